@@ -1,0 +1,1 @@
+"""The contract: what both services and their clients say to each other."""

@@ -1,0 +1,1 @@
+"""The FastAPI plumbing that both services share."""

@@ -1,0 +1,1 @@
+"""Runs file tools inside a sandbox of allowed paths."""

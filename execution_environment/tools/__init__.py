@@ -1,0 +1,1 @@
+"""The file tools: one file each, found by the registry."""

@@ -1,0 +1,1 @@
+"""Plans agent steps, keeps sessions and runs, and streams what happens."""

@@ -1,0 +1,1 @@
+"""How a goal or a plan becomes the next tool call: one file each."""
