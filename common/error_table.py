@@ -104,6 +104,7 @@ _CLIENT = {
     "invalid_request": (422, "Invalid request", "context.fields names what to correct."),
     "goal_not_understood": (422, "Goal not understood", "Use one of the forms in docs/rules.md, or send a plan."),
     "invalid_plan": (422, "Invalid plan", "context.fields names what to correct."),
+    "budget_exceeded": (422, "Budget used up", "Raise the run's budget, or ask for less."),
     "rate_limited": (429, "Too many requests", "Slow down and try again."),
     "queue_full": (429, "Queue is full", "Wait for earlier runs to finish and try again."),
 }  # fmt: skip

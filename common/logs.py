@@ -17,7 +17,12 @@ _SHARED: list[Any] = [
 def _renderer(form: Literal["json", "console"]) -> list[Any]:
     if form == "json":
         return [structlog.processors.format_exc_info, structlog.processors.JSONRenderer()]
-    return [structlog.dev.ConsoleRenderer(colors=sys.stderr.isatty())]
+    return [
+        structlog.dev.ConsoleRenderer(
+            colors=sys.stderr.isatty(),
+            exception_formatter=structlog.dev.plain_traceback,  # no local variables: they hold secrets
+        )
+    ]
 
 
 def configure(form: Literal["json", "console"], level: str) -> None:

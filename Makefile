@@ -1,0 +1,52 @@
+# make help lists the targets. Everything runs from a virtual environment of its own.
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+POETRY_VERSION := 2.5.1
+EXPORT_VERSION := 1.10.1
+export PIP_DISABLE_PIP_VERSION_CHECK := 1
+
+.DEFAULT_GOAL := help
+.PHONY: help setup run test lint format bench up
+
+help: ## list the targets
+	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*##/\t/' | expand -t 16
+
+setup: $(VENV)/.complete ## install the locked dependencies into .venv
+
+# Poetry resolves and locks; pip installs what it exports, each file checked against its hash.
+$(VENV)/.complete: pyproject.toml poetry.lock
+	rm -rf $(VENV)
+	$(PYTHON) -m venv $(VENV)
+	$(PYTHON) -m venv $(VENV)/poetry
+	$(VENV)/poetry/bin/pip install -q poetry==$(POETRY_VERSION) poetry-plugin-export==$(EXPORT_VERSION)
+	$(VENV)/poetry/bin/poetry check --lock
+	$(VENV)/poetry/bin/poetry export -q --all-extras --with dev -o $(VENV)/requirements.txt
+	$(BIN)/pip install -q --require-hashes -r $(VENV)/requirements.txt
+	$(BIN)/pip install -q --no-deps --no-build-isolation -e .
+	touch $@
+
+run: setup ## run the main job: both services, a goal in words, a plan, the result checked on disk
+	$(BIN)/agentic demo
+
+test: setup ## unit tests and system tests, with branch coverage
+	$(BIN)/coverage erase
+	$(BIN)/coverage run -m pytest -q tests
+	$(BIN)/coverage combine -q
+	$(BIN)/coverage report --fail-under=90
+
+lint: setup ## Ruff, Black, mypy (strict) and the import contracts
+	$(BIN)/ruff check .
+	$(BIN)/black --check -q .
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+
+format: setup ## let Ruff and Black rewrite what they can
+	$(BIN)/ruff check --fix .
+	$(BIN)/black -q .
+
+bench: setup ## measure, as ratios against a floor in the same run
+	$(BIN)/python -m bench
+
+up: setup ## start both services and keep them serving until Ctrl-C
+	$(BIN)/agentic up

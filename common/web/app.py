@@ -1,0 +1,44 @@
+"""One way to make a service: the same ids, errors, bodies and documentation in both."""
+
+from collections.abc import Callable, Sequence
+from contextlib import AbstractAsyncContextManager
+from importlib.metadata import version
+from typing import Any
+
+from fastapi import APIRouter, FastAPI
+from starlette.middleware import Middleware
+
+from common.errors import Source
+from common.web import errors, openapi
+from common.web.request_ids import RequestIds
+
+Lifespan = Callable[[FastAPI], AbstractAsyncContextManager[Any]]
+
+
+def build_app(
+    *,
+    title: str,
+    source: Source,
+    max_body: int,
+    routers: Sequence[APIRouter],
+    lifespan: Lifespan,
+    middleware: Sequence[Middleware] = (),
+) -> FastAPI:
+    """Return the application; `middleware` (access checks) runs inside the request ids.
+
+    `max_body` bounds a JSON body, in bytes. `source` names the service in its errors.
+    """
+    app = FastAPI(
+        title=title,
+        version=version("agentic-framework"),
+        lifespan=lifespan,
+        redirect_slashes=False,
+        middleware=[Middleware(RequestIds), *middleware],
+    )
+    app.state.source = source
+    app.state.max_body = max_body
+    errors.install(app)
+    openapi.install(app)
+    for router in routers:
+        app.include_router(router)
+    return app

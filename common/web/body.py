@@ -1,0 +1,75 @@
+"""Request bodies: read within a bound, parsed strictly, before FastAPI sees them."""
+
+from collections.abc import Callable, Coroutine
+from typing import Any
+
+from fastapi import Request, Response
+from fastapi.routing import APIRoute
+from starlette.requests import ClientDisconnect
+
+from common import strict_json
+from common.errors import ClientError
+
+
+class _ParsedRequest(Request):
+    """A request whose JSON body has been read and parsed already."""
+
+    def __init__(self, request: Request, body: bytes) -> None:
+        super().__init__(request.scope, request.receive)
+        self._read = body
+        self._parsed = strict_json.loads(body) if body else None
+
+    async def body(self) -> bytes:
+        return self._read
+
+    async def json(self) -> Any:
+        return self._parsed
+
+
+class JsonRoute(APIRoute):
+    """A route that takes strict JSON only and no more of it than the service allows."""
+
+    def get_route_handler(self) -> Callable[[Request], Coroutine[Any, Any, Response]]:
+        """Return a handler that reads the body itself where the endpoint has one."""
+        handle = super().get_route_handler()
+        if self.body_field is None:
+            return handle
+
+        async def parse_then_handle(request: Request) -> Response:
+            body = await read_body(request, request.app.state.max_body)
+            if body:
+                _require_json(request)
+            return await handle(_ParsedRequest(request, body))
+
+        return parse_then_handle
+
+
+async def read_body(request: Request, limit: int) -> bytes:
+    """Read a body of at most `limit` bytes; raise `request_too_large` as soon as it is longer."""
+    declared = request.headers.get("content-length", "")
+    if declared.isdecimal() and int(declared) > limit:
+        raise _too_large(limit, int(declared))
+    body = bytearray()
+    try:
+        async for chunk in request.stream():
+            body += chunk
+            if len(body) > limit:
+                raise _too_large(limit, len(body))
+    except ClientDisconnect as gone:
+        raise ClientError("malformed_request", "The body ended too early") from gone
+    return bytes(body)
+
+
+def _too_large(limit: int, actual: int) -> ClientError:
+    return ClientError(
+        "request_too_large",
+        f"The body is longer than {limit} bytes",
+        limit=limit,
+        actual=actual,
+    )
+
+
+def _require_json(request: Request) -> None:
+    kind = request.headers.get("content-type", "").split(";")[0].strip().lower()
+    if kind != "application/json":
+        raise ClientError("unsupported_media_type", "The body must be application/json")

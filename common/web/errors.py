@@ -1,0 +1,112 @@
+"""Every error of a service as RFC 9457 problem+json: ours, the framework's and the unforeseen."""
+
+from typing import Any
+
+from fastapi import FastAPI, Request
+from fastapi.exceptions import RequestValidationError
+from starlette.datastructures import State
+from starlette.exceptions import HTTPException
+from starlette.responses import Response
+from starlette.types import Scope
+
+from common.errors import (
+    MEDIA_TYPE,
+    AgenticError,
+    ClientError,
+    FieldError,
+    Source,
+    SystemFault,
+    error,
+)
+from common.logs import get_logger
+
+log = get_logger(__name__)
+MAX_FIELDS = 20
+MAX_FIELD_LENGTH = 200
+
+_BY_STATUS = {
+    400: "malformed_request",
+    401: "unauthenticated",
+    403: "forbidden",
+    404: "route_not_found",
+    405: "method_not_allowed",
+    413: "request_too_large",
+    415: "unsupported_media_type",
+    503: "unavailable",
+}
+
+
+def install(app: FastAPI) -> None:
+    """Make every error of the application come out as a problem document."""
+    app.add_exception_handler(AgenticError, _known)
+    app.add_exception_handler(RequestValidationError, _invalid)
+    app.add_exception_handler(HTTPException, _framework)
+    app.add_exception_handler(Exception, _unforeseen)
+
+
+def problem_response(
+    failure: AgenticError, scope: Scope, headers: dict[str, str] | None = None
+) -> Response:
+    """Return the answer to a request that failed."""
+    source: Source = scope["app"].state.source
+    request_id = State(scope.get("state", {})).request_id
+    problem = failure.problem(source, request_id)
+    more = {"WWW-Authenticate": "Bearer"} if problem.status == 401 else {}
+    return Response(
+        problem.model_dump_json(),
+        status_code=problem.status,
+        media_type=MEDIA_TYPE,
+        headers={"X-Request-ID": request_id, **more, **(headers or {})},
+    )
+
+
+def field_errors(errors: Any, skip: int = 0) -> list[FieldError]:
+    """Turn pydantic's errors into fields and messages, without the input they complain about.
+
+    `skip` leaves out leading parts of the location, such as "body".
+    """
+    return [
+        FieldError(
+            field=".".join(str(part) for part in item["loc"][skip:])[:MAX_FIELD_LENGTH],
+            message=item["msg"][:MAX_FIELD_LENGTH],
+        )
+        for item in errors[:MAX_FIELDS]
+    ]
+
+
+async def _known(request: Request, failure: Exception) -> Response:
+    assert isinstance(failure, AgenticError)  # noqa: S101  # Starlette's handlers are typed loosely
+    if isinstance(failure, SystemFault):
+        log.warning("request failed", code=failure.code, detail=failure.detail)
+    return problem_response(failure, request.scope)
+
+
+async def _invalid(request: Request, failure: Exception) -> Response:
+    assert isinstance(failure, RequestValidationError)  # noqa: S101  # as above
+    fields = field_errors(failure.errors(), skip=1)
+    names = ", ".join(field.field or "the body" for field in fields)
+    return problem_response(
+        ClientError("invalid_request", f"Not valid: {names}", fields=fields), request.scope
+    )
+
+
+async def _framework(request: Request, failure: Exception) -> Response:
+    assert isinstance(failure, HTTPException)  # noqa: S101  # as above
+    code = _BY_STATUS.get(failure.status_code, "malformed_request")
+    headers = dict(failure.headers or {})
+    return problem_response(error(code, _detail(code, request)), request.scope, headers)
+
+
+def _detail(code: str, request: Request) -> str:
+    if code == "route_not_found":
+        return "No route has this path"
+    if code == "method_not_allowed":
+        return f"This route does not take {request.method[:16]}"
+    return "The request cannot be served"
+
+
+async def _unforeseen(request: Request, failure: Exception) -> Response:
+    log.error("unforeseen error", exc_info=failure, request_id=request.state.request_id)
+    return problem_response(
+        SystemFault("internal", "Something went wrong inside the service"), request.scope
+    )

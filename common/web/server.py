@@ -1,0 +1,63 @@
+"""The server process: uvicorn with our logging, which tells the application that it must end."""
+
+import signal
+from collections.abc import Callable
+from types import FrameType
+
+import uvicorn
+from fastapi import FastAPI
+
+from common import logs
+from common.settings import ServiceSettings
+
+KEEP_ALIVE = 30
+"""Seconds an idle connection is kept: longer than any client of ours keeps it (4 s)."""
+
+
+class Server(uvicorn.Server):
+    """Calls `on_exit` as soon as a signal asks for the end.
+
+    uvicorn waits for open responses before the application's own shutdown, and an event stream
+    stays open until somebody ends it.
+    """
+
+    def __init__(self, config: uvicorn.Config, on_exit: Callable[[], None]) -> None:
+        super().__init__(config)
+        self._on_exit = on_exit
+
+    def handle_exit(self, sig: int, frame: FrameType | None) -> None:
+        """Note the signal, then let the application close what would stay open."""
+        super().handle_exit(sig, frame)
+        self._on_exit()
+
+
+def configure(app: FastAPI, settings: ServiceSettings) -> uvicorn.Config:
+    """Return uvicorn's configuration for one of our services."""
+    return uvicorn.Config(
+        app,
+        host=settings.host,
+        port=settings.port,
+        log_config=None,
+        access_log=False,
+        server_header=False,
+        timeout_keep_alive=KEEP_ALIVE,
+        timeout_graceful_shutdown=round(settings.shutdown_grace.total_seconds()),
+    )
+
+
+def serve(
+    app: FastAPI, settings: ServiceSettings, on_exit: Callable[[], None] = lambda: None
+) -> None:
+    """Serve until SIGTERM or SIGINT, then end in order and return."""
+    logs.configure(settings.log_format, settings.log_level)
+    server = Server(configure(app, settings), on_exit)
+    # uvicorn raises the signal again when it is done: the end was asked for, so it is no failure
+    signal.signal(signal.SIGTERM, _end)
+    signal.signal(signal.SIGINT, _end)
+    server.run()
+    if not server.started:
+        raise SystemExit(3)
+
+
+def _end(_signal: int, _frame: FrameType | None) -> None:
+    raise SystemExit(0)

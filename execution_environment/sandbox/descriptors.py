@@ -1,0 +1,83 @@
+"""Opening beneath a descriptor: the one way in which a path reaches the file system."""
+
+import os
+import stat
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import NamedTuple
+
+from common.errors import ToolError
+from execution_environment.sandbox.names import Parts, show_path
+from execution_environment.sandbox.syscalls import openat2
+
+READ = os.O_RDONLY | os.O_NONBLOCK | os.O_NOCTTY | os.O_NOFOLLOW
+"""O_NONBLOCK: opening a FIFO must not wait for somebody who writes."""
+DIRECTORY = READ | os.O_DIRECTORY
+ANY = os.O_PATH | os.O_NOFOLLOW
+PERMISSIONS = 0o777
+
+
+class Identity(NamedTuple):
+    """What tells that a file is still the one that was looked at."""
+
+    inode: int
+    changed_ns: int
+
+
+def identity(status: os.stat_result) -> Identity:
+    """Return the identity of a file: rewriting it, even in place, gives it another."""
+    return Identity(status.st_ino, status.st_ctime_ns)
+
+
+def open_beneath(root: int, parts: Parts, flags: int) -> int:
+    """Open a path beneath the descriptor `root`; the caller closes what it gets."""
+    return openat2(root, b"/".join(parts) or b".", flags)
+
+
+@contextmanager
+def opened(root: int, parts: Parts, flags: int) -> Iterator[int]:
+    """Open a path beneath `root` for the time of the context."""
+    descriptor = open_beneath(root, parts, flags)
+    try:
+        yield descriptor
+    finally:
+        os.close(descriptor)
+
+
+@contextmanager
+def opened_file(root: int, parts: Parts) -> Iterator[tuple[int, os.stat_result]]:
+    """Open a regular file for reading; yield its descriptor and status."""
+    with opened(root, parts, READ) as descriptor:
+        status = os.fstat(descriptor)
+        require_file(status, parts)
+        yield descriptor, status
+
+
+def status_at(directory: int, leaf: bytes) -> os.stat_result | None:
+    """Return the status of one entry of a directory (of the link, if it is one), or None."""
+    try:
+        return os.stat(leaf, dir_fd=directory, follow_symlinks=False)
+    except FileNotFoundError:
+        return None
+
+
+def require_file(status: os.stat_result, parts: Parts) -> None:
+    """Raise unless the status is that of a regular file."""
+    path = show_path(parts)
+    if stat.S_ISLNK(status.st_mode):
+        raise ToolError(
+            "path_not_allowed", f"'{path}' is a symbolic link", path=path, errno="ELOOP"
+        )
+    if stat.S_ISDIR(status.st_mode):
+        raise ToolError("not_a_file", f"'{path}' is a directory", path=path, errno="EISDIR")
+    if not stat.S_ISREG(status.st_mode):
+        raise ToolError("unsupported_file", f"'{path}' is a FIFO, a socket or a device", path=path)
+
+
+def kind(mode: int) -> str:
+    """Return `file`, `directory`, `symlink` or `other`."""
+    if stat.S_ISREG(mode):
+        return "file"
+    if stat.S_ISDIR(mode):
+        return "directory"
+    return "symlink" if stat.S_ISLNK(mode) else "other"

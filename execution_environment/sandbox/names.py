@@ -1,0 +1,75 @@
+"""Paths as clients write them and names as the kernel keeps them.
+
+A name is bytes to the kernel. What is not printable UTF-8 is shown as `\\xNN`, a backslash as
+`\\\\`, and the shown form given back means the same bytes.
+"""
+
+import re
+
+from common.errors import ToolError
+
+MAX_PATH = 4095
+MAX_NAME = 255
+"""Bytes: what Linux allows (PATH_MAX without its NUL, NAME_MAX)."""
+
+Parts = tuple[bytes, ...]
+_ESCAPE = re.compile(r"\\(?:x([0-9a-fA-F]{2})|\\)".encode())
+
+
+def parse(path: str) -> Parts:
+    """Return the components of a path within the workspace, `()` for the workspace itself.
+
+    Raises `path_not_allowed` for everything that could lead out or means something else to the
+    kernel than to the reader: absolute paths, `..`, NUL, overlong names, lone surrogates.
+    """
+    try:
+        raw = _unescape(path.encode())
+    except UnicodeEncodeError as error:
+        raise _refused("(not text)", "it is not valid Unicode") from error
+    shown = show(raw[:MAX_PATH])
+    if not raw:
+        raise _refused(shown, "it is empty; '.' is the workspace")
+    if raw.startswith(b"/"):
+        raise _refused(shown, "it is absolute")
+    if b"\0" in raw:
+        raise _refused(shown, "it contains NUL")
+    if len(raw) > MAX_PATH:
+        raise _refused(shown[:80] + "…", f"it is longer than {MAX_PATH} bytes", "ENAMETOOLONG")
+    return _components(raw, shown)
+
+
+def _components(raw: bytes, shown: str) -> Parts:
+    parts = tuple(part for part in raw.split(b"/") if part not in (b"", b"."))
+    if b".." in parts:
+        raise _refused(shown, "it contains '..'")
+    if any(len(part) > MAX_NAME for part in parts):
+        reason = f"one of its names is longer than {MAX_NAME} bytes"
+        raise _refused(shown[:80] + "…", reason, "ENAMETOOLONG")
+    return parts
+
+
+def _unescape(raw: bytes) -> bytes:
+    return _ESCAPE.sub(lambda m: bytes([int(m[1], 16)]) if m[1] else b"\\", raw)
+
+
+def show(name: bytes) -> str:
+    """Return a name, or a path, as text that is safe to print and can be given back."""
+    text = name.replace(b"\\", b"\\\\").decode(errors="surrogateescape")
+    return text if text.isprintable() else "".join(map(_visible, text))
+
+
+def _visible(char: str) -> str:
+    if char.isprintable():
+        return char
+    return "".join(f"\\x{byte:02x}" for byte in char.encode(errors="surrogateescape"))
+
+
+def show_path(parts: Parts) -> str:
+    """Return the path of these components, `.` for the workspace itself."""
+    return show(b"/".join(parts)) or "."
+
+
+def _refused(path: str, reason: str, errno_name: str | None = None) -> ToolError:
+    return ToolError(
+        "path_not_allowed", f"'{path}' is not allowed: {reason}", path=path, errno=errno_name
+    )

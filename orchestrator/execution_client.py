@@ -1,0 +1,127 @@
+"""The execution environment over HTTP: the only module that calls it, honest about outcomes."""
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+
+import aiohttp
+import httpx
+from httpx_aiohttp import AiohttpTransport
+from pydantic import SecretStr, TypeAdapter, ValidationError
+
+from common.errors import AgenticError, Problem, SystemFault, from_problem
+from common.tools import ToolCall, ToolResult, ToolSpec
+
+CONNECT_TIMEOUT = 2.0
+CONTROL_TIMEOUT = 5.0
+"""Seconds for requests that touch no file."""
+ANSWER_MARGIN = 2.0
+"""Seconds beyond a call's own timeout, so that its truthful 504 arrives."""
+KEEP_ALIVE = 4.0
+"""Seconds: shorter than the server's, so that no request meets a connection being closed."""
+MAX_CONNECTIONS = 256
+
+_TOOLS = TypeAdapter(list[ToolSpec])
+_NEVER_SENT = (aiohttp.ClientConnectorError, aiohttp.ConnectionTimeoutError)
+
+
+class ExecutionClient:
+    """Has the signature of the executor on the other side, and raises its errors."""
+
+    def __init__(self, http: httpx.AsyncClient) -> None:
+        self._http = http
+
+    async def run(self, call: ToolCall, traceparent: str | None = None) -> ToolResult:
+        """Make one attempt at a tool call.
+
+        Raises the service's own error; `unavailable` (not executed) when the request cannot have
+        arrived; `deadline_exceeded` or `upstream_failed` (outcome unknown) when it may have.
+        """
+        headers = {"X-Request-ID": call.context.request_id, "Content-Type": "application/json"}
+        if traceparent is not None:
+            headers["traceparent"] = traceparent
+        answer = await self._send(
+            self._http.build_request(
+                "POST",
+                "/v1/tool-calls",
+                content=call.model_dump_json(),
+                headers=headers,
+                timeout=httpx.Timeout(
+                    call.context.timeout + ANSWER_MARGIN, connect=CONNECT_TIMEOUT
+                ),
+            )
+        )
+        try:
+            return ToolResult.model_validate_json(answer.content)
+        except ValidationError as error:
+            raise _unreadable(answer) from error
+
+    async def tools(self) -> list[ToolSpec]:
+        """Return the tools there are."""
+        answer = await self._send(self._http.build_request("GET", "/v1/tools"))
+        try:
+            return _TOOLS.validate_json(answer.content)
+        except ValidationError as error:
+            raise _unreadable(answer) from error
+
+    async def ready(self) -> None:
+        """Return when the execution environment can work; raise what keeps it from that."""
+        await self._send(self._http.build_request("GET", "/health/ready"))
+
+    async def _send(self, request: httpx.Request) -> httpx.Response:
+        try:
+            answer = await self._http.send(request)
+        except httpx.TransportError as error:
+            raise _transport_fault(error) from error
+        if answer.is_success:
+            return answer
+        raise _upstream_error(answer)
+
+
+def _transport_fault(error: httpx.TransportError) -> SystemFault:
+    # The transport raises ConnectTimeout both for a refused connection and for a server that died
+    # after it had read the request: only aiohttp's own exception tells them apart.
+    if isinstance(error.__cause__, _NEVER_SENT):
+        return SystemFault("unavailable", "The execution environment cannot be reached")
+    if isinstance(error, httpx.ReadTimeout):
+        return SystemFault("deadline_exceeded", "The execution environment did not answer in time")
+    return SystemFault("upstream_failed", "The connection broke before the answer was complete")
+
+
+def _upstream_error(answer: httpx.Response) -> AgenticError:
+    try:
+        problem = Problem.model_validate_json(answer.content)
+    except ValidationError:
+        return _unreadable(answer)
+    if problem.code == "unauthenticated":  # our secret, not the client's
+        return SystemFault(
+            "upstream_failed",
+            "The execution environment refused the orchestrator's service token",
+            hint="ORCHESTRATOR_SERVICE_TOKEN and EXEC_ENV_SERVICE_TOKEN must be the same.",
+            outcome="not_executed",
+        )
+    return from_problem(problem)
+
+
+def _unreadable(answer: httpx.Response) -> SystemFault:
+    return SystemFault(
+        "upstream_failed",
+        f"The execution environment gave an answer (HTTP {answer.status_code}) of unknown form",
+    )
+
+
+@asynccontextmanager
+async def open_client(url: str, token: SecretStr) -> AsyncIterator[ExecutionClient]:
+    """Yield a client; its connections close with the context."""
+    connector = aiohttp.TCPConnector(limit=MAX_CONNECTIONS, keepalive_timeout=KEEP_ALIVE)
+    session = aiohttp.ClientSession(connector=connector, cookie_jar=aiohttp.DummyCookieJar())
+    async with (
+        session,
+        httpx.AsyncClient(
+            base_url=url,
+            transport=AiohttpTransport(client=session),
+            headers={"Authorization": f"Bearer {token.get_secret_value()}"},
+            timeout=httpx.Timeout(CONTROL_TIMEOUT, connect=CONNECT_TIMEOUT),
+            trust_env=False,
+        ) as http,
+    ):
+        yield ExecutionClient(http)

@@ -1,0 +1,117 @@
+"""Executes one run: asks its planner what to do next, performs the steps, records the ending."""
+
+from collections.abc import Mapping, Sequence
+from typing import assert_never
+
+from common.error_table import ERRORS
+from common.errors import AgenticError, ClientError, SystemFault
+from common.plans import OnError
+from common.runs import RunResult, Step
+from common.tools import Receipt
+from orchestrator.planners.base import Call, CallTools, Finish, History, Planner
+from orchestrator.signals import Signals
+from orchestrator.steps import Now, StepMaker, utc_now
+from orchestrator.store.store import Ending, Lease, Store
+
+
+class Runner:
+    """Takes a leased run to its end, or to the next step boundary when the worker drains."""
+
+    def __init__(
+        self, store: Store, planners: Mapping[str, Planner], steps: StepMaker, now: Now = utc_now
+    ) -> None:
+        self._store = store
+        self._planners = planners
+        self._steps = steps
+        self._now = now
+
+    async def execute(self, lease: Lease, signals: Signals) -> None:
+        """Run to the end and record it; give the lease back when asked to drain."""
+        history = list(lease.steps)
+        ending: Ending | None = None
+        while ending is None:
+            if signals.draining.is_set():
+                await self._store.release(lease)
+                return
+            try:
+                ending = await self._advance(lease, history, signals)
+            except AgenticError as failure:
+                ending = Ending(
+                    "failed", error=failure.problem("orchestrator", lease.run.request_id)
+                )
+        await self._store.finish(lease, ending)
+
+    async def _advance(self, lease: Lease, history: list[Step], signals: Signals) -> Ending | None:
+        """Take the run one decision further; return its ending when it has one."""
+        if signals.cancelled.is_set():
+            return Ending("cancelled", reason="cancelled by the client")
+        _refuse_unsettled(history)
+        planner = self._planners[lease.run.planner]
+        decision = await planner.next(History(lease.run.goal, lease.run.plan, history))
+        match decision:
+            case Finish(answer):
+                return Ending(
+                    "succeeded", result=RunResult(answer=answer, changes=_changes(history))
+                )
+            case CallTools(calls):
+                return await self._make(lease, history, calls, signals)
+            case _:
+                assert_never(decision)
+
+    async def _make(
+        self, lease: Lease, history: list[Step], calls: Sequence[Call], signals: Signals
+    ) -> Ending | None:
+        for call in calls:
+            left = self._within_budget(lease, history)
+            step = await self._steps.perform(lease, len(history) + 1, call, left, signals)
+            history.append(step)
+            ending = _ending_after(step, call.on_error)
+            if ending is not None or signals.cancelled.is_set() or signals.draining.is_set():
+                return ending
+        return None
+
+    def _within_budget(self, lease: Lease, history: Sequence[Step]) -> float:
+        """Return the seconds that are left; raise when steps or seconds are used up."""
+        budget = lease.run.budget
+        if len(history) >= budget.steps:
+            raise ClientError(
+                "budget_exceeded",
+                f"The run's budget of {budget.steps} steps is used up",
+                limit=budget.steps,
+                actual=len(history) + 1,
+            )
+        used = (self._now() - lease.run.started_at).total_seconds()
+        if used >= budget.seconds:
+            raise SystemFault(
+                "deadline_exceeded",
+                f"The run's budget of {budget.seconds:g} seconds is used up",
+                outcome="executed" if history else "not_executed",
+                limit=budget.seconds,
+                actual=round(used, 3),
+            )
+        return budget.seconds - used
+
+
+def _ending_after(step: Step, on_error: OnError) -> Ending | None:
+    if step.status == "cancelled":
+        return Ending("cancelled", reason="cancelled by the client")
+    if step.error is None:
+        return None
+    # A refusal is the tool's answer, and a plan may go on after it; a fault is nobody's answer.
+    is_fault = ERRORS[step.error.code].family != "tool"
+    return Ending("failed", error=step.error) if is_fault or on_error == "stop" else None
+
+
+def _refuse_unsettled(history: Sequence[Step]) -> None:
+    if history and history[-1].status == "running":
+        raise SystemFault(
+            "upstream_failed",
+            f"The worker was lost while step '{history[-1].name}' was under way:"
+            " it may have taken effect",
+            tool=history[-1].tool,
+        )
+
+
+def _changes(history: Sequence[Step]) -> list[Receipt]:
+    """Return the last receipt of each path, in the order of the paths' first change."""
+    return list({receipt.path: receipt for step in history for receipt in step.receipts}.values())

@@ -1,0 +1,80 @@
+"""The orchestrator's settings: environment variables that start with ORCHESTRATOR_."""
+
+import ipaddress
+import re
+from datetime import timedelta
+from pathlib import Path
+from typing import Annotated, Any, Literal, Self
+
+from pydantic import BeforeValidator, ByteSize, Field, HttpUrl, SecretStr, model_validator
+from pydantic_settings import NoDecode, SettingsConfigDict
+
+from common.context import MAX_TIMEOUT
+from common.ids import Name
+from common.settings import Seconds, ServiceSettings
+
+
+def _key_table(value: Any) -> Any:
+    """Read `<sha256>:<user>,…`; the digests keep the keys themselves out of the environment."""
+    if not isinstance(value, str):
+        return value
+    pairs = [pair.strip().partition(":") for pair in value.split(",") if pair.strip()]
+    if any(not re.fullmatch(r"[0-9a-f]{64}", digest) for digest, _, _ in pairs):
+        raise ValueError("each entry must be <sha256 of the key, 64 lower-case hex digits>:<user>")
+    return {bytes.fromhex(digest): user for digest, _, user in pairs}
+
+
+class Settings(ServiceSettings):
+    """Everything that a deployment can choose about the orchestrator."""
+
+    model_config = SettingsConfigDict(env_prefix="ORCHESTRATOR_")
+
+    role: Literal["all", "api", "worker"] = "all"
+    """Whether the process answers clients (`api`), executes runs (`worker`), or both (`all`)."""
+    redis_url: SecretStr | None = None
+    """The Redis to keep state in; unset: an embedded server of its own."""
+    data_dir: Path | None = None
+    """Where the embedded server keeps its data; required when there is no Redis URL."""
+    key_prefix: Annotated[str, Field(pattern=r"^[A-Za-z0-9_.-]{1,32}$")] = "agentic"
+    """What every Redis key starts with."""
+    session_ttl: Seconds = timedelta(days=7)
+    """Seconds that an idle session, its runs and its events are kept."""
+    lease: Seconds = timedelta(seconds=5)
+    """Seconds after which a silent worker loses its runs to another."""
+    concurrency: Annotated[int, Field(ge=1, le=1000)] = 32
+    """Runs that one worker process executes at the same time."""
+    call_timeout: Annotated[Seconds, Field(le=timedelta(seconds=MAX_TIMEOUT))] = timedelta(
+        seconds=60
+    )
+    """Seconds that one tool call may take, waiting for the execution environment included."""
+    max_body: ByteSize = ByteSize(4 * 1024 * 1024)
+    """The longest request body, in bytes."""
+    execution_url: HttpUrl
+    """Where the execution environment listens."""
+    service_token: SecretStr
+    """The bearer secret shown to the execution environment."""
+    api_keys: Annotated[dict[bytes, Name], NoDecode, BeforeValidator(_key_table)] = {}
+    """Clients' keys: `<sha256 of a key>:<user>`, comma-separated; none: user `local` only."""
+    allow_anonymous: bool = False
+    """Whether to listen beyond loopback without any API key."""
+
+    @model_validator(mode="after")
+    def _is_complete(self) -> Self:
+        if self.redis_url is None and self.data_dir is None:
+            raise ValueError("give ORCHESTRATOR_REDIS_URL, or ORCHESTRATOR_DATA_DIR to embed one")
+        if not (self.api_keys or self.allow_anonymous or is_loopback(self.host)):
+            raise ValueError(
+                f"to listen on {self.host}, configure ORCHESTRATOR_API_KEYS"
+                " (or set ORCHESTRATOR_ALLOW_ANONYMOUS to serve everybody)"
+            )
+        return self
+
+
+def is_loopback(host: str) -> bool:
+    """Tell whether a host name or address can only mean this machine."""
+    if host == "localhost":
+        return True
+    try:
+        return ipaddress.ip_address(host.strip("[]")).is_loopback
+    except ValueError:
+        return False

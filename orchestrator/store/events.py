@@ -1,0 +1,66 @@
+"""A session's event log, and the hints that something new is in it."""
+
+import json
+from collections.abc import AsyncIterator
+from dataclasses import dataclass
+
+from common.runs import Event
+from orchestrator.store.backend import Backend
+from orchestrator.store.records import Fields
+
+HINT_WAIT = 1.0
+"""Seconds that one wait for a hint lasts."""
+
+
+@dataclass(frozen=True)
+class LogSlice:
+    """Events after a cursor, and the number of the log's last one (None: no such session)."""
+
+    events: list[Event]
+    last_seq: int | None
+
+
+class EventLog:
+    """Reads the events of sessions; the scripts write them."""
+
+    def __init__(self, backend: Backend) -> None:
+        self._backend = backend
+
+    async def after(self, session_id: str, seq: int, count: int) -> LogSlice:
+        """Return up to `count` events that follow `seq`."""
+        redis, keys = self._backend.redis, self._backend.keys
+        pipeline = redis.pipeline(transaction=True)
+        pipeline.xrange(keys.events(session_id), min=f"({seq}-0", max="+", count=count)
+        pipeline.hget(keys.session(session_id), "seq")
+        entries, last = await self._backend.do(pipeline.execute())
+        events = [_read(session_id, entry_id, fields) for entry_id, fields in entries]
+        return LogSlice(events, None if last is None else int(last))
+
+    async def hints(self) -> AsyncIterator[tuple[str, str]]:
+        """Yield `("event", session id)` and `("cancel", run id)` as they are published.
+
+        Hints are lost while the connection is down: whoever listens must also look by itself.
+        """
+        async with self._backend.redis.pubsub() as pubsub:
+            await self._backend.do(pubsub.subscribe(self._backend.keys.channel))
+            while True:
+                message = await self._backend.do(
+                    pubsub.get_message(ignore_subscribe_messages=True, timeout=HINT_WAIT)
+                )
+                if message is not None:
+                    kind, _, subject = message["data"].partition(" ")
+                    yield kind, subject
+
+
+def _read(session_id: str, entry_id: str, fields: Fields) -> Event:
+    return Event.model_validate(
+        {
+            "seq": int(entry_id.split("-", maxsplit=1)[0]),
+            "type": fields["type"],
+            "time": int(fields["time"]) / 1000,
+            "session_id": session_id,
+            "run_id": fields["run"] or None,
+            "step_id": fields["step"] or None,
+            "data": json.loads(fields["data"]),
+        }
+    )

@@ -1,0 +1,66 @@
+"""Every Redis key there is, made here and nowhere else.
+
+A session's keys share the hash tag `{session id}`, so that one script can change them together on
+Redis Cluster.
+"""
+
+import hashlib
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True)
+class Keys:
+    """Key names of one deployment."""
+
+    prefix: str
+
+    def session(self, session_id: str) -> str:
+        """HASH: document, active run, waiting runs, fence, last event's number."""
+        return f"{self.prefix}:{{{session_id}}}:session"
+
+    def events(self, session_id: str) -> str:
+        """STREAM: the session's event log; an entry's id is `<seq>-0`."""
+        return f"{self.prefix}:{{{session_id}}}:events"
+
+    def runs(self, session_id: str) -> str:
+        """ZSET: the session's runs; all scores are 0, run ids sort by their time."""
+        return f"{self.prefix}:{{{session_id}}}:runs"
+
+    def run(self, session_id: str, run_id: str) -> str:
+        """HASH: document, status, owner, fence, lease deadline, cancel flag, attempts, ending."""
+        return f"{self.prefix}:{{{session_id}}}:run:{run_id}"
+
+    def steps(self, session_id: str, run_id: str) -> str:
+        """HASH: number of a step → its JSON."""
+        return f"{self.prefix}:{{{session_id}}}:run:{run_id}:steps"
+
+    def run_idempotency(self, session_id: str, key: str) -> str:
+        """STRING: run id and body digest of the request that first used the key."""
+        return f"{self.prefix}:{{{session_id}}}:idem:{_digest(key)}"
+
+    def session_idempotency(self, user_id: str, key: str) -> str:
+        """STRING: session id and body digest of the request that first used the key."""
+        return f"{self.prefix}:user:{{{user_id}}}:idem:{_digest(key)}"
+
+    def user_sessions(self, user_id: str) -> str:
+        """ZSET: the user's sessions; all scores are 0, session ids sort by their time."""
+        return f"{self.prefix}:user:{{{user_id}}}:sessions"
+
+    @property
+    def leases(self) -> str:
+        """ZSET: `<session>/<run>` → when to look at it next, ms. A hint: the run's hash decides."""
+        return f"{self.prefix}:leases"
+
+    @property
+    def queue(self) -> str:
+        """STREAM: wake-ups for workers."""
+        return f"{self.prefix}:queue"
+
+    @property
+    def channel(self) -> str:
+        """PUBSUB: `event <session>` and `cancel <run>`, both hints only."""
+        return f"{self.prefix}:hints"
+
+
+def _digest(key: str) -> str:
+    return hashlib.sha256(key.encode()).hexdigest()[:32]

@@ -1,0 +1,31 @@
+-- KEYS: 6 idempotency (or the session again). ARGV: 6 document, 7 on_busy, 8 digest ('' for no key), 9 longest queue
+-- Returns {outcome, id of the run, whether it can start}.
+local IDEMPOTENCY, DIGEST = KEYS[6], ARGV[OWN + 3]
+if redis.call('EXISTS', SESSION) == 0 then return { 'session_not_found', '', 0 } end
+if redis.call('EXISTS', RUN) == 1 then return { 'created', RUN_ID, 1 } end
+if DIGEST ~= '' then
+  local first = redis.call('GET', IDEMPOTENCY)
+  if first then
+    local run_id, digest = string.match(first, '^(%S+) (%S+)$')
+    return { digest == DIGEST and 'existing' or 'idempotency_conflict', run_id, 1 }
+  end
+end
+local session = redis.call('HMGET', SESSION, 'active', 'waiting')
+local waiting = cjson.decode(session[2])
+local is_busy = session[1] ~= ''
+if is_busy and ARGV[OWN + 2] == 'reject' then return { 'session_busy', session[1], 0 } end
+if #waiting >= tonumber(ARGV[OWN + 4]) then return { 'queue_full', session[1], 0 } end
+
+if DIGEST ~= '' then redis.call('SET', IDEMPOTENCY, RUN_ID .. ' ' .. DIGEST, 'PX', EXPIRY) end
+redis.call('HSET', RUN, 'document', ARGV[OWN + 1], 'status', 'queued', 'created', int(now_ms),
+  'fence', '0', 'deadline', '0', 'attempts', '0', 'revision', '1', 'owner', '', 'cancel', '0')
+redis.call('ZADD', RUNS, 0, RUN_ID)
+if is_busy then
+  table.insert(waiting, RUN_ID)
+  redis.call('HSET', SESSION, 'waiting', cjson.encode(waiting))
+else
+  redis.call('HSET', SESSION, 'active', RUN_ID)
+end
+emit('run.queued', RUN_ID, '', '{}')
+touch()
+return { 'created', RUN_ID, is_busy and 0 or 1 }

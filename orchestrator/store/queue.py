@@ -1,0 +1,121 @@
+"""How workers learn of runs: a stream of wake-ups, and an index that survives a lost one.
+
+The stream only hints and the run's hash decides. Writing the index comes before everything that
+makes a run able to start, leaving it comes after its end: a crash in between costs a second look.
+"""
+
+from datetime import timedelta
+
+from redis.exceptions import ResponseError
+
+from common.runs import FINAL_STATUSES
+from orchestrator.store.backend import Backend, milliseconds
+from orchestrator.store.records import Wakeup
+
+GROUP = "workers"
+MAX_QUEUE = 100_000
+REAP_BATCH = 100
+WAITING_RECHECK = timedelta(minutes=1)
+"""How often a run that stands behind another is looked at."""
+
+
+class Queue:
+    """Wake-ups for workers, and the reaper that repeats lost ones."""
+
+    def __init__(self, backend: Backend) -> None:
+        self._backend = backend
+
+    async def index(self, session_id: str, run_id: str, due: int = 0) -> None:
+        """Note that a run has to be looked at, at the earliest at `due` (server time, ms)."""
+        keys = self._backend.keys
+        pipeline = self._backend.redis.pipeline(transaction=False)
+        pipeline.zadd(keys.leases, {f"{session_id}/{run_id}": due})
+        pipeline.expire(keys.leases, self._backend.index_ttl)
+        await self._backend.do(pipeline.execute())
+
+    async def forget(self, session_id: str, run_id: str) -> None:
+        """Note that a run needs no more looking at."""
+        redis, keys = self._backend.redis, self._backend.keys
+        await self._backend.do(redis.zrem(keys.leases, f"{session_id}/{run_id}"))
+
+    async def wake(self, session_id: str, run_id: str) -> None:
+        """Tell the workers that a run may be ready."""
+        keys = self._backend.keys
+        pipeline = self._backend.redis.pipeline(transaction=False)
+        fields = {"session": session_id, "run": run_id}
+        pipeline.xadd(keys.queue, fields, maxlen=MAX_QUEUE, approximate=True)
+        pipeline.expire(keys.queue, self._backend.index_ttl)
+        await self._backend.do(pipeline.execute())
+
+    async def hand_over(self, session_id: str, finished: str, following: str) -> None:
+        """After a run has ended: wake the next one in line ("" for none), then forget the run."""
+        if following:
+            await self.index(session_id, following)
+            await self.wake(session_id, following)
+        await self.forget(session_id, finished)
+
+    async def next(self, worker_id: str, wait: timedelta) -> Wakeup | None:
+        """Return the next wake-up, or None when there was none for that long."""
+        redis, key = self._backend.redis, self._backend.keys.queue
+        try:
+            answer = await self._backend.do(
+                redis.xreadgroup(
+                    GROUP, worker_id, {key: ">"}, count=1, block=milliseconds(wait), noack=True
+                )
+            )
+        except ResponseError as error:
+            if "NOGROUP" not in str(error):
+                raise
+            await self._make_group()
+            return None
+        if not answer:
+            return None
+        [[_, [(entry_id, fields)]]] = answer.items() if isinstance(answer, dict) else answer
+        await self._backend.do(redis.xdel(key, entry_id))
+        return Wakeup(fields["session"], fields["run"], entry_id)
+
+    async def _make_group(self) -> None:
+        """Make the group anew, from the start of the stream: it expires with it, or was lost."""
+        redis, key = self._backend.redis, self._backend.keys.queue
+        try:
+            await self._backend.do(redis.xgroup_create(key, GROUP, id="0", mkstream=True))
+        except ResponseError as error:
+            if "BUSYGROUP" not in str(error):  # another worker was quicker
+                raise
+        await self._backend.do(redis.expire(key, self._backend.index_ttl))
+
+    async def reap(self) -> int:
+        """Wake runs whose owner fell silent or whose wake-up was lost; return how many."""
+        redis, keys = self._backend.redis, self._backend.keys
+        seconds, microseconds = await self._backend.do(redis.time())
+        now = seconds * 1000 + microseconds // 1000
+        due = await self._backend.do(
+            redis.zrangebyscore(keys.leases, "-inf", now, start=0, num=REAP_BATCH)
+        )
+        is_idle = bool(due) and await self._backend.do(redis.xlen(keys.queue)) == 0
+        woken = [
+            await self._look(*member.split("/", 1), now=now, is_idle=is_idle) for member in due
+        ]
+        return sum(woken)
+
+    async def _look(self, session_id: str, run_id: str, *, now: int, is_idle: bool) -> bool:
+        redis, keys = self._backend.redis, self._backend.keys
+        pipeline = redis.pipeline(transaction=False)
+        pipeline.hmget(keys.run(session_id, run_id), "status", "deadline")
+        pipeline.hget(keys.session(session_id), "active")
+        (status, deadline), active = await self._backend.do(pipeline.execute())
+        if status is None or status in FINAL_STATUSES:
+            await self.forget(session_id, run_id)
+            return False
+        await self._backend.script("touch", session_id, run_id)
+        if active != run_id:
+            await self.index(session_id, run_id, now + milliseconds(WAITING_RECHECK))
+            return False
+        if status == "running" and int(deadline) > now:
+            await self.index(session_id, run_id, int(deadline))
+            return False
+        await self.index(session_id, run_id, now + milliseconds(self._backend.config.lease))
+        if status == "running" or is_idle:
+            await self.wake(session_id, run_id)
+            return True
+        return False

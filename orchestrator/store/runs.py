@@ -1,0 +1,93 @@
+"""Runs as clients know them: started, read, listed, cancelled."""
+
+from typing import Any
+
+from common.errors import AgenticError, ClientError, error
+from common.models import Page
+from common.runs import FINAL_STATUSES, OnBusy, Run
+from orchestrator.store.backend import Backend
+from orchestrator.store.queue import Queue
+from orchestrator.store.records import RunDocument, read_run
+from orchestrator.store.sessions import Idempotency, newest
+
+_DETAILS = {
+    "session_not_found": "The session has just expired",
+    "session_busy": "Run '{}' is active in this session",
+    "queue_full": "Too many runs wait in this session",
+    "idempotency_conflict": "This Idempotency-Key started a different run",
+}
+
+
+class RunStore:
+    """Runs of a session that the caller has checked to be the user's."""
+
+    def __init__(self, backend: Backend, queue: Queue) -> None:
+        self._backend = backend
+        self._queue = queue
+
+    async def create(
+        self, document: RunDocument, on_busy: OnBusy, idempotency: Idempotency | None = None
+    ) -> str:
+        """Store a run and wake a worker; return its id, or that of the same key's first run.
+
+        Raises `session_busy`, `queue_full`, `session_not_found` or `idempotency_conflict`.
+        """
+        session_id, run_id = document.session_id, document.id
+        key, digest = idempotency or ("", "")
+        keys = self._backend.keys
+        await self._queue.index(session_id, run_id)
+        outcome, actual_id, can_start = await self._backend.script(
+            "create_run",
+            session_id,
+            run_id,
+            document.model_dump_json(),
+            on_busy,
+            digest,
+            self._backend.config.max_waiting,
+            more_keys=(keys.run_idempotency(session_id, key) if key else keys.session(session_id),),
+        )
+        if actual_id != run_id or outcome != "created":
+            await self._queue.forget(session_id, run_id)
+        if outcome in _DETAILS:
+            raise error(outcome, _DETAILS[outcome].format(actual_id))
+        if can_start:
+            await self._queue.wake(session_id, actual_id)
+        return str(actual_id)
+
+    async def get(self, session_id: str, run_id: str) -> Run:
+        """Return a run with its steps; raise `run_not_found`."""
+        redis, keys = self._backend.redis, self._backend.keys
+        pipeline = redis.pipeline(transaction=True)
+        pipeline.hgetall(keys.run(session_id, run_id)).hgetall(keys.steps(session_id, run_id))
+        fields, steps = await self._backend.do(pipeline.execute())
+        if not fields:
+            raise _not_found(run_id)
+        return read_run(fields, steps)
+
+    async def list(self, session_id: str, limit: int, cursor: str | None) -> Page[Run]:
+        """Return the session's runs, the newest first, without their steps."""
+        redis, keys = self._backend.redis, self._backend.keys
+        ids = await self._backend.do(newest(redis, keys.runs(session_id), limit, cursor))
+        pipeline = redis.pipeline(transaction=False)
+        for run_id in ids:
+            pipeline.hgetall(keys.run(session_id, run_id))
+        found: list[dict[str, Any]] = await self._backend.do(pipeline.execute())
+        return Page(
+            items=[read_run(fields, {}) for fields in found if fields],
+            next_cursor=ids[-1] if len(ids) == limit else None,
+        )
+
+    async def cancel(self, session_id: str, run_id: str) -> Run:
+        """Ask a run to end; one that nobody executes ends at once, an ended one stays as it is."""
+        outcome, following = await self._backend.script(
+            "cancel", session_id, run_id, '{"reason":"cancelled by the client"}'
+        )
+        if outcome == "run_not_found":
+            raise _not_found(run_id)
+        if outcome in FINAL_STATUSES:
+            await self._queue.hand_over(session_id, run_id, following)
+        return await self.get(session_id, run_id)
+
+
+def _not_found(run_id: str) -> AgenticError:
+    return ClientError("run_not_found", f"There is no run '{run_id}' in this session")
