@@ -79,11 +79,10 @@ class AgenticError(Exception):
         self.source: Source | None = None
         self.request_id: str | None = None
 
-    def with_context(self, **more: Any) -> "AgenticError":
+    def add_context(self, **more: Any) -> None:
         """Add facts that were not known where the error was raised; known ones stay."""
         known = self.context.model_dump(exclude_none=True)
         self.context = ErrorContext(**{**more, **known})
-        return self
 
     def problem(self, source: Source, request_id: str | None) -> Problem:
         """Return the wire form; an error from further upstream keeps its own source and id."""

@@ -7,7 +7,7 @@ from contextlib import contextmanager
 from typing import NamedTuple
 
 from common.errors import ToolError
-from execution_environment.sandbox.names import Parts, show_path
+from execution_environment.sandbox.names import Parts
 from execution_environment.sandbox.syscalls import openat2
 
 READ = os.O_RDONLY | os.O_NONBLOCK | os.O_NOCTTY | os.O_NOFOLLOW
@@ -45,11 +45,11 @@ def opened(root: int, parts: Parts, flags: int) -> Iterator[int]:
 
 
 @contextmanager
-def opened_file(root: int, parts: Parts) -> Iterator[tuple[int, os.stat_result]]:
-    """Open a regular file for reading; yield its descriptor and status."""
+def opened_file(root: int, parts: Parts, path: str) -> Iterator[tuple[int, os.stat_result]]:
+    """Open a regular file for reading; yield its descriptor and status. `path` is for errors."""
     with opened(root, parts, READ) as descriptor:
         status = os.fstat(descriptor)
-        require_file(status, parts)
+        require_file(status, path)
         yield descriptor, status
 
 
@@ -61,9 +61,8 @@ def status_at(directory: int, leaf: bytes) -> os.stat_result | None:
         return None
 
 
-def require_file(status: os.stat_result, parts: Parts) -> None:
+def require_file(status: os.stat_result, path: str) -> None:
     """Raise unless the status is that of a regular file."""
-    path = show_path(parts)
     if stat.S_ISLNK(status.st_mode):
         raise ToolError(
             "path_not_allowed", f"'{path}' is a symbolic link", path=path, errno="ELOOP"

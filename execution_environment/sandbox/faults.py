@@ -4,7 +4,7 @@ import errno
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-from common.errors import ToolError
+from common.errors import error as failure
 
 _BY_ERRNO = {
     errno.ENOENT: ("path_not_found", "'{}' does not exist"),
@@ -24,12 +24,13 @@ _BY_ERRNO = {
     errno.EFBIG: ("file_too_large", "'{}' is larger than the file system allows"),
     errno.ENXIO: ("unsupported_file", "'{}' is a socket or a device"),
     errno.ENODEV: ("unsupported_file", "'{}' is a device"),
+    errno.EAGAIN: ("overloaded", "'{}' is in use by another program"),
 }
 
 
 @contextmanager
 def translated(path: str) -> Iterator[None]:
-    """Turn an OSError into the ToolError that names the path as the client knows it.
+    """Turn an OSError into the error that names the path as the client knows it.
 
     What is not in the table (EIO, EMFILE, …) is no answer to a client: it goes up as it is.
     """
@@ -40,4 +41,4 @@ def translated(path: str) -> Iterator[None]:
             raise
         code, detail = _BY_ERRNO[error.errno]
         name = errno.errorcode[error.errno]
-        raise ToolError(code, detail.format(path), path=path, errno=name) from error
+        raise failure(code, detail.format(path), path=path, errno=name) from error

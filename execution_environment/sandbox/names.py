@@ -13,7 +13,7 @@ MAX_NAME = 255
 """Bytes: what Linux allows (PATH_MAX without its NUL, NAME_MAX)."""
 
 Parts = tuple[bytes, ...]
-_ESCAPE = re.compile(r"\\(?:x([0-9a-fA-F]{2})|\\)".encode())
+_ESCAPE = re.compile(rb"\\(?:x([0-9a-fA-F]{2})|\\)")
 
 
 def parse(path: str) -> Parts:

@@ -8,7 +8,7 @@ from pathlib import Path
 from execution_environment.sandbox.syscalls import openat2
 
 
-class SandboxUnavailable(Exception):  # noqa: N818  # reads as the state it is
+class SandboxUnavailable(Exception):  # reads as the state it is
     """This kernel or this directory cannot hold the sandbox; the message says why."""
 
 

@@ -3,7 +3,6 @@
 import ctypes
 import errno
 import os
-from typing import NoReturn
 
 _SYS_OPENAT2 = 437
 _RENAME_NOREPLACE = 1
@@ -12,7 +11,7 @@ _RESOLVE_NO_MAGICLINKS = 0x02
 _RESOLVE_NO_SYMLINKS = 0x04
 _RESOLVE_BENEATH = 0x08
 RESOLVE = _RESOLVE_BENEATH | _RESOLVE_NO_SYMLINKS | _RESOLVE_NO_MAGICLINKS | _RESOLVE_NO_XDEV
-MAX_TRIES = 100
+MAX_TRIES = 1000
 """A rename anywhere on the path makes the kernel answer EAGAIN: that often before giving up."""
 
 
@@ -58,15 +57,15 @@ def openat2(directory: int, path: bytes, flags: int, resolve: int = RESOLVE) -> 
             return int(descriptor)
         if ctypes.get_errno() not in (errno.EAGAIN, errno.EINTR):
             break
-    _fail()
+    raise _last_error()
 
 
 def rename_new(source_dir: int, source: bytes, target_dir: int, target: bytes) -> None:
     """Rename one leaf to another; raise FileExistsError rather than replace anything."""
     if _libc.renameat2(source_dir, source, target_dir, target, _RENAME_NOREPLACE) != 0:
-        _fail()
+        raise _last_error()
 
 
-def _fail() -> NoReturn:
+def _last_error() -> OSError:
     number = ctypes.get_errno()
-    raise OSError(number, os.strerror(number))
+    return OSError(number, os.strerror(number))

@@ -1,0 +1,5 @@
+"""`python -m execution_environment` starts the service."""
+
+from execution_environment.app import main
+
+main()

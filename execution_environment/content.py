@@ -1,0 +1,43 @@
+"""What the changing tools share: decoding content, refusing what has changed, showing the change."""
+
+import base64
+import binascii
+from typing import Annotated, Literal
+
+from pydantic import StringConstraints
+
+from common.errors import ToolError
+from execution_environment import text
+from execution_environment.sandbox.reading import Snapshot
+
+Encoding = Literal["utf-8", "base64"]
+Sha256 = Annotated[str, StringConstraints(pattern=r"^[0-9a-f]{64}$")]
+
+
+def decode_content(content: str, encoding: Encoding) -> bytes:
+    """Return the bytes to write; raise `invalid_arguments` for what is not base64."""
+    if encoding == "utf-8":
+        return content.encode()
+    try:
+        return base64.b64decode(content, validate=True)
+    except binascii.Error as error:
+        raise ToolError("invalid_arguments", "content is not valid base64") from error
+
+
+def require_unchanged(path: str, before: Snapshot | None, expected: str | None) -> None:
+    """Raise `hash_mismatch`, with the current hash, unless the file is the expected one."""
+    current = None if before is None else before.sha256
+    if expected is not None and current != expected:
+        raise ToolError(
+            "hash_mismatch",
+            f"'{path}' does not exist" if current is None else f"'{path}' has another content",
+            path=path,
+            current_sha256=current,
+        )
+
+
+def diff_of(path: str, before: Snapshot | None, after: bytes) -> str:
+    """Return the change as a unified diff; empty when nothing changes."""
+    if before is None:
+        return text.diff(path, None, after)
+    return text.too_long(path) if before.data is None else text.diff(path, before.data, after)

@@ -1,0 +1,39 @@
+"""The data directory: the workspaces, and beside them the state that no path can reach."""
+
+import os
+from pathlib import Path
+
+from execution_environment.sandbox.bounds import Bounds
+from execution_environment.sandbox.descriptors import DIRECTORY
+from execution_environment.sandbox.names import parse
+from execution_environment.sandbox.self_test import prove
+from execution_environment.sandbox.staging import Staging
+from execution_environment.sandbox.workspace import Workspace
+
+
+class Sandbox:
+    """Holds the one descriptor from which every path is resolved, opened once and never again."""
+
+    def __init__(self, data_dir: Path) -> None:
+        """Open the data directory; raise SandboxUnavailable when it cannot hold the sandbox."""
+        state = data_dir / "state"
+        for directory in (data_dir / "workspaces", state):
+            directory.mkdir(parents=True, exist_ok=True, mode=0o700)
+        prove(state)
+        self._root = os.open(data_dir / "workspaces", DIRECTORY | os.O_CLOEXEC)
+        self._staging = Staging(state / "staging")
+        self._staging.clean()
+
+    def workspace(self, allowed_paths_root: str, bounds: Bounds, *, dry_run: bool) -> Workspace:
+        """Return the view of one workspace that one call gets."""
+        base = parse(allowed_paths_root)
+        return Workspace(self._root, base, self._staging, bounds, dry_run=dry_run)
+
+    def probe(self) -> None:
+        """Write and remove a staged file: raises OSError while the data directory is unusable."""
+        self._staging.discard(self._staging.add_file([b"probe"], 0o600))
+
+    def close(self) -> None:
+        """Give back the descriptors and the staging directory."""
+        self._staging.close()
+        os.close(self._root)

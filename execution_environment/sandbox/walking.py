@@ -1,0 +1,86 @@
+"""Walking a tree: bounded in entries, descriptors and time, and never through a link."""
+
+import errno
+import os
+import stat
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from common.errors import ToolError
+from execution_environment.sandbox.bounds import Bounds
+from execution_environment.sandbox.descriptors import DIRECTORY, opened
+from execution_environment.sandbox.names import Parts, show_path
+
+MAX_ENTRIES = 200_000
+"""Entries that one call looks at."""
+_PASSED_OVER = {errno.ENOENT, errno.ENOTDIR, errno.ELOOP, errno.EACCES, errno.ENAMETOOLONG}
+
+
+@dataclass(frozen=True)
+class Entry:
+    """Something in a tree, as it was when it was seen."""
+
+    parts: Parts
+    status: os.stat_result
+
+    @property
+    def path(self) -> str:
+        """The path as clients write it."""
+        return show_path(self.parts)
+
+
+def read_directory(root: int, base: Parts, parts: Parts) -> list[Entry]:
+    """Return a directory's entries; `base` leads to the workspace, `parts` from there on."""
+    with opened(root, base + parts, DIRECTORY) as descriptor, os.scandir(descriptor) as found:
+        return [
+            Entry((*parts, os.fsencode(item.name)), status)
+            for item in found
+            if (status := _status(item)) is not None
+        ]
+
+
+def _status(item: "os.DirEntry[str]") -> os.stat_result | None:
+    # Asked while the directory's descriptor is open: later, its number may be another's.
+    try:
+        return item.stat(follow_symlinks=False)
+    except FileNotFoundError:
+        return None
+
+
+def walk(root: int, base: Parts, start: Parts, depth: int | None, bounds: Bounds) -> list[Entry]:
+    """Return what lies beneath `start`, `depth` levels deep (None: all), by path bytes.
+
+    Each directory is opened anew from the root, so any depth takes one descriptor. One that
+    vanished or was replaced meanwhile is passed over.
+    """
+    entries = read_directory(root, base, start)
+    pending = list(_directories(entries, start, depth))
+    while pending:
+        bounds.check_deadline()
+        found = _read_if_there(root, base, pending.pop())
+        entries += found
+        if len(entries) > MAX_ENTRIES:
+            raise ToolError(
+                "output_too_large",
+                f"'{show_path(start)}' holds more than {MAX_ENTRIES} entries",
+                path=show_path(start),
+                limit=MAX_ENTRIES,
+            )
+        pending += _directories(found, start, depth)
+    return sorted(entries, key=lambda entry: b"/".join(entry.parts))
+
+
+def _read_if_there(root: int, base: Parts, parts: Parts) -> list[Entry]:
+    try:
+        return read_directory(root, base, parts)
+    except OSError as error:
+        if error.errno not in _PASSED_OVER:
+            raise
+        return []
+
+
+def _directories(entries: list[Entry], start: Parts, depth: int | None) -> Iterator[Parts]:
+    for entry in entries:
+        is_in_reach = depth is None or len(entry.parts) - len(start) < depth
+        if is_in_reach and stat.S_ISDIR(entry.status.st_mode):
+            yield entry.parts

@@ -1,0 +1,34 @@
+"""The execution environment's settings: environment variables that start with EXEC_ENV_."""
+
+from pathlib import Path
+from typing import Annotated
+
+from pydantic import ByteSize, Field, SecretStr
+from pydantic_settings import SettingsConfigDict
+
+from common.settings import ServiceSettings
+
+_MIB = 1024 * 1024
+
+
+class Settings(ServiceSettings):
+    """Everything that a deployment can choose about the execution environment."""
+
+    model_config = SettingsConfigDict(env_prefix="EXEC_ENV_")
+
+    port: Annotated[int, Field(ge=0, le=65535)] = 8001
+    """Port to listen on; 0 takes a free one."""
+    data_dir: Path
+    """Holds `workspaces/`, and `state/` beside it; both on one local file system."""
+    service_token: SecretStr
+    """The bearer secret that callers must show."""
+    threads: Annotated[int, Field(ge=1, le=256)] = 16
+    """Threads for file work."""
+    backlog: Annotated[int, Field(ge=0)] = 256
+    """Calls that may wait for a thread; more are answered 503."""
+    max_read: ByteSize = ByteSize(8 * _MIB)
+    """The most that one call returns of a file, in bytes."""
+    max_write: ByteSize = ByteSize(32 * _MIB)
+    """The largest file that a call may write or edit, in bytes."""
+    max_body: ByteSize = ByteSize(48 * _MIB)
+    """The longest request body, in bytes."""

@@ -1,0 +1,68 @@
+"""What a tool is: a typed function whose signature and docstring are its contract."""
+
+import inspect
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any, get_type_hints
+
+from pydantic import BaseModel, ConfigDict, ValidationError
+
+from common.errors import FieldError, ToolError
+from common.tools import Effect, ToolSpec
+from execution_environment.sandbox.workspace import Workspace
+
+MAX_FIELDS = 20
+
+
+class Arguments(BaseModel):
+    """Base of every tool's arguments: a misspelt one is an error."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+class Output(BaseModel):
+    """Base of every tool's output."""
+
+    model_config = ConfigDict(frozen=True)
+
+
+ToolFunction = Callable[[Any, Workspace], Output]
+
+
+@dataclass(frozen=True)
+class Tool:
+    """A function that the registry has found, with what it says of itself."""
+
+    function: ToolFunction
+    arguments: type[Arguments]
+    spec: ToolSpec
+
+    def parse(self, arguments: dict[str, Any]) -> Arguments:
+        """Return typed arguments; raise `invalid_arguments`, which never repeats the input."""
+        try:
+            return self.arguments.model_validate(arguments)
+        except ValidationError as error:
+            fields = [
+                FieldError(field=".".join(map(str, item["loc"]))[:200], message=item["msg"][:200])
+                for item in error.errors(include_input=False, include_url=False)[:MAX_FIELDS]
+            ]
+            names = ", ".join(field.field or "arguments" for field in fields)
+            raise ToolError("invalid_arguments", f"Not valid: {names}", fields=fields) from error
+
+
+def tool(*, effect: Effect) -> Callable[[ToolFunction], Tool]:
+    """Make a tool of a function `(arguments, workspace) -> output`; its name becomes the tool's."""
+
+    def decorate(function: ToolFunction) -> Tool:
+        hints = get_type_hints(function)
+        arguments, output = hints["arguments"], hints["return"]
+        spec = ToolSpec(
+            name=function.__name__,
+            description=inspect.getdoc(function) or "",
+            effect=effect,
+            arguments_schema=arguments.model_json_schema(),
+            output_schema=output.model_json_schema(mode="serialization"),
+        )
+        return Tool(function, arguments, spec)
+
+    return decorate

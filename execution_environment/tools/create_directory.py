@@ -1,0 +1,34 @@
+"""create_directory: a directory, and those that lead to it."""
+
+import stat
+
+from common.errors import ToolError
+from execution_environment.sandbox.workspace import Workspace
+from execution_environment.tool import Arguments, Output, tool
+
+
+class CreateDirectoryArguments(Arguments):
+    """With `exist_ok` a directory that is there already is no error."""
+
+    path: str
+    exist_ok: bool = True
+
+
+class Created(Output):
+    """Nothing beside the receipt."""
+
+
+@tool(effect="write")
+def create_directory(arguments: CreateDirectoryArguments, workspace: Workspace) -> Created:
+    """Create a directory with all missing ones on the way to it."""
+    path = arguments.path
+    status = workspace.find(path)
+    if status is None:
+        workspace.put_directory(path)
+    elif not stat.S_ISDIR(status.st_mode):
+        raise ToolError(
+            "not_a_directory", f"'{path}' exists and is not a directory", path=path, errno="EEXIST"
+        )
+    elif not arguments.exist_ok:
+        raise ToolError("already_exists", f"'{path}' exists already", path=path, errno="EEXIST")
+    return Created()

@@ -1,0 +1,41 @@
+"""get_file_info: what there is to know of one path."""
+
+import stat
+from datetime import UTC, datetime
+
+from common.models import UtcTime
+from execution_environment.sandbox.descriptors import kind
+from execution_environment.sandbox.workspace import Workspace
+from execution_environment.tool import Arguments, Output, tool
+
+
+class GetFileInfoArguments(Arguments):
+    """The path to look at."""
+
+    path: str
+
+
+class FileInfo(Output):
+    """`size` in bytes; `mode` in octal; `sha256` of regular files only."""
+
+    path: str
+    type: str
+    size: int
+    mode: str
+    modified_at: UtcTime
+    sha256: str | None
+
+
+@tool(effect="read")
+def get_file_info(arguments: GetFileInfoArguments, workspace: Workspace) -> FileInfo:
+    """Return the type, size, mode, time of change and hash of a file or directory."""
+    status = workspace.status(arguments.path)
+    is_file = stat.S_ISREG(status.st_mode)
+    return FileInfo(
+        path=arguments.path,
+        type=kind(status.st_mode),
+        size=status.st_size,
+        mode=f"{stat.S_IMODE(status.st_mode):04o}",
+        modified_at=datetime.fromtimestamp(status.st_mtime, UTC),
+        sha256=workspace.snapshot(arguments.path, 0).sha256 if is_file else None,
+    )
