@@ -6,6 +6,8 @@ from typing import Any, Literal
 
 import structlog
 
+QUIET = ("httpx", "asyncio")
+"""Libraries that log each request or each start: our own lines say it better."""
 _SHARED: list[Any] = [
     structlog.contextvars.merge_contextvars,
     structlog.stdlib.add_logger_name,
@@ -38,6 +40,8 @@ def configure(form: Literal["json", "console"], level: str) -> None:
         )
     )
     logging.basicConfig(handlers=[handler], level=level.upper(), force=True)
+    for library in QUIET:
+        logging.getLogger(library).setLevel(logging.WARNING)
     structlog.configure(
         processors=[
             structlog.stdlib.filter_by_level,

@@ -63,9 +63,8 @@ async def settle(
                 cancelled, executor.run(_within(call, deadline), traceparent), in_flight=True
             )
         except AgenticError as failure:
-            pause = min(2 * pause, LONGEST_PAUSE) * random.uniform(
-                0.75, 1.0
-            )  # noqa: S311  # jitter
+            jitter = random.uniform(0.75, 1.0)  # noqa: S311  # not for secrets
+            pause = min(2 * pause, LONGEST_PAUSE) * jitter
             if not _may_repeat(failure) or time.monotonic() + pause >= deadline:
                 raise
         await _unless(cancelled, asyncio.sleep(pause), in_flight=False)

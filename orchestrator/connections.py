@@ -3,23 +3,21 @@
 import asyncio
 from collections import defaultdict
 from collections.abc import AsyncIterator, Sequence
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 
-from common.errors import SystemFault
-from common.logs import get_logger
-from common.runs import FINAL_EVENTS, FINAL_STATUSES, Event
+from common.errors import ClientError
+from common.runs import FINAL_EVENTS, Event, Run
 from orchestrator.store.store import Store
 
-log = get_logger(__name__)
 BATCH = 500
 POLL = 2.0
 """Seconds after which a follower looks by itself: a hint may be lost, an event may not."""
 
 
 class ConnectionManager:
-    """One listener per process wakes all followers; each reads the log from its own cursor.
+    """Followers read the log from their own cursors; one hint wakes all of a session's.
 
-    A follower that is slow holds no buffer here: it reads on when its client takes more.
+    A slow client holds no buffer here: its follower reads on when it takes more.
     """
 
     def __init__(self, store: Store) -> None:
@@ -35,7 +33,7 @@ class ConnectionManager:
     def close(self) -> None:
         """End every open stream: the process is about to stop."""
         self._closing = True
-        for session_id in self._followers:
+        for session_id in list(self._followers):
             self.wake(session_id)
 
     async def follow(
@@ -43,18 +41,73 @@ class ConnectionManager:
     ) -> AsyncIterator[Sequence[Event]]:
         """Yield batches of events after `after_seq`; an empty batch says that nothing is new.
 
-        With `run_id`, only that run's events, and the end after its last one. What the log no
-        longer holds comes as one `gap` event with a snapshot.
+        With `run_id`: only that run's events, and the end after its last one. What the log no
+        longer holds comes as one `gap` event with a snapshot of the run.
         """
         wake = asyncio.Event()
-        self._followers[session_id].add(wake)
+        self._followers[session_id].add(wake)  # before reading: nothing falls in between
         try:
-            async for batch in self._batches(session_id, after_seq, wake):
+            async for batch in self._batches(session_id, after_seq, run_id, wake):
                 mine = [event for event in batch if run_id in (None, event.run_id)]
                 yield mine
-                if run_id is not None and any(_ends(event, run_id) for event in mine):
+                if run_id is not None and any(_is_last(event) for event in mine):
                     return
         finally:
             self._followers[session_id].discard(wake)
             if not self._followers[session_id]:
                 del self._followers[session_id]
+
+    async def _batches(
+        self, session_id: str, cursor: int, run_id: str | None, wake: asyncio.Event
+    ) -> AsyncIterator[Sequence[Event]]:
+        while not self._closing:
+            wake.clear()
+            log = await self._store.events.after(session_id, cursor, BATCH)
+            if log.last_seq is None:
+                return  # the session was deleted or has expired
+            batch = log.events
+            following = batch[0].seq if batch else log.last_seq + 1
+            if following is not None and following != cursor + 1:
+                batch = [await self._gap(session_id, cursor, following, run_id), *batch]
+            cursor = log.last_seq if not log.events else batch[-1].seq or cursor
+            yield batch
+            if not batch:
+                await _wait(wake, POLL)
+
+    async def _gap(self, session_id: str, cursor: int, following: int, run_id: str | None) -> Event:
+        """Return what stands for events that are gone: trimmed, or lost with a failed server."""
+        run = None if run_id is None else await self._find(session_id, run_id)
+        first, last = sorted((cursor + 1, following))
+        return Event(
+            seq=following - 1,
+            type="gap",
+            time=datetime.now(UTC),
+            session_id=session_id,
+            run_id=run_id,
+            data={
+                "from_seq": first,
+                "to_seq": last - 1,
+                "run": None if run is None else run.model_dump(mode="json"),
+            },
+        )
+
+    async def _find(self, session_id: str, run_id: str) -> Run | None:
+        try:
+            return await self._store.runs.get(session_id, run_id)
+        except ClientError:
+            return None
+
+
+def _is_last(event: Event) -> bool:
+    if event.type == "gap":
+        run = event.data["run"]
+        return run is None or run["finished_at"] is not None
+    return event.type in FINAL_EVENTS
+
+
+async def _wait(wake: asyncio.Event, seconds: float) -> None:
+    try:
+        async with asyncio.timeout(seconds):
+            await wake.wait()
+    except TimeoutError:
+        return

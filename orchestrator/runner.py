@@ -5,22 +5,30 @@ from typing import assert_never
 
 from common.error_table import ERRORS
 from common.errors import AgenticError, ClientError, SystemFault
+from common.logs import get_logger
 from common.plans import OnError
 from common.runs import RunResult, Step
 from common.tools import Receipt
 from orchestrator.planners.base import Call, CallTools, Finish, History, Planner
 from orchestrator.signals import Signals
 from orchestrator.steps import Now, StepMaker, utc_now
-from orchestrator.store.store import Ending, Lease, Store
+from orchestrator.store.leases import LeaseStore
+from orchestrator.store.records import Ending, Lease
+
+log = get_logger(__name__)
 
 
 class Runner:
     """Takes a leased run to its end, or to the next step boundary when the worker drains."""
 
     def __init__(
-        self, store: Store, planners: Mapping[str, Planner], steps: StepMaker, now: Now = utc_now
+        self,
+        leases: LeaseStore,
+        planners: Mapping[str, Planner],
+        steps: StepMaker,
+        now: Now = utc_now,
     ) -> None:
-        self._store = store
+        self._leases = leases
         self._planners = planners
         self._steps = steps
         self._now = now
@@ -29,9 +37,11 @@ class Runner:
         """Run to the end and record it; give the lease back when asked to drain."""
         history = list(lease.steps)
         ending: Ending | None = None
+        if lease.run.plan is not None and not lease.is_planned:
+            await self._leases.record_plan(lease, lease.run.plan)
         while ending is None:
             if signals.draining.is_set():
-                await self._store.release(lease)
+                await self._leases.release(lease)
                 return
             try:
                 ending = await self._advance(lease, history, signals)
@@ -39,7 +49,9 @@ class Runner:
                 ending = Ending(
                     "failed", error=failure.problem("orchestrator", lease.run.request_id)
                 )
-        await self._store.finish(lease, ending)
+        await self._leases.finish(lease, ending)
+        code = None if ending.error is None else ending.error.code
+        log.info("run ended", status=ending.status, steps=len(history), code=code)
 
     async def _advance(self, lease: Lease, history: list[Step], signals: Signals) -> Ending | None:
         """Take the run one decision further; return its ending when it has one."""
@@ -80,7 +92,7 @@ class Runner:
                 limit=budget.steps,
                 actual=len(history) + 1,
             )
-        used = (self._now() - lease.run.started_at).total_seconds()
+        used = (self._now() - lease.started_at).total_seconds()
         if used >= budget.seconds:
             raise SystemFault(
                 "deadline_exceeded",

@@ -13,7 +13,8 @@ from common.tools import ToolCall
 from orchestrator.calls import Attempts, Cancelled, Executor, settle
 from orchestrator.planners.base import Call
 from orchestrator.signals import Signals
-from orchestrator.store.store import Lease, Store
+from orchestrator.store.leases import LeaseStore
+from orchestrator.store.records import Lease
 
 Now = Callable[[], datetime]
 
@@ -27,9 +28,9 @@ class StepMaker:
     """Performs the steps of runs."""
 
     def __init__(
-        self, store: Store, executor: Executor, call_timeout: timedelta, now: Now = utc_now
+        self, leases: LeaseStore, executor: Executor, call_timeout: timedelta, now: Now = utc_now
     ) -> None:
-        self._store = store
+        self._leases = leases
         self._executor = executor
         self._call_timeout = call_timeout.total_seconds()
         self._now = now
@@ -47,14 +48,14 @@ class StepMaker:
             status="running",
             started_at=self._now(),
         )
-        await self._store.start_step(lease, step)
+        await self._leases.start_step(lease, step)
         started, attempts = time.perf_counter(), Attempts()
         outcome = await self._outcome(lease, step, call, seconds_left, signals, attempts)
         duration = round((time.perf_counter() - started) * 1000, 3)
         done = step.model_copy(
             update={**outcome, "attempts": attempts.count, "duration_ms": duration}
         )
-        return await self._store.commit_step(lease, done)
+        return await self._leases.commit_step(lease, done)
 
     async def _outcome(
         self,

@@ -8,12 +8,13 @@ from fastapi.openapi.utils import get_openapi
 from common.error_table import ERRORS
 from common.errors import MEDIA_TYPE, Problem, error
 
+Responses = dict[int | str, dict[str, Any]]
 _SCHEMAS = "#/components/schemas/"
 
 
-def problems(*codes: str) -> dict[int | str, dict[str, Any]]:
+def problems(*codes: str) -> Responses:
     """Return the `responses` of a route that can fail with these codes, grouped by status."""
-    responses: dict[int | str, dict[str, Any]] = {}
+    responses: Responses = {}
     for code in codes:
         spec = ERRORS[code]
         entry = responses.setdefault(spec.status, _entry())

@@ -7,7 +7,7 @@ import re2
 from pydantic import Field
 
 from common.errors import ToolError
-from execution_environment.globs import compile_glob, compile_pattern
+from common.globs import compile_glob, compile_pattern
 from execution_environment.sandbox.walking import Entry
 from execution_environment.sandbox.workspace import Workspace
 from execution_environment.tool import Arguments, Output, tool

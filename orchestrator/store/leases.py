@@ -90,9 +90,9 @@ class LeaseStore:
         config = self._backend.config
         size = len(step.model_dump_json(include={"output"}).encode()) if step.output else 0
         if size > config.max_step_output:
-            step, size = _without_output(step, config.max_step_output, size), 0
+            step, size = _without_output(lease, step, config.max_step_output, size), 0
         if await self._commit(lease, step, size) == "full":
-            step = _without_output(step, config.max_run_output, size)
+            step = _without_output(lease, step, config.max_run_output, size)
             await self._commit(lease, step, 0)
         return step
 
@@ -151,7 +151,7 @@ def _ending_fields(ending: Ending) -> tuple[str, str, str]:
     return "reason", ending.reason or "", f'{{"reason":"{ending.reason}"}}'
 
 
-def _without_output(step: Step, limit: int, actual: int) -> Step:
+def _without_output(lease: Lease, step: Step, limit: int, actual: int) -> Step:
     path = step.arguments.get("path")
     problem = ToolError(
         "output_too_large",
@@ -161,7 +161,7 @@ def _without_output(step: Step, limit: int, actual: int) -> Step:
         tool=step.tool,
         limit=limit,
         actual=actual,
-    ).problem("orchestrator", None)
+    ).problem("orchestrator", lease.run.request_id)
     return step.model_copy(update={"status": "failed", "output": None, "error": problem})
 
 

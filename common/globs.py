@@ -1,0 +1,50 @@
+"""Globs over workspace paths, and the RE2 patterns that they are made of.
+
+`*` and `?` stay within one name, `**` crosses directories, `[…]` is a set. A glob without `/` is
+matched against the name, one with `/` against the whole path. RE2 runs in linear time, whatever
+the pattern: https://github.com/google/re2/wiki/Syntax.
+"""
+
+import re
+from typing import Any
+
+import re2
+
+MAX_MEMORY = 8 << 20
+"""Bytes that a compiled pattern may take."""
+_TOKENS = re.compile(r"\*\*/|\*\*|\*|\?|\[!?\]?[^\]]*\]|.", re.DOTALL)
+_FIXED = {"**/": "(?:.*/)?", "**": ".*", "*": "[^/]*", "?": "[^/]"}
+
+
+def is_glob(path: str) -> bool:
+    """Tell whether a path has wildcards in it."""
+    return any(char in path for char in "*?[")
+
+
+def compile_glob(glob: str) -> Any:
+    """Return a compiled pattern whose `fullmatch` takes a path relative to the searched one.
+
+    Raises re2.error for a set that makes no sense, such as `[z-a]`.
+    """
+    body = "".join(map(_translate, _TOKENS.findall(glob)))
+    prefix = "" if "/" in glob else "(?:.*/)?"
+    return compile_pattern(f"(?s){prefix}{body}")
+
+
+def compile_pattern(pattern: str, *, ignore_case: bool = False, by_line: bool = False) -> Any:
+    """Compile an RE2 pattern; raises re2.error. With `by_line`, no match crosses a newline."""
+    options = re2.Options()
+    options.never_nl = by_line
+    options.log_errors = False
+    options.max_mem = MAX_MEMORY
+    options.case_sensitive = not ignore_case
+    return re2.compile(pattern, options)
+
+
+def _translate(token: str) -> str:
+    if token in _FIXED:
+        return _FIXED[token]
+    if len(token) > 1:
+        body = token[1:-1].replace("\\", "\\\\")
+        return f"[^/{body[1:]}]" if body.startswith("!") else f"[{body}]"
+    return re.escape(token)

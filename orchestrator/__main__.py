@@ -1,0 +1,5 @@
+"""`python -m orchestrator` starts the service."""
+
+from orchestrator.app import main
+
+main()

@@ -1,0 +1,134 @@
+"""The orchestrator put together: one root, one `async with`, everything closed in reverse."""
+
+import asyncio
+import sys
+from collections.abc import AsyncIterator
+from contextlib import AsyncExitStack, asynccontextmanager
+from dataclasses import dataclass
+from typing import Any
+
+from fastapi import APIRouter, FastAPI
+from starlette.middleware import Middleware
+
+from common.web.app import build_app
+from common.web.health import health_router
+from common.web.server import serve
+from orchestrator.access import Access
+from orchestrator.catalogue import Catalogue
+from orchestrator.connections import ConnectionManager
+from orchestrator.execution_client import ExecutionClient, open_client
+from orchestrator.hints import relay
+from orchestrator.planners.registry import PLANNERS
+from orchestrator.routes import catalogue, events, runs, sessions
+from orchestrator.routes.dependencies import Services
+from orchestrator.runner import Runner
+from orchestrator.settings import Settings, is_loopback
+from orchestrator.steps import StepMaker
+from orchestrator.stopping import Stopping
+from orchestrator.store.backend import StoreConfig
+from orchestrator.store.embedded import EmbeddedServerError, embedded_server
+from orchestrator.store.store import Store, open_store
+from orchestrator.worker import Worker
+
+ROUTERS = (sessions.router, runs.router, events.router, catalogue.router)
+
+
+@dataclass(frozen=True)
+class Parts:
+    """What lives as long as the process."""
+
+    store: Store
+    client: ExecutionClient
+    connections: ConnectionManager
+    worker: Worker
+
+
+@asynccontextmanager
+async def open_parts(settings: Settings) -> AsyncIterator[Parts]:
+    """Connect everything; raises EmbeddedServerError when the embedded store cannot start."""
+    async with AsyncExitStack() as stack:
+        url = await stack.enter_async_context(_redis(settings))
+        config = StoreConfig(session_ttl=settings.session_ttl, lease=settings.lease)
+        store = await stack.enter_async_context(open_store(url, settings.key_prefix, config))
+        client = await stack.enter_async_context(
+            open_client(str(settings.execution_url), settings.service_token)
+        )
+        steps = StepMaker(store.leases, client, settings.call_timeout)
+        runner = Runner(store.leases, PLANNERS, steps)
+        worker = Worker(store, runner, settings.concurrency)
+        yield Parts(store, client, ConnectionManager(store), worker)
+
+
+@asynccontextmanager
+async def _redis(settings: Settings) -> AsyncIterator[str]:
+    if settings.redis_url is not None:
+        yield settings.redis_url.get_secret_value()
+    elif settings.data_dir is not None:
+        async with embedded_server(settings.data_dir) as url:
+            yield url
+
+
+@asynccontextmanager
+async def _running(settings: Settings, parts: Parts, stopping: Stopping) -> AsyncIterator[None]:
+    """Run what goes on beside the requests; at the end let runs reach their next step."""
+    stopping.arm(parts.connections.close, parts.worker.drain)
+    hints = relay(parts.store.events, parts.connections.wake, parts.worker.cancel)
+    tasks = [asyncio.create_task(hints)]
+    if settings.role != "api":
+        tasks.append(asyncio.create_task(parts.worker.serve()))
+    try:
+        yield
+    finally:
+        stopping.fire()
+        tasks[0].cancel()
+        await asyncio.wait(tasks, timeout=stopping.seconds_left)
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
+
+
+def build(settings: Settings, stopping: Stopping | None = None) -> FastAPI:
+    """Return the application; it connects when it starts."""
+    stopping = stopping or Stopping(settings.shutdown_grace)
+
+    @asynccontextmanager
+    async def lifespan(app: FastAPI) -> AsyncIterator[None]:
+        async with open_parts(settings) as parts:
+            app.state.parts = parts
+            app.state.services = Services(
+                parts.store, PLANNERS, Catalogue(parts.client), parts.connections
+            )
+            async with _running(settings, parts, stopping):
+                yield
+
+    async def ready() -> dict[str, Any]:
+        await app.state.parts.store.ping()
+        await app.state.parts.client.ready()
+        return {"role": settings.role, "store": "redis" if settings.redis_url else "embedded"}
+
+    routers: list[APIRouter] = [*ROUTERS] if settings.role != "worker" else []
+    access = Middleware(
+        Access,
+        api_keys=settings.api_keys,
+        any_host=settings.allow_anonymous,
+        is_local=is_loopback,
+    )
+    app = build_app(
+        title="agentic-framework orchestrator",
+        source="orchestrator",
+        max_body=settings.max_body,
+        routers=[*routers, health_router(ready)],
+        lifespan=lifespan,
+        middleware=[access],
+    )
+    return app
+
+
+def main() -> None:
+    """Serve as the environment says; end with one clear line when that cannot be done."""
+    settings = Settings.load()
+    stopping = Stopping(settings.shutdown_grace)
+    try:
+        serve(build(settings, stopping), settings, on_exit=stopping.fire)
+    except EmbeddedServerError as error:
+        sys.exit(str(error))

@@ -1,0 +1,26 @@
+"""The tools that the execution environment offers, remembered for a while."""
+
+import time
+
+from common.tools import ToolSpec
+from orchestrator.execution_client import ExecutionClient
+from orchestrator.planners.base import Tools
+
+MAX_AGE = 30.0
+"""Seconds."""
+
+
+class Catalogue:
+    """Asks at most once in MAX_AGE; plans are checked against what it knows."""
+
+    def __init__(self, client: ExecutionClient) -> None:
+        self._client = client
+        self._tools: dict[str, ToolSpec] = {}
+        self._read_at = 0.0
+
+    async def tools(self) -> Tools:
+        """Return the tools by name; raises what the execution environment answers instead."""
+        if not self._tools or time.monotonic() - self._read_at > MAX_AGE:
+            self._tools = {spec.name: spec for spec in await self._client.tools()}
+            self._read_at = time.monotonic()
+        return self._tools

@@ -1,0 +1,85 @@
+"""The `plan` planner: the client's own steps, one after the other."""
+
+from collections.abc import Iterator, Sequence
+
+from common.errors import ClientError, FieldError, ToolError
+from common.plans import Plan, PlanStep
+from common.runs import PlannerSpec, RunCreate, Step
+from orchestrator.planners.arguments import argument_errors
+from orchestrator.planners.base import Call, CallTools, Decision, Finish, History, Tools
+from orchestrator.planners.references import FIELDS, pointers, resolve
+
+MAX_FIELDS = 20
+
+
+class PlanPlanner:
+    """Follows a plan; a step's references are resolved just before its call."""
+
+    spec = PlannerSpec(
+        name="plan",
+        description="Performs the steps of an explicit plan; arguments may refer to earlier outputs.",
+    )
+
+    def check(self, asked: RunCreate, tools: Tools) -> None:
+        """Raise `invalid_plan`, with the fields to correct, for what is bound to fail."""
+        plan = asked.plan
+        if plan is None:
+            raise ClientError("invalid_plan", "The 'plan' planner needs a plan")
+        fields = [error for n in range(len(plan.steps)) for error in _errors(plan, n, tools)]
+        if fields:
+            names = ", ".join(field.field for field in fields[:MAX_FIELDS])
+            raise ClientError("invalid_plan", f"Not valid: {names}", fields=fields[:MAX_FIELDS])
+
+    async def next(self, history: History) -> Decision:
+        """Return the first step that has not been made."""
+        steps = history.plan.steps if history.plan is not None else []
+        done = len(history.steps)
+        if done == len(steps):
+            return Finish(_summary(history.steps))
+        return CallTools([_call(steps[done], history.steps)])
+
+
+def _call(step: PlanStep, earlier: Sequence[Step]) -> Call:
+    by_name = {made.name: made for made in earlier}
+    try:
+        arguments = {key: resolve(value, by_name) for key, value in step.arguments.items()}
+    except ToolError as refusal:
+        return Call(step.name, step.tool, step.arguments, step.on_error, refusal)
+    return Call(step.name, step.tool, arguments, step.on_error)
+
+
+def _errors(plan: Plan, n: int, tools: Tools) -> Iterator[FieldError]:
+    step, where = plan.steps[n], f"steps.{n}"
+    if step.tool not in tools:
+        yield FieldError(field=f"{where}.tool", message="there is no such tool")
+        return
+    yield from argument_errors(step.arguments, tools[step.tool], f"{where}.arguments")
+    earlier = {made.name for made in plan.steps[:n]}
+    for key, value in step.arguments.items():
+        for place, pointer in pointers(value, f"{where}.arguments.{key}"):
+            if (message := _pointer_error(pointer, earlier)) is not None:
+                yield FieldError(field=place, message=message)
+
+
+def _pointer_error(pointer: object, earlier: set[str]) -> str | None:
+    if not isinstance(pointer, str):
+        return "$from takes a string"
+    name, *tokens = pointer.split("/")
+    if name not in earlier:
+        return "$from must name an earlier step"
+    if tokens and tokens[0] not in FIELDS:
+        return f"after the step comes one of {', '.join(FIELDS)}"
+    return None
+
+
+def _summary(steps: Sequence[Step]) -> str:
+    """Say what came of the steps, in words."""
+    receipts = [receipt for step in steps for receipt in step.receipts]
+    created = {receipt.path for receipt in receipts if receipt.created}
+    counts = {
+        "created": len(created),
+        "changed": len({receipt.path for receipt in receipts} - created),
+        "failed": sum(step.status == "failed" for step in steps),
+    }
+    told = [f"{count} {what}" for what, count in counts.items() if count]
+    return f"{len(steps)} steps done" + (f": {', '.join(told)}" if told else "")

@@ -1,0 +1,16 @@
+"""The planners there are: a new one is a file of its own and a line here."""
+
+from collections.abc import Mapping
+
+from orchestrator.planners.base import Planner
+from orchestrator.planners.plan import PlanPlanner
+from orchestrator.planners.rules import RulesPlanner
+
+PLANNERS: Mapping[str, Planner] = {
+    planner.spec.name: planner for planner in (PlanPlanner(), RulesPlanner())
+}
+
+
+def default_planner(*, has_plan: bool) -> str:
+    """Return the planner of a run that names none."""
+    return "plan" if has_plan else "rules"

@@ -1,0 +1,61 @@
+"""The `rules` planner: plain-English file commands, understood without any model.
+
+The grammar is in rules.lark; docs/rules.md shows every form.
+"""
+
+from collections.abc import Sequence
+from dataclasses import replace
+
+from common.errors import ClientError
+from common.runs import PlannerSpec, RunCreate, Step
+from orchestrator.planners.base import Call, CallTools, Decision, Finish, History, Tools
+from orchestrator.planners.commands import Command
+from orchestrator.planners.grammar import parse
+
+
+class RulesPlanner:
+    """Derives everything from the goal and the steps made: it remembers nothing in between."""
+
+    spec = PlannerSpec(
+        name="rules",
+        description="Understands plain-English file commands such as: find *.py in src, then"
+        " replace 'old' with 'new' in *.py. No model is needed.",
+    )
+
+    def check(self, asked: RunCreate, _tools: Tools) -> None:
+        """Raise `goal_not_understood` for what the grammar does not know."""
+        if asked.goal is None:
+            raise ClientError("goal_not_understood", "The 'rules' planner needs a goal")
+        parse(asked.goal)
+
+    async def next(self, history: History) -> Decision:
+        """Return the calls of the first command that is not done; answer when all are."""
+        commands = parse(history.goal or "")
+        for number, command in enumerate(commands, start=1):
+            done = _steps_of(number, history.steps)
+            calls = command.calls(done)
+            if calls:
+                return CallTools(_named(number, len(done), calls))
+        return Finish(_answer(commands, history.steps))
+
+
+def _prefix(number: int) -> str:
+    return f"c{number}_"
+
+
+def _steps_of(number: int, steps: Sequence[Step]) -> list[Step]:
+    return [step for step in steps if step.name.startswith(_prefix(number))]
+
+
+def _named(number: int, done: int, calls: Sequence[Call]) -> list[Call]:
+    """Give the steps names that say which command they belong to: `c2_edit_3`."""
+    return [
+        replace(call, name=f"{_prefix(number)}{call.name}_{done + n}")
+        for n, call in enumerate(calls, start=1)
+    ]
+
+
+def _answer(commands: Sequence[Command], steps: Sequence[Step]) -> str:
+    return "\n".join(
+        command.answer(_steps_of(number, steps)) for number, command in enumerate(commands, start=1)
+    )

@@ -1,0 +1,85 @@
+"""What the endpoints are handed: the parts of the service, and facts about the request."""
+
+import hashlib
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Annotated
+
+from fastapi import Depends, Header, Query, Request
+from pydantic import BaseModel
+
+from common.context import RequestSource
+from common.ids import SessionId
+from common.runs import Session
+from orchestrator.catalogue import Catalogue
+from orchestrator.connections import ConnectionManager
+from orchestrator.planners.base import Planner
+from orchestrator.store.sessions import Idempotency
+from orchestrator.store.store import Store
+
+COMMAND_AGENT = "agentic-cli/"
+"""How the `agentic` command introduces itself."""
+MAX_AGENT = 256
+
+
+@dataclass(frozen=True)
+class Services:
+    """The parts that the routes call, put together by the app."""
+
+    store: Store
+    planners: Mapping[str, Planner]
+    catalogue: Catalogue
+    connections: ConnectionManager
+
+
+def _services(request: Request) -> Services:
+    services: Services = request.app.state.services
+    return services
+
+
+ServicesDep = Annotated[Services, Depends(_services)]
+
+
+def _user(request: Request) -> str:
+    return str(request.state.user_id)
+
+
+UserDep = Annotated[str, Depends(_user)]
+
+
+async def _session(session_id: SessionId, user: UserDep, services: ServicesDep) -> Session:
+    return await services.store.sessions.get(session_id, user)
+
+
+SessionDep = Annotated[Session, Depends(_session)]
+
+
+@dataclass(frozen=True)
+class Paging:
+    """Which page of a list is wanted."""
+
+    limit: Annotated[int, Query(ge=1, le=200)] = 50
+    cursor: Annotated[str | None, Query(pattern=r"^(ses|run)_[0-9a-f]{32}$")] = None
+
+
+PagingDep = Annotated[Paging, Depends()]
+IdempotencyKey = Annotated[str | None, Header(min_length=1, max_length=200)]
+
+
+def idempotency(key: str | None, body: BaseModel) -> Idempotency | None:
+    """Return a client's key with the digest of what it stands for."""
+    if key is None:
+        return None
+    return key, hashlib.sha256(body.model_dump_json().encode()).hexdigest()
+
+
+def _source(request: Request) -> RequestSource:
+    agent = request.headers.get("user-agent", "")[:MAX_AGENT]
+    return RequestSource(
+        kind="cli" if agent.startswith(COMMAND_AGENT) else "rest",
+        address=None if request.client is None else request.client.host,
+        agent=agent or None,
+    )
+
+
+SourceDep = Annotated[RequestSource, Depends(_source)]

@@ -1,0 +1,114 @@
+"""Runs: start, list, read, cancel."""
+
+import asyncio
+import re
+from typing import Annotated
+
+from fastapi import APIRouter, Header, Request, Response
+
+from common.errors import ClientError
+from common.ids import RunId, new_id
+from common.models import Page
+from common.runs import FINAL_STATUSES, Run, RunCreate
+from common.web.body import JsonRoute
+from common.web.openapi import Responses, problems
+from orchestrator.planners.registry import default_planner
+from orchestrator.routes.dependencies import (
+    IdempotencyKey,
+    PagingDep,
+    Services,
+    ServicesDep,
+    SessionDep,
+    SourceDep,
+    idempotency,
+)
+from orchestrator.routes.sessions import BODY, COMMON
+from orchestrator.store.records import RunDocument
+
+MAX_WAIT = 300
+"""Seconds that `Prefer: wait=N` (RFC 7240) can hold the answer back."""
+_WAIT = re.compile(r"(?:^|[,;\s])wait=(\d{1,6})(?:$|[,;\s])")
+_FINISHED: Responses = {
+    200: {"model": Run, "description": "The run has ended within `Prefer: wait=N`"}
+}
+_STARTING = ("goal_not_understood", "invalid_plan", "session_busy", "queue_full", "upstream_failed")
+router = APIRouter(prefix="/v1/sessions/{session_id}/runs", tags=["runs"], route_class=JsonRoute)
+
+
+@router.post(
+    "",
+    status_code=202,
+    responses=_FINISHED | problems(*COMMON, *BODY, *_STARTING, "session_not_found"),
+)
+async def start_run(
+    body: RunCreate,
+    request: Request,
+    response: Response,
+    session: SessionDep,
+    source: SourceDep,
+    services: ServicesDep,
+    idempotency_key: IdempotencyKey = None,
+    prefer: Annotated[str, Header()] = "",
+) -> Run:
+    """Start a run for a goal or a plan; with `Prefer: wait=N` answer when it has ended."""
+    document = RunDocument(
+        id=new_id("run"),
+        session_id=session.id,
+        goal=body.goal,
+        plan=body.plan,
+        planner=await _checked_planner(body, services),
+        budget=body.budget,
+        request_id=request.state.request_id,
+        request_source=source,
+        traceparent=request.state.traceparent,
+    )
+    key = idempotency(idempotency_key, body)
+    run_id = await services.store.runs.create(document, body.on_busy, key)
+    await _wait(services, session.id, run_id, prefer)
+    run = await services.store.runs.get(session.id, run_id)
+    response.headers["Location"] = f"/v1/sessions/{session.id}/runs/{run_id}"
+    if prefer and run.status in FINAL_STATUSES:
+        response.status_code = 200
+    return run
+
+
+async def _checked_planner(body: RunCreate, services: Services) -> str:
+    name = body.planner or default_planner(has_plan=body.plan is not None)
+    if name not in services.planners:
+        raise ClientError("invalid_request", f"There is no planner '{name}'")
+    services.planners[name].check(body, await services.catalogue.tools())
+    return name
+
+
+async def _wait(services: Services, session_id: str, run_id: str, prefer: str) -> None:
+    wanted = _WAIT.search(prefer)
+    if wanted is None:
+        return
+    try:
+        async with asyncio.timeout(min(int(wanted[1]), MAX_WAIT)):
+            async for _ in services.connections.follow(session_id, 0, run_id):
+                pass
+    except TimeoutError:
+        return
+
+
+@router.get("", responses=problems(*COMMON, "session_not_found"))
+async def list_runs(session: SessionDep, paging: PagingDep, services: ServicesDep) -> Page[Run]:
+    """List the session's runs, the newest first, without their steps."""
+    return await services.store.runs.list(session.id, paging.limit, paging.cursor)
+
+
+@router.get("/{run_id}", responses=problems(*COMMON, "session_not_found", "run_not_found"))
+async def read_run(run_id: RunId, session: SessionDep, services: ServicesDep) -> Run:
+    """Return a run with its steps and, once it has ended, its result or error."""
+    return await services.store.runs.get(session.id, run_id)
+
+
+@router.post(
+    "/{run_id}/cancel",
+    status_code=202,
+    responses=problems(*COMMON, "session_not_found", "run_not_found"),
+)
+async def cancel_run(run_id: RunId, session: SessionDep, services: ServicesDep) -> Run:
+    """Ask a run to end; one that has ended stays as it is."""
+    return await services.store.runs.cancel(session.id, run_id)
