@@ -30,7 +30,8 @@ class Scope:
 
     def arguments(self) -> Arguments:
         """Return it as `search_files` takes it."""
-        return {"path": self.path} | ({} if self.glob is None else {"glob": self.glob})
+        where: Arguments = {"path": self.path}
+        return where if self.glob is None else where | {"glob": self.glob}
 
     def __str__(self) -> str:
         """Return it in words."""
@@ -155,7 +156,8 @@ class Append:
         return f"Appended to '{self.path}'"
 
     def _create(self) -> Call:
-        return Call("create", "write_file", {"path": self.path, "content": _line(self.text)})
+        arguments: Arguments = {"path": self.path, "content": _line(self.text)}
+        return Call("create", "write_file", arguments)
 
     def _extend(self, seen: dict[str, Any]) -> Call:
         edit: Arguments = {"insert_at_line": seen["total_lines"] + 1, "text": _line(self.text)}
@@ -205,7 +207,8 @@ class Replace:
 
     def _edit(self, path: str, count: int) -> Call:
         edit: Arguments = {"old_text": self.old, "new_text": self.new, "expected_count": count}
-        return Call("edit", "edit_file", {"path": path, "edits": [edit]})
+        arguments: Arguments = {"path": path, "edits": [edit]}
+        return Call("edit", "edit_file", arguments)
 
 
 def scope_of(target: str, base: str | None) -> Scope:

@@ -124,8 +124,8 @@ def parse(goal: str) -> Sequence[Command]:
 
 
 def _search(text: str, scope: Scope) -> Command:
-    arguments: Arguments = {"pattern": text, "literal": True, "limit": 1000} | scope.arguments()
-    return Search("search_files", arguments, f"Found '{text}' in {scope}")
+    wanted: Arguments = {"pattern": text, "literal": True, "limit": 1000}
+    return Search("search_files", wanted | scope.arguments(), f"Found '{text}' in {scope}")
 
 
 def _not_understood(goal: str, rest: str) -> ClientError:

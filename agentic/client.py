@@ -1,0 +1,179 @@
+"""The Python client: typed, asynchronous, and it raises the services' own errors."""
+
+import asyncio
+import secrets
+from collections.abc import AsyncIterator
+from datetime import timedelta
+from importlib.metadata import version
+from types import TracebackType
+from typing import Any, Self, TypeVar
+
+import httpx
+from pydantic import TypeAdapter
+
+from agentic.following import follow
+from agentic.transport import (
+    ATTEMPTS,
+    body_of,
+    connection_fault,
+    pause,
+    raise_for_error,
+    read_answer,
+)
+from common.errors import SystemFault
+from common.models import Page
+from common.plans import Plan
+from common.runs import (
+    Budget,
+    Event,
+    Metadata,
+    OnBusy,
+    PlannerSpec,
+    Run,
+    RunCreate,
+    Session,
+    SessionCreate,
+)
+from common.tools import ToolSpec
+
+T = TypeVar("T")
+AGENT = f"agentic-python/{version('agentic-framework')}"
+TIMEOUT = 30.0
+"""Seconds to wait for an answer."""
+
+
+class AgenticClient:
+    """A client of one orchestrator; use it as `async with AgenticClient(url) as client`.
+
+    Every method raises AgenticError: with the service's code, hint, outcome and request id, or
+    `unavailable` (not executed) and `upstream_failed` (outcome unknown) with source `client`.
+    """
+
+    def __init__(
+        self,
+        base_url: str,
+        api_key: str | None = None,
+        *,
+        agent: str = AGENT,
+        transport: httpx.AsyncBaseTransport | None = None,
+    ) -> None:
+        headers = {"User-Agent": agent}
+        if api_key:
+            headers["Authorization"] = f"Bearer {api_key}"
+        self._http = httpx.AsyncClient(
+            base_url=base_url, headers=headers, timeout=TIMEOUT, transport=transport
+        )
+
+    async def __aenter__(self) -> Self:
+        """Return the client itself."""
+        return self
+
+    async def __aexit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        """Close the connections."""
+        await self._http.aclose()
+
+    async def create_session(
+        self,
+        workspace: str | None = None,
+        *,
+        metadata: Metadata | None = None,
+        ttl: timedelta | None = None,
+    ) -> Session:
+        """Open a session on a workspace: a fresh one, or one that sessions of that name share."""
+        body = SessionCreate(workspace=workspace, metadata=metadata or {}, ttl=ttl)
+        return await self._create("/v1/sessions", body_of(body), Session)
+
+    async def session(self, session_id: str) -> Session:
+        """Return a session."""
+        return await self._read(f"/v1/sessions/{session_id}", Session)
+
+    async def sessions(self, limit: int = 50, cursor: str | None = None) -> Page[Session]:
+        """Return a page of the user's sessions, the newest first."""
+        return await self._read("/v1/sessions", Page[Session], limit=limit, cursor=cursor)
+
+    async def delete_session(self, session_id: str) -> None:
+        """Delete a session with its runs; its workspace stays."""
+        raise_for_error(await self._send("DELETE", f"/v1/sessions/{session_id}"))
+
+    async def start_run(
+        self,
+        session_id: str,
+        *,
+        goal: str | None = None,
+        plan: Plan | None = None,
+        planner: str | None = None,
+        budget: Budget | None = None,
+        on_busy: OnBusy = "reject",
+    ) -> Run:
+        """Start a run for a goal or a plan. A lost answer is asked for again, safely."""
+        body = RunCreate(
+            goal=goal, plan=plan, planner=planner, budget=budget or Budget(), on_busy=on_busy
+        )
+        return await self._create(f"/v1/sessions/{session_id}/runs", body_of(body), Run)
+
+    async def run(self, session_id: str, run_id: str) -> Run:
+        """Return a run with its steps."""
+        return await self._read(f"/v1/sessions/{session_id}/runs/{run_id}", Run)
+
+    async def runs(self, session_id: str, limit: int = 50, cursor: str | None = None) -> Page[Run]:
+        """Return a page of a session's runs, the newest first, without their steps."""
+        path = f"/v1/sessions/{session_id}/runs"
+        return await self._read(path, Page[Run], limit=limit, cursor=cursor)
+
+    async def cancel_run(self, session_id: str, run_id: str) -> Run:
+        """Ask a run to end."""
+        path = f"/v1/sessions/{session_id}/runs/{run_id}/cancel"
+        return read_answer(await self._send("POST", path), Run)
+
+    async def wait(self, session_id: str, run_id: str) -> Run:
+        """Return a run when it has ended."""
+        async for _ in self.events(session_id, run_id):
+            pass
+        return await self.run(session_id, run_id)
+
+    async def tools(self) -> list[ToolSpec]:
+        """Return the tools that plans can use."""
+        return await self._read("/v1/tools", TypeAdapter(list[ToolSpec]))
+
+    async def planners(self) -> list[PlannerSpec]:
+        """Return the planners that a run can name."""
+        return await self._read("/v1/planners", TypeAdapter(list[PlannerSpec]))
+
+    async def events(
+        self, session_id: str, run_id: str | None = None, after_seq: int = 0
+    ) -> AsyncIterator[Event]:
+        """Yield events as they happen; with `run_id`, that run's, until it has ended.
+
+        A stream that breaks is resumed after the last event. Raises once ATTEMPTS in a row
+        have brought nothing.
+        """
+        async for event in follow(self._http, session_id, run_id, after_seq):
+            yield event
+
+    async def _create(self, path: str, body: dict[str, Any], model: type[T]) -> T:
+        """POST with an idempotency key, so that it may be repeated when the answer was lost."""
+        headers = {"Idempotency-Key": secrets.token_hex(16)}
+        for attempt in range(1, ATTEMPTS + 1):
+            try:
+                answer = await self._send("POST", path, json=body, headers=headers)
+                return read_answer(answer, model)
+            except SystemFault as fault:
+                if fault.source != "client" or attempt == ATTEMPTS:
+                    raise
+            await asyncio.sleep(pause(attempt))
+        raise AssertionError  # the last attempt returns or raises
+
+    async def _read(self, path: str, model: type[T] | TypeAdapter[T], **params: Any) -> T:
+        given = {name: value for name, value in params.items() if value is not None}
+        return read_answer(await self._send("GET", path, params=given), model)
+
+    async def _send(self, method: str, path: str, **options: Any) -> httpx.Response:
+        try:
+            return await self._http.request(method, path, **options)
+        except httpx.TransportError as error:
+            raise connection_fault(error) from error

@@ -1,0 +1,91 @@
+"""The main job on real input: the standard library's `json` and `http`, edited and checked."""
+
+import hashlib
+import http
+import json
+import shutil
+import stat
+import tempfile
+from importlib.resources import files
+from pathlib import Path
+
+from agentic.client import AgenticClient
+from agentic.running import run_and_show
+from agentic.show import Display
+from agentic.stack import Stack, running_stack
+from common.plans import Plan
+from common.runs import Run
+from common.tools import Receipt
+
+WORKSPACE = "demo"
+REPORT = "reports/review.md"
+GOAL = (
+    "find *.py in http,"
+    " then search for 'import re' in *.py in json,"
+    " then replace 'import re' with 'import re  # regular expressions' in *.py in json,"
+    " then append 'Edited by the rules planner.' to NOTES.md,"
+    " then read NOTES.md"
+)
+
+
+async def run_demo(display: Display, data_dir: Path | None) -> int:
+    """Run a goal and a plan on copies of real files; return 0 if the disk holds what they say."""
+    with tempfile.TemporaryDirectory(prefix="agentic-") as scratch:
+        async with running_stack(data_dir or Path(scratch)) as stack:
+            display.line(f"stack ready at {stack.url}", "bold")
+            root = stack.workspaces / "local" / WORKSPACE
+            _copy_packages(root)
+            is_right = await _run_and_check(stack, root, display)
+    display.line("everything is as it should be" if is_right else "NOT as it should be", "bold")
+    return 0 if is_right else 1
+
+
+def _copy_packages(root: Path) -> None:
+    for package in (json, http):
+        source = Path(str(package.__file__)).parent
+        target = root / package.__name__
+        shutil.copytree(
+            source, target, ignore=shutil.ignore_patterns("__pycache__"), dirs_exist_ok=True
+        )
+
+
+async def _run_and_check(stack: Stack, root: Path, display: Display) -> bool:
+    plan = Plan.model_validate_json((files("agentic") / "demo_plan.json").read_text())
+    async with AgenticClient(stack.url) as client:
+        display.line(f"\ngoal: {GOAL}", "bold")
+        by_goal = await run_and_show(client, display, workspace=WORKSPACE, goal=GOAL)
+        goal_is_right = _verify(by_goal, root, display)
+        display.line(f"\nplan: {len(plan.steps)} steps", "bold")
+        by_plan = await run_and_show(client, display, workspace=WORKSPACE, plan=plan)
+        plan_is_right = _verify(by_plan, root, display)
+    return goal_is_right and plan_is_right and _report_is_right(root, display)
+
+
+def _report_is_right(root: Path, display: Display) -> bool:
+    """Tell whether the report holds what earlier steps gave: the decoder's new hash."""
+    digest = hashlib.sha256((root / "json" / "decoder.py").read_bytes()).hexdigest()
+    is_right = f"Decoder now: {digest}\n" in (root / REPORT).read_text()
+    display.line(f"  {'ok' if is_right else 'DIFFERS':<8} the report quotes the decoder's hash")
+    return is_right
+
+
+def _verify(run: Run, root: Path, display: Display) -> bool:
+    """Compare the last receipt of each path with the disk; print each comparison."""
+    receipts = run.result.changes if run.result is not None else []
+    display.line(f"on disk:", "bold")
+    is_right = [_matches(receipt, root, display) for receipt in receipts]
+    return run.status == "succeeded" and bool(receipts) and all(is_right)
+
+
+def _matches(receipt: Receipt, root: Path, display: Display) -> bool:
+    path = root / receipt.path
+    data = path.read_bytes()
+    found = (
+        hashlib.sha256(data).hexdigest(),
+        len(data),
+        f"{stat.S_IMODE(path.stat().st_mode):04o}",
+    )
+    is_right = found == (receipt.sha256_after, receipt.size, receipt.mode)
+    mark = "ok" if is_right else "DIFFERS"
+    display.line(f"  {mark:<8} {found[0][:16]}…  {found[1]:>7} bytes  {found[2]}  {receipt.path}")
+    return is_right

@@ -1,0 +1,82 @@
+"""Follows a session's events over as many connections as it takes."""
+
+import asyncio
+from collections.abc import AsyncIterator
+
+import httpx
+
+from agentic import sse
+from agentic.transport import ATTEMPTS, connection_fault, pause, raise_for_error
+from common.errors import SystemFault
+from common.runs import FINAL_EVENTS, Event
+
+CONNECT_TIMEOUT = 10.0
+SILENCE = 60.0
+"""Seconds without any sign of life; the service sends a comment every 15."""
+
+
+async def follow(
+    http: httpx.AsyncClient, session_id: str, run_id: str | None, cursor: int
+) -> AsyncIterator[Event]:
+    """Yield each event once, in order; with `run_id`, end after that run's last one.
+
+    Raises what the service answers, or the fault of the last connection once ATTEMPTS in a row
+    have brought nothing.
+    """
+    failures = 0
+    while True:
+        try:
+            async for event in _stream(http, session_id, run_id, cursor):
+                failures = 0
+                cursor = cursor if event.seq is None else event.seq
+                yield event
+                if run_id is not None and is_last(event):
+                    return
+            fault = _cut_short()
+        except SystemFault as error:
+            fault = error
+        failures += 1
+        if failures >= ATTEMPTS:
+            raise fault
+        await asyncio.sleep(pause(failures))
+
+
+async def _stream(
+    http: httpx.AsyncClient, session_id: str, run_id: str | None, cursor: int
+) -> AsyncIterator[Event]:
+    """Yield what one connection brings after the cursor."""
+    request = http.build_request(
+        "GET",
+        f"/v1/sessions/{session_id}/events",
+        params={} if run_id is None else {"run_id": run_id},
+        headers={"Last-Event-ID": str(cursor), "Accept": "text/event-stream"},
+        timeout=httpx.Timeout(CONNECT_TIMEOUT, read=SILENCE),
+    )
+    try:
+        answer = await http.send(request, stream=True)
+        try:
+            if not answer.is_success:
+                await answer.aread()
+                raise_for_error(answer)
+            async for item in sse.parse(answer.aiter_bytes()):
+                event = Event.model_validate_json(item.data)
+                if event.seq is None or event.seq > cursor or event.type == "gap":
+                    yield event
+        finally:
+            await answer.aclose()
+    except httpx.TransportError as error:
+        raise connection_fault(error) from error
+
+
+def is_last(event: Event) -> bool:
+    """Tell whether nothing more of the event's run follows."""
+    if event.type == "gap":
+        run = event.data.get("run")
+        return run is None or run.get("finished_at") is not None
+    return event.type in FINAL_EVENTS
+
+
+def _cut_short() -> SystemFault:
+    fault = SystemFault("upstream_failed", "The event stream ended before the run")
+    fault.source = "client"
+    return fault

@@ -1,0 +1,156 @@
+"""The whole stack on this machine: both services as processes, started and stopped together."""
+
+import asyncio
+import os
+import secrets
+import socket
+import sys
+from asyncio.subprocess import Process
+from collections.abc import AsyncIterator, Mapping
+from contextlib import AsyncExitStack, asynccontextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+import httpx
+
+HOST = "127.0.0.1"
+START_TIMEOUT = 30.0
+STOP_TIMEOUT = 20.0
+"""Seconds; a service takes its own grace before it is killed."""
+PAUSE = 0.05
+LAST_LINES = 15
+
+
+class StackError(Exception):
+    """A service did not start, or ended by itself; the message has its last log lines."""
+
+
+@dataclass(frozen=True)
+class Service:
+    """A running service and where it logs."""
+
+    name: str
+    process: Process
+    log: Path
+
+    def failure(self) -> StackError:
+        """Return the error of a service that ended by itself."""
+        lines = self.log.read_text(errors="replace").splitlines()[-LAST_LINES:]
+        told = "\n".join(f"  {line}" for line in lines)
+        return StackError(f"{self.name} ended (exit code {self.process.returncode}):\n{told}")
+
+
+@dataclass(frozen=True)
+class Stack:
+    """Both services, ready."""
+
+    url: str
+    execution_url: str
+    data_dir: Path
+    services: tuple[Service, ...]
+
+    @property
+    def workspaces(self) -> Path:
+        """Where the workspaces are: `<user>/<workspace>` each."""
+        return self.data_dir / "execution" / "workspaces"
+
+    async def ended(self) -> StackError:
+        """Wait until a service ends by itself."""
+        waits = [asyncio.create_task(service.process.wait()) for service in self.services]
+        try:
+            await asyncio.wait(waits, return_when=asyncio.FIRST_COMPLETED)
+        finally:
+            for wait in waits:
+                wait.cancel()
+        ended = [service for service in self.services if service.process.returncode is not None]
+        return ended[0].failure()
+
+
+@asynccontextmanager
+async def running_stack(data_dir: Path, port: int = 0, host: str = HOST) -> AsyncIterator[Stack]:
+    """Start both services with a fresh secret between them; yield when they are ready.
+
+    Port 0 takes a free one. Raises StackError when a service does not start.
+    """
+    port, execution_port = port or _free_port(), _free_port()
+    execution_url = f"http://{HOST}:{execution_port}"
+    token = secrets.token_urlsafe(32)
+    execution = {
+        "EXEC_ENV_HOST": HOST,
+        "EXEC_ENV_PORT": str(execution_port),
+        "EXEC_ENV_DATA_DIR": str(data_dir / "execution"),
+        "EXEC_ENV_SERVICE_TOKEN": token,
+    }
+    orchestrator = {
+        "ORCHESTRATOR_HOST": host,
+        "ORCHESTRATOR_PORT": str(port),
+        "ORCHESTRATOR_DATA_DIR": str(data_dir / "orchestrator"),
+        "ORCHESTRATOR_EXECUTION_URL": execution_url,
+        "ORCHESTRATOR_SERVICE_TOKEN": token,
+    }
+    async with AsyncExitStack() as stack:
+        services = (
+            await stack.enter_async_context(_service("execution_environment", execution, data_dir)),
+            await stack.enter_async_context(_service("orchestrator", orchestrator, data_dir)),
+        )
+        url = f"http://{host}:{port}"
+        await _wait_until_ready(url, services)
+        yield Stack(url, execution_url, data_dir, services)
+
+
+@asynccontextmanager
+async def _service(name: str, env: Mapping[str, str], data_dir: Path) -> AsyncIterator[Service]:
+    log = data_dir / "logs" / f"{name}.log"
+    log.parent.mkdir(parents=True, exist_ok=True)
+    with log.open("wb") as output:
+        process = await asyncio.create_subprocess_exec(
+            sys.executable,
+            "-m",
+            name,
+            env={**os.environ, **env},
+            stdin=asyncio.subprocess.DEVNULL,
+            stdout=output,
+            stderr=output,
+            start_new_session=True,  # Ctrl-C is for us: we stop the services in order
+        )
+    try:
+        yield Service(name, process, log)
+    finally:
+        await _stop(process)
+
+
+async def _stop(process: Process) -> None:
+    if process.returncode is not None:
+        return
+    process.terminate()
+    try:
+        async with asyncio.timeout(STOP_TIMEOUT):
+            await process.wait()
+    except TimeoutError:
+        process.kill()
+        await process.wait()
+
+
+async def _wait_until_ready(url: str, services: tuple[Service, ...]) -> None:
+    deadline = asyncio.get_running_loop().time() + START_TIMEOUT
+    async with httpx.AsyncClient(trust_env=False) as http:
+        while not await _is_ready(http, url):
+            for service in services:
+                if service.process.returncode is not None:
+                    raise service.failure()
+            if asyncio.get_running_loop().time() > deadline:
+                raise StackError(f"{url} was not ready within {START_TIMEOUT:g} seconds")
+            await asyncio.sleep(PAUSE)
+
+
+async def _is_ready(http: httpx.AsyncClient, url: str) -> bool:
+    try:
+        return (await http.get(f"{url}/health/ready")).is_success
+    except httpx.TransportError:
+        return False
+
+
+def _free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind((HOST, 0))
+        return int(probe.getsockname()[1])
