@@ -72,7 +72,7 @@ def _report_is_right(root: Path, display: Display) -> bool:
 def _verify(run: Run, root: Path, display: Display) -> bool:
     """Compare the last receipt of each path with the disk; print each comparison."""
     receipts = run.result.changes if run.result is not None else []
-    display.line(f"on disk:", "bold")
+    display.line("on disk:", "bold")
     is_right = [_matches(receipt, root, display) for receipt in receipts]
     return run.status == "succeeded" and bool(receipts) and all(is_right)
 

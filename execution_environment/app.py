@@ -2,7 +2,7 @@
 
 import sys
 from collections.abc import AsyncIterator
-from contextlib import AsyncExitStack, asynccontextmanager
+from contextlib import asynccontextmanager
 from typing import Any
 
 from fastapi import FastAPI
@@ -11,7 +11,7 @@ from starlette.middleware import Middleware
 from common.errors import SystemFault
 from common.web.app import build_app
 from common.web.auth import ServiceToken
-from common.web.health import health_router
+from common.web.health import Probe, health_router
 from common.web.server import serve
 from execution_environment.executor import Executor, Maxima
 from execution_environment.pool import Pool
@@ -28,14 +28,29 @@ def build(settings: Settings) -> FastAPI:
     sandbox = Sandbox(settings.data_dir)
     pool = Pool(settings.threads, settings.backlog)
     registry = Registry(discover())
+    locks = WorkspaceLocks(settings.data_dir / "state" / "locks")
+    maxima = Maxima(settings.max_read, settings.max_write)
 
     @asynccontextmanager
     async def lifespan(_: FastAPI) -> AsyncIterator[None]:
-        async with AsyncExitStack() as stack:
-            stack.callback(sandbox.close)
-            stack.callback(pool.close)
-            yield
+        yield
+        pool.close()
+        sandbox.close()
 
+    app = build_app(
+        title="agentic-framework execution environment",
+        source="execution_environment",
+        max_body=settings.max_body,
+        routers=[tools.router, health_router(_readiness(pool, sandbox))],
+        lifespan=lifespan,
+        middleware=[Middleware(ServiceToken, token=settings.service_token)],
+    )
+    app.state.registry = registry
+    app.state.executor = Executor(registry, sandbox, locks, pool, maxima)
+    return app
+
+
+def _readiness(pool: Pool, sandbox: Sandbox) -> Probe:
     async def ready() -> dict[str, Any]:
         try:
             await pool.run(sandbox.probe)
@@ -43,23 +58,7 @@ def build(settings: Settings) -> FastAPI:
             raise SystemFault("unavailable", "The data directory cannot be written") from error
         return {"guards": ["openat2"]}
 
-    app = build_app(
-        title="agentic-framework execution environment",
-        source="execution_environment",
-        max_body=settings.max_body,
-        routers=[tools.router, health_router(ready)],
-        lifespan=lifespan,
-        middleware=[Middleware(ServiceToken, token=settings.service_token)],
-    )
-    app.state.registry = registry
-    app.state.executor = Executor(
-        registry,
-        sandbox,
-        WorkspaceLocks(settings.data_dir / "state" / "locks"),
-        pool,
-        Maxima(settings.max_read, settings.max_write),
-    )
-    return app
+    return ready
 
 
 def main() -> None:

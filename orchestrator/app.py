@@ -30,8 +30,6 @@ from orchestrator.store.embedded import EmbeddedServerError, embedded_server
 from orchestrator.store.store import Store, open_store
 from orchestrator.worker import Worker
 
-ROUTERS = (sessions.router, runs.router, events.router, catalogue.router)
-
 
 @dataclass(frozen=True)
 class Parts:
@@ -93,35 +91,42 @@ def build(settings: Settings, stopping: Stopping | None = None) -> FastAPI:
 
     @asynccontextmanager
     async def lifespan(app: FastAPI) -> AsyncIterator[None]:
-        async with open_parts(settings) as parts:
+        async with open_parts(settings) as parts, _running(settings, parts, stopping):
             app.state.parts = parts
             app.state.services = Services(
                 parts.store, PLANNERS, Catalogue(parts.client), parts.connections
             )
-            async with _running(settings, parts, stopping):
-                yield
+            yield
 
     async def ready() -> dict[str, Any]:
         await app.state.parts.store.ping()
         await app.state.parts.client.ready()
         return {"role": settings.role, "store": "redis" if settings.redis_url else "embedded"}
 
-    routers: list[APIRouter] = [*ROUTERS] if settings.role != "worker" else []
-    access = Middleware(
+    app = build_app(
+        title="agentic-framework orchestrator",
+        source="orchestrator",
+        max_body=settings.max_body,
+        routers=[*_routers(settings), health_router(ready)],
+        lifespan=lifespan,
+        middleware=[_access(settings)],
+    )
+    return app
+
+
+def _routers(settings: Settings) -> list[APIRouter]:
+    if settings.role == "worker":
+        return []
+    return [sessions.router, runs.router, events.router, catalogue.router]
+
+
+def _access(settings: Settings) -> Middleware:
+    return Middleware(
         Access,
         api_keys=settings.api_keys,
         any_host=settings.allow_anonymous,
         is_local=is_loopback,
     )
-    app = build_app(
-        title="agentic-framework orchestrator",
-        source="orchestrator",
-        max_body=settings.max_body,
-        routers=[*routers, health_router(ready)],
-        lifespan=lifespan,
-        middleware=[access],
-    )
-    return app
 
 
 def main() -> None:

@@ -15,12 +15,15 @@ OPEN_PREFIX = "/health/"
 
 
 def bearer_digest(headers: Headers) -> bytes:
-    """Return the SHA-256 of the bearer secret; raise `unauthenticated` unless there is just one."""
+    """Return the SHA-256 of the bearer secret; raise `unauthenticated` unless there is just one.
+
+    Header values are bytes: Latin-1 gives back the ones that were sent.
+    """
     values = headers.getlist("authorization")
     scheme, _, secret = values[0].partition(" ") if len(values) == 1 else ("", "", "")
     if scheme.lower() != "bearer" or not secret.strip():
         raise ClientError("unauthenticated", "One 'Authorization: Bearer …' header is required")
-    return hashlib.sha256(secret.strip().encode()).digest()
+    return hashlib.sha256(secret.strip().encode("latin-1")).digest()
 
 
 class ServiceToken:

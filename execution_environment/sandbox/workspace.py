@@ -1,6 +1,5 @@
 """A workspace as tools see it: reads go to the disk, changes are staged until the call commits."""
 
-import hashlib
 import os
 import stat
 from collections.abc import Callable
@@ -20,11 +19,15 @@ from execution_environment.sandbox.faults import translated
 from execution_environment.sandbox.names import Parts, parse, show_path
 from execution_environment.sandbox.paths import Paths
 from execution_environment.sandbox.reading import Bytes, Lines, Slice, Snapshot
-from execution_environment.sandbox.staging import DIRECTORY_MODE, Staging
+from execution_environment.sandbox.receipts import (
+    FILE_MODE,
+    receipt_of_directory,
+    receipt_of_file,
+)
+from execution_environment.sandbox.staging import Staging
 from execution_environment.sandbox.walking import Entry
 
 T = TypeVar("T")
-FILE_MODE = 0o644
 MAX_COMPARED = 1024 * 1024
 """Bytes of a file that is replaced which are kept to show the difference."""
 
@@ -118,23 +121,13 @@ class Workspace:
                 limit=self.bounds.max_write,
                 actual=len(data),
             )
-        digest = hashlib.sha256(data).hexdigest()
-        if before is not None and before.sha256 == digest:
+        receipt = receipt_of_file(show_path(parts), data, before)
+        if before is not None and before.sha256 == receipt.sha256_after:
             return
-        mode = FILE_MODE if before is None else before.mode
-        receipt = Receipt(
-            path=show_path(parts),
-            operation="create" if before is None else "replace",
-            created=before is None,
-            sha256_before=None if before is None else before.sha256,
-            sha256_after=digest,
-            size=len(data),
-            mode=f"{mode:04o}",
-            bytes_written=len(data),
-        )
         with self._paths.errors_of(parts):
             parent, leaf, below = self._paths.place(parts, create_parents=create_parents)
             if not self._dry_run:
+                mode = FILE_MODE if before is None else before.mode
                 staged = self._staging.add_file([data], mode, below)
                 replaces = None if before is None else before.identity
                 self.changes.append(Change(staged, parent, leaf, replaces, receipt))
@@ -143,16 +136,7 @@ class Workspace:
     def put_directory(self, path: str) -> None:
         """Stage a new directory, and the missing ones that lead to it."""
         parts = self._changeable(path)
-        receipt = Receipt(
-            path=show_path(parts),
-            operation="create",
-            created=True,
-            sha256_before=None,
-            sha256_after=None,
-            size=None,
-            mode=f"{DIRECTORY_MODE:04o}",
-            bytes_written=0,
-        )
+        receipt = receipt_of_directory(show_path(parts))
         with self._paths.errors_of(parts):
             parent, leaf, below = self._paths.place(parts, create_parents=True)
             if not self._dry_run:

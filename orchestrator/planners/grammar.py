@@ -12,18 +12,16 @@ from lark.exceptions import VisitError
 from common.errors import ClientError
 from common.globs import compile_glob
 from orchestrator.planners.commands import (
-    Append,
     Arguments,
     Command,
-    Find,
     ListDirectory,
     OneCall,
     ReadFile,
-    Replace,
     Scope,
     Search,
     scope_of,
 )
+from orchestrator.planners.multi_commands import Append, Find, Replace
 
 FORMS = (
     "list files in src",

@@ -32,7 +32,7 @@ class SessionStore:
 
         Raises `idempotency_conflict` when the key stood for another request.
         """
-        keys, ttl = self._backend.keys, min(ttl or self._ttl, self._ttl)
+        ttl = min(ttl or self._ttl, self._ttl)
         session_id = new_id("ses")
         if idempotency is not None:
             session_id = await self._reserve(session_id, user_id, idempotency)
@@ -44,10 +44,7 @@ class SessionStore:
             ttl=ttl.total_seconds(),
             created_at=datetime.now(UTC),
         )
-        index = keys.user_sessions(user_id)
-        pipeline = self._backend.redis.pipeline(transaction=False)
-        pipeline.zadd(index, {session_id: 0}).expire(index, self._backend.index_ttl)
-        await self._backend.do(pipeline.execute())
+        await self._index(session)
         await self._backend.script(
             "create_session",
             session_id,
@@ -58,6 +55,12 @@ class SessionStore:
             ttl=ttl,
         )
         return await self.get(session_id, user_id)
+
+    async def _index(self, session: Session) -> None:
+        index = self._backend.keys.user_sessions(session.user_id)
+        pipeline = self._backend.redis.pipeline(transaction=False)
+        pipeline.zadd(index, {session.id: 0}).expire(index, self._backend.index_ttl)
+        await self._backend.do(pipeline.execute())
 
     @property
     def _ttl(self) -> timedelta:

@@ -1,0 +1,128 @@
+"""Commands of the `rules` planner that take several calls, each made from what the last one gave."""
+
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from common.errors import ToolError
+from common.globs import compile_glob
+from common.runs import Step
+from orchestrator.planners.base import Call
+from orchestrator.planners.commands import Arguments, Scope, listing, output
+
+MAX_MATCHES = 1000
+MAX_DEPTH = 100
+PAGE = 1000
+
+
+@dataclass(frozen=True)
+class Find:
+    """Finds files whose path matches a glob, page by page."""
+
+    glob: str
+    path: str
+
+    def calls(self, done: Sequence[Step]) -> Sequence[Call]:
+        """Return the call for the next page."""
+        cursor = output(done[-1])["next_cursor"] if done else None
+        if done and cursor is None:
+            return []
+        arguments: Arguments = {"path": self.path, "depth": MAX_DEPTH, "limit": PAGE}
+        more: Arguments = {} if cursor is None else {"cursor": cursor}
+        return [Call("list_directory", "list_directory", arguments | more)]
+
+    def answer(self, done: Sequence[Step]) -> str:
+        """Name the files that match."""
+        glob, prefix = compile_glob(self.glob), "" if self.path == "." else f"{self.path}/"
+        entries = [entry for step in done for entry in output(step)["entries"]]
+        names = [
+            entry["path"]
+            for entry in entries
+            if entry["type"] == "file" and glob.fullmatch(entry["path"].removeprefix(prefix))
+        ]
+        return listing(f"Found {len(names)} files that match '{self.glob}'", names)
+
+
+@dataclass(frozen=True)
+class Append:
+    """Appends lines to a file, which is made when it is missing."""
+
+    path: str
+    text: str
+
+    def calls(self, done: Sequence[Step]) -> Sequence[Call]:
+        """Look at the file first, then add to just what was seen."""
+        if not done:
+            look: Arguments = {"path": self.path, "max_lines": 1}
+            return [Call("look", "read_file", look, on_error="continue")]
+        if len(done) > 1:
+            return []
+        return [self._create() if _is_missing(done[0]) else self._extend(output(done[0]))]
+
+    def answer(self, _done: Sequence[Step]) -> str:
+        """Say where it was added."""
+        return f"Appended to '{self.path}'"
+
+    def _create(self) -> Call:
+        arguments: Arguments = {"path": self.path, "content": _line(self.text)}
+        return Call("create", "write_file", arguments)
+
+    def _extend(self, seen: dict[str, Any]) -> Call:
+        edit: Arguments = {"insert_at_line": seen["total_lines"] + 1, "text": _line(self.text)}
+        arguments: Arguments = {
+            "path": self.path,
+            "edits": [edit],
+            "expected_sha256": seen["sha256"],
+        }
+        return Call("append", "edit_file", arguments)
+
+
+@dataclass(frozen=True)
+class Replace:
+    """Replaces plain text wherever it occurs: looks first, then edits file by file."""
+
+    old: str
+    new: str
+    scope: Scope = field(default_factory=Scope)
+
+    def calls(self, done: Sequence[Step]) -> Sequence[Call]:
+        """Return the search, then an edit for each file in which the text was found."""
+        if not done:
+            arguments: Arguments = {"pattern": self.old, "literal": True, "limit": MAX_MATCHES}
+            return [Call("search", "search_files", arguments | self.scope.arguments())]
+        counts = self._counts(output(done[0]))
+        return [self._edit(path, count) for path, count in counts.items()][len(done) - 1 :]
+
+    def answer(self, done: Sequence[Step]) -> str:
+        """Say how often it was replaced and where."""
+        counts = self._counts(output(done[0]))
+        times, files = sum(counts.values()), len(counts)
+        names = [f"{path} ({count})" for path, count in counts.items()]
+        return listing(f"Replaced '{self.old}' {times} times in {files} files", names)
+
+    def _counts(self, found: dict[str, Any]) -> Counter[str]:
+        if found["truncated"]:
+            raise ToolError(
+                "output_too_large",
+                f"'{self.old}' occurs {found['total']} times in {self.scope}: nothing was replaced",
+                hint=f"Narrow the files down: {MAX_MATCHES} occurrences can be replaced at once.",
+                limit=MAX_MATCHES,
+                actual=found["total"],
+            )
+        if not found["matches"]:
+            raise ToolError("text_not_found", f"'{self.old}' does not occur in {self.scope}")
+        return Counter(hit["path"] for hit in found["matches"])
+
+    def _edit(self, path: str, count: int) -> Call:
+        edit: Arguments = {"old_text": self.old, "new_text": self.new, "expected_count": count}
+        arguments: Arguments = {"path": path, "edits": [edit]}
+        return Call("edit", "edit_file", arguments)
+
+
+def _is_missing(step: Step) -> bool:
+    return step.error is not None and step.error.code == "path_not_found"
+
+
+def _line(text: str) -> str:
+    return text if text.endswith("\n") else f"{text}\n"

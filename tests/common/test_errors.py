@@ -1,0 +1,45 @@
+"""The error table and its way over the wire."""
+
+import pytest
+
+from common.error_table import ERRORS
+from common.errors import ClientError, SystemFault, ToolError, error, from_problem
+
+CLASSES = {"tool": ToolError, "client": ClientError, "system": SystemFault}
+
+
+@pytest.mark.parametrize("code", ERRORS)
+def test_every_error_survives_the_wire(code):
+    """Nothing is lost between file IO and the client: class, facts, hint, outcome, ids."""
+    sent = error(
+        code, "it happened", hint="do this", outcome="executed",
+        path="a/b", tool="read_file", errno="ENOENT", limit=3, actual=4,
+        fields=[{"field": "x", "message": "y"}], current_sha256="0" * 64,
+    )  # fmt: skip
+    problem = sent.problem("execution_environment", "req_1")
+    received = from_problem(problem)
+    assert type(received) is CLASSES[ERRORS[code].family]
+    assert received.problem("orchestrator", "req_2") == problem
+
+
+@pytest.mark.parametrize("spec", ERRORS.values(), ids=list(ERRORS))
+def test_every_row_says_what_to_do(spec):
+    """An error without a next step is half an error."""
+    assert 400 <= spec.status < 600
+    assert spec.hint.endswith(".")
+    assert spec.title
+
+
+def test_an_unknown_code_is_not_trusted():
+    """A newer or a foreign service cannot make up classes here."""
+    problem = ToolError("path_not_found", "x").problem("orchestrator", None)
+    stranger = problem.model_copy(update={"code": "brand_new", "context": {"nonsense": 1}})
+    received = from_problem(stranger)
+    assert (type(received), received.code, received.detail) == (SystemFault, "upstream_failed", "x")
+
+
+def test_added_context_does_not_overwrite_what_is_known():
+    """The place that raised knows best."""
+    failure = ToolError("path_not_found", "x", path="inner")
+    failure.add_context(path="outer", tool="read_file")
+    assert (failure.context.path, failure.context.tool) == ("inner", "read_file")

@@ -1,0 +1,48 @@
+"""Log lines carry the ids, in both forms, the libraries' lines included."""
+
+import json
+import logging
+
+import pytest
+import structlog
+from structlog.contextvars import bound_contextvars
+
+from common import logs
+
+
+@pytest.fixture(autouse=True)
+def _restored():
+    root = logging.getLogger()
+    handlers, level = root.handlers[:], root.level
+    yield
+    root.handlers[:], root.level = handlers, level
+    structlog.reset_defaults()
+
+
+def test_json_lines_carry_ids_and_exceptions(capsys):
+    """An operator follows one request by its id."""
+    logs.configure("json", "info")
+    with bound_contextvars(request_id="req_1"):
+        logs.get_logger("a").info("done", path="x")
+        logging.getLogger("library").warning("odd %s", "thing")
+        try:
+            raise ValueError("boom")
+        except ValueError as error:
+            logs.get_logger("a").error("failed", exc_info=error)
+    lines = [json.loads(line) for line in capsys.readouterr().err.splitlines()]
+    assert [line["request_id"] for line in lines] == ["req_1"] * 3
+    assert (lines[0]["event"], lines[0]["path"], lines[1]["event"]) == ("done", "x", "odd thing")
+    assert "ValueError: boom" in lines[2]["exception"]
+
+
+def test_console_lines_show_no_local_variables(capsys):
+    """Locals hold secrets."""
+    logs.configure("console", "info")
+    secret = "hush" + "-hush"
+    try:
+        raise ValueError(f"{len(secret)} characters")
+    except ValueError as error:
+        logs.get_logger("a").error("failed", exc_info=error)
+    text = capsys.readouterr().err
+    assert "9 characters" in text
+    assert "hush-hush" not in text

@@ -1,0 +1,82 @@
+"""The contract's models: what they refuse, what they let pass."""
+
+import pytest
+from pydantic import ValidationError
+
+from common.context import ExecutionContext
+from common.ids import new_id, request_id_from
+from common.plans import Plan
+from common.runs import Run, RunCreate, Session
+
+CONTEXT = {
+    "request_id": "r1",
+    "user_id": "ann",
+    "request_source": {"kind": "rest"},
+    "allowed_paths_root": "ann/demo",
+    "timeout": 5,
+}
+
+
+def test_ids_of_one_prefix_sort_by_time():
+    """Lists are ordered by id alone."""
+    ids = [new_id("run") for _ in range(3)]
+    assert all(len(i) == len("run_") + 32 for i in ids)
+    assert [i[:16] for i in ids] == sorted(i[:16] for i in ids)
+
+
+@pytest.mark.parametrize("foreign", [None, "", "a b", "x" * 129, "a\n", "é"])
+def test_malformed_request_ids_are_replaced(foreign):
+    """A foreign id goes into logs and headers: only harmless ones are kept."""
+    assert request_id_from(foreign).startswith("req_")
+    assert request_id_from("trace-1.a_B") == "trace-1.a_B"
+
+
+@pytest.mark.parametrize(
+    "root",
+    ["ann", "ann/", "/ann/demo", "ann/../bob", "ann/demo/x", "Ann/demo", "ann/.x", "bob/demo"],
+)
+def test_a_context_names_just_its_own_users_workspace(root):
+    """The root is where the sandbox begins."""
+    with pytest.raises(ValidationError):
+        ExecutionContext.model_validate(CONTEXT | {"allowed_paths_root": root})
+
+
+def test_requests_refuse_unknown_fields_and_answers_ignore_them():
+    """A typo is an error; a newer service may say more."""
+    with pytest.raises(ValidationError):
+        ExecutionContext.model_validate(CONTEXT | {"acces": "read_only"})
+    session = {
+        "id": "ses_" + "0" * 32, "user_id": "ann", "workspace": "w", "ttl": 1.0,
+        "created_at": "2026-01-01T00:00:00Z", "new_field": 1,
+    }  # fmt: skip
+    assert Session.model_validate(session).workspace == "w"
+
+
+def test_times_without_an_offset_are_refused():
+    """A time of day without a zone means something else on each machine."""
+    fields = {
+        "id": "run_" + "0" * 32, "session_id": "ses_" + "0" * 32, "status": "queued", "goal": "x",
+        "planner": "rules", "plan": None, "steps": [], "revision": 1,
+    }  # fmt: skip
+    assert (
+        Run.model_validate(fields | {"created_at": "2026-01-01T01:00:00+01:00"}).created_at.hour
+        == 0
+    )
+    with pytest.raises(ValidationError):
+        Run.model_validate(fields | {"created_at": "2026-01-01T01:00:00"})
+
+
+@pytest.mark.parametrize(
+    "body", [{}, {"goal": "x", "plan": {"steps": [{"name": "a", "tool": "t"}]}}]
+)
+def test_a_run_has_a_goal_or_a_plan(body):
+    """With both, nobody could say which one counts."""
+    with pytest.raises(ValidationError, match="either 'goal' or 'plan'"):
+        RunCreate.model_validate(body)
+
+
+def test_step_names_are_unique():
+    """A reference names a step."""
+    step = {"name": "a", "tool": "t"}
+    with pytest.raises(ValidationError, match="unique"):
+        Plan.model_validate({"steps": [step, step]})

@@ -1,0 +1,49 @@
+"""Settings: strict, and clear about what is wrong."""
+
+from datetime import timedelta
+
+import pytest
+from pydantic_settings import SettingsConfigDict
+
+from common.settings import Seconds, ServiceSettings
+
+
+class Sample(ServiceSettings):
+    """A service's settings."""
+
+    model_config = SettingsConfigDict(env_prefix="SAMPLE_")
+    token: str
+    pause: Seconds = timedelta(seconds=1)
+
+
+@pytest.fixture
+def env(monkeypatch):
+    """Set variables for one test."""
+    return lambda **values: [monkeypatch.setenv(k, v) for k, v in values.items()]
+
+
+def test_the_environment_is_read(env):
+    """Durations are seconds, an empty variable counts as unset."""
+    env(SAMPLE_TOKEN="t", SAMPLE_PAUSE="2.5", SAMPLE_PORT="")
+    settings = Sample.load()
+    assert (settings.pause, settings.port) == (timedelta(seconds=2.5), 8000)
+
+
+@pytest.mark.parametrize(
+    ("values", "told"),
+    [
+        ({}, "SAMPLE_TOKEN: Field required"),
+        ({"SAMPLE_TOKEN": "t", "SAMPLE_PORTT": "1"}, "did you mean SAMPLE_PORT?"),
+        ({"SAMPLE_TOKEN": "t", "SAMPLE_QQQQ": "1"}, "SAMPLE_QQQQ: there is no such setting"),
+        ({"SAMPLE_TOKEN": "t", "SAMPLE_PORT": "99999"}, "SAMPLE_PORT: "),
+        ({"SAMPLE_TOKEN": "t", "SAMPLE_PAUSE": "0"}, "SAMPLE_PAUSE: "),
+        ({"SAMPLE_TOKEN": "t", "SAMPLE_PAUSE": "soon"}, "SAMPLE_PAUSE: "),
+    ],
+)
+def test_a_wrong_environment_refuses_the_start(env, capsys, values, told):
+    """One line that names the variable, exit code 2, no traceback and no secret."""
+    env(**values)
+    with pytest.raises(SystemExit) as ended:
+        Sample.load()
+    assert ended.value.code == 2
+    assert told in capsys.readouterr().err

@@ -1,0 +1,170 @@
+"""The plumbing of both services: errors, ids, bodies, secrets, documentation."""
+
+from contextlib import asynccontextmanager
+
+import httpx
+import pytest
+from fastapi import APIRouter
+from pydantic import SecretStr
+from starlette.exceptions import HTTPException
+from starlette.middleware import Middleware
+
+from common.errors import SystemFault, ToolError
+from common.models import Strict
+from common.web.app import build_app
+from common.web.auth import ServiceToken
+from common.web.body import JsonRoute
+from common.web.health import health_router
+from common.web.openapi import problems
+
+JSON = {"content-type": "application/json"}
+
+
+class Body(Strict):
+    """A request."""
+
+    name: str
+
+
+def _router() -> APIRouter:
+    router = APIRouter(route_class=JsonRoute)
+
+    @router.post("/v1/echo", responses=problems("invalid_request", "malformed_request"))
+    async def echo(body: Body) -> Body:
+        return body
+
+    @router.get("/v1/tool")
+    async def tool() -> None:
+        raise ToolError("path_not_found", "'a' does not exist", path="a", errno="ENOENT")
+
+    @router.get("/v1/bug")
+    async def bug() -> None:
+        raise KeyError("/root/secret")
+
+    @router.get("/v1/teapot")
+    async def teapot() -> None:
+        raise HTTPException(418)
+
+    return router
+
+
+async def _unready() -> dict[str, object]:
+    raise SystemFault("unavailable", "not now")
+
+
+@pytest.fixture
+async def client():
+    """A client of a small service."""
+
+    @asynccontextmanager
+    async def lifespan(_):
+        yield
+
+    app = build_app(
+        title="test",
+        source="orchestrator",
+        max_body=100,
+        routers=[_router(), health_router(_unready)],
+        lifespan=lifespan,
+        middleware=[Middleware(ServiceToken, token=SecretStr("secret"))],
+    )
+    transport = httpx.ASGITransport(app, raise_app_exceptions=False)
+    headers = {"Authorization": "Bearer secret"}
+    async with httpx.AsyncClient(transport=transport, base_url="http://x", headers=headers) as http:
+        yield http
+
+
+@pytest.mark.parametrize(
+    ("request_", "status", "code"),
+    [
+        (("GET", "/nope", {}), 404, "route_not_found"),
+        (("GET", "/v1/echo/", {}), 404, "route_not_found"),
+        (("PUT", "/v1/echo", {}), 405, "method_not_allowed"),
+        (("POST", "/v1/echo", {}), 422, "invalid_request"),
+        (("POST", "/v1/echo", {"json": {"nam": "x"}}), 422, "invalid_request"),
+        (("POST", "/v1/echo", {"json": [1]}), 422, "invalid_request"),
+        (("POST", "/v1/echo", {"content": b"{", "headers": JSON}), 400, "malformed_request"),
+        (("POST", "/v1/echo", {"content": b'{"name":"\\ud800"}', "headers": JSON}), 400, "malformed_request"),
+        (("POST", "/v1/echo", {"content": b'{"name":NaN}', "headers": JSON}), 400, "malformed_request"),
+        (("POST", "/v1/echo", {"content": b"{}", "headers": {"content-type": "text/plain"}}), 415, "unsupported_media_type"),
+        (("POST", "/v1/echo", {"content": b"{}"}), 415, "unsupported_media_type"),
+        (("POST", "/v1/echo", {"json": {"name": "x" * 200}}), 413, "request_too_large"),
+        (("GET", "/v1/tool", {}), 404, "path_not_found"),
+        (("GET", "/v1/bug", {}), 500, "internal"),
+        (("GET", "/v1/teapot", {}), 400, "malformed_request"),
+        (("GET", "/health/ready", {}), 503, "unavailable"),
+    ],
+)  # fmt: skip
+async def test_every_error_is_a_problem_document(client, request_, status, code):
+    """Clients read one form, whatever went wrong, and can name the request."""
+    method, path, options = request_
+    answer = await client.request(method, path, **options)
+    problem = answer.json()
+    assert answer.headers["content-type"] == "application/problem+json"
+    assert (problem["code"], problem["type"]) == (code, f"urn:agentic:error:{code}")
+    assert problem["request_id"] == answer.headers["x-request-id"]
+    assert "/root" not in answer.text
+    assert (problem["status"], answer.status_code >= 400) == (status, True)
+
+
+async def test_a_chunked_body_is_bounded_while_it_is_read(client):
+    """A body that does not declare its length is not read to its end."""
+    taken = 0
+
+    async def endless():
+        nonlocal taken
+        while True:
+            taken += 1
+            yield b"x" * 50
+
+    answer = await client.post("/v1/echo", content=endless(), headers=JSON)
+    assert answer.json()["code"] == "request_too_large"
+    assert taken <= 4
+
+
+async def test_a_method_that_is_not_allowed_names_those_that_are(client):
+    """RFC 9110, 15.5.6."""
+    assert (await client.put("/v1/echo")).headers["allow"] == "POST"
+
+
+async def test_the_input_is_not_echoed(client):
+    """A stock 422 repeats the whole body."""
+    answer = await client.post("/v1/echo", json={"name": {"password": "hush-hush"}})
+    assert answer.status_code == 422
+    assert "hush-hush" not in answer.text
+
+
+@pytest.mark.parametrize(
+    "headers",
+    [
+        [],
+        [("Authorization", "Bearer wrong")],
+        [(b"Authorization", b"Bearer \xff\xfe")],
+        [("Authorization", "Basic secret")],
+        [("Authorization", "Bearer ")],
+        [("Authorization", "Bearer secret"), ("Authorization", "Bearer secret")],
+    ],
+)
+async def test_only_the_one_right_secret_gets_in(client, headers):
+    """Wrong, missing, malformed and doubled headers are all 401, probes stay open."""
+    client.headers.pop("authorization")
+    answer = await client.get("/v1/tool", headers=headers)
+    assert (answer.status_code, answer.json()["code"]) == (401, "unauthenticated")
+    assert answer.headers["www-authenticate"] == "Bearer"
+    assert (await client.get("/health/live")).json()["status"] == "ok"
+
+
+async def test_a_callers_request_id_is_kept(client):
+    """One id through both services."""
+    answer = await client.get("/v1/tool", headers={"X-Request-ID": "mine-1"})
+    assert (answer.headers["x-request-id"], answer.json()["request_id"]) == ("mine-1", "mine-1")
+
+
+async def test_the_documentation_names_errors_with_examples(client):
+    """OpenAPI is where client authors look first."""
+    document = (await client.get("/openapi.json")).json()
+    answers = document["paths"]["/v1/echo"]["post"]["responses"]
+    content = answers["422"]["content"]["application/problem+json"]
+    assert content["examples"]["invalid_request"]["value"]["status"] == 422
+    assert "Problem" in document["components"]["schemas"]
+    assert "HTTPValidationError" not in document["components"]["schemas"]

@@ -1,0 +1,122 @@
+"""A sandbox with its outside, and an executor over it."""
+
+import hashlib
+import os
+import stat
+import time
+from pathlib import Path
+
+import pytest
+
+from common.context import ExecutionContext, RequestSource
+from common.tools import ToolCall
+from execution_environment.executor import Executor, Maxima
+from execution_environment.pool import Pool
+from execution_environment.registry import Registry, discover
+from execution_environment.sandbox.bounds import Bounds
+from execution_environment.sandbox.sandbox import Sandbox
+from execution_environment.state.locks import WorkspaceLocks
+
+CANARY = os.urandom(16).hex()
+MIB = 1024 * 1024
+
+
+@pytest.fixture
+def data_dir(tmp_path):
+    """The service's data directory, with canaries beside and above every workspace."""
+    root = tmp_path / "data" / "workspaces"
+    (root / "local" / "demo").mkdir(parents=True)
+    (root / "local" / "demo2").mkdir()
+    (tmp_path / "outside").mkdir()
+    for place in (tmp_path / "outside", root / "local" / "demo2", root / "local", root, tmp_path):
+        (place / "canary.txt").write_text(CANARY)
+    return tmp_path / "data"
+
+
+@pytest.fixture
+def demo(data_dir):
+    """The workspace `local/demo` as the disk has it."""
+    return data_dir / "workspaces" / "local" / "demo"
+
+
+@pytest.fixture
+def outside(tmp_path):
+    """A directory that no call may reach."""
+    return tmp_path / "outside"
+
+
+def digest_outside(tmp_path: Path, demo: Path) -> str:
+    """Hash everything about every file that lies outside the workspace."""
+    lines = []
+    for directory, names, file_names in os.walk(tmp_path):
+        inside = [d for d in names if Path(directory, d) in (demo, tmp_path / "data" / "state")]
+        for name in inside:
+            names.remove(name)
+        for name in sorted([*names, *file_names]):
+            path = Path(directory, name)
+            status = path.lstat()
+            facts = (status.st_ino, status.st_mode, status.st_size, status.st_mtime_ns)
+            content = path.read_bytes() if stat.S_ISREG(status.st_mode) else b""
+            lines.append(f"{path} {facts} {hashlib.sha256(content).hexdigest()}")
+    return hashlib.sha256("\n".join(lines).encode()).hexdigest()
+
+
+@pytest.fixture
+def sandbox(data_dir):
+    """A sandbox over the data directory; what it staged is gone at the end."""
+    sandbox = Sandbox(data_dir)
+    yield sandbox
+    staged = [name for _, _, names in os.walk(data_dir / "state" / "staging") for name in names]
+    sandbox.close()
+    assert staged == []
+
+
+@pytest.fixture
+def workspace(sandbox):
+    """One call's view of `local/demo`."""
+    return sandbox.workspace("local/demo", bounds(), dry_run=False)
+
+
+def bounds(**changed) -> Bounds:
+    """Bounds that do not get in the way."""
+    given = {"max_read": MIB, "max_write": MIB, "deadline": time.monotonic() + 60}
+    return Bounds(**given | changed)
+
+
+@pytest.fixture
+def executor(sandbox, data_dir):
+    """An executor as the app builds it."""
+    pool = Pool(8, 64)
+    locks = WorkspaceLocks(data_dir / "state" / "locks")
+    yield Executor(Registry(discover()), sandbox, locks, pool, Maxima(MIB, MIB))
+    pool.close()
+
+
+@pytest.fixture
+def call(executor):
+    """Run a tool by name; keywords of the context come as `context`."""
+
+    async def run(tool, _context=None, _dry_run=False, **arguments):
+        context = ExecutionContext(
+            **{
+                "request_id": "req_test",
+                "user_id": "local",
+                "request_source": RequestSource(kind="internal"),
+                "allowed_paths_root": "local/demo",
+                "timeout": 30,
+                **(_context or {}),
+            }
+        )
+        return await executor.run(
+            ToolCall(
+                id="a", fence=1, tool=tool, arguments=arguments, context=context, dry_run=_dry_run
+            )
+        )
+
+    return run
+
+
+@pytest.fixture
+def open_descriptors():
+    """Count this process's open descriptors."""
+    return lambda: len(os.listdir("/proc/self/fd"))

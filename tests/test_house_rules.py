@@ -1,0 +1,60 @@
+"""The bounds on size that Ruff does not count, and what the README has to name."""
+
+import ast
+import re
+from pathlib import Path
+
+import pytest
+
+from execution_environment.settings import Settings as ExecutionSettings
+from orchestrator.settings import Settings as OrchestratorSettings
+
+ROOT = Path(__file__).parent.parent
+PACKAGES = ("common", "execution_environment", "orchestrator", "agentic")
+MODULES = sorted(path for package in PACKAGES for path in (ROOT / package).rglob("*.py"))
+MAX_MODULE = 200
+MAX_FUNCTION = 25
+
+
+def _body_lines(function: ast.FunctionDef | ast.AsyncFunctionDef) -> int:
+    """Lines of the body, its docstring left out: a contract may be as long as it needs."""
+    has_docstring = ast.get_docstring(function) is not None
+    body = function.body[1:] if has_docstring else function.body
+    return 0 if not body else (function.end_lineno or 0) - body[0].lineno + 1
+
+
+def too_long(source: str) -> list[str]:
+    """Return the names of the functions that are longer than the bound."""
+    nodes = ast.walk(ast.parse(source))
+    functions = [n for n in nodes if isinstance(n, ast.FunctionDef | ast.AsyncFunctionDef)]
+    return [f.name for f in functions if _body_lines(f) > MAX_FUNCTION]
+
+
+@pytest.mark.parametrize("path", MODULES, ids=lambda path: str(path.relative_to(ROOT)))
+def test_modules_and_functions_are_short(path):
+    """What does not fit on a few screens hides a seam."""
+    source = path.read_text()
+    assert source.count("\n") <= MAX_MODULE
+    assert too_long(source) == []
+
+
+def test_a_long_function_is_noticed():
+    """The rule above can fail."""
+    assert too_long("def f():\n" + "    x = 1\n" * (MAX_FUNCTION + 1)) == ["f"]
+
+
+@pytest.mark.parametrize("settings", [ExecutionSettings, OrchestratorSettings])
+def test_every_setting_is_documented(settings):
+    """A setting that the README does not list cannot be found."""
+    readme = (ROOT / "README.md").read_text()
+    missing = [name for name in settings.variables() if f"`{name}`" not in readme]
+    undescribed = [name for name, field in settings.model_fields.items() if not field.description]
+    assert (missing, undescribed) == ([], [])
+
+
+def test_the_readme_names_no_setting_that_does_not_exist():
+    """A documented setting that the service refuses would be worse than none."""
+    named = set(
+        re.findall(r"`((?:EXEC_ENV|ORCHESTRATOR)_[A-Z_]+)`", (ROOT / "README.md").read_text())
+    )
+    assert named <= {*ExecutionSettings.variables(), *OrchestratorSettings.variables()}
