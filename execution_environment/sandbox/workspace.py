@@ -14,6 +14,7 @@ from execution_environment.sandbox.descriptors import (
     ANY,
     opened,
     opened_file,
+    require_file,
 )
 from execution_environment.sandbox.faults import translated
 from execution_environment.sandbox.names import Parts, parse, show_path
@@ -67,13 +68,16 @@ class Workspace:
             return reading.take_snapshot(descriptor, status, self.bounds, max_data)
 
     def status(self, path: str) -> os.stat_result:
-        """Return the status of whatever the path names; a link is refused."""
+        """Return the status of a regular file or a directory; anything else is refused."""
         parts = parse(path)
         with (
             self._paths.errors_of(parts),
             opened(self._paths.root, self._paths.full(parts), ANY) as descriptor,
         ):
-            return os.fstat(descriptor)
+            status = os.fstat(descriptor)
+        if not stat.S_ISDIR(status.st_mode):
+            require_file(status, path)
+        return status
 
     def walk(self, path: str, depth: int | None) -> list[Entry]:
         """Return what lies beneath a directory, by path bytes; a workspace not made yet is empty."""
