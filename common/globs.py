@@ -12,6 +12,12 @@ import re2
 
 MAX_MEMORY = 8 << 20
 """Bytes that a compiled pattern may take."""
+
+
+class InvalidPattern(ValueError):
+    """RE2 does not take the pattern; the message says why."""
+
+
 _TOKENS = re.compile(r"\*\*/|\*\*|\*|\?|\[!?\]?[^\]]*\]|.", re.DOTALL)
 _FIXED = {"**/": "(?:.*/)?", "**": ".*", "*": "[^/]*", "?": "[^/]"}
 
@@ -24,7 +30,7 @@ def is_glob(path: str) -> bool:
 def compile_glob(glob: str) -> Any:
     """Return a compiled pattern whose `fullmatch` takes a path relative to the searched one.
 
-    Raises re2.error for a set that makes no sense, such as `[z-a]`.
+    Raises InvalidPattern for a set that makes no sense, such as `[z-a]`.
     """
     body = "".join(map(_translate, _TOKENS.findall(glob)))
     prefix = "" if "/" in glob else "(?:.*/)?"
@@ -32,13 +38,17 @@ def compile_glob(glob: str) -> Any:
 
 
 def compile_pattern(pattern: str, *, ignore_case: bool = False, by_line: bool = False) -> Any:
-    """Compile an RE2 pattern; raises re2.error. With `by_line`, no match crosses a newline."""
+    """Compile an RE2 pattern, or raise InvalidPattern. With `by_line`, no match crosses a newline."""
     options = re2.Options()
     options.never_nl = by_line
     options.log_errors = False
     options.max_mem = MAX_MEMORY
     options.case_sensitive = not ignore_case
-    return re2.compile(pattern, options)
+    try:
+        return re2.compile(pattern, options)
+    except re2.error as error:
+        reason = error.args[0]
+        raise InvalidPattern(reason.decode() if isinstance(reason, bytes) else reason) from error
 
 
 def _translate(token: str) -> str:

@@ -6,11 +6,10 @@ import re
 from collections.abc import Sequence
 from importlib.resources import files
 
-from lark import Lark, Token, Transformer, UnexpectedInput
-from lark.exceptions import VisitError
+from lark import Lark, Token, Transformer, UnexpectedInput, UnexpectedToken
 
 from common.errors import ClientError
-from common.globs import compile_glob
+from common.globs import InvalidPattern, compile_glob
 from orchestrator.planners.commands import (
     Arguments,
     Command,
@@ -112,13 +111,19 @@ def parse(goal: str) -> Sequence[Command]:
     try:
         commands: Sequence[Command] = _PARSER.parse(text)  # type: ignore[assignment]
     except UnexpectedInput as error:
-        raise _not_understood(text, text[error.pos_in_stream :]) from error
-    except VisitError as error:
-        raise _not_understood(text, text) from error
+        raise _not_understood(
+            text, "" if _is_at_end(error) else text[error.pos_in_stream :]
+        ) from error
+    except InvalidPattern as error:
+        raise ClientError("goal_not_understood", f"A glob is not valid: {error}") from error
     for command in commands:
         if isinstance(command, Replace) and "\n" in command.old:
             raise ClientError("goal_not_understood", "Text to be replaced must be within one line")
     return commands
+
+
+def _is_at_end(error: UnexpectedInput) -> bool:
+    return isinstance(error, UnexpectedToken) and error.token.type == "$END"
 
 
 def _search(text: str, scope: Scope) -> Command:

@@ -67,7 +67,7 @@ class Queue:
             if "NOGROUP" not in str(error):
                 raise
             await self._make_group()
-            return None
+            return await self.next(worker_id, wait)
         if not answer:
             return None
         [[_, [(entry_id, fields)]]] = answer.items() if isinstance(answer, dict) else answer

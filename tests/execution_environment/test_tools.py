@@ -353,6 +353,9 @@ async def test_patterns_run_in_linear_time_or_are_refused(call, demo):
     assert (await call("search_files", pattern="(a+)+$")).output["total"] == 0
     for pattern in ("(", "(?=x)", r"\1"):
         assert (await refusal(call("search_files", pattern=pattern))).code == "invalid_pattern"
+    assert (
+        await refusal(call("search_files", pattern="x", glob="[z-a]"))
+    ).code == "invalid_pattern"
 
 
 # what holds for all

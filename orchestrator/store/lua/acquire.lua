@@ -18,7 +18,7 @@ end
 local previous = tonumber(redis.call('HGET', SESSION, 'fence'))
 local fence = int(math.max(previous + 1, now_us, tonumber(ARGV[OWN + 3])))
 redis.call('HSET', SESSION, 'fence', fence)
-redis.call('HSET', RUN, 'status', 'running', 'owner', TOKEN, 'fence', fence,
+redis.call('HSET', RUN, 'status', 'running', 'owner', TOKEN, 'fence', fence, 'mark', '',
   'deadline', int(now_ms + ARGV[OWN + 2]))
 redis.call('HINCRBY', RUN, 'revision', 1)
 if run[5] then

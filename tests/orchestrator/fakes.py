@@ -1,0 +1,68 @@
+"""Stand-ins that are handed in through constructors."""
+
+import asyncio
+
+from common.runs import PlannerSpec
+from common.tools import Receipt, ToolResult
+from orchestrator.planners.base import Call, CallTools, Finish
+
+
+def receipt(path, sha256):
+    """Return the receipt of a new file."""
+    return Receipt(
+        path=path, operation="create", created=True, sha256_before=None, sha256_after=sha256,
+        size=1, mode="0644", bytes_written=1,
+    )  # fmt: skip
+
+
+class ScriptedExecutor:
+    """Answers each attempt with the next outcome: an output, an error to raise, or a function.
+
+    An output with a `sha256` comes with the receipt of a change.
+    """
+
+    def __init__(self, *outcomes):
+        self.outcomes = list(outcomes)
+        self.calls = []
+
+    async def run(self, call, traceparent=None):
+        """Make an attempt."""
+        self.calls.append((call, traceparent))
+        outcome = self.outcomes.pop(0) if self.outcomes else {}
+        if isinstance(outcome, Exception):
+            raise outcome
+        if asyncio.iscoroutinefunction(outcome):
+            outcome = await outcome()
+        receipts = [receipt("p", outcome["sha256"])] if "sha256" in outcome else []
+        return ToolResult(
+            id=call.id, tool=call.tool, output=outcome, receipts=receipts, duration_ms=1.0
+        )
+
+
+class ScriptedPlanner:
+    """Makes these calls one by one, then finishes."""
+
+    spec = PlannerSpec(name="rules", description="d")
+
+    def __init__(self, *calls):
+        self.calls = calls
+
+    def check(self, asked, tools):
+        """Everything is fine."""
+
+    async def next(self, history):
+        """Return the next call."""
+        done = len(history.steps)
+        return CallTools([self.calls[done]]) if done < len(self.calls) else Finish("all done")
+
+
+def call(name="a", **more):
+    """Return a call of a tool."""
+    return Call(name, "read_file", {"path": "x"}, **more)
+
+
+async def until(condition, seconds=5.0):
+    """Wait for a condition, not for a time."""
+    async with asyncio.timeout(seconds):
+        while not await condition() if asyncio.iscoroutinefunction(condition) else not condition():
+            await asyncio.sleep(0.005)

@@ -1,0 +1,177 @@
+"""The runner: what it makes of answers, errors, cancels, budgets and a lost worker."""
+
+import asyncio
+from datetime import timedelta
+
+import pytest
+
+from common.errors import SystemFault, ToolError
+from common.plans import Plan
+from common.runs import Budget
+from orchestrator import calls
+from orchestrator.runner import Runner
+from orchestrator.signals import Signals
+from orchestrator.steps import StepMaker
+from tests.orchestrator.conftest import event_types, step
+from tests.orchestrator.fakes import ScriptedExecutor, ScriptedPlanner, call, until
+
+NOT_FOUND = ToolError("path_not_found", "no x", path="x", errno="ENOENT")
+UNKNOWN = SystemFault("upstream_failed", "the connection broke")
+NOT_SENT = SystemFault("unavailable", "cannot be reached")
+
+
+@pytest.fixture
+def execute(store, leased):
+    """Run these calls with these outcomes; return the run and the executor."""
+
+    async def run(planned, outcomes, signals=None, call_timeout=5.0, **document):
+        executor = ScriptedExecutor(*outcomes)
+        steps = StepMaker(store.leases, executor, timedelta(seconds=call_timeout))
+        runner = Runner(store.leases, {"rules": ScriptedPlanner(*planned)}, steps)
+        lease = await leased(**document)
+        await runner.execute(lease, signals or Signals())
+        return await store.runs.get(lease.session.id, lease.run.id), executor
+
+    return run
+
+
+async def test_a_run_ends_with_its_answer_and_the_last_receipt_per_path(execute, store):
+    """Every step is recorded before its call and after it."""
+
+    run, _ = await execute([call("a"), call("b")], [{"sha256": "1"}, {"sha256": "2"}])
+    assert (run.status, run.result.answer) == ("succeeded", "all done")
+    assert [made.output for made in run.steps] == [{"sha256": "1"}, {"sha256": "2"}]
+    assert await event_types(store, run.session_id) == [
+        "session.created", "run.queued", "run.started", "step.started", "step.succeeded",
+        "step.started", "step.succeeded", "run.succeeded",
+    ]  # fmt: skip
+    assert [(change.path, change.sha256_after) for change in run.result.changes] == [("p", "2")]
+
+
+async def test_a_call_carries_who_asked_and_how_long_it_may_take(execute):
+    """The context is what the audit trail will know."""
+    traceparent = "00-" + "a" * 32 + "-" + "b" * 16 + "-01"
+    run, executor = await execute([call()], [{}], traceparent=traceparent, budget=Budget(seconds=3))
+    [(made, sent)] = executor.calls
+    assert (made.id, made.fence > 0, sent) == (f"{run.id}:1:1", True, traceparent)
+    context = made.context
+    assert (context.request_id, context.user_id, context.run_id) == ("req_1", "ann", run.id)
+    assert (context.step_id, context.session_id) == (run.steps[0].id, run.session_id)
+    assert context.allowed_paths_root.startswith("ann/ses-")
+    assert 0 < context.timeout <= 3
+
+
+async def test_a_refusal_stops_the_run_or_is_passed_over(execute):
+    """As the step's on_error says; the error is the step's outcome either way."""
+    stopped, _ = await execute([call("a"), call("b")], [NOT_FOUND])
+    assert (stopped.status, len(stopped.steps)) == ("failed", 1)
+    assert (stopped.error.code, stopped.error.context["errno"]) == ("path_not_found", "ENOENT")
+    passed, _ = await execute([call("a", on_error="continue"), call("b")], [NOT_FOUND, {}])
+    assert (passed.status, [s.status for s in passed.steps]) == (
+        "succeeded",
+        ["failed", "succeeded"],
+    )
+
+
+async def test_a_fault_fails_the_run_whatever_on_error_says(execute):
+    """Nobody knows what became of the call, and it is not repeated."""
+    run, executor = await execute([call(on_error="continue"), call("b")], [UNKNOWN])
+    assert (run.status, run.error.code, run.error.retryable) == ("failed", "upstream_failed", None)
+    assert (run.error.outcome, len(executor.calls)) == ("unknown", 1)
+
+
+async def test_what_was_never_sent_is_tried_again(execute, monkeypatch):
+    """Until there is an answer, or the call's own time is up."""
+    monkeypatch.setattr(calls, "FIRST_PAUSE", 0.01)
+    run, executor = await execute([call()], [NOT_SENT, NOT_SENT, {}])
+    assert (run.status, run.steps[0].attempts) == ("succeeded", 3)
+    assert len({made.id for made, _ in executor.calls}) == 1
+    failed, _ = await execute([call()], [NOT_SENT] * 100, call_timeout=0.2)
+    assert (failed.status, failed.error.code, failed.error.outcome) == (
+        "failed", "unavailable", "not_executed",
+    )  # fmt: skip
+
+
+async def test_a_call_that_cannot_be_made_is_recorded_and_not_made(execute):
+    """A reference that points at nothing."""
+    refusal = ToolError("invalid_reference", "points at nothing")
+    run, executor = await execute([call(refusal=refusal)], [])
+    assert (run.error.code, executor.calls, run.steps[0].attempts) == ("invalid_reference", [], 0)
+
+
+@pytest.mark.parametrize(("budget", "code"), [(Budget(steps=1), "budget_exceeded"), (Budget(seconds=0.001), "deadline_exceeded")])  # fmt: skip
+async def test_budgets_are_hard(execute, budget, code):
+    """Steps and seconds."""
+    run, _ = await execute([call("a"), call("b"), call("c")], [{}, {}, {}], budget=budget)
+    assert (run.status, run.error.code) == ("failed", code)
+    assert len(run.steps) <= 1
+
+
+async def test_a_cancel_ends_a_call_that_is_under_way(execute):
+    """The step says that its outcome is unknown: nobody waited for the answer."""
+    signals = Signals()
+
+    async def forever():
+        signals.cancelled.set()
+        await asyncio.Event().wait()
+
+    run, _ = await execute([call()], [forever], signals)
+    assert (run.status, run.steps[0].status) == ("cancelled", "cancelled")
+    assert run.steps[0].error.outcome == "unknown"
+
+
+async def test_a_cancel_ends_a_pause_between_attempts(execute, monkeypatch):
+    """Nothing was under way, so nothing is unknown."""
+    monkeypatch.setattr(calls, "FIRST_PAUSE", 30.0)
+    signals = Signals()
+    asyncio.get_running_loop().call_later(0.05, signals.cancelled.set)
+    run, _ = await execute([call()], [NOT_SENT], signals, call_timeout=120)
+    assert (run.status, run.steps[0].error) == ("cancelled", None)
+
+
+async def test_a_cancel_before_the_next_step_makes_no_call(execute):
+    """Effective at once."""
+    signals = Signals()
+    signals.cancelled.set()
+    run, executor = await execute([call()], [{}], signals)
+    assert (run.status, executor.calls) == ("cancelled", [])
+
+
+async def test_a_draining_worker_gives_the_run_back_between_steps(execute):
+    """Another one goes on; nothing is done twice."""
+    signals = Signals()
+
+    async def drain():
+        signals.draining.set()
+        return {}
+
+    run, executor = await execute([call("a"), call("b")], [drain], signals)
+    assert (run.status, len(run.steps), len(executor.calls)) == ("queued", 1, 1)
+
+
+async def test_a_step_whose_worker_was_lost_is_not_repeated(store, leased, redis):
+    """It may have taken effect: the run fails and says so."""
+    lease = await leased()
+    await store.leases.start_step(lease, step(name="write", tool="write_file"))
+    await redis.hset(f"test:{{{lease.session.id}}}:run:{lease.run.id}", "deadline", "1")
+    taken = await store.leases.acquire(lease.session.id, lease.run.id, "worker-2")
+    executor = ScriptedExecutor({})
+    steps = StepMaker(store.leases, executor, timedelta(seconds=5))
+    await Runner(store.leases, {"rules": ScriptedPlanner(call())}, steps).execute(taken, Signals())
+    run = await store.runs.get(lease.session.id, lease.run.id)
+    assert (run.status, run.error.outcome, executor.calls) == ("failed", "unknown", [])
+    assert "'write'" in run.error.detail
+
+
+async def test_a_plan_is_told_once(store, execute):
+    """Before its first step."""
+    plan = Plan.model_validate({"steps": [{"name": "a", "tool": "t"}]})
+    run, _ = await execute([call()], [{}], plan=plan)
+    assert (await event_types(store, run.session_id)).count("run.planned") == 1
+    assert run.plan == plan
+
+
+async def test_the_helper_waits_for_conditions():
+    """A condition that never holds is an error, not a hang."""
+    with pytest.raises(TimeoutError):
+        await until(lambda: False, seconds=0.02)
