@@ -16,9 +16,9 @@ from rich.console import Console
 
 from agentic.client import AgenticClient
 from agentic.demo import run_demo
-from agentic.running import run_and_show
+from agentic.running import run_and_show, stop_signals, until_stopped
 from agentic.show import Display
-from agentic.stack import StackError, running_stack
+from agentic.stack import HOST, StackError, running_stack
 from common.errors import AgenticError
 from common.plans import Plan
 
@@ -41,7 +41,13 @@ _BY_STATUS = {
     "cancelled": ExitCode.CANCELLED,
     "awaiting_approval": ExitCode.AWAITING_APPROVAL,
 }
-_REFUSALS = frozenset({"unauthenticated", "forbidden", "unavailable", "upstream_failed"})
+_BY_CODE = {
+    "invalid_request": ExitCode.USAGE,
+    **dict.fromkeys(
+        ("unauthenticated", "forbidden", "unavailable", "upstream_failed", "deadline_exceeded"),
+        ExitCode.UNREACHABLE,
+    ),
+}
 
 app = typer.Typer(add_completion=False, no_args_is_help=True, pretty_exceptions_enable=False)
 Url = Annotated[str, typer.Option(envvar="AGENTIC_URL", help="Where the orchestrator listens.")]
@@ -62,14 +68,14 @@ def _display() -> Display:
 def _finish(work: Coroutine[Any, Any, int]) -> None:
     """Run the work and leave with its exit code; an error is shown, never a traceback."""
     try:
-        code = asyncio.run(work)
+        code = asyncio.run(until_stopped(work))
     except AgenticError as error:
         _display().error(error)
-        code = ExitCode.UNREACHABLE if error.code in _REFUSALS else ExitCode.FAILED
+        code = _BY_CODE.get(error.code, ExitCode.FAILED)
     except StackError as error:
         _display().line(str(error), "red")
         code = ExitCode.FAILED
-    except KeyboardInterrupt:
+    except (KeyboardInterrupt, asyncio.CancelledError):
         code = ExitCode.CANCELLED
     raise typer.Exit(code)
 
@@ -126,15 +132,16 @@ def tools(url: Url = LOCAL_URL, api_key: ApiKey = None) -> None:
 @app.command()
 def up(
     port: Annotated[int, typer.Option(help="Port of the orchestrator; 0: a free one.")] = 8000,
+    host: Annotated[str, typer.Option(help="Address of the orchestrator.")] = HOST,
     data_dir: DataDir = None,
 ) -> None:
     """Start both services on this machine and keep them serving until Ctrl-C."""
 
     async def work() -> int:
         display, stop = _display(), asyncio.Event()
-        for number in (signal.SIGINT, signal.SIGTERM):
+        for number in (signal.SIGINT, *stop_signals()):
             asyncio.get_running_loop().add_signal_handler(number, stop.set)
-        async with running_stack(data_dir or _default_data_dir(), port) as stack:
+        async with running_stack(data_dir or _default_data_dir(), port, host) as stack:
             display.line(f"orchestrator           {stack.url}  (API: {stack.url}/docs)")
             display.line(f"execution environment  {stack.execution_url}")
             display.line(f"data and logs          {stack.data_dir}")
@@ -159,7 +166,7 @@ def demo(data_dir: DataDir = None) -> None:
 
 def _read_plan(path: Path) -> Plan:
     try:
-        text = sys.stdin.read() if str(path) == "-" else path.read_text()
+        text = sys.stdin.read() if str(path) == "-" else path.read_text(encoding="utf-8")
         return Plan.model_validate_json(text)
     except (OSError, UnicodeDecodeError) as error:
         raise typer.BadParameter(f"{path} cannot be read: {error}") from error

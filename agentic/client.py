@@ -15,7 +15,9 @@ from agentic.following import follow
 from agentic.transport import (
     ATTEMPTS,
     body_of,
+    checked_url,
     connection_fault,
+    is_loopback,
     pause,
     raise_for_error,
     read_answer,
@@ -55,13 +57,19 @@ class AgenticClient:
         api_key: str | None = None,
         *,
         agent: str = AGENT,
+        timeout: float = TIMEOUT,
         transport: httpx.AsyncBaseTransport | None = None,
     ) -> None:
         headers = {"User-Agent": agent}
         if api_key:
             headers["Authorization"] = f"Bearer {api_key}"
+        url = checked_url(base_url)
         self._http = httpx.AsyncClient(
-            base_url=base_url, headers=headers, timeout=TIMEOUT, transport=transport
+            base_url=url,
+            headers=headers,
+            timeout=timeout,
+            transport=transport,
+            trust_env=not is_loopback(url),
         )
 
     async def __aenter__(self) -> Self:
@@ -83,10 +91,11 @@ class AgenticClient:
         *,
         metadata: Metadata | None = None,
         ttl: timedelta | None = None,
+        idempotency_key: str | None = None,
     ) -> Session:
         """Open a session on a workspace: a fresh one, or one that sessions of that name share."""
-        body = SessionCreate(workspace=workspace, metadata=metadata or {}, ttl=ttl)
-        return await self._create("/v1/sessions", body_of(body), Session)
+        body = body_of(SessionCreate, workspace=workspace, metadata=metadata, ttl=ttl)
+        return await self._create("/v1/sessions", body, Session, idempotency_key)
 
     async def session(self, session_id: str) -> Session:
         """Return a session."""
@@ -109,12 +118,17 @@ class AgenticClient:
         planner: str | None = None,
         budget: Budget | None = None,
         on_busy: OnBusy = "reject",
+        idempotency_key: str | None = None,
     ) -> Run:
-        """Start a run for a goal or a plan. A lost answer is asked for again, safely."""
-        body = RunCreate(
-            goal=goal, plan=plan, planner=planner, budget=budget or Budget(), on_busy=on_busy
+        """Start a run for a goal or a plan. A lost answer is asked for again, safely.
+
+        A key of the caller's own lets another process ask again for the same run.
+        """
+        body = body_of(
+            RunCreate, goal=goal, plan=plan, planner=planner, budget=budget, on_busy=on_busy
         )
-        return await self._create(f"/v1/sessions/{session_id}/runs", body_of(body), Run)
+        path = f"/v1/sessions/{session_id}/runs"
+        return await self._create(path, body, Run, idempotency_key)
 
     async def run(self, session_id: str, run_id: str) -> Run:
         """Return a run with its steps."""
@@ -155,9 +169,13 @@ class AgenticClient:
         async for event in follow(self._http, session_id, run_id, after_seq):
             yield event
 
-    async def _create(self, path: str, body: dict[str, Any], model: type[T]) -> T:
+    async def ready(self) -> None:
+        """Return if the orchestrator can serve runs; raise what keeps it from that."""
+        raise_for_error(await self._send("GET", "/health/ready"))
+
+    async def _create(self, path: str, body: dict[str, Any], model: type[T], key: str | None) -> T:
         """POST with an idempotency key, so that it may be repeated when the answer was lost."""
-        headers = {"Idempotency-Key": secrets.token_hex(16)}
+        headers = {"Idempotency-Key": key or secrets.token_hex(16)}
         for attempt in range(1, ATTEMPTS + 1):
             try:
                 answer = await self._send("POST", path, json=body, headers=headers)

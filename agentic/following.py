@@ -4,6 +4,7 @@ import asyncio
 from collections.abc import AsyncIterator
 
 import httpx
+from pydantic import ValidationError
 
 from agentic import sse
 from agentic.transport import ATTEMPTS, connection_fault, pause, raise_for_error
@@ -32,7 +33,7 @@ async def follow(
                 yield event
                 if run_id is not None and is_last(event):
                     return
-            fault = _cut_short()
+            fault = _broken("The event stream ended before the run")
         except SystemFault as error:
             fault = error
         failures += 1
@@ -59,7 +60,7 @@ async def _stream(
                 await answer.aread()
                 raise_for_error(answer)
             async for item in sse.parse(answer.aiter_bytes()):
-                event = Event.model_validate_json(item.data)
+                event = _event(item.data)
                 if event.seq is None or event.seq > cursor or event.type == "gap":
                     yield event
         finally:
@@ -76,7 +77,14 @@ def is_last(event: Event) -> bool:
     return event.type in FINAL_EVENTS
 
 
-def _cut_short() -> SystemFault:
-    fault = SystemFault("upstream_failed", "The event stream ended before the run")
+def _event(data: str) -> Event:
+    try:
+        return Event.model_validate_json(data)
+    except ValidationError as error:
+        raise _broken("The event stream holds what is not an event") from error
+
+
+def _broken(detail: str) -> SystemFault:
+    fault = SystemFault("upstream_failed", detail)
     fault.source = "client"
     return fault

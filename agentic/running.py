@@ -1,12 +1,14 @@
-"""Runs something on an orchestrator and shows it: what `agentic run` and the demo share."""
+"""Runs something and shows it, until its end or a signal: what the commands share."""
 
 import asyncio
 import signal
-from collections.abc import Iterator
+from collections.abc import Coroutine, Iterator
 from contextlib import contextmanager
+from typing import Any
 
 from agentic.client import AgenticClient
 from agentic.show import Display
+from common.errors import AgenticError
 from common.plans import Plan
 from common.runs import Run
 
@@ -26,7 +28,7 @@ async def run_and_show(
     session = await client.create_session(workspace)
     run = await client.start_run(session.id, goal=goal, plan=plan)
     try:
-        with _cancel_on_interrupt(client, run):
+        with _cancel_on_interrupt(client, display, run):
             async for event in client.events(session.id, run.id):
                 display.event(event)
         ended = await client.run(session.id, run.id)
@@ -37,16 +39,37 @@ async def run_and_show(
 
 
 @contextmanager
-def _cancel_on_interrupt(client: AgenticClient, run: Run) -> Iterator[None]:
+def _cancel_on_interrupt(client: AgenticClient, display: Display, run: Run) -> Iterator[None]:
     loop = asyncio.get_running_loop()
-    cancelling: list[asyncio.Task[Run]] = []
+    cancelling: list[asyncio.Task[None]] = []  # the loop itself keeps no task alive
 
     def interrupt() -> None:
         loop.remove_signal_handler(signal.SIGINT)
-        cancelling.append(asyncio.create_task(client.cancel_run(run.session_id, run.id)))
+        cancelling.append(asyncio.create_task(_cancel(client, display, run)))
 
     loop.add_signal_handler(signal.SIGINT, interrupt)
     try:
         yield
     finally:
         loop.remove_signal_handler(signal.SIGINT)
+
+
+async def _cancel(client: AgenticClient, display: Display, run: Run) -> None:
+    try:
+        await client.cancel_run(run.session_id, run.id)
+    except AgenticError as error:
+        display.error(error)
+
+
+async def until_stopped(work: Coroutine[Any, Any, int]) -> int:
+    """Do the work; SIGTERM or a closed terminal cancel it, so that no service is left behind."""
+    doing = asyncio.ensure_future(work)
+    for number in stop_signals():
+        asyncio.get_running_loop().add_signal_handler(number, doing.cancel)
+    return await doing
+
+
+def stop_signals() -> list[signal.Signals]:
+    """Return the signals that end the command; nohup has SIGHUP ignored, and it stays so."""
+    ignores_hangup = signal.getsignal(signal.SIGHUP) is signal.SIG_IGN
+    return [signal.SIGTERM] if ignores_hangup else [signal.SIGTERM, signal.SIGHUP]

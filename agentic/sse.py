@@ -21,7 +21,7 @@ class Parser:
     """Takes text in chunks of any size and gives events as they become complete."""
 
     def __init__(self) -> None:
-        self._decoder = codecs.getincrementaldecoder("utf-8")("replace")
+        self._decoder = codecs.getincrementaldecoder("utf-8-sig")("replace")
         self._text = ""
         self._event = ""
         self._data: list[str] = []

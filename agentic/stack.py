@@ -9,6 +9,7 @@ from asyncio.subprocess import Process
 from collections.abc import AsyncIterator, Mapping
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 import httpx
@@ -67,10 +68,18 @@ class Stack:
 
 
 @asynccontextmanager
-async def running_stack(data_dir: Path, port: int = 0, host: str = HOST) -> AsyncIterator[Stack]:
+async def running_stack(
+    data_dir: Path,
+    port: int = 0,
+    host: str = HOST,
+    *,
+    start_timeout: float = START_TIMEOUT,
+    stop_timeout: float = STOP_TIMEOUT,
+) -> AsyncIterator[Stack]:
     """Start both services with a fresh secret between them; yield when they are ready.
 
-    Port 0 takes a free one. Raises StackError when a service does not start.
+    Port 0 takes a free one. Raises StackError when a service does not start. Seconds: until both
+    are ready, and for each to stop before it is killed.
     """
     port, execution_port = port or _free_port(), _free_port()
     execution_url = f"http://{HOST}:{execution_port}"
@@ -89,17 +98,20 @@ async def running_stack(data_dir: Path, port: int = 0, host: str = HOST) -> Asyn
         "ORCHESTRATOR_SERVICE_TOKEN": token,
     }
     async with AsyncExitStack() as stack:
+        start = partial(_service, data_dir=data_dir, stop_timeout=stop_timeout)
         services = (
-            await stack.enter_async_context(_service("execution_environment", execution, data_dir)),
-            await stack.enter_async_context(_service("orchestrator", orchestrator, data_dir)),
+            await stack.enter_async_context(start("execution_environment", execution)),
+            await stack.enter_async_context(start("orchestrator", orchestrator)),
         )
         url = f"http://{host}:{port}"
-        await _wait_until_ready(url, services)
+        await _wait_until_ready(url, services, start_timeout)
         yield Stack(url, execution_url, data_dir, services)
 
 
 @asynccontextmanager
-async def _service(name: str, env: Mapping[str, str], data_dir: Path) -> AsyncIterator[Service]:
+async def _service(
+    name: str, env: Mapping[str, str], data_dir: Path, stop_timeout: float
+) -> AsyncIterator[Service]:
     log = data_dir / "logs" / f"{name}.log"
     log.parent.mkdir(parents=True, exist_ok=True)
     with log.open("wb") as output:
@@ -116,30 +128,30 @@ async def _service(name: str, env: Mapping[str, str], data_dir: Path) -> AsyncIt
     try:
         yield Service(name, process, log)
     finally:
-        await _stop(process)
+        await _stop(process, stop_timeout)
 
 
-async def _stop(process: Process) -> None:
+async def _stop(process: Process, seconds: float) -> None:
     if process.returncode is not None:
         return
     process.terminate()
     try:
-        async with asyncio.timeout(STOP_TIMEOUT):
+        async with asyncio.timeout(seconds):
             await process.wait()
     except TimeoutError:
         process.kill()
         await process.wait()
 
 
-async def _wait_until_ready(url: str, services: tuple[Service, ...]) -> None:
-    deadline = asyncio.get_running_loop().time() + START_TIMEOUT
+async def _wait_until_ready(url: str, services: tuple[Service, ...], seconds: float) -> None:
+    deadline = asyncio.get_running_loop().time() + seconds
     async with httpx.AsyncClient(trust_env=False) as http:
         while not await _is_ready(http, url):
             for service in services:
                 if service.process.returncode is not None:
                     raise service.failure()
             if asyncio.get_running_loop().time() > deadline:
-                raise StackError(f"{url} was not ready within {START_TIMEOUT:g} seconds")
+                raise StackError(f"{url} was not ready within {seconds:g} seconds")
             await asyncio.sleep(PAUSE)
 
 

@@ -5,13 +5,30 @@ from typing import Any, TypeVar
 import httpx
 from pydantic import BaseModel, TypeAdapter, ValidationError
 
-from common.errors import AgenticError, Problem, SystemFault, from_problem
+from common.errors import AgenticError, ClientError, Problem, SystemFault, from_problem
 
 T = TypeVar("T")
+M = TypeVar("M", bound=BaseModel)
 ATTEMPTS = 5
 FIRST_PAUSE = 0.2
 LONGEST_PAUSE = 3.0
 """Seconds between two attempts, doubled each time."""
+
+
+def checked_url(text: str) -> httpx.URL:
+    """Return a base URL; raise `invalid_request` for what cannot be one."""
+    try:
+        url = httpx.URL(text)
+    except httpx.InvalidURL:
+        url = httpx.URL()
+    if url.scheme not in ("http", "https") or not url.host or not 0 < (url.port or 80) < 65536:
+        raise _refusal("The base URL is not of the form http://host:port")
+    return url
+
+
+def is_loopback(url: httpx.URL) -> bool:
+    """Tell whether this machine itself is meant: no proxy of the environment leads there."""
+    return url.host in ("localhost", "::1") or url.host.startswith("127.")
 
 
 def pause(failures: int) -> float:
@@ -52,9 +69,23 @@ def connection_fault(error: httpx.TransportError) -> AgenticError:
     return fault
 
 
-def body_of(model: BaseModel) -> dict[str, Any]:
-    """Return a request's body: only what was given."""
-    return model.model_dump(mode="json", exclude_none=True)
+def body_of(model: type[M], **given: Any) -> dict[str, Any]:
+    """Return a request's body: only what was given. Raises `invalid_request` before it is sent."""
+    known = {name: value for name, value in given.items() if value is not None}
+    try:
+        return model(**known).model_dump(mode="json", exclude_none=True)
+    except ValidationError as error:
+        fields = [
+            {"field": ".".join(map(str, one["loc"])), "message": one["msg"]}
+            for one in error.errors()
+        ]
+        raise _refusal("The request is not valid", fields=fields) from error
+
+
+def _refusal(detail: str, **context: Any) -> ClientError:
+    refusal = ClientError("invalid_request", detail, **context)
+    refusal.source = "client"
+    return refusal
 
 
 def _unreadable(answer: httpx.Response) -> SystemFault:

@@ -84,6 +84,7 @@ class Executor:
             max_read=min(limits.max_read_bytes or self._maxima.read, self._maxima.read),
             max_write=min(limits.max_write_bytes or self._maxima.write, self._maxima.write),
             deadline=started + context.timeout,
+            stopping=self._pool.stopping,
         )
 
 

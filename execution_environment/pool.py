@@ -1,6 +1,7 @@
 """The bounded pool in which all file work is done, off the event loop."""
 
 import asyncio
+import threading
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from typing import TypeVar
@@ -17,6 +18,8 @@ class Pool:
         self._threads = ThreadPoolExecutor(size, thread_name_prefix="files")
         self._most = size + backlog
         self._taken = 0
+        self.stopping = threading.Event()
+        """Set at the end: work that looks at it stops."""
 
     async def run(self, work: Callable[[], T]) -> T:
         """Do the work in a thread; raise `overloaded` when too much is waiting already."""
@@ -31,5 +34,6 @@ class Pool:
             self._taken -= 1
 
     def close(self) -> None:
-        """Wait for the work in hand and end the threads."""
+        """Ask the work in hand to stop, wait until it has, and end the threads."""
+        self.stopping.set()
         self._threads.shutdown()

@@ -1,12 +1,14 @@
 """The service over HTTP, as the orchestrator sees it."""
 
+from typing import Any
+
 import httpx
 import pytest
 
 from execution_environment.app import build, main
 from execution_environment.settings import Settings
 
-CALL = {
+CALL: dict[str, Any] = {
     "id": "run_1:1:1",
     "fence": 1,
     "tool": "list_directory",
@@ -32,7 +34,6 @@ async def client(tmp_path):
             transport=transport, base_url="http://x", headers={"Authorization": "Bearer secret"}
         ) as http,
     ):
-        http.data_dir = tmp_path / "data"
         yield http
 
 
@@ -71,10 +72,10 @@ async def test_a_call_that_breaks_the_contract_is_refused(client, change):
     assert (answer.status_code, answer.json()["code"]) == (422, "invalid_request")
 
 
-async def test_ready_names_the_guard_and_fails_without_a_disk(client):
+async def test_ready_names_the_guard_and_fails_without_a_disk(client, tmp_path):
     """Live says nothing about the disk."""
     assert (await client.get("/health/ready")).json()["facts"] == {"guards": ["openat2"]}
-    [staging] = (client.data_dir / "state/staging").iterdir()
+    [staging] = (tmp_path / "data/state/staging").iterdir()
     staging.rmdir()
     answer = await client.get("/health/ready")
     assert (answer.status_code, answer.json()["code"]) == (503, "unavailable")

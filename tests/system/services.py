@@ -1,0 +1,98 @@
+"""The real services as processes, to be started, paused and killed."""
+
+import os
+import signal
+import socket
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import httpx
+
+START_TIMEOUT = 30.0
+TOKEN = "system-test-token"
+
+
+def free_port() -> int:
+    """Return a port that nobody listens on now."""
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])
+
+
+def wait_until(condition, seconds=START_TIMEOUT):
+    """Wait for a condition; fail when it does not come."""
+    deadline = time.monotonic() + seconds
+    while not condition():
+        assert time.monotonic() < deadline, "the condition did not come"
+        time.sleep(0.02)
+
+
+class Service:
+    """One service on a port and a directory of its own, which survive a restart."""
+
+    def __init__(self, module: str, env: dict[str, str], log: Path):
+        self.port = free_port()
+        self.url = f"http://127.0.0.1:{self.port}"
+        self.log = log
+        prefix = "EXEC_ENV" if module == "execution_environment" else "ORCHESTRATOR"
+        self._command = [sys.executable, "-m", module]
+        self._env = {**os.environ, **env, f"{prefix}_PORT": str(self.port)}
+        self.process: subprocess.Popen[bytes] | None = None
+
+    def start(self, *, wait: bool = True) -> "Service":
+        """Start it, and wait until it serves."""
+        with self.log.open("ab") as output:
+            self.process = subprocess.Popen(
+                self._command, env=self._env, stdout=output, stderr=output
+            )
+        if wait:
+            wait_until(self._answers)
+        return self
+
+    def _answers(self) -> bool:
+        assert self.process is not None
+        assert self.process.poll() is None, self.log.read_text()
+        try:
+            return httpx.get(f"{self.url}/health/live", trust_env=False).is_success
+        except httpx.TransportError:
+            return False
+
+    def kill(self) -> None:
+        """End it without a warning."""
+        self._end(signal.SIGKILL)
+
+    def stop(self) -> int:
+        """End it in order; return its exit code."""
+        return self._end(signal.SIGTERM)
+
+    def _end(self, number: int) -> int:
+        assert self.process is not None
+        if self.process.poll() is None:
+            self.process.send_signal(number)
+        return self.process.wait(timeout=30)
+
+
+def execution_environment(directory: Path, **env: str) -> Service:
+    """Return an execution environment that is not started yet."""
+    directory.mkdir(parents=True, exist_ok=True)
+    settings = {
+        "EXEC_ENV_DATA_DIR": str(directory / "data"),
+        "EXEC_ENV_SERVICE_TOKEN": TOKEN,
+        "EXEC_ENV_SHUTDOWN_GRACE": "1",
+        **env,
+    }
+    return Service("execution_environment", settings, directory / "execution.log")
+
+
+def orchestrator(directory: Path, execution: Service, **env: str) -> Service:
+    """Return an orchestrator that is not started yet."""
+    directory.mkdir(parents=True, exist_ok=True)
+    settings = {
+        "ORCHESTRATOR_DATA_DIR": str(directory / "store"),
+        "ORCHESTRATOR_EXECUTION_URL": execution.url,
+        "ORCHESTRATOR_SERVICE_TOKEN": TOKEN,
+        **env,
+    }
+    return Service("orchestrator", settings, directory / "orchestrator.log")
