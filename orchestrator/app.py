@@ -10,6 +10,8 @@ from typing import Any
 from fastapi import APIRouter, FastAPI
 from starlette.middleware import Middleware
 
+from common.errors import SystemFault
+from common.logs import get_logger
 from common.web.app import build_app
 from common.web.health import health_router
 from common.web.server import serve
@@ -29,6 +31,8 @@ from orchestrator.store.backend import StoreConfig
 from orchestrator.store.embedded import EmbeddedServerError, embedded_server
 from orchestrator.store.store import Store, open_store
 from orchestrator.worker import Worker
+
+log = get_logger(__name__)
 
 
 @dataclass(frozen=True)
@@ -67,15 +71,19 @@ async def _redis(settings: Settings) -> AsyncIterator[str]:
 
 
 @asynccontextmanager
-async def _running(settings: Settings, parts: Parts, stopping: Stopping) -> AsyncIterator[None]:
+async def _running(
+    settings: Settings, parts: Parts, stopping: Stopping
+) -> AsyncIterator[list[asyncio.Task[None]]]:
     """Run what goes on beside the requests; at the end let runs reach their next step."""
     stopping.arm(parts.connections.close, parts.worker.drain)
     hints = relay(parts.store.events, parts.connections.wake, parts.worker.cancel)
-    tasks = [asyncio.create_task(hints)]
+    tasks = [asyncio.create_task(hints, name="hints")]
     if settings.role != "api":
-        tasks.append(asyncio.create_task(parts.worker.serve()))
+        tasks.append(asyncio.create_task(parts.worker.serve(), name="worker"))
+    for task in tasks:
+        task.add_done_callback(_report)
     try:
-        yield
+        yield tasks
     finally:
         stopping.fire()
         tasks[0].cancel()
@@ -85,33 +93,41 @@ async def _running(settings: Settings, parts: Parts, stopping: Stopping) -> Asyn
         await asyncio.gather(*tasks, return_exceptions=True)
 
 
+def _report(task: asyncio.Task[None]) -> None:
+    if not task.cancelled() and task.exception() is not None:
+        log.error("a background task failed", task=task.get_name(), exc_info=task.exception())
+
+
 def build(settings: Settings, stopping: Stopping | None = None) -> FastAPI:
     """Return the application; it connects when it starts."""
     stopping = stopping or Stopping(settings.shutdown_grace)
 
     @asynccontextmanager
     async def lifespan(app: FastAPI) -> AsyncIterator[None]:
-        async with open_parts(settings) as parts, _running(settings, parts, stopping):
-            app.state.parts = parts
+        async with open_parts(settings) as parts, _running(settings, parts, stopping) as tasks:
+            app.state.parts, app.state.tasks = parts, tasks
             app.state.services = Services(
                 parts.store, PLANNERS, Catalogue(parts.client), parts.connections
             )
             yield
 
-    async def ready() -> dict[str, Any]:
-        await app.state.parts.store.ping()
-        await app.state.parts.client.ready()
-        return {"role": settings.role, "store": "redis" if settings.redis_url else "embedded"}
-
     app = build_app(
         title="agentic-framework orchestrator",
         source="orchestrator",
         max_body=settings.max_body,
-        routers=[*_routers(settings), health_router(ready)],
+        routers=[*_routers(settings), health_router(lambda: _ready(app, settings))],
         lifespan=lifespan,
         middleware=[_access(settings)],
     )
     return app
+
+
+async def _ready(app: FastAPI, settings: Settings) -> dict[str, Any]:
+    if any(task.done() for task in app.state.tasks):
+        raise SystemFault("unavailable", "A part of the service has failed: restart it")
+    await app.state.parts.store.ping()
+    await app.state.parts.client.ready()
+    return {"role": settings.role, "store": "redis" if settings.redis_url else "embedded"}
 
 
 def _routers(settings: Settings) -> list[APIRouter]:

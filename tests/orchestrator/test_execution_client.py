@@ -1,0 +1,130 @@
+"""The execution client never lies about the outcome."""
+
+import asyncio
+
+import pytest
+from pydantic import SecretStr
+
+from common.context import ExecutionContext
+from common.errors import AgenticError, ToolError
+from common.tools import ToolCall, ToolResult
+from orchestrator.execution_client import open_client
+
+CALL = ToolCall(
+    id="run_1:1:1",
+    fence=1,
+    tool="read_file",
+    arguments={},
+    context=ExecutionContext.model_validate(
+        {"request_id": "req_1", "user_id": "ann", "request_source": {"kind": "internal"},
+         "allowed_paths_root": "ann/w", "timeout": 0.2}
+    ),
+)  # fmt: skip
+RESULT = ToolResult(id="run_1:1:1", tool="read_file", output={"n": 1}, receipts=[], duration_ms=1)
+PROBLEM = ToolError("path_not_found", "no x", path="x", errno="ENOENT").problem(
+    "execution_environment", "req_1"
+)
+
+
+def answer(status, body, kind="application/json"):
+    """Return an HTTP answer as bytes."""
+    data = body.encode()
+    return (
+        f"HTTP/1.1 {status} X\r\nContent-Type: {kind}\r\nContent-Length: {len(data)}\r\n\r\n"
+    ).encode() + data
+
+
+@pytest.fixture
+async def upstream():
+    """A server that answers each request with the given bytes, then hangs up if they are short."""
+    served, seen, over = [], [], asyncio.Event()
+
+    async def start(reply):
+        async def handle(reader, writer):
+            head = await reader.readuntil(b"\r\n\r\n")
+            seen.append(head.decode())
+            if reply is None:
+                await over.wait()
+            writer.write(reply or b"")
+            writer.close()
+            await writer.wait_closed()
+
+        server = await asyncio.start_server(handle, "127.0.0.1", 0)
+        served.append(server)
+        return f"http://127.0.0.1:{server.sockets[0].getsockname()[1]}"
+
+    start.seen = seen
+    yield start
+    over.set()
+    for server in served:
+        server.close()
+        await server.wait_closed()
+
+
+async def outcome_of(url):
+    """Return the error that a call ends with."""
+    async with open_client(url, SecretStr("t")) as client:
+        with pytest.raises(AgenticError) as caught:
+            await client.run(CALL)
+    error = caught.value
+    return error.code, error.outcome, error.retryable
+
+
+async def test_a_call_carries_the_secret_and_the_ids(upstream):
+    """The other service logs and audits them."""
+    url = await upstream(answer(200, RESULT.model_dump_json()))
+    async with open_client(url, SecretStr("secret")) as client:
+        assert await client.run(CALL, "00-" + "a" * 32 + "-" + "b" * 16 + "-01") == RESULT
+    head = upstream.seen[0].lower()
+    for line in ("authorization: bearer secret", "x-request-id: req_1", "traceparent: 00-aaa"):
+        assert line in head
+
+
+async def test_a_refused_connection_was_not_executed():
+    """Nothing was sent."""
+    assert await outcome_of("http://127.0.0.1:1") == ("unavailable", "not_executed", True)
+
+
+async def test_a_server_that_dies_after_reading_leaves_the_outcome_unknown(upstream):
+    """The transport raises the same exception as for a refused connection."""
+    assert await outcome_of(await upstream(b"")) == ("upstream_failed", "unknown", None)
+
+
+async def test_an_answer_that_is_cut_short_leaves_the_outcome_unknown(upstream):
+    """It was executed, but nobody can say what came of it."""
+    whole = answer(200, RESULT.model_dump_json())
+    assert await outcome_of(await upstream(whole[:-5])) == ("upstream_failed", "unknown", None)
+
+
+async def test_silence_is_a_deadline_with_an_unknown_outcome(upstream):
+    """After the call's own timeout and a margin for its truthful 504."""
+    assert await outcome_of(await upstream(None)) == ("deadline_exceeded", "unknown", None)
+
+
+@pytest.mark.parametrize(
+    "reply",
+    [
+        answer(502, "<html>Bad Gateway</html>", "text/html"),
+        answer(200, "{}"),
+        answer(302, ""),
+    ],
+)
+async def test_an_answer_of_unknown_form_is_an_upstream_failure(upstream, reply):
+    """A proxy stands in between, or another service."""
+    assert await outcome_of(await upstream(reply)) == ("upstream_failed", "unknown", None)
+
+
+async def test_the_services_own_error_is_raised_as_it_was(upstream):
+    """Rebuilt by code, nothing lost."""
+    url = await upstream(answer(404, PROBLEM.model_dump_json(), "application/problem+json"))
+    async with open_client(url, SecretStr("t")) as client:
+        with pytest.raises(ToolError) as caught:
+            await client.run(CALL)
+    assert caught.value.problem("orchestrator", None) == PROBLEM
+
+
+async def test_tools_that_cannot_be_read_are_an_upstream_failure(upstream):
+    """Another service listens there."""
+    async with open_client(await upstream(answer(200, "{}")), SecretStr("t")) as client:
+        with pytest.raises(AgenticError, match="upstream_failed"):
+            await client.tools()

@@ -1,0 +1,181 @@
+"""The worker: runs are found, kept, cancelled, given back; a lost lease stops the body."""
+
+import asyncio
+from datetime import timedelta
+
+import pytest
+
+from common.errors import SystemFault
+from orchestrator.runner import Runner
+from orchestrator.steps import StepMaker
+from orchestrator.store.backend import StoreConfig
+from orchestrator.store.store import make_store
+from orchestrator.worker import Worker
+from tests.orchestrator.conftest import document, event_types
+from tests.orchestrator.fakes import ScriptedExecutor, ScriptedPlanner, call, until
+
+TWO_CALLS = (call("a"), call("b"))
+
+
+@pytest.fixture
+def store(redis):
+    """A store with a short lease."""
+    return make_store(redis, "test", StoreConfig(lease=timedelta(seconds=0.4)))
+
+
+@pytest.fixture
+async def start(store):
+    """Start a worker over these outcomes; every one is drained afterwards."""
+    started = []
+    await store.queue.wake("ses_gone", "run_gone")  # a stale hint; fakeredis also needs the stream
+
+    async def worker(*outcomes, planned=TWO_CALLS):
+        executor = ScriptedExecutor(*outcomes)
+        steps = StepMaker(store.leases, executor, timedelta(seconds=5))
+        runner = Runner(store.leases, {"rules": ScriptedPlanner(*planned)}, steps)
+        made = Worker(store, runner, concurrency=2)
+        started.append((made, asyncio.create_task(made.serve())))
+        return made, executor
+
+    yield worker
+    for made, serving in started:
+        made.drain()
+        await asyncio.wait_for(serving, 10)
+
+
+@pytest.fixture
+def queued(store, session):
+    """Start a run; return it by its ids."""
+
+    async def run():
+        opened = await session()
+        made = document(opened.id)
+        await store.runs.create(made, "reject")
+        return opened.id, made.id
+
+    return run
+
+
+def ended(store, ids, status):
+    """Return the condition that a run has this status."""
+
+    async def check():
+        return (await store.runs.get(*ids)).status == status
+
+    return check
+
+
+async def test_runs_are_found_and_executed(start, store, queued):
+    """More of them than there are slots."""
+    await start()
+    runs = [await queued() for _ in range(5)]
+    for ids in runs:
+        await until(ended(store, ids, "succeeded"))
+
+
+async def test_a_run_outlives_many_leases(start, store, queued):
+    """Renewed while its call takes long."""
+
+    async def slow():
+        await asyncio.sleep(1.0)
+        return {}
+
+    await start(slow)
+    ids = await queued()
+    await until(ended(store, ids, "succeeded"))
+    assert "run.resumed" not in await event_types(store, ids[0])
+
+
+async def test_a_cancel_is_noticed_without_its_hint(start, store, queued):
+    """The renewal sees the flag."""
+
+    async def forever():
+        await asyncio.Event().wait()
+
+    await start(forever)
+    ids = await queued()
+    await until(ended(store, ids, "running"))
+    await store.runs.cancel(*ids)
+    await until(ended(store, ids, "cancelled"))
+
+
+async def test_a_hint_cancels_at_once(start, store, queued):
+    """And one for an unknown run is nothing."""
+
+    async def forever():
+        await asyncio.Event().wait()
+
+    worker, _ = await start(forever)
+    ids = await queued()
+    await until(lambda: ids[1] in worker._kept)
+    worker.cancel("run_unknown")
+    worker.cancel(ids[1])
+    await until(ended(store, ids, "cancelled"))
+
+
+async def test_a_worker_that_lost_its_lease_stops(start, store, queued, redis):
+    """Another one owns the run now; the first must not go on beside it."""
+    stopped = asyncio.Event()
+
+    async def forever():
+        try:
+            await asyncio.Event().wait()
+        finally:
+            stopped.set()
+
+    worker, _ = await start(forever)
+    ids = await queued()
+    await until(ended(store, ids, "running"))
+    await redis.hset(f"test:{{{ids[0]}}}:run:{ids[1]}", "fence", "99999999999999999")
+    await asyncio.wait_for(stopped.wait(), 5)
+    await until(lambda: not worker._kept)
+
+
+async def test_a_draining_worker_hands_its_run_on(start, store, queued):
+    """The next worker finishes it; no step is made twice."""
+    reached, go = asyncio.Event(), asyncio.Event()
+
+    async def held():
+        reached.set()
+        await go.wait()
+        return {}
+
+    first, one = await start(held)
+    ids = await queued()
+    await reached.wait()
+    first.drain()
+    go.set()
+    await until(ended(store, ids, "queued"))
+    _, two = await start()
+    await until(ended(store, ids, "succeeded"))
+    assert (len(one.calls), len(two.calls)) == (1, 1)
+
+
+async def test_a_bug_in_a_run_does_not_take_the_worker_with_it(start, store, queued):
+    """It is logged, the run is tried again, and others go on."""
+    await start(ValueError("a bug"), planned=(call("a"),))
+    broken = await queued()
+    fine = await queued()
+    await until(ended(store, fine, "succeeded"))
+    await until(ended(store, broken, "failed"))
+    run = await store.runs.get(*broken)
+    assert run.error.outcome == "unknown"
+
+
+async def test_a_store_that_fails_is_waited_for(start, store, queued, monkeypatch):
+    """The worker is there again when it is."""
+    monkeypatch.setattr("orchestrator.worker.IDLE", timedelta(seconds=0.01))
+    real, failures = store.backend.do, []
+
+    async def failing(pending):
+        answer = await real(pending)
+        if len(failures) < 5:
+            failures.append(1)
+            raise SystemFault("unavailable", "the answer was lost")
+        return answer
+
+    ids = await queued()
+    monkeypatch.setattr(store.backend, "do", failing)
+    await start()
+    await until(lambda: len(failures) == 5)
+    await until(ended(store, ids, "succeeded"), seconds=20)
