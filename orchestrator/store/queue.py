@@ -71,7 +71,6 @@ class Queue:
         if not answer:
             return None
         [[_, [(entry_id, fields)]]] = answer.items() if isinstance(answer, dict) else answer
-        await self._backend.do(redis.xdel(key, entry_id))
         return Wakeup(fields["session"], fields["run"], entry_id)
 
     async def _make_group(self) -> None:
@@ -92,11 +91,26 @@ class Queue:
         due = await self._backend.do(
             redis.zrangebyscore(keys.leases, "-inf", now, start=0, num=REAP_BATCH)
         )
-        is_idle = bool(due) and await self._backend.do(redis.xlen(keys.queue)) == 0
+        is_idle = bool(due) and await self._is_idle()
         woken = [
             await self._look(*member.split("/", 1), now=now, is_idle=is_idle) for member in due
         ]
         return sum(woken)
+
+    async def _is_idle(self) -> bool:
+        """Drop what was delivered, and tell whether no wake-up waits for a worker."""
+        redis, key = self._backend.redis, self._backend.keys.queue
+        try:
+            groups = await self._backend.do(redis.xinfo_groups(key))
+        except ResponseError as error:
+            if "no such key" not in str(error).lower():
+                raise
+            return True
+        for group in groups:
+            time, _, sequence = group["last-delivered-id"].partition("-")
+            following = f"{time}-{int(sequence) + 1}"
+            await self._backend.do(redis.xtrim(key, minid=following, approximate=False))
+        return bool(await self._backend.do(redis.xlen(key)) == 0)
 
     async def _look(self, session_id: str, run_id: str, *, now: int, is_idle: bool) -> bool:
         redis, keys = self._backend.redis, self._backend.keys

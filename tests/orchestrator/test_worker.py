@@ -4,17 +4,30 @@ import asyncio
 from datetime import timedelta
 
 import pytest
+from redis.asyncio import Redis
 
 from common.errors import SystemFault
 from orchestrator.runner import Runner
 from orchestrator.steps import StepMaker
 from orchestrator.store.backend import StoreConfig
+from orchestrator.store.embedded import embedded_server
 from orchestrator.store.store import make_store
 from orchestrator.worker import Worker
-from tests.orchestrator.conftest import document, event_types
+from tests.orchestrator.conftest import document, event_types, keys_without_expiry
 from tests.orchestrator.fakes import ScriptedExecutor, ScriptedPlanner, call, until
 
 TWO_CALLS = (call("a"), call("b"))
+
+
+@pytest.fixture
+async def redis(tmp_path):
+    """A real server: what blocks and what is woken is its business."""
+    async with embedded_server(tmp_path / "store") as url:
+        client = Redis.from_url(url, decode_responses=True)
+        yield client
+        leaked = await keys_without_expiry(client)
+        await client.aclose()
+    assert leaked == []
 
 
 @pytest.fixture
@@ -27,7 +40,7 @@ def store(redis):
 async def start(store):
     """Start a worker over these outcomes; every one is drained afterwards."""
     started = []
-    await store.queue.wake("ses_gone", "run_gone")  # a stale hint; fakeredis also needs the stream
+    await store.queue.wake("ses_gone", "run_gone")  # a stale hint is nothing
 
     async def worker(*outcomes, planned=TWO_CALLS):
         executor = ScriptedExecutor(*outcomes)
@@ -153,8 +166,9 @@ async def test_a_draining_worker_hands_its_run_on(start, store, queued):
 
 async def test_a_bug_in_a_run_does_not_take_the_worker_with_it(start, store, queued):
     """It is logged, the run is tried again, and others go on."""
-    await start(ValueError("a bug"), planned=(call("a"),))
+    _, executor = await start(ValueError("a bug"), planned=(call("a"),))
     broken = await queued()
+    await until(lambda: executor.calls)
     fine = await queued()
     await until(ended(store, fine, "succeeded"))
     await until(ended(store, broken, "failed"))
