@@ -78,14 +78,15 @@ def _verify(run: Run, root: Path, display: Display) -> bool:
 
 
 def _matches(receipt: Receipt, root: Path, display: Display) -> bool:
-    path = root / receipt.path
-    data = path.read_bytes()
-    found = (
-        hashlib.sha256(data).hexdigest(),
-        len(data),
-        f"{stat.S_IMODE(path.stat().st_mode):04o}",
-    )
-    is_right = found == (receipt.sha256_after, receipt.size, receipt.mode)
+    digest, size, mode = _found(root / receipt.path)
+    is_right = (digest, size, mode) == (receipt.sha256_after, receipt.size, receipt.mode)
     mark = "ok" if is_right else "DIFFERS"
-    display.line(f"  {mark:<8} {found[0][:16]}…  {found[1]:>7} bytes  {found[2]}  {receipt.path}")
+    display.line(f"  {mark:<8} {digest[:16]}…  {size:>7} bytes  {mode}  {receipt.path}")
     return is_right
+
+
+def _found(path: Path) -> tuple[str, int, str]:
+    if not path.is_file():
+        return "missing", 0, ""
+    data = path.read_bytes()
+    return hashlib.sha256(data).hexdigest(), len(data), f"{stat.S_IMODE(path.stat().st_mode):04o}"

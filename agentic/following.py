@@ -61,7 +61,10 @@ async def _stream(
                 raise_for_error(answer)
             async for item in sse.parse(answer.aiter_bytes()):
                 event = _event(item.data)
-                if event.seq is None or event.seq > cursor or event.type == "gap":
+                if event.seq is None:
+                    yield event
+                elif event.seq > cursor or event.type == "gap":
+                    cursor = event.seq  # a gap may lie before it: the log lost its end
                     yield event
         finally:
             await answer.aclose()

@@ -25,40 +25,46 @@ async def run_and_show(
 
     The first Ctrl-C cancels the run and waits for its end; the second leaves at once.
     """
-    session = await client.create_session(workspace)
-    run = await client.start_run(session.id, goal=goal, plan=plan)
-    try:
-        with _cancel_on_interrupt(client, display, run):
+    interrupted = asyncio.Event()
+    with _noted(interrupted):
+        session = await client.create_session(workspace)
+        run = await client.start_run(session.id, goal=goal, plan=plan)
+        cancelling = asyncio.create_task(_cancel_when(interrupted, client, run, display))
+        try:
             async for event in client.events(session.id, run.id):
                 display.event(event)
-        ended = await client.run(session.id, run.id)
-    finally:
-        display.close()
+        finally:
+            cancelling.cancel()
+            display.close()
+    ended = await client.run(session.id, run.id)
     display.result(ended)
     return ended
 
 
 @contextmanager
-def _cancel_on_interrupt(client: AgenticClient, display: Display, run: Run) -> Iterator[None]:
+def _noted(interrupted: asyncio.Event) -> Iterator[None]:
+    """Note the first Ctrl-C in the event; leave the second one to the interpreter."""
     loop = asyncio.get_running_loop()
-    cancelling: list[asyncio.Task[None]] = []  # the loop itself keeps no task alive
 
-    def interrupt() -> None:
+    def note() -> None:
         loop.remove_signal_handler(signal.SIGINT)
-        cancelling.append(asyncio.create_task(_cancel(client, display, run)))
+        interrupted.set()
 
-    loop.add_signal_handler(signal.SIGINT, interrupt)
+    loop.add_signal_handler(signal.SIGINT, note)
     try:
         yield
     finally:
         loop.remove_signal_handler(signal.SIGINT)
 
 
-async def _cancel(client: AgenticClient, display: Display, run: Run) -> None:
+async def _cancel_when(
+    interrupted: asyncio.Event, client: AgenticClient, run: Run, display: Display
+) -> None:
+    await interrupted.wait()
     try:
         await client.cancel_run(run.session_id, run.id)
     except AgenticError as error:
-        display.error(error)
+        display.error(error)  # the run goes on, and so does following it
 
 
 async def until_stopped(work: Coroutine[Any, Any, int]) -> int:

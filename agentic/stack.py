@@ -8,7 +8,7 @@ import sys
 from asyncio.subprocess import Process
 from collections.abc import AsyncIterator, Mapping
 from contextlib import AsyncExitStack, asynccontextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
 
@@ -48,6 +48,7 @@ class Stack:
     url: str
     execution_url: str
     data_dir: Path
+    service_token: str = field(repr=False)
     services: tuple[Service, ...]
 
     @property
@@ -82,7 +83,7 @@ async def running_stack(
     are ready, and for each to stop before it is killed.
     """
     port, execution_port = port or _free_port(), _free_port()
-    execution_url = f"http://{HOST}:{execution_port}"
+    url, execution_url = f"http://{host}:{port}", f"http://{HOST}:{execution_port}"
     token = secrets.token_urlsafe(32)
     execution = {
         "EXEC_ENV_HOST": HOST,
@@ -97,15 +98,14 @@ async def running_stack(
         "ORCHESTRATOR_EXECUTION_URL": execution_url,
         "ORCHESTRATOR_SERVICE_TOKEN": token,
     }
+    start = partial(_service, data_dir=data_dir, stop_timeout=stop_timeout)
     async with AsyncExitStack() as stack:
-        start = partial(_service, data_dir=data_dir, stop_timeout=stop_timeout)
         services = (
             await stack.enter_async_context(start("execution_environment", execution)),
             await stack.enter_async_context(start("orchestrator", orchestrator)),
         )
-        url = f"http://{host}:{port}"
-        await _wait_until_ready(url, services, start_timeout)
-        yield Stack(url, execution_url, data_dir, services)
+        await _wait_until_ready((execution_url, url), services, start_timeout)
+        yield Stack(url, execution_url, data_dir, token, services)
 
 
 @asynccontextmanager
@@ -143,15 +143,17 @@ async def _stop(process: Process, seconds: float) -> None:
         await process.wait()
 
 
-async def _wait_until_ready(url: str, services: tuple[Service, ...], seconds: float) -> None:
+async def _wait_until_ready(
+    urls: tuple[str, ...], services: tuple[Service, ...], seconds: float
+) -> None:
     deadline = asyncio.get_running_loop().time() + seconds
     async with httpx.AsyncClient(trust_env=False) as http:
-        while not await _is_ready(http, url):
+        while not all([await _is_ready(http, url) for url in urls]):
             for service in services:
                 if service.process.returncode is not None:
                     raise service.failure()
             if asyncio.get_running_loop().time() > deadline:
-                raise StackError(f"{url} was not ready within {seconds:g} seconds")
+                raise StackError(f"{urls[-1]} was not ready within {seconds:g} seconds")
             await asyncio.sleep(PAUSE)
 
 

@@ -136,9 +136,9 @@ async def test_a_worker_that_lost_its_lease_stops(start, store, queued, redis):
         finally:
             stopped.set()
 
-    worker, _ = await start(forever)
+    worker, executor = await start(forever)
     ids = await queued()
-    await until(ended(store, ids, "running"))
+    await until(lambda: executor.calls)
     await redis.hset(f"test:{{{ids[0]}}}:run:{ids[1]}", "fence", "99999999999999999")
     await asyncio.wait_for(stopped.wait(), 5)
     await until(lambda: not worker._kept)

@@ -1,0 +1,46 @@
+"""Stands in for a service: `python fake_service.py NAME BEHAVIOUR`, ready until SIGTERM.
+
+Keeps its settings in NAME.env and adds its name to `stopped`, both in the working directory.
+"""
+
+import json
+import os
+import signal
+import sys
+from http.server import BaseHTTPRequestHandler, HTTPServer
+from pathlib import Path
+
+NAME, BEHAVIOUR = sys.argv[1:3]
+PREFIX = {"execution_environment": "EXEC_ENV", "orchestrator": "ORCHESTRATOR"}[NAME]
+
+
+class Handler(BaseHTTPRequestHandler):
+    """Ready, unless the behaviour is otherwise."""
+
+    def do_GET(self) -> None:
+        """Answer any path."""
+        self.send_response(503 if BEHAVIOUR == "never ready" else 200)
+        self.send_header("Content-Length", "0")
+        self.end_headers()
+
+
+def stop(*_: object) -> None:
+    """End in order."""
+    with Path("stopped").open("a") as file:
+        file.write(f"{NAME}\n")
+    sys.exit(0)
+
+
+def main() -> None:
+    """Serve."""
+    sys.stdout.write(f"{NAME} speaking\n")
+    sys.stdout.flush()
+    if BEHAVIOUR == "dead at once":
+        sys.exit("there is no disk")
+    signal.signal(signal.SIGTERM, signal.SIG_IGN if BEHAVIOUR == "stubborn" else stop)
+    own = {key: value for key, value in os.environ.items() if key.startswith(PREFIX)}
+    Path(f"{NAME}.env").write_text(json.dumps({**own, "pid": os.getpid(), "sid": os.getsid(0)}))
+    HTTPServer(("127.0.0.1", int(own[f"{PREFIX}_PORT"])), Handler).serve_forever()
+
+
+main()

@@ -1,0 +1,88 @@
+"""An orchestrator that answers what the test tells it to."""
+
+from collections.abc import AsyncIterator, Callable
+from datetime import UTC, datetime
+from typing import Any
+
+import httpx
+
+from common.errors import AgenticError
+from common.ids import new_id
+from common.runs import Event, Run, Session
+
+NOW = datetime(2026, 1, 1, tzinfo=UTC)
+SESSION = Session(id=new_id("ses"), user_id="local", workspace="demo", ttl=60.0, created_at=NOW)
+RUN_ID = new_id("run")
+
+
+def a_run(**more: Any) -> Run:
+    """Return a run of the session above."""
+    facts: dict[str, Any] = {"status": "succeeded", "goal": "list", "plan": None, "steps": []}
+    facts |= {"started_at": NOW, "finished_at": NOW, **more}
+    return Run(
+        id=RUN_ID, session_id=SESSION.id, planner="rules", revision=1, created_at=NOW, **facts
+    )
+
+
+def an_event(seq: int | None, kind: str, **data: Any) -> Event:
+    """Return an event of that run."""
+    facts = {"seq": seq, "type": kind, "time": NOW, "session_id": SESSION.id, "run_id": RUN_ID}
+    return Event.model_validate({**facts, "data": data})
+
+
+def a_step(**more: Any) -> dict[str, Any]:
+    """Return a step as an event carries it."""
+    facts = {
+        "id": new_id("stp"),
+        "n": 1,
+        "name": "look",
+        "tool": "read_file",
+        "status": "succeeded",
+    }
+    return {**facts, "arguments": {"path": "a.txt"}, "duration_ms": 1.5, **more}
+
+
+def problem(error: AgenticError) -> httpx.Response:
+    """Return the answer that carries an error, as the services send it."""
+    document = error.problem("orchestrator", "req_of_the_answer")
+    return httpx.Response(
+        document.status,
+        content=document.model_dump_json(),
+        headers={"content-type": "application/problem+json"},
+    )
+
+
+def stream(*parts: Event | Exception | bytes) -> httpx.Response:
+    """Return an event stream; an exception among the parts breaks the connection there."""
+
+    async def body() -> AsyncIterator[bytes]:
+        for part in parts:
+            if isinstance(part, Exception):
+                raise part
+            yield part if isinstance(part, bytes) else _sse(part)
+
+    return httpx.Response(200, content=body(), headers={"content-type": "text/event-stream"})
+
+
+def _sse(event: Event) -> bytes:
+    return f"id: {event.seq}\nevent: {event.type}\ndata: {event.model_dump_json()}\n\n".encode()
+
+
+Answer = httpx.Response | Exception | Callable[[httpx.Request], httpx.Response]
+
+
+class Script(httpx.AsyncBaseTransport):
+    """Gives one answer per request, in order; the last one for ever. Keeps the requests."""
+
+    def __init__(self, *answers: Answer) -> None:
+        self._answers = list(answers)
+        self.requests: list[httpx.Request] = []
+
+    async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
+        """Answer, or fail as a connection does."""
+        await request.aread()
+        self.requests.append(request)
+        answer = self._answers.pop(0) if len(self._answers) > 1 else self._answers[0]
+        if isinstance(answer, Exception):
+            raise answer
+        return answer if isinstance(answer, httpx.Response) else answer(request)

@@ -1,0 +1,196 @@
+"""The client: its requests, the errors it raises, what it repeats."""
+
+import json
+from datetime import timedelta
+
+import httpx
+import pytest
+
+from agentic import AgenticClient, AgenticError, Budget, ClientError, Plan, SystemFault
+from agentic.transport import ATTEMPTS
+from common.error_table import ERRORS
+from common.errors import error
+from tests.agentic.fakes import NOW, RUN_ID, SESSION, Script, a_run, an_event, problem, stream
+
+PLAN = Plan.model_validate({"steps": [{"name": "look", "tool": "list_directory"}]})
+
+
+def good(model, status=200):
+    """An answer that carries a model."""
+    return httpx.Response(status, content=model.model_dump_json())
+
+
+@pytest.mark.parametrize("code", sorted(ERRORS))
+async def test_every_error_of_the_table_arrives_unharmed(connect, code):
+    """Code, status, hint, outcome, retryable, request id, source, context: what a caller acts on."""
+    sent = error(code, "what happened", hint="do this", outcome="executed", path="a", errno="EIO")
+    client = await connect(Script(problem(sent)))
+    with pytest.raises(AgenticError) as caught:
+        await client.session(SESSION.id)
+    assert type(caught.value) is type(sent)
+    assert caught.value.problem("client", None) == sent.problem("orchestrator", "req_of_the_answer")
+
+
+@pytest.mark.parametrize(
+    ("failure", "code", "outcome"),
+    [
+        (httpx.ConnectError("refused"), "unavailable", "not_executed"),
+        (httpx.ConnectTimeout("slow"), "unavailable", "not_executed"),
+        (httpx.PoolTimeout("full"), "unavailable", "not_executed"),
+        (httpx.ReadTimeout("silent"), "deadline_exceeded", "unknown"),
+        (httpx.ReadError("reset"), "upstream_failed", "unknown"),
+        (httpx.RemoteProtocolError("cut"), "upstream_failed", "unknown"),
+    ],
+)
+async def test_a_lost_connection_tells_the_truth_about_the_outcome(connect, failure, code, outcome):
+    """Only a request that cannot have arrived is 'not executed'."""
+    client = await connect(Script(failure))
+    with pytest.raises(SystemFault) as caught:
+        await client.cancel_run(SESSION.id, RUN_ID)
+    told = caught.value
+    assert (told.code, told.outcome, told.source) == (code, outcome, "client")
+
+
+@pytest.mark.parametrize(
+    "answer",
+    [
+        httpx.Response(502, text="<html>Bad gateway", headers={"x-request-id": "req_1"}),
+        httpx.Response(500, json={"detail": "x"}, headers={"x-request-id": "req_1"}),
+        httpx.Response(200, text="<html>Welcome", headers={"x-request-id": "req_1"}),
+        httpx.Response(301, headers={"location": "/", "x-request-id": "req_1"}),
+    ],
+)
+async def test_an_answer_that_is_not_the_orchestrators_is_upstream_failed(connect, answer):
+    """A proxy's page must not end in a parser's traceback."""
+    client = await connect(Script(answer))
+    with pytest.raises(SystemFault) as caught:
+        await client.planners()
+    assert (caught.value.code, caught.value.source) == ("upstream_failed", "client")
+    assert caught.value.request_id == "req_1"
+
+
+async def test_a_lost_answer_is_asked_for_again_under_the_same_key(connect):
+    """The run may have been created: a second request must not start a second one."""
+    script = Script(httpx.ReadError("lost"), httpx.ConnectError("down"), good(a_run(), 202))
+    client = await connect(script)
+    assert (await client.start_run(SESSION.id, goal="list")).id == RUN_ID
+    keys = [request.headers["idempotency-key"] for request in script.requests]
+    assert len(keys) == 3
+    assert len(set(keys)) == 1
+
+
+async def test_two_requests_have_different_keys_and_a_callers_own_key_is_sent(connect):
+    """A shared key would hand the second request the first one's answer."""
+    script = Script(good(SESSION, 201))
+    client = await connect(script)
+    await client.create_session()
+    await client.create_session()
+    await client.create_session(idempotency_key="mine")
+    first, second, own = (request.headers["idempotency-key"] for request in script.requests)
+    assert first != second
+    assert own == "mine"
+
+
+async def test_asking_again_ends(connect):
+    """An orchestrator that is gone must not hold a caller for ever."""
+    script = Script(httpx.ConnectError("down"))
+    client = await connect(script)
+    with pytest.raises(SystemFault, match="cannot be reached"):
+        await client.create_session()
+    assert len(script.requests) == ATTEMPTS
+
+
+async def test_what_the_orchestrator_refuses_is_not_asked_again(connect):
+    """It has answered; asking again would only change the answer's cause."""
+    script = Script(problem(error("internal", "broken")))
+    client = await connect(script)
+    with pytest.raises(SystemFault, match="broken"):
+        await client.start_run(SESSION.id, plan=PLAN)
+    assert len(script.requests) == 1
+
+
+async def test_a_request_that_cannot_be_right_is_refused_before_it_is_sent(connect):
+    """With the field that is wrong, like the service's own refusal."""
+    script = Script(good(SESSION))
+    client = await connect(script)
+    with pytest.raises(ClientError) as caught:
+        await client.create_session("../x")
+    assert (caught.value.code, caught.value.source) == ("invalid_request", "client")
+    assert caught.value.context.fields[0].field == "workspace"
+    with pytest.raises(ClientError, match="not valid"):
+        await client.start_run(SESSION.id)
+    assert script.requests == []
+
+
+@pytest.mark.parametrize("url", ["nonsense", "ftp://h", "http://", "http://h:99999", "http://h:x"])
+def test_a_base_url_that_cannot_be_one_is_refused(url):
+    """A misspelt AGENTIC_URL is the caller's to correct, not a broken connection."""
+    with pytest.raises(ClientError) as caught:
+        AgenticClient(url)
+    assert (caught.value.code, caught.value.outcome) == ("invalid_request", "not_executed")
+
+
+async def test_a_new_services_extra_fields_are_ignored(connect):
+    """Rolling upgrades: the service may be newer than its clients."""
+    body = {**SESSION.model_dump(mode="json"), "colour": "blue"}
+    client = await connect(Script(httpx.Response(200, json=body)))
+    assert await client.session(SESSION.id) == SESSION
+
+
+async def test_a_request_carries_the_key_and_the_agent(connect):
+    """The key says who asks, the agent from where."""
+    script = Script(httpx.Response(200, json={"status": "ready"}))
+    client = await connect(script, api_key="secret")
+    await client.ready()
+    [request] = script.requests
+    assert request.headers["authorization"] == "Bearer secret"
+    assert request.headers["user-agent"].startswith("agentic-python/")
+    assert request.url.path == "/health/ready"
+
+
+async def test_each_method_asks_its_route(connect):
+    """The routes of the contract, the parameters included, and no field that was not given."""
+    page = httpx.Response(200, json={"items": [], "next_cursor": "c"})
+    script = Script(
+        good(SESSION, 201), page, page, good(a_run(), 202), good(a_run(), 202),
+        httpx.Response(204), httpx.Response(200, json=[]), httpx.Response(200, json=[]),
+    )  # fmt: skip
+    client = await connect(script)
+    await client.create_session("demo", metadata={"a": "b"}, ttl=timedelta(seconds=60))
+    assert (await client.sessions(limit=2, cursor="x")).next_cursor == "c"
+    await client.runs(SESSION.id)
+    await client.start_run(SESSION.id, plan=PLAN, budget=Budget(steps=3), on_busy="enqueue")
+    await client.cancel_run(SESSION.id, RUN_ID)
+    await client.delete_session(SESSION.id)
+    assert (await client.tools(), await client.planners()) == ([], [])
+    session = f"/v1/sessions/{SESSION.id}"
+    assert [f"{request.method} {request.url.raw_path.decode()}" for request in script.requests] == [
+        "POST /v1/sessions",
+        "GET /v1/sessions?limit=2&cursor=x",
+        f"GET {session}/runs?limit=50",
+        f"POST {session}/runs",
+        f"POST {session}/runs/{RUN_ID}/cancel",
+        f"DELETE {session}",
+        "GET /v1/tools",
+        "GET /v1/planners",
+    ]
+    created, started = (json.loads(script.requests[n].content) for n in (0, 3))
+    assert created == {"workspace": "demo", "metadata": {"a": "b"}, "ttl": "PT1M"}
+    assert "goal" not in started
+    assert (started["budget"]["steps"], started["on_busy"]) == (3, "enqueue")
+
+
+async def test_wait_returns_the_run_that_has_ended(connect):
+    """Start, wait, read: the shortest use there is."""
+    script = Script(stream(an_event(1, "run.succeeded")), good(a_run()))
+    client = await connect(script)
+    run = await client.wait(SESSION.id, RUN_ID)
+    assert (run.status, run.created_at) == ("succeeded", NOW)
+
+
+@pytest.mark.parametrize(("url", "uses_proxy"), [("http://127.0.0.1:1", False), ("http://[::1]:1", False), ("http://localhost:1", False), ("http://example.test", True)])  # fmt: skip
+async def test_no_proxy_stands_between_a_client_and_its_own_machine(monkeypatch, url, uses_proxy):
+    """With HTTP_PROXY set, as many companies have it, a local stack was out of reach."""
+    monkeypatch.setenv("HTTP_PROXY", "http://127.0.0.1:9")
+    async with AgenticClient(url) as client:
+        assert any(client._http._mounts.values()) is uses_proxy

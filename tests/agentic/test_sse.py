@@ -1,0 +1,61 @@
+"""The parser of event streams, against the rules of the standard."""
+
+import itertools
+
+import pytest
+from hypothesis import given, strategies as st
+
+from agentic.sse import Parser, ServerSentEvent, parse
+
+STREAM = (
+    "\ufeff: a comment\r\n\r\n"
+    "id: 1\nevent: run.started\ndata: {}\n\n"
+    "data:two\rdata:  lines\r\r"
+    "id\ndata\n\n"
+    "retry: 10\nunknown: x\nevent: without data\n\n"
+    "id: 9\0\ndata: käse ☃\n\n"
+    "data: cut short\n"
+).encode()
+EVENTS = [
+    ServerSentEvent("run.started", "{}", "1"),
+    ServerSentEvent("message", "two\n lines", "1"),
+    ServerSentEvent("message", "", ""),
+    ServerSentEvent("message", "käse ☃", ""),
+]
+
+
+def test_a_stream_is_read_as_the_standard_has_it():
+    """Byte order mark, comments, the three line ends, empty data, NUL in ids, the cut-off end."""
+    assert Parser().feed(STREAM) == EVENTS
+
+
+@given(st.sets(st.integers(0, len(STREAM))))
+def test_any_chunking_gives_the_same_events(cuts):
+    """The network cuts where it likes: within CRLF, within a character."""
+    bounds = [0, *sorted(cuts), len(STREAM)]
+    parser = Parser()
+    chunks = [STREAM[start:end] for start, end in itertools.pairwise(bounds)]
+    assert [event for chunk in chunks for event in parser.feed(chunk)] == EVENTS
+
+
+@given(st.text(st.characters(exclude_categories=["Cs"], exclude_characters="\r\n")))
+def test_any_line_of_data_comes_back_as_it_was(text):
+    """JSON in an event may hold every character but line ends, U+2028 included."""
+    [event] = Parser().feed(f"data: {text}\n\n".encode())
+    assert event.data == text
+
+
+def test_bytes_that_are_no_utf8_do_not_end_the_stream():
+    """The standard replaces them."""
+    assert Parser().feed(b"data: \xff\n\n") == [ServerSentEvent("message", "\ufffd", "")]
+
+
+@pytest.mark.parametrize("size", [1, 7, len(STREAM)])
+async def test_a_source_of_chunks_is_read_to_its_end(size):
+    """What follow uses."""
+
+    async def chunks():
+        for start in range(0, len(STREAM), size):
+            yield STREAM[start : start + size]
+
+    assert [event async for event in parse(chunks())] == EVENTS
