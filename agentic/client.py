@@ -163,7 +163,7 @@ class AgenticClient:
     ) -> AsyncIterator[Event]:
         """Yield events as they happen; with `run_id`, that run's, until it has ended.
 
-        A stream that breaks is resumed after the last event. Raises once ATTEMPTS in a row
+        A stream that breaks is resumed after the last event. Raises once a dozen in a row
         have brought nothing.
         """
         async for event in follow(self._http, session_id, run_id, after_seq):

@@ -7,10 +7,12 @@ import httpx
 from pydantic import ValidationError
 
 from agentic import sse
-from agentic.transport import ATTEMPTS, connection_fault, pause, raise_for_error
+from agentic.transport import connection_fault, pause, raise_for_error
 from common.errors import SystemFault
 from common.runs import FINAL_EVENTS, Event
 
+ATTEMPTS = 12
+"""Connections in a row that bring nothing: half a minute, in which a service restarts."""
 CONNECT_TIMEOUT = 10.0
 SILENCE = 60.0
 """Seconds without any sign of life; the service sends a comment every 15."""

@@ -4,7 +4,7 @@ import httpx
 import pytest
 
 from agentic import ClientError, SystemFault
-from agentic.transport import ATTEMPTS
+from agentic.following import ATTEMPTS
 from common.errors import error
 from tests.agentic.fakes import RUN_ID, SESSION, Script, a_run, an_event, problem, stream
 
@@ -46,8 +46,9 @@ async def test_following_starts_where_the_caller_left_off(connect):
     assert script.requests[0].headers["last-event-id"] == "2"
 
 
-async def test_following_gives_up_with_the_last_fault(connect):
+async def test_following_gives_up_with_the_last_fault(connect, monkeypatch):
     """An orchestrator that stays away must not hold a caller for ever."""
+    monkeypatch.setattr("agentic.transport.LONGEST_PAUSE", 0.01)
     script = Script(stream(QUEUED), httpx.ConnectError("down"))
     client, seen = await connect(script), []
     with pytest.raises(SystemFault) as caught:

@@ -3,6 +3,8 @@
 from types import SimpleNamespace
 
 import pytest
+from redis import Redis
+from redis.exceptions import ConnectionError as RedisConnectionError
 
 from agentic import AgenticClient
 from tests.system.services import execution_environment, orchestrator
@@ -45,3 +47,16 @@ def services(tmp_path):
     yield start
     for service in made:
         service.stop()
+    _end_adopted_server(tmp_path / "store" / "server.conf")
+
+
+def _end_adopted_server(config):
+    """A server that outlived its killed starter is adopted and left running: end it here."""
+    sockets = [line.split('"')[1] for line in config.read_text().splitlines() if '"/' in line]
+    server = Redis(unix_socket_path=sockets[0])
+    try:
+        server.shutdown(nosave=True)
+    except RedisConnectionError:
+        return
+    finally:
+        server.close()

@@ -129,8 +129,9 @@ async def test_open_streams_do_not_keep_the_service_alive(services):
         assert time.monotonic() - started < 5
         await asyncio.to_thread(stack.main.start)
         await client.wait(session.id, (await client.start_run(session.id, goal="list")).id)
-        while len(seen) < 6:
+        while len(seen) < 6 and not follower.done():
             await asyncio.sleep(0.01)
+        assert not follower.done()
         follower.cancel()
     assert seen == list(range(1, len(seen) + 1))
 
