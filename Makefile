@@ -7,7 +7,7 @@ EXPORT_VERSION := 1.10.1
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 
 .DEFAULT_GOAL := help
-.PHONY: help setup run test lint format bench up
+.PHONY: help setup run test lint format bench up down
 
 help: ## list the targets
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*##/\t/' | expand -t 16
@@ -50,3 +50,6 @@ bench: setup ## measure, as ratios against a floor in the same run
 
 up: setup ## start both services and keep them serving until Ctrl-C
 	$(BIN)/agentic up
+
+down: setup ## stop what `make up` keeps serving
+	$(BIN)/agentic down

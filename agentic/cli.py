@@ -2,7 +2,6 @@
 
 import asyncio
 import os
-import signal
 import sys
 from collections.abc import Coroutine
 from enum import IntEnum
@@ -16,9 +15,10 @@ from rich.console import Console
 
 from agentic.client import AgenticClient
 from agentic.demo import run_demo
-from agentic.running import run_and_show, stop_signals, until_stopped
+from agentic.running import run_and_show, until_stopped
+from agentic.serving import serve_until_stopped, stop_serving
 from agentic.show import Display
-from agentic.stack import HOST, StackError, running_stack
+from agentic.stack import HOST, StackError
 from common.errors import AgenticError
 from common.plans import Plan
 
@@ -138,21 +138,19 @@ def up(
     """Start both services on this machine and keep them serving until Ctrl-C."""
 
     async def work() -> int:
-        display, stop = _display(), asyncio.Event()
-        for number in (signal.SIGINT, *stop_signals()):
-            asyncio.get_running_loop().add_signal_handler(number, stop.set)
-        async with running_stack(data_dir or _default_data_dir(), port, host) as stack:
-            display.line(f"orchestrator           {stack.url}  (API: {stack.url}/docs)")
-            display.line(f"execution environment  {stack.execution_url}")
-            display.line(f"data and logs          {stack.data_dir}")
-            display.line("Ctrl-C stops both.")
-            stopping = asyncio.create_task(stop.wait())
-            failing = asyncio.create_task(stack.ended())
-            await asyncio.wait({stopping, failing}, return_when=asyncio.FIRST_COMPLETED)
-            if not stop.is_set():
-                raise await failing
-            failing.cancel()
-        display.line("stopped")
+        await serve_until_stopped(_display(), data_dir or _default_data_dir(), port, host)
+        return ExitCode.SUCCEEDED
+
+    _finish(work())
+
+
+@app.command()
+def down(data_dir: DataDir = None) -> None:
+    """End the stack that `agentic up` keeps serving, and wait until it has."""
+
+    async def work() -> int:
+        did_end = await asyncio.to_thread(stop_serving, data_dir or _default_data_dir())
+        _display().line("stopped" if did_end else "nothing is up")
         return ExitCode.SUCCEEDED
 
     _finish(work())

@@ -104,6 +104,20 @@ def test_the_whole_stack_comes_up_and_goes_down(tmp_path):
     wait_until(lambda: agentic("tools", "--url", f"http://127.0.0.1:{port}").returncode == 5)
 
 
+def test_a_stack_is_ended_from_elsewhere(tmp_path):
+    """`agentic down` waits for the end; a second `up` on the same data is refused meanwhile."""
+    directory = ["--data-dir", str(tmp_path)]
+    assert "nothing is up" in agentic("down", *directory).stdout
+    command = [*AGENTIC, "up", "--port", str(free_port()), *directory]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as process:
+        assert "orchestrator" in process.stdout.readline()
+        second = agentic("up", "--port", str(free_port()), *directory)
+        assert (second.returncode, "serves from" in second.stdout) == (1, True)
+        assert agentic("down", *directory).stdout == "stopped\n"
+        assert process.wait(timeout=5) == 0
+    assert "nothing is up" in agentic("down", *directory).stdout
+
+
 def test_a_stack_that_cannot_start_says_why(tmp_path):
     """With the last lines of the service's log."""
     (tmp_path / "execution").write_text("in the way")
