@@ -7,7 +7,7 @@ EXPORT_VERSION := 1.10.1
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 
 .DEFAULT_GOAL := help
-.PHONY: help setup run test lint format bench up down
+.PHONY: help setup run test test-live lint format bench up down
 
 help: ## list the targets
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*##/\t/' | expand -t 16
@@ -31,9 +31,14 @@ run: setup ## run the main job: both services, a goal in words, a plan, the resu
 
 test: setup ## unit tests and system tests, with branch coverage
 	$(BIN)/coverage erase
-	$(BIN)/coverage run -m pytest -q tests
+	$(BIN)/coverage run -m pytest -q tests --ignore=tests/live
 	$(BIN)/coverage combine -q
 	$(BIN)/coverage report --fail-under=90
+
+test-live: setup ## build the images, bring the compose stack up, test it, take it down
+	@docker info >/dev/null 2>&1 || { echo "make test-live needs Docker: no engine answers"; exit 1; }
+	@command -v docker-compose >/dev/null || { echo "make test-live needs docker-compose"; exit 1; }
+	$(BIN)/pytest -q tests/live --timeout=600
 
 lint: setup ## Ruff, Black, mypy (strict) and the import contracts
 	$(BIN)/ruff check .

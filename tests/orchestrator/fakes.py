@@ -61,7 +61,7 @@ def call(name="a", **more):
     return Call(name, "read_file", {"path": "x"}, **more)
 
 
-async def until(condition, seconds=5.0):
+async def until(condition, seconds=20.0):
     """Wait for a condition, not for a time."""
     async with asyncio.timeout(seconds):
         while not await condition() if asyncio.iscoroutinefunction(condition) else not condition():

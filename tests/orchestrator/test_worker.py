@@ -192,4 +192,4 @@ async def test_a_store_that_fails_is_waited_for(start, store, queued, monkeypatc
     monkeypatch.setattr(store.backend, "do", failing)
     await start()
     await until(lambda: len(failures) == 5)
-    await until(ended(store, ids, "succeeded"), seconds=20)
+    await until(ended(store, ids, "succeeded"))
