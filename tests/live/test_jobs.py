@@ -145,16 +145,17 @@ async def test_a_kill_during_a_run_ends_in_a_truth(client, stack, service):
 
 async def test_two_orchestrators_share_the_work(client, stack):
     """What one started the other can tell."""
-    port = stack.port
-    stack.compose(
-        "up", "-d", "--scale", "orchestrator=2", "--no-recreate",
-        PUBLISH=f"127.0.0.1:{port}-{port + 1}",
-    )  # fmt: skip
-    second = f"http://127.0.0.1:{port + 1}"
-    run = await ended(client, "two", goal="list")
-    await asyncio.to_thread(wait_until, lambda: _answers(second))
-    async with AgenticClient(second, KEY) as other:
-        assert await other.run(run.session_id, run.id) == run
+    second = f"http://127.0.0.1:{stack.port + 1}"
+    ports = f"127.0.0.1:{stack.port}-{stack.port + 1}"
+    scale = ("up", "-d", "--no-recreate", "--scale")
+    await asyncio.to_thread(stack.compose, *scale, "orchestrator=2", PUBLISH=ports)
+    try:
+        run = await ended(client, "two", goal="list")
+        await asyncio.to_thread(wait_until, lambda: _answers(second))
+        async with AgenticClient(second, KEY) as other:
+            assert await other.run(run.session_id, run.id) == run
+    finally:
+        await asyncio.to_thread(stack.compose, *scale, "orchestrator=1", PUBLISH=ports)
 
 
 def _answers(url):

@@ -62,6 +62,20 @@ def test_commands_become_calls(goal, tool, arguments):
 
 
 @pytest.mark.parametrize(
+    ("goal", "old", "new"),
+    [
+        ("replace old with new in x", "old", "new"),
+        ("please replace the with a in the file x", "the", "a"),
+        ("change all to every in x", "all", "every"),
+    ],
+)
+def test_plain_words_to_replace_are_taken_as_they_are(goal, old, new):
+    """An article is noise before a path, and text where text is wanted."""
+    [command] = parse(goal)
+    assert (command.old, command.new, command.scope.path) == (old, new, "x")
+
+
+@pytest.mark.parametrize(
     ("goal", "told"),
     [
         ("do some magic", 'from "do some magic" on'),
