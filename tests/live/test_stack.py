@@ -34,7 +34,7 @@ def test_the_execution_environment_reaches_nothing(stack):
 
 
 def test_only_the_orchestrator_is_published(stack):
-    """And on loopback."""
+    """On loopback; the other services have no port on the host."""
     for service in (EXECUTION, REDIS):
         ports = stack.docker(
             "inspect", "-f", "{{json .HostConfig.PortBindings}}", stack.container(service)
