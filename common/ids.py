@@ -3,6 +3,7 @@
 import re
 import secrets
 import time
+from datetime import UTC, datetime
 from typing import Annotated
 
 from pydantic import StringConstraints
@@ -22,6 +23,12 @@ _FOREIGN_REQUEST_ID = re.compile(r"[A-Za-z0-9._-]{1,128}")
 def new_id(prefix: str) -> str:
     """Return a fresh id such as `run_0193…`; ids of one prefix sort by their time."""
     return f"{prefix}_{time.time_ns() // 1_000_000:012x}{secrets.token_hex(10)}"
+
+
+def made_at(identifier: str) -> datetime:
+    """Return when an id was made, to the millisecond."""
+    milliseconds = int(identifier.rpartition("_")[2][:12], 16)
+    return datetime.fromtimestamp(milliseconds / 1000, UTC)
 
 
 def request_id_from(header: str | None) -> str:

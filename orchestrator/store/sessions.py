@@ -1,10 +1,11 @@
 """Sessions: opened, read, listed by time, deleted."""
 
+from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from common.errors import ClientError
-from common.ids import new_id
+from common.ids import made_at, new_id
 from common.models import Page
 from common.runs import Metadata, Session
 from orchestrator.store.backend import Backend
@@ -96,13 +97,19 @@ class SessionStore:
         for session_id in ids:
             pipeline.hgetall(keys.session(session_id))
         found = await self._backend.do(pipeline.execute())
-        expired = [session_id for session_id, fields in zip(ids, found, strict=True) if not fields]
-        if expired:
-            await self._backend.do(redis.zrem(index, *expired))
+        missing = [session_id for session_id, fields in zip(ids, found, strict=True) if not fields]
+        await self._forget(index, missing)
         return Page(
             items=[read_session(fields) for fields in found if fields],
             next_cursor=ids[-1] if len(ids) == limit else None,
         )
+
+    async def _forget(self, index: str, missing: Sequence[str]) -> None:
+        """Drop expired sessions from the index; a younger one may just be about to be created."""
+        oldest = datetime.now(UTC) - self._ttl
+        expired = [session_id for session_id in missing if made_at(session_id) < oldest]
+        if expired:
+            await self._backend.do(self._backend.redis.zrem(index, *expired))
 
     async def delete(self, session_id: str, user_id: str) -> None:
         """Remove a session, its runs and its events; raise `session_busy` while a run is active."""

@@ -74,9 +74,7 @@ async def test_ctrl_c_cancels_the_run(shared):
         [*command, shared.main.url], stdout=subprocess.PIPE, text=True
     ) as process:
         async with AgenticClient(shared.main.url) as client:
-            session = await _session_of(client, "interrupted")
-            while not (await client.session(session.id)).active_run:
-                pass
+            session = await _active_session(client, process)
             process.send_signal(signal.SIGINT)
             output, _ = process.communicate(timeout=30)
             [run] = (await client.runs(session.id)).items
@@ -84,11 +82,12 @@ async def test_ctrl_c_cancels_the_run(shared):
     assert "cancelled" in output
 
 
-async def _session_of(client, workspace):
-    while True:
+async def _active_session(client, process):
+    while process.poll() is None:
         for session in (await client.sessions()).items:
-            if session.workspace == workspace:
+            if session.workspace == "interrupted" and session.active_run:
                 return session
+    raise AssertionError(process.stdout.read())
 
 
 def test_the_whole_stack_comes_up_and_goes_down(tmp_path):
