@@ -4,7 +4,9 @@ from types import SimpleNamespace
 
 import pytest
 from redis import Redis
+from redis.backoff import NoBackoff
 from redis.exceptions import ConnectionError as RedisConnectionError
+from redis.retry import Retry
 
 from agentic import AgenticClient
 from tests.system.services import execution_environment, orchestrator
@@ -53,7 +55,7 @@ def services(tmp_path):
 def _end_adopted_server(config):
     """A server that outlived its killed starter is adopted and left running: end it here."""
     sockets = [line.split('"')[1] for line in config.read_text().splitlines() if '"/' in line]
-    server = Redis(unix_socket_path=sockets[0])
+    server = Redis(unix_socket_path=sockets[0], retry=Retry(NoBackoff(), 0))
     try:
         server.shutdown(nosave=True)
     except RedisConnectionError:

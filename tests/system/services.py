@@ -48,8 +48,15 @@ class Service:
                 self._command, env=self._env, stdout=output, stderr=output
             )
         if wait:
-            wait_until(self._answers)
+            self._wait_until_it_serves()
         return self
+
+    def _wait_until_it_serves(self) -> None:
+        try:
+            wait_until(self._answers)
+        except BaseException:
+            self.kill()
+            raise
 
     def _answers(self) -> bool:
         assert self.process is not None
