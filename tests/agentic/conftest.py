@@ -1,6 +1,7 @@
 """A client whose orchestrator is a script."""
 
 import contextlib
+import signal
 
 import pytest
 
@@ -17,3 +18,11 @@ async def connect():
             return await stack.enter_async_context(client)
 
         yield make
+
+
+@pytest.fixture
+def hangup():
+    """Have SIGHUP end processes, also where the tests themselves are run under nohup."""
+    before = signal.signal(signal.SIGHUP, signal.SIG_DFL)
+    yield
+    signal.signal(signal.SIGHUP, before)

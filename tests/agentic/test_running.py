@@ -82,6 +82,7 @@ async def test_a_cancel_that_fails_is_told_and_following_goes_on(connect, shown)
     assert "Done." in text
 
 
+@pytest.mark.usefixtures("hangup")
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGHUP])
 async def test_a_stop_signal_cancels_the_work(number):
     """Its clean-up runs: no service is left behind when a CI job or a terminal is closed."""

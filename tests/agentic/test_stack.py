@@ -130,6 +130,7 @@ def up(then):
     return process.returncode, output
 
 
+@pytest.mark.usefixtures("hangup")
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])
 def test_up_ends_cleanly_on_each_stop_signal(place, number):
     """A closed terminal left both services running, and their port taken."""
