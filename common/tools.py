@@ -50,6 +50,14 @@ class ToolResult(Lenient):
     duration_ms: float
 
 
+class Settlement(Lenient):
+    """What became of a call: its result, or the certainty that it never takes effect."""
+
+    id: CallId
+    outcome: Literal["executed", "not_executed"]
+    result: ToolResult | None = None
+
+
 class ToolSpec(Lenient):
     """A tool as `GET /v1/tools` shows it."""
 

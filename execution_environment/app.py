@@ -1,5 +1,7 @@
 """The execution environment put together: one root, one way in, everything closed in reverse."""
 
+import asyncio
+import sqlite3
 import sys
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
@@ -8,52 +10,68 @@ from typing import Any
 from fastapi import FastAPI
 from starlette.middleware import Middleware
 
+from common import logs
 from common.errors import SystemFault
 from common.web.app import build_app
 from common.web.auth import ServiceToken
 from common.web.health import Probe, health_router
-from common.web.server import serve
-from execution_environment.executor import Executor, Maxima
+from common.web.server import serve, serve_workers
+from execution_environment.assembly import Assembly
+from execution_environment.executor import Maxima
 from execution_environment.pool import Pool
-from execution_environment.registry import Registry, discover
-from execution_environment.routes import tools
-from execution_environment.sandbox.sandbox import Sandbox
+from execution_environment.routes import audit, tools
+from execution_environment.routes.dependencies import Services
 from execution_environment.sandbox.self_test import SandboxUnavailable
 from execution_environment.settings import Settings
-from execution_environment.state.locks import WorkspaceLocks
+from execution_environment.state.claims import Usage
+from execution_environment.state.ledger import Ledger
 
 
 def build(settings: Settings) -> FastAPI:
     """Return the application; raises SandboxUnavailable where paths cannot be held."""
-    sandbox = Sandbox(settings.data_dir)
-    pool = Pool(settings.threads, settings.backlog)
-    registry = Registry(discover())
-    locks = WorkspaceLocks(settings.data_dir / "state" / "locks")
-    maxima = Maxima(settings.max_read, settings.max_write)
+    return build_over(assemble(settings), settings)
+
+
+def assemble(settings: Settings) -> Assembly:
+    """Return the parts that the settings ask for."""
+    quota = Usage(settings.workspace_quota, settings.workspace_entries)
+    return Assembly(
+        settings.data_dir,
+        Maxima(settings.max_read, settings.max_write, quota),
+        Pool(settings.threads, settings.backlog),
+        settings.result_ttl,
+    )
+
+
+def build_over(parts: Assembly, settings: Settings) -> FastAPI:
+    """Return the application over parts that are made already; it closes them at its end."""
 
     @asynccontextmanager
     async def lifespan(_: FastAPI) -> AsyncIterator[None]:
+        await parts.pool.run(parts.tidy)
+        tidying = asyncio.create_task(parts.keep_tidy())
         yield
-        pool.close()
-        sandbox.close()
+        tidying.cancel()
+        await parts.close()
 
     app = build_app(
         title="agentic-framework execution environment",
         source="execution_environment",
         max_body=settings.max_body,
-        routers=[tools.router, health_router(_readiness(pool, sandbox))],
+        routers=[tools.router, audit.router, health_router(_readiness(parts))],
         lifespan=lifespan,
         middleware=[Middleware(ServiceToken, token=settings.service_token)],
     )
-    app.state.registry = registry
-    app.state.executor = Executor(registry, sandbox, locks, pool, maxima)
+    app.state.services = Services(
+        parts.registry, parts.executor, parts.settler, parts.pool, parts.audit_dir
+    )
     return app
 
 
-def _readiness(pool: Pool, sandbox: Sandbox) -> Probe:
+def _readiness(parts: Assembly) -> Probe:
     async def ready() -> dict[str, Any]:
         try:
-            await pool.run(sandbox.probe)
+            await parts.pool.run(parts.sandbox.probe)
         except OSError as error:
             raise SystemFault("unavailable", "The data directory cannot be written") from error
         return {"guards": ["openat2"]}
@@ -61,11 +79,31 @@ def _readiness(pool: Pool, sandbox: Sandbox) -> Probe:
     return ready
 
 
+def worker() -> FastAPI:
+    """Return the application of one of several processes."""
+    settings = Settings.load()
+    logs.configure(settings.log_format, settings.log_level)
+    return build(settings)
+
+
 def main() -> None:
     """Serve as the environment says; end with one clear line when that cannot be done."""
     settings = Settings.load()
     try:
+        _prepare(settings)
+        if settings.workers > 1:
+            serve_workers("execution_environment.app:worker", settings, settings.workers)
+            return
         app = build(settings)
-    except (SandboxUnavailable, OSError) as error:
+    except (SandboxUnavailable, OSError, sqlite3.Error) as error:
         sys.exit(f"the data directory {settings.data_dir} cannot be used: {error}")
     serve(app, settings)
+
+
+def _prepare(settings: Settings) -> None:
+    """Do what is done once, before any process serves."""
+    state = settings.data_dir / "state"
+    state.mkdir(parents=True, exist_ok=True, mode=0o700)
+    ledger = Ledger(state / "ledger.sqlite")
+    ledger.forget_usage()
+    ledger.close()

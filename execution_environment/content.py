@@ -41,3 +41,10 @@ def diff_of(path: str, before: Snapshot | None, after: bytes) -> str:
     if before is None:
         return text.diff(path, None, after)
     return text.too_long(path) if before.data is None else text.diff(path, before.data, after)
+
+
+def diff_of_append(path: str, before: Snapshot | None, data: bytes) -> str:
+    """Return what is appended as a unified diff."""
+    if before is None:
+        return diff_of(path, None, data)
+    return diff_of(path, before, b"" if before.data is None else before.data + data)

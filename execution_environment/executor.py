@@ -1,28 +1,33 @@
 """Runs one tool call: checks, the tool in a thread, then its changes under the workspace's lock."""
 
+import asyncio
 import time
 from dataclasses import dataclass
-from typing import Any
 
 from common.context import ExecutionContext
 from common.errors import AgenticError, ToolError
 from common.tools import ToolCall, ToolResult
+from execution_environment.attempt import Attempt, record_of_failure
+from execution_environment.committer import Committer
 from execution_environment.pool import Pool
 from execution_environment.registry import Registry
-from execution_environment.sandbox.bounds import Bounds
-from execution_environment.sandbox.changes import Stale
+from execution_environment.sandbox.bounds import Bounds, Meter
 from execution_environment.sandbox.sandbox import Sandbox
 from execution_environment.sandbox.workspace import Workspace
+from execution_environment.state.audit import Audit
+from execution_environment.state.claims import Usage
+from execution_environment.state.ledger import Ledger
 from execution_environment.state.locks import WorkspaceLocks
-from execution_environment.tool import Arguments, Output, Tool
+from execution_environment.tool import Arguments, Tool
 
 
 @dataclass(frozen=True)
 class Maxima:
-    """What the service allows, in bytes; a call's own limits may only narrow it."""
+    """What the service allows; a call's own limits may only narrow it. Sizes in bytes."""
 
     read: int
     write: int
+    quota: Usage
 
 
 class Executor:
@@ -33,84 +38,88 @@ class Executor:
         registry: Registry,
         sandbox: Sandbox,
         locks: WorkspaceLocks,
+        ledger: Ledger,
+        audit: Audit,
+        committer: Committer,
         pool: Pool,
         maxima: Maxima,
     ) -> None:
         self._registry = registry
         self._sandbox = sandbox
         self._locks = locks
+        self._ledger = ledger
+        self._audit = audit
+        self._committer = committer
         self._pool = pool
         self._maxima = maxima
 
     async def run(self, call: ToolCall) -> ToolResult:
         """Run a call and return its result; raise its error with the tool and path named."""
         started = time.monotonic()
-        tool = self._registry.get(call.tool)
         try:
+            tool = self._registry.get(call.tool)
             arguments = tool.parse(call.arguments)
             _require_access(tool, call.context)
-            output, receipts = await self._perform(tool, arguments, call, started)
-        except AgenticError as error:
-            error.add_context(tool=call.tool, path=_path_of(call))
+            return await self._perform(tool, arguments, call, started)
+        except Exception as failure:
+            if isinstance(failure, AgenticError):
+                failure.add_context(tool=call.tool, path=_path_of(call))
+            await asyncio.to_thread(self._note_failure, call, failure, started)
             raise
-        return ToolResult(
-            id=call.id,
-            tool=call.tool,
-            output=output.model_dump(mode="json"),
-            receipts=receipts,
-            duration_ms=round((time.monotonic() - started) * 1000, 3),
-        )
+
+    def _note_failure(self, call: ToolCall, failure: Exception, started: float) -> None:
+        self._audit.append(record_of_failure(call, failure, started))
 
     async def _perform(
         self, tool: Tool, arguments: Arguments, call: ToolCall, started: float
-    ) -> tuple[Output, list[Any]]:
-        bounds = self._bounds(call.context, started)
-        root = call.context.allowed_paths_root
-        workspace = self._sandbox.workspace(root, bounds, dry_run=call.dry_run)
-        output = await self._pool.run(lambda: _stage(tool, arguments, workspace))
-        if not workspace.changes:
-            return output, workspace.receipts
+    ) -> ToolResult:
+        attempt, result = await self._pool.run(lambda: self._begin(tool, arguments, call, started))
+        if result is not None:
+            return result
+        workspace = attempt.workspace
         try:
-            async with self._locks.held(root, bounds.deadline):
-                output = await self._pool.run(lambda: _commit(tool, arguments, workspace, output))
+            async with self._locks.held(call.context.allowed_paths_root, workspace.bounds.deadline):
+                return await self._pool.finish(lambda: self._committer.commit(attempt))
         finally:
-            if workspace.changes:
-                await self._pool.run(workspace.discard)
-        return output, workspace.receipts
+            if workspace.changes.leftovers():
+                self._pool.afterwards(workspace.sweep)
 
-    def _bounds(self, context: ExecutionContext, started: float) -> Bounds:
+    def _begin(
+        self, tool: Tool, arguments: Arguments, call: ToolCall, started: float
+    ) -> tuple[Attempt, ToolResult | None]:
+        """Stage the call's change; of a read, a dry run and a repetition return the result."""
+        workspace, quota = self._workspace(call, started)
+        attempt = Attempt(call, tool, arguments, workspace, quota)
+        if not call.dry_run:
+            self._ledger.admit(attempt.claim)
+        result = self._ledger.find(attempt.claim) if attempt.is_change else None
+        if result is None:
+            attempt.stage()
+            if attempt.is_change:
+                return attempt, None
+            result = attempt.result()
+        self._audit.append(attempt.record(result))
+        return attempt, result
+
+    def _workspace(self, call: ToolCall, started: float) -> tuple[Workspace, Usage]:
+        """Return the call's view of its workspace, and how large that may become."""
+        context, maxima = call.context, self._maxima
         limits = context.limits
-        return Bounds(
-            max_read=min(limits.max_read_bytes or self._maxima.read, self._maxima.read),
-            max_write=min(limits.max_write_bytes or self._maxima.write, self._maxima.write),
+        quota = Usage(_least(limits.workspace_quota_bytes, maxima.quota.size), maxima.quota.entries)
+        used = self._ledger.usage(context.allowed_paths_root) or Usage(0, 0)
+        bounds = Bounds(
+            max_read=_least(limits.max_read_bytes, maxima.read),
+            max_write=_least(limits.max_write_bytes, maxima.write),
             deadline=started + context.timeout,
             stopping=self._pool.stopping,
+            meter=Meter(quota.size - used.size, quota.entries - used.entries),
         )
+        root = context.allowed_paths_root
+        return self._sandbox.workspace(root, bounds, dry_run=call.dry_run), quota
 
 
-def _stage(tool: Tool, arguments: Arguments, workspace: Workspace) -> Output:
-    """Run the tool, which stages its changes; leave nothing staged when it fails."""
-    workspace.bounds.check_deadline()
-    try:
-        return tool.function(arguments, workspace)
-    except BaseException:
-        workspace.discard()
-        raise
-
-
-def _commit(tool: Tool, arguments: Arguments, workspace: Workspace, output: Output) -> Output:
-    """Put the changes in place, made anew first if somebody else was quicker.
-
-    Called under the workspace's lock, so nobody else can be quicker twice.
-    """
-    try:
-        workspace.check()
-    except Stale:
-        workspace.discard()
-        output = _stage(tool, arguments, workspace)
-    workspace.bounds.check_deadline()
-    workspace.commit()
-    return output
+def _least(asked: int | None, allowed: int) -> int:
+    return allowed if asked is None else min(asked, allowed)
 
 
 def _require_access(tool: Tool, context: ExecutionContext) -> None:
@@ -119,5 +128,5 @@ def _require_access(tool: Tool, context: ExecutionContext) -> None:
 
 
 def _path_of(call: ToolCall) -> str | None:
-    path = call.arguments.get("path")
+    path = call.arguments.get("path", call.arguments.get("source"))
     return path if isinstance(path, str) else None

@@ -4,7 +4,7 @@ import asyncio
 import threading
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
-from typing import TypeVar
+from typing import Any, TypeVar
 
 from common.errors import SystemFault
 
@@ -18,6 +18,7 @@ class Pool:
         self._threads = ThreadPoolExecutor(size, thread_name_prefix="files")
         self._most = size + backlog
         self._taken = 0
+        self._later: set[asyncio.Task[Any]] = set()
         self.stopping = threading.Event()
         """Set at the end: work that looks at it stops."""
 
@@ -27,13 +28,24 @@ class Pool:
             raise SystemFault(
                 "overloaded", "Too many calls are waiting for a thread", limit=self._most
             )
+        return await self.finish(work)
+
+    async def finish(self, work: Callable[[], T]) -> T:
+        """Do the work in a thread, whatever is waiting: it ends a call that was let in."""
         self._taken += 1
         try:
             return await asyncio.get_running_loop().run_in_executor(self._threads, work)
         finally:
             self._taken -= 1
 
-    def close(self) -> None:
+    def afterwards(self, work: Callable[[], Any]) -> None:
+        """Do work that nobody waits for but the end of the service."""
+        task = asyncio.create_task(self.finish(work))
+        self._later.add(task)
+        task.add_done_callback(self._later.discard)
+
+    async def close(self) -> None:
         """Ask the work in hand to stop, wait until it has, and end the threads."""
         self.stopping.set()
-        self._threads.shutdown()
+        await asyncio.gather(*self._later, return_exceptions=True)
+        await asyncio.to_thread(self._threads.shutdown)

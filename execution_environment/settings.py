@@ -1,12 +1,13 @@
 """The execution environment's settings: environment variables that start with EXEC_ENV_."""
 
+from datetime import timedelta
 from pathlib import Path
 from typing import Annotated
 
 from pydantic import ByteSize, Field, SecretStr
 from pydantic_settings import SettingsConfigDict
 
-from common.settings import ServiceSettings
+from common.settings import Seconds, ServiceSettings
 
 _MIB = 1024 * 1024
 
@@ -30,5 +31,13 @@ class Settings(ServiceSettings):
     """The most that one call returns of a file, in bytes."""
     max_write: ByteSize = ByteSize(32 * _MIB)
     """The largest file that a call may write or edit, in bytes."""
+    workspace_quota: ByteSize = ByteSize(10 * 1024 * _MIB)
+    """What the files of one workspace may take up, in bytes."""
+    workspace_entries: Annotated[int, Field(ge=1)] = 200_000
+    """Files and directories that one workspace may hold."""
+    result_ttl: Seconds = timedelta(days=7)
+    """Seconds for which a call's result is kept for those who ask again; 90 days at most."""
+    workers: Annotated[int, Field(ge=1, le=64)] = 1
+    """Server processes on the one data directory."""
     max_body: ByteSize = ByteSize(48 * _MIB)
     """The longest request body, in bytes."""

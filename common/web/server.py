@@ -6,6 +6,8 @@ from types import FrameType
 
 import uvicorn
 from fastapi import FastAPI
+from uvicorn.config import STARTUP_FAILURE
+from uvicorn.supervisors import Multiprocess
 
 from common import logs
 from common.settings import ServiceSettings
@@ -31,8 +33,8 @@ class Server(uvicorn.Server):
         self._on_exit()
 
 
-def configure(app: FastAPI, settings: ServiceSettings) -> uvicorn.Config:
-    """Return uvicorn's configuration for one of our services."""
+def configure(app: FastAPI | str, settings: ServiceSettings, workers: int = 1) -> uvicorn.Config:
+    """Return uvicorn's configuration for one of our services; a string names its factory."""
     return uvicorn.Config(
         app,
         host=settings.host,
@@ -41,6 +43,8 @@ def configure(app: FastAPI, settings: ServiceSettings) -> uvicorn.Config:
         access_log=False,
         server_header=False,
         timeout_keep_alive=KEEP_ALIVE,
+        factory=isinstance(app, str),
+        workers=workers,
         timeout_graceful_shutdown=round(settings.shutdown_grace.total_seconds()),
     )
 
@@ -56,8 +60,21 @@ def serve(
     signal.signal(signal.SIGINT, _end)
     server.run()
     if not server.started:
-        raise SystemExit(3)
+        raise SystemExit(STARTUP_FAILURE)
 
 
 def _end(_signal: int, _frame: FrameType | None) -> None:
     raise SystemExit(0)
+
+
+def serve_workers(factory: str, settings: ServiceSettings, workers: int) -> None:
+    """Serve with several processes on one port, each with an application of its own.
+
+    `factory` is `module:function` and takes nothing. A process that dies is replaced.
+    """
+    logs.configure(settings.log_format, settings.log_level)
+    config = configure(factory, settings, workers)
+    supervisor = Multiprocess(config, [config.bind_socket()])
+    supervisor.run()
+    if any(process.exitcode == STARTUP_FAILURE for process in supervisor.processes):
+        raise SystemExit(STARTUP_FAILURE)

@@ -1,14 +1,12 @@
 """Tools: what there is, and calls."""
 
-from typing import Annotated
+from fastapi import APIRouter
 
-from fastapi import APIRouter, Depends, Request
-
-from common.tools import ToolCall, ToolResult, ToolSpec
+from common.ids import CallId
+from common.tools import Settlement, ToolCall, ToolResult, ToolSpec
 from common.web.body import JsonRoute
 from common.web.openapi import problems
-from execution_environment.executor import Executor
-from execution_environment.registry import Registry
+from execution_environment.routes.dependencies import ServicesDep
 
 router = APIRouter(prefix="/v1", tags=["tools"], route_class=JsonRoute)
 
@@ -18,31 +16,29 @@ _CALL_ERRORS = problems(
     "file_too_large", "output_too_large", "unsupported_file", "binary_file", "text_not_found",
     "text_not_unique", "invalid_pattern", "no_space", "malformed_request", "unauthenticated",
     "request_too_large", "unsupported_media_type", "invalid_request", "internal", "overloaded",
-    "deadline_exceeded",
+    "deadline_exceeded", "quota_exceeded", "directory_not_empty", "patch_failed",
+    "idempotency_conflict", "call_expired", "fenced",
 )  # fmt: skip
 
 
-def _executor(request: Request) -> Executor:
-    executor: Executor = request.app.state.executor
-    return executor
-
-
-def _registry(request: Request) -> Registry:
-    registry: Registry = request.app.state.registry
-    return registry
-
-
-ExecutorDep = Annotated[Executor, Depends(_executor)]
-RegistryDep = Annotated[Registry, Depends(_registry)]
-
-
 @router.get("/tools", responses=problems("unauthenticated", "internal"))
-async def list_tools(registry: RegistryDep) -> list[ToolSpec]:
+async def list_tools(services: ServicesDep) -> list[ToolSpec]:
     """Return every tool with the schemas of its arguments and its output."""
-    return [tool.spec for tool in registry.all()]
+    return [tool.spec for tool in services.registry.all()]
 
 
 @router.post("/tool-calls", responses=_CALL_ERRORS)
-async def call_tool(call: ToolCall, executor: ExecutorDep) -> ToolResult:
-    """Run one tool call."""
-    return await executor.run(call)
+async def call_tool(call: ToolCall, services: ServicesDep) -> ToolResult:
+    """Run one tool call, once: the same id again gives the stored result."""
+    return await services.executor.run(call)
+
+
+@router.delete(
+    "/tool-calls/{call_id}",
+    responses=problems(
+        "unauthenticated", "call_expired", "invalid_request", "internal", "deadline_exceeded"
+    ),
+)
+async def settle_call(call_id: CallId, services: ServicesDep) -> Settlement:
+    """Settle a call that nobody wants any more: it has taken effect, or it never will."""
+    return await services.settler.settle(call_id)

@@ -1,7 +1,12 @@
-"""Changes: what one call will rename into place, and whether the ground is still as it was."""
+"""Changes: the renames that put one call's work in place, and the ground they were made on."""
 
 import os
-from dataclasses import dataclass
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from typing import Literal
+
+from pydantic import BaseModel, ConfigDict, TypeAdapter
 
 from common.tools import Receipt
 from execution_environment.sandbox.descriptors import (
@@ -9,6 +14,7 @@ from execution_environment.sandbox.descriptors import (
     DIRECTORY,
     Identity,
     identity,
+    make_accessible,
     opened,
     status_at,
 )
@@ -21,37 +27,130 @@ class Stale(Exception):
     """What the change was made from is no longer what is there: it has to be made again."""
 
 
-@dataclass(frozen=True)
-class Change:
-    """One staged entry and its place. `replaces` is what was there, None for nothing."""
+class _Stored(BaseModel):
+    model_config = ConfigDict(frozen=True, ser_json_bytes="hex", val_json_bytes="hex")
 
-    staged: bytes
-    parent: Parts
-    """Directory that the entry goes to, beneath the root that holds all workspaces."""
+
+class Place(_Stored):
+    """A leaf: in a directory beneath the root of all workspaces, or in a process's staging."""
+
     leaf: bytes
-    replaces: Identity | None
-    receipt: Receipt
+    directory: Parts = ()
+    process: str | None = None
 
 
-def check(root: int, change: Change) -> None:
-    """Raise Stale unless the place is as it was when the change was staged."""
-    try:
-        with opened(root, change.parent, ANY | os.O_DIRECTORY) as parent:
-            status = status_at(parent, change.leaf)
-    except (FileNotFoundError, NotADirectoryError) as error:
-        raise Stale from error
-    if (None if status is None else identity(status)) != change.replaces:
-        raise Stale
+class Rename(_Stored):
+    """One step of a change. Its inode tells later whether the step has been taken already."""
+
+    source: Place
+    target: Place
+    inode: int
+    replaces: bool = False
 
 
-def apply(root: int, staging: Staging, change: Change) -> None:
-    """Rename the staged entry into place, durably."""
-    with opened(root, change.parent, DIRECTORY) as parent:
-        if change.replaces is None:
-            try:
-                rename_new(staging.descriptor, change.staged, parent, change.leaf)
-            except FileExistsError as error:
-                raise Stale from error
+RENAMES = TypeAdapter(list[Rename])
+"""How the ledger keeps them."""
+
+
+@dataclass(frozen=True)
+class Guard:
+    """What a place must still hold when the change is put there: `None` for nothing."""
+
+    place: Place
+    expected: Identity | None
+
+
+@dataclass
+class Changes:
+    """Everything that one call will do to the disk, and what it tells about it."""
+
+    renames: list[Rename] = field(default_factory=list)
+    guards: list[Guard] = field(default_factory=list)
+    receipts: list[Receipt] = field(default_factory=list)
+    fate: Literal["staged", "recorded", "done"] = "staged"
+    """How far it has come: whether anybody may still need what was staged."""
+
+    def leftovers(self) -> list[bytes]:
+        """Return the staged entries that nobody needs any more.
+
+        Of a change that came to nothing that is what it staged, of one that was made what it
+        displaced; of one that is under way, nothing.
+        """
+        if self.fate == "recorded":
+            return []
+        ends = [item.source if self.fate == "staged" else item.target for item in self.renames]
+        return [place.leaf for place in ends if place.process is not None]
+
+    @property
+    def path(self) -> str:
+        """The first path that changes, for errors."""
+        return self.receipts[0].path if self.receipts else "."
+
+
+class Mover:
+    """Takes entries from one place to another: both ends are directories held by descriptor."""
+
+    def __init__(self, root: int, staging: Staging) -> None:
+        self.root = root
+        self.staging = staging
+
+    @contextmanager
+    def opened(self, place: Place, flags: int = DIRECTORY) -> Iterator[int]:
+        """Open the directory that a place is in."""
+        if place.process is not None:
+            with self.staging.opened(place.process) as descriptor:
+                yield descriptor
         else:
-            os.rename(change.staged, change.leaf, src_dir_fd=staging.descriptor, dst_dir_fd=parent)
-        os.fsync(parent)
+            with opened(self.root, place.directory, flags) as descriptor:
+                yield descriptor
+
+    def check(self, guards: Iterable[Guard]) -> None:
+        """Raise Stale unless every place holds what it held when the change was made."""
+        for guard in guards:
+            try:
+                with self.opened(guard.place, ANY | os.O_DIRECTORY) as directory:
+                    status = status_at(directory, guard.place.leaf)
+            except (FileNotFoundError, NotADirectoryError) as error:
+                raise Stale from error
+            if (None if status is None else identity(status)) != guard.expected:
+                raise Stale
+
+    def apply(self, rename: Rename) -> None:
+        """Take one step, durably."""
+        with self.opened(rename.source) as source, self.opened(rename.target) as target:
+            move = self._rename if rename.target.process is None else self._take_out
+            move(rename, source, target)
+
+    def settle(self, rename: Rename) -> bool:
+        """Take a step of a change that may have taken it before; tell whether it had not."""
+        if not self.is_pending(rename):
+            return False
+        self.apply(rename)
+        return True
+
+    def is_pending(self, rename: Rename) -> bool:
+        """Tell whether a step has not been taken yet."""
+        try:
+            with self.opened(rename.source) as directory:
+                status = status_at(directory, rename.source.leaf)
+        except (FileNotFoundError, NotADirectoryError):
+            return False
+        return status is not None and status.st_ino == rename.inode
+
+    def _rename(self, rename: Rename, source: int, target: int) -> None:
+        old, new = rename.source.leaf, rename.target.leaf
+        if rename.replaces:
+            os.rename(old, new, src_dir_fd=source, dst_dir_fd=target)
+        else:
+            rename_new(source, old, target, new)
+        os.fsync(target)
+        if source != target:
+            os.fsync(source)
+
+    def _take_out(self, rename: Rename, source: int, target: int) -> None:
+        """Rename into staging, what is to be deleted: a directory needs write permission for it."""
+        try:
+            self._rename(rename, source, target)
+        except PermissionError:
+            make_accessible(rename.source.leaf, source)
+            self._rename(rename, source, target)

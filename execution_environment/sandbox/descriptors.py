@@ -61,6 +61,15 @@ def status_at(directory: int, leaf: bytes) -> os.stat_result | None:
         return None
 
 
+def make_accessible(leaf: bytes, directory: int) -> None:
+    """Let the owner do everything with a directory that is about to be removed."""
+    descriptor = os.open(leaf, ANY | os.O_DIRECTORY | os.O_CLOEXEC, dir_fd=directory)
+    try:
+        os.chmod(f"/proc/self/fd/{descriptor}", 0o700)  # fchmod(2) refuses O_PATH
+    finally:
+        os.close(descriptor)
+
+
 def require_file(status: os.stat_result, path: str) -> None:
     """Raise unless the status is that of a regular file."""
     if stat.S_ISLNK(status.st_mode):

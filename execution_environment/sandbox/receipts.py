@@ -1,6 +1,6 @@
 """Receipts: what a change does to a path, known before it is done."""
 
-import hashlib
+from dataclasses import dataclass
 
 from common.tools import Receipt
 from execution_environment.sandbox.reading import Snapshot
@@ -10,17 +10,17 @@ FILE_MODE = 0o644
 """Of new files; an existing one keeps its own."""
 
 
-def receipt_of_file(path: str, data: bytes, before: Snapshot | None) -> Receipt:
+def receipt_of_file(path: str, sha256: str, size: int, before: Snapshot | None) -> Receipt:
     """Return the receipt of a file's new content; `before` is None for a new file."""
     return Receipt(
         path=path,
         operation="create" if before is None else "replace",
         created=before is None,
         sha256_before=None if before is None else before.sha256,
-        sha256_after=hashlib.sha256(data).hexdigest(),
-        size=len(data),
+        sha256_after=sha256,
+        size=size,
         mode=f"{FILE_MODE if before is None else before.mode:04o}",
-        bytes_written=len(data),
+        bytes_written=size,
     )
 
 
@@ -35,4 +35,48 @@ def receipt_of_directory(path: str) -> Receipt:
         size=None,
         mode=f"{DIRECTORY_MODE:04o}",
         bytes_written=0,
+    )
+
+
+@dataclass(frozen=True)
+class Moved:
+    """What a move or a copy brings; a tree has no hash, and its size is known to a copy only."""
+
+    mode: int
+    size: int | None
+    sha256: str | None
+
+
+def receipt_of_removal(path: str, sha256: str | None) -> Receipt:
+    """Return the receipt of what is removed; only a file has a hash."""
+    return Receipt(
+        path=path,
+        operation="delete",
+        created=False,
+        sha256_before=sha256,
+        sha256_after=None,
+        size=None,
+        mode=None,
+        bytes_written=0,
+    )
+
+
+def receipts_of_move(old: str, new: str, moved: Moved, replaced: Snapshot | None) -> list[Receipt]:
+    """Return the receipts of both ends of a move; `replaced` is what was there, if a file was."""
+    left = receipt_of_removal(old, moved.sha256).model_copy(update={"operation": "move"})
+    arrived = receipt_of_copy(new, moved, replaced)
+    return [left, arrived.model_copy(update={"operation": "move", "bytes_written": 0})]
+
+
+def receipt_of_copy(path: str, moved: Moved, replaced: Snapshot | None) -> Receipt:
+    """Return the receipt of a copy; `replaced` is what was there, if a file was."""
+    return Receipt(
+        path=path,
+        operation="copy",
+        created=replaced is None,
+        sha256_before=None if replaced is None else replaced.sha256,
+        sha256_after=moved.sha256,
+        size=moved.size,
+        mode=f"{moved.mode:04o}",
+        bytes_written=moved.size or 0,
     )

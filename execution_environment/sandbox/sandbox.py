@@ -4,10 +4,12 @@ import os
 from pathlib import Path
 
 from execution_environment.sandbox.bounds import Bounds
+from execution_environment.sandbox.changes import Mover
 from execution_environment.sandbox.descriptors import DIRECTORY
 from execution_environment.sandbox.names import parse
 from execution_environment.sandbox.self_test import prove
 from execution_environment.sandbox.staging import Staging
+from execution_environment.sandbox.trees import Measure, measure
 from execution_environment.sandbox.workspace import Workspace
 
 
@@ -22,12 +24,20 @@ class Sandbox:
         prove(state)
         self._root = os.open(data_dir / "workspaces", DIRECTORY | os.O_CLOEXEC)
         self._staging = Staging(state / "staging")
-        self._staging.clean()
+        self.mover = Mover(self._root, self._staging)
 
     def workspace(self, allowed_paths_root: str, bounds: Bounds, *, dry_run: bool) -> Workspace:
         """Return the view of one workspace that one call gets."""
         base = parse(allowed_paths_root)
-        return Workspace(self._root, base, self._staging, bounds, dry_run=dry_run)
+        return Workspace(self.mover, base, bounds, dry_run=dry_run)
+
+    def measure(self, allowed_paths_root: str, bounds: Bounds) -> Measure:
+        """Measure a whole workspace; one that is not made yet is empty."""
+        try:
+            found = measure(self._root, parse(allowed_paths_root), (), bounds)
+        except FileNotFoundError:
+            return Measure(0, 0)
+        return Measure(found.entries - 1, found.size)
 
     def probe(self) -> None:
         """Write and remove a staged file: raises OSError while the data directory is unusable."""

@@ -8,10 +8,16 @@ import fcntl
 import os
 import secrets
 import stat
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Container, Iterable, Iterator
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
-from execution_environment.sandbox.descriptors import DIRECTORY, PERMISSIONS
+from execution_environment.sandbox.descriptors import (
+    DIRECTORY,
+    PERMISSIONS,
+    make_accessible,
+    status_at,
+)
 from execution_environment.sandbox.names import Parts
 
 DIRECTORY_MODE = 0o755
@@ -25,44 +31,71 @@ class Staging:
     def __init__(self, directory: Path) -> None:
         directory.mkdir(exist_ok=True, mode=0o700)
         self._parent = os.open(directory, DIRECTORY | os.O_CLOEXEC)
-        self._name = secrets.token_hex(8).encode()
-        os.mkdir(self._name, mode=0o700, dir_fd=self._parent)
-        self.descriptor = os.open(self._name, DIRECTORY | os.O_CLOEXEC, dir_fd=self._parent)
+        self.process = secrets.token_hex(8)
+        os.mkdir(self.process, mode=0o700, dir_fd=self._parent)
+        self.descriptor = os.open(self.process, DIRECTORY | os.O_CLOEXEC, dir_fd=self._parent)
         fcntl.flock(self.descriptor, fcntl.LOCK_EX)
 
-    def clean(self) -> None:
-        """Remove what processes that died have left behind."""
-        for name in map(os.fsencode, os.listdir(self._parent)):
-            if name != self._name and self._is_abandoned(name):
-                self.discard(name, self._parent)
-
-    def _is_abandoned(self, name: bytes) -> bool:
-        descriptor = os.open(name, DIRECTORY | os.O_CLOEXEC, dir_fd=self._parent)
+    @contextmanager
+    def opened(self, process: str) -> Iterator[int]:
+        """Open a process's staging directory; raise FileNotFoundError when it is gone."""
+        if process == self.process:
+            yield self.descriptor
+            return
+        descriptor = os.open(process, DIRECTORY | os.O_CLOEXEC, dir_fd=self._parent)
         try:
-            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            return False
+            yield descriptor
         finally:
             os.close(descriptor)
+
+    def clean(self, needed: Container[str] = ()) -> None:
+        """Remove what processes that died have left, unless it is still to be put in place."""
+        for process in os.listdir(self._parent):
+            if process not in needed and self.is_abandoned(process):
+                self.discard(process.encode(), self._parent)
+
+    def is_abandoned(self, process: str) -> bool:
+        """Tell whether the process that staged there has ended."""
+        if process == self.process:
+            return False
+        try:
+            with self.opened(process) as descriptor:
+                fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            return False
+        except FileNotFoundError:
+            pass  # another process was quicker
         return True
 
     def close(self) -> None:
-        """Remove the directory."""
+        """Remove the directory, unless something in it is still to be put in place."""
         os.close(self.descriptor)
-        self.discard(self._name, self._parent)
+        with suppress(OSError):  # not empty: whoever cleans next knows whether it is needed
+            os.rmdir(self.process, dir_fd=self._parent)
         os.close(self._parent)
 
-    def add_file(self, chunks: Iterable[bytes], mode: int, parents: Parts = ()) -> bytes:
-        """Stage a file, durably, beneath new directories where `parents` names any.
+    def add_file(
+        self, chunks: Iterable[bytes], mode: int, below: Parts = (), tree: bytes | None = None
+    ) -> bytes:
+        """Stage a file, durably, beneath new directories where `below` names any.
 
         Returns the name of the staged entry: of the file, or of the topmost new directory.
-        `parents` has the names of the directories below that one and of the file, last.
+        `below` has the names of the directories below that one and of the file, last. `tree` is
+        an entry staged before, into which the file goes.
         """
-        return self._staged(lambda name: self._make(name, parents, chunks, mode))
+        return self._staged(tree, lambda name: self._make(name, below, chunks, mode))
 
-    def add_directories(self, below: Parts) -> bytes:
-        """Stage a directory with these nested in it; return its staged name."""
-        return self._staged(lambda name: self._make(name, below, None, 0))
+    def add_directories(self, tree: bytes | None, below: Parts) -> bytes:
+        """Stage a directory with these nested in it, or in a staged one; return its name."""
+        return self._staged(tree, lambda name: self._make(name, below, None, 0))
+
+    def new_name(self) -> bytes:
+        """Return a name that nothing staged has."""
+        return secrets.token_hex(16).encode()
+
+    def inode(self, name: bytes) -> int:
+        """Return the inode of a staged entry."""
+        return os.stat(name, dir_fd=self.descriptor, follow_symlinks=False).st_ino
 
     def discard(self, name: bytes, directory: int | None = None) -> None:
         """Remove a staged entry, however deep: what is in it is hoisted up, level by level."""
@@ -74,50 +107,65 @@ class Staging:
             if not stat.S_ISDIR(status.st_mode):
                 os.unlink(entry, dir_fd=directory)
                 continue
+            if status.st_mode & stat.S_IRWXU != stat.S_IRWXU:
+                make_accessible(entry, directory)
             pending += self._emptied(entry, directory)
             os.rmdir(entry, dir_fd=directory)
 
     def _emptied(self, entry: bytes, directory: int) -> list[bytes]:
-        hoisted: list[bytes] = []
         descriptor = os.open(entry, DIRECTORY | os.O_CLOEXEC, dir_fd=directory)
         try:
-            for child in map(os.fsencode, os.listdir(descriptor)):
-                name = secrets.token_hex(16).encode()
-                os.rename(child, name, src_dir_fd=descriptor, dst_dir_fd=directory)
-                hoisted.append(name)
+            children = map(os.fsencode, os.listdir(descriptor))
+            return [self._hoisted(child, descriptor, directory) for child in children]
         finally:
             os.close(descriptor)
-        return hoisted
 
-    def _staged(self, make: Callable[[bytes], None]) -> bytes:
-        name = secrets.token_hex(16).encode()
+    def _hoisted(self, child: bytes, source: int, target: int) -> bytes:
+        name = self.new_name()
+        try:
+            os.rename(child, name, src_dir_fd=source, dst_dir_fd=target)
+        except PermissionError:  # a directory changes its parent: it must be writable itself
+            make_accessible(child, source)
+            os.rename(child, name, src_dir_fd=source, dst_dir_fd=target)
+        return name
+
+    def _staged(self, tree: bytes | None, make: Callable[[bytes], None]) -> bytes:
+        name = tree or self.new_name()
         try:
             make(name)
         except BaseException:
-            if os.access(name, os.F_OK, dir_fd=self.descriptor, follow_symlinks=False):
+            if tree is None and status_at(self.descriptor, name) is not None:
                 self.discard(name)
             raise
         return name
 
     def _make(self, name: bytes, below: Parts, chunks: Iterable[bytes] | None, mode: int) -> None:
         """Make nested directories `name/below…`; the last is a file when there are chunks."""
-        *directories, last = (name, *below)
+        path = (name, *below)
+        directories = path if chunks is None else path[:-1]
         current = os.dup(self.descriptor)
         try:
-            for directory in directories if chunks is not None else (*directories, last):
-                os.mkdir(directory, mode=DIRECTORY_MODE, dir_fd=current)
-                child = os.open(directory, DIRECTORY | os.O_CLOEXEC, dir_fd=current)
-                os.fsync(current)
+            for directory in directories:
+                child = _directory_in(current, directory)
                 os.close(current)
                 current = child
             if chunks is not None:
-                _write_file(current, last, chunks, mode)
+                write_file(current, path[-1], chunks, mode)
             os.fsync(current)
         finally:
             os.close(current)
 
 
-def _write_file(directory: int, name: bytes, chunks: Iterable[bytes], mode: int) -> None:
+def _directory_in(parent: int, name: bytes) -> int:
+    """Open a directory, made if it is not there yet."""
+    if status_at(parent, name) is None:
+        os.mkdir(name, mode=DIRECTORY_MODE, dir_fd=parent)
+        os.fsync(parent)
+    return os.open(name, DIRECTORY | os.O_CLOEXEC, dir_fd=parent)
+
+
+def write_file(directory: int, name: bytes, chunks: Iterable[bytes], mode: int) -> None:
+    """Write a new file into a directory, durably."""
     descriptor = os.open(name, _NEW, mode=0o600, dir_fd=directory)
     try:
         for chunk in chunks:

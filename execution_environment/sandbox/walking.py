@@ -48,16 +48,9 @@ def _status(item: "os.DirEntry[str]") -> os.stat_result | None:
 
 
 def walk(root: int, base: Parts, start: Parts, depth: int | None, bounds: Bounds) -> list[Entry]:
-    """Return what lies beneath `start`, `depth` levels deep (None: all), by path bytes.
-
-    Each directory is opened anew from the root, so any depth takes one descriptor. One that
-    vanished or was replaced meanwhile is passed over.
-    """
-    entries = read_directory(root, base, start)
-    pending = list(_directories(entries, start, depth))
-    while pending:
-        bounds.check_deadline()
-        found = _read_if_there(root, base, pending.pop())
+    """Return what lies beneath `start`, `depth` levels deep (None: all), by path bytes."""
+    entries: list[Entry] = []
+    for found in scan(root, base, start, depth, bounds):
         entries += found
         if len(entries) > MAX_ENTRIES:
             raise ToolError(
@@ -66,8 +59,25 @@ def walk(root: int, base: Parts, start: Parts, depth: int | None, bounds: Bounds
                 path=show_path(start),
                 limit=MAX_ENTRIES,
             )
-        pending += _directories(found, start, depth)
     return sorted(entries, key=lambda entry: b"/".join(entry.parts))
+
+
+def scan(
+    root: int, base: Parts, start: Parts, depth: int | None, bounds: Bounds
+) -> Iterator[list[Entry]]:
+    """Yield what lies in each directory from `start` on, parents before children.
+
+    Each directory is opened anew from the root, so any depth takes one descriptor. One that
+    vanished or was replaced meanwhile is passed over.
+    """
+    entries = read_directory(root, base, start)
+    yield entries
+    pending = list(_directories(entries, start, depth))
+    while pending:
+        bounds.check_deadline()
+        found = _read_if_there(root, base, pending.pop())
+        yield found
+        pending += _directories(found, start, depth)
 
 
 def _read_if_there(root: int, base: Parts, parts: Parts) -> list[Entry]:

@@ -1,183 +1,182 @@
 """A workspace as tools see it: reads go to the disk, changes are staged until the call commits."""
 
+import errno
 import os
 import stat
-from collections.abc import Callable
-from typing import TypeVar
+from itertools import chain
 
 from common.errors import ToolError
-from common.tools import Receipt
-from execution_environment.sandbox import changes, reading, walking
-from execution_environment.sandbox.bounds import Bounds
-from execution_environment.sandbox.changes import Change
+from execution_environment.sandbox.changes import Guard, Place
 from execution_environment.sandbox.descriptors import (
     ANY,
+    DIRECTORY,
+    PERMISSIONS,
+    identity,
     opened,
     opened_file,
-    require_file,
+    status_at,
 )
-from execution_environment.sandbox.faults import translated
 from execution_environment.sandbox.names import Parts, parse, show_path
-from execution_environment.sandbox.paths import Paths
-from execution_environment.sandbox.reading import Bytes, Lines, Slice, Snapshot
+from execution_environment.sandbox.passing import Passing
+from execution_environment.sandbox.reading import Snapshot, chunks
 from execution_environment.sandbox.receipts import (
-    FILE_MODE,
-    receipt_of_directory,
-    receipt_of_file,
+    Moved,
+    receipt_of_copy,
+    receipt_of_removal,
+    receipts_of_move,
 )
-from execution_environment.sandbox.staging import Staging
-from execution_environment.sandbox.walking import Entry
-
-T = TypeVar("T")
-MAX_COMPARED = 1024 * 1024
-"""Bytes of a file that is replaced which are kept to show the difference."""
+from execution_environment.sandbox.trees import Measure, TreeCopy, measure
+from execution_environment.sandbox.walking import read_directory
+from execution_environment.sandbox.writing import Writer
 
 
-class Workspace:
+class Workspace(Writer):
     """One call's view of its workspace. Paths are as clients write them."""
 
-    def __init__(
-        self, root: int, base: Parts, staging: Staging, bounds: Bounds, *, dry_run: bool
-    ) -> None:
-        self._paths = Paths(root, base)
-        self._staging = staging
-        self._dry_run = dry_run
-        self.bounds = bounds
-        self.receipts: list[Receipt] = []
-        self.changes: list[Change] = []
+    def entry(self, path: str) -> os.stat_result:
+        """Return the status of what lies at a path, of a link itself."""
+        parts = self._changeable(path)
+        *directory, leaf = self._paths.full(parts)
+        with (
+            self._paths.errors_of(parts),
+            opened(self._paths.root, tuple(directory), ANY | os.O_DIRECTORY) as parent,
+        ):
+            status = status_at(parent, leaf)
+            if status is None:
+                raise FileNotFoundError(errno.ENOENT, os.strerror(errno.ENOENT))
+        return status
 
-    # Reading
+    def remove(self, path: str, before: Snapshot | None, *, recursive: bool) -> int:
+        """Stage the removal of whatever the path names, of a link itself; return how many go.
 
-    def read(self, path: str, wanted: Lines | Bytes, *, as_text: bool) -> Slice:
-        """Return a window of a regular file."""
-        parts = parse(path)
+        `before` is what is known of a file, for the receipt.
+        """
+        parts = self._changeable(path)
+        status = self.entry(path)
+        gone = Measure(1, status.st_size if stat.S_ISREG(status.st_mode) else 0)
+        if stat.S_ISDIR(status.st_mode):
+            if not recursive:
+                self._require_empty(parts)
+            with self._paths.errors_of(parts):
+                gone = measure(self._paths.root, self._paths.base, parts, self.bounds)
+        trash = Place(leaf=self._staging.new_name(), process=self._staging.process)
+        self._take(parts, trash, status)
+        self.bounds.meter.add(-gone.size, -gone.entries)
+        sha256 = None if before is None else before.sha256
+        self.changes.receipts.append(receipt_of_removal(show_path(parts), sha256))
+        return gone.entries
+
+    def move(self, source: str, destination: str, *, overwrite: bool) -> None:
+        """Stage the move of a file or a directory, with the directories that lead to its place."""
+        old, new = self._changeable(source), self._changeable(destination)
+        status = self.status(source)
+        if old == new:
+            return
+        _require_outside(old, new)
+        replaced = self._replaceable(destination, status, overwrite=overwrite)
+        moved = self._moved(source, status)
+        self._make_parents(new)
+        self._take(old, self._place(new), status, replaced)
+        if replaced is not None:
+            self.bounds.meter.add(-replaced.size, -1)
+        self.changes.receipts += receipts_of_move(show_path(old), show_path(new), moved, replaced)
+
+    def append(self, path: str, data: bytes, before: Snapshot) -> None:
+        """Stage a file's content with more at its end; `before` is the file as it was read."""
+        parts = self._changeable(path)
         with (
             self._paths.errors_of(parts),
             opened_file(self._paths.root, self._paths.full(parts), path) as (descriptor, _),
         ):
-            pieces = reading.chunks(descriptor, self.bounds)
-            return reading.read_slice(pieces, wanted, as_text=as_text)
+            self.put_stream(path, chain(chunks(descriptor, self.bounds), [data]), before)
 
-    def snapshot(self, path: str, max_data: int) -> Snapshot:
-        """Return a file's state, with its data when that is at most `max_data` bytes."""
-        parts = parse(path)
+    def copy(self, source: str, destination: str, *, overwrite: bool) -> list[str]:
+        """Stage a copy of a file or a tree; return what is left out of it: links and specials."""
+        old, new = self._changeable(source), self._changeable(destination)
+        status = self.status(source)
+        _require_outside(old, new)
+        replaced = self._replaceable(destination, status, overwrite=overwrite)
+        mode = status.st_mode & PERMISSIONS
+        if stat.S_ISREG(status.st_mode):
+            moved, skipped = self._copy_file(source, new, mode, replaced), []
+        else:
+            tree = self._copy_tree(old, new)
+            moved, skipped = Moved(mode, tree.size, None), [item.path for item in tree.skipped]
+        self.changes.receipts.append(receipt_of_copy(show_path(new), moved, replaced))
+        return skipped
+
+    def _copy_file(self, source: str, new: Parts, mode: int, replaced: Snapshot | None) -> Moved:
+        old = parse(source)
         with (
-            self._paths.errors_of(parts),
-            opened_file(self._paths.root, self._paths.full(parts), path) as (descriptor, status),
+            self._paths.errors_of(old),
+            opened_file(self._paths.root, self._paths.full(old), source) as (descriptor, _),
         ):
-            return reading.take_snapshot(descriptor, status, self.bounds, max_data)
+            freed = 0 if replaced is None else replaced.size
+            passing = Passing(chunks(descriptor, self.bounds), self.bounds, freed)
+            self._put_file(new, passing, mode, None if replaced is None else replaced.identity)
+        return Moved(mode, passing.size, passing.sha256)
 
-    def status(self, path: str) -> os.stat_result:
-        """Return the status of a regular file or a directory; anything else is refused."""
-        parts = parse(path)
-        with (
-            self._paths.errors_of(parts),
-            opened(self._paths.root, self._paths.full(parts), ANY) as descriptor,
-        ):
-            status = os.fstat(descriptor)
-        if not stat.S_ISDIR(status.st_mode):
-            require_file(status, path)
-        return status
+    def _copy_tree(self, old: Parts, new: Parts) -> TreeCopy:
+        tree = TreeCopy(self._paths.root, self._paths.base, old, self.bounds)
+        with self._paths.errors_of(old):
+            staged = self._put(new, None, self._staging.add_directories)
+            if self._dry_run:
+                tree.count()
+            else:
+                with opened(self._staging.descriptor, staged, DIRECTORY) as directory:
+                    tree.fill(directory)
+        return tree
 
-    def walk(self, path: str, depth: int | None) -> list[Entry]:
-        """Return what lies beneath a directory, by path bytes; a workspace not made yet is empty."""
-        parts = parse(path)
-        try:
-            with self._paths.errors_of(parts):
-                return walking.walk(self._paths.root, self._paths.base, parts, depth, self.bounds)
-        except ToolError as error:
-            if parts or error.code != "path_not_found":
-                raise
-            return []
-
-    def find(self, path: str) -> os.stat_result | None:
-        """Return the status of what the path names, or None when there is nothing."""
-        return _or_none(lambda: self.status(path))
-
-    def find_file(self, path: str) -> Snapshot | None:
-        """Return a file's state, small enough data included, or None when there is no such file."""
-        return _or_none(lambda: self.snapshot(path, MAX_COMPARED))
-
-    def files_beneath(self, path: str) -> tuple[str, list[Entry]]:
-        """Return the regular files in a directory, or the one file that the path names.
-
-        The first value is the directory that their paths are relative to.
-        """
-        parts = parse(path)
+    def _replaceable(self, path: str, comes: os.stat_result, *, overwrite: bool) -> Snapshot | None:
+        """Return the file that is replaced, None for nothing; a directory never is."""
         status = self.find(path)
-        if status is not None and stat.S_ISREG(status.st_mode):
-            return show_path(parts[:-1]), [Entry(parts, status)]
-        entries = self.walk(path, None)
-        return show_path(parts), [item for item in entries if stat.S_ISREG(item.status.st_mode)]
-
-    # Changing
-
-    def put_file(
-        self, path: str, data: bytes, before: Snapshot | None, *, create_parents: bool = True
-    ) -> None:
-        """Stage a file's new content; `before` is what it replaces, None for nothing."""
-        parts = self._changeable(path)
-        if len(data) > self.bounds.max_write:
+        if status is None:
+            return None
+        if not overwrite:
+            raise ToolError("already_exists", f"'{path}' exists already", path=path, errno="EEXIST")
+        if not (stat.S_ISREG(status.st_mode) and stat.S_ISREG(comes.st_mode)):
             raise ToolError(
-                "file_too_large",
-                f"'{path}' would be larger than {self.bounds.max_write} bytes",
-                path=path,
-                limit=self.bounds.max_write,
-                actual=len(data),
+                "not_a_file", f"'{path}': only a file can be replaced, by a file", path=path
             )
-        receipt = receipt_of_file(show_path(parts), data, before)
-        if before is not None and before.sha256 == receipt.sha256_after:
-            return
+        return self.find_file(path)
+
+    def _moved(self, path: str, status: os.stat_result) -> Moved:
+        mode = status.st_mode & PERMISSIONS
+        if not stat.S_ISREG(status.st_mode):
+            return Moved(mode, None, None)
+        return Moved(mode, status.st_size, self.snapshot(path, 0).sha256)
+
+    def _make_parents(self, parts: Parts) -> None:
+        _, _, below = self._paths.place(parts, create_parents=True)
+        if below:
+            self._put(parts[:-1], None, self._staging.add_directories)
+
+    def _take(
+        self, parts: Parts, target: Place, status: os.stat_result, replaced: Snapshot | None = None
+    ) -> None:
+        """Plan to rename what is there to another place, which is to be as it is now."""
+        source = self._place(parts)
+        self._rename(source, target, status.st_ino, replaces=replaced is not None)
+        self.changes.guards.append(Guard(source, identity(status)))
+        if target.process is None and not self._trees:
+            self.changes.guards.append(
+                Guard(target, None if replaced is None else replaced.identity)
+            )
+
+    def _place(self, parts: Parts) -> Place:
+        full = self._paths.full(parts)
+        return Place(leaf=full[-1], directory=full[:-1])
+
+    def _require_empty(self, parts: Parts) -> None:
         with self._paths.errors_of(parts):
-            parent, leaf, below = self._paths.place(parts, create_parents=create_parents)
-            if not self._dry_run:
-                mode = FILE_MODE if before is None else before.mode
-                staged = self._staging.add_file([data], mode, below)
-                replaces = None if before is None else before.identity
-                self.changes.append(Change(staged, parent, leaf, replaces, receipt))
-        self.receipts.append(receipt)
-
-    def put_directory(self, path: str) -> None:
-        """Stage a new directory, and the missing ones that lead to it."""
-        parts = self._changeable(path)
-        receipt = receipt_of_directory(show_path(parts))
-        with self._paths.errors_of(parts):
-            parent, leaf, below = self._paths.place(parts, create_parents=True)
-            if not self._dry_run:
-                staged = self._staging.add_directories(below)
-                self.changes.append(Change(staged, parent, leaf, None, receipt))
-        self.receipts.append(receipt)
-
-    def check(self) -> None:
-        """Raise Stale unless everything is still as the staged changes found it."""
-        for change in self.changes:
-            changes.check(self._paths.root, change)
-
-    def commit(self) -> None:
-        """Put the staged changes in place. The workspace's lock is held by the caller."""
-        while self.changes:
-            change = self.changes[0]
-            with translated(change.receipt.path):
-                changes.apply(self._paths.root, self._staging, change)
-            self.changes.pop(0)
-
-    def discard(self) -> None:
-        """Remove what was staged and not committed."""
-        while self.changes:
-            self._staging.discard(self.changes.pop().staged)
-        self.receipts.clear()
-
-    def _changeable(self, path: str) -> Parts:
-        parts = parse(path)
-        if not parts:
-            raise ToolError("not_a_file", "the workspace itself cannot be replaced", path=".")
-        return parts
+            if read_directory(self._paths.root, self._paths.base, parts):
+                raise OSError(errno.ENOTEMPTY, os.strerror(errno.ENOTEMPTY))
 
 
-def _or_none(look: Callable[[], T]) -> T | None:
-    try:
-        return look()
-    except ToolError as error:
-        if error.code != "path_not_found":
-            raise
-        return None
+def _require_outside(old: Parts, new: Parts) -> None:
+    if new[: len(old)] == old:
+        raise ToolError(
+            "invalid_arguments",
+            f"'{show_path(new)}' is '{show_path(old)}', or lies within it",
+            path=show_path(new),
+        )

@@ -4,8 +4,8 @@ import asyncio
 import fcntl
 import os
 import time
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from collections.abc import AsyncIterator, Iterator
+from contextlib import asynccontextmanager, contextmanager
 from pathlib import Path
 from weakref import WeakValueDictionary
 
@@ -43,6 +43,15 @@ class WorkspaceLocks:
         finally:
             queue.release()
 
+    @contextmanager
+    def tried(self, workspace: str) -> Iterator[bool]:
+        """Hold the lock if nobody else does; tell whether it is held. For the start, in a thread."""
+        descriptor = self._open(workspace)
+        try:
+            yield _is_taken(descriptor)
+        finally:
+            os.close(descriptor)
+
     def _open(self, workspace: str) -> int:
         path = self._directory / workspace.replace("/", ".")
         return os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
@@ -50,16 +59,19 @@ class WorkspaceLocks:
 
 async def _take(descriptor: int, deadline: float) -> None:
     pause = FIRST_PAUSE
-    while True:
-        try:
-            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            if time.monotonic() >= deadline:
-                raise _too_late() from None
-            await asyncio.sleep(pause)
-            pause = min(2 * pause, LONGEST_PAUSE)
-        else:
-            return
+    while not _is_taken(descriptor):
+        if time.monotonic() >= deadline:
+            raise _too_late()
+        await asyncio.sleep(pause)
+        pause = min(2 * pause, LONGEST_PAUSE)
+
+
+def _is_taken(descriptor: int) -> bool:
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return False
+    return True
 
 
 def _too_late() -> SystemFault:

@@ -1,69 +1,17 @@
 """read_file: a text or binary file, or a window of it."""
 
-import base64
-from typing import Annotated, Literal, Self
-
-from pydantic import Field, model_validator
-
-from execution_environment import text
-from execution_environment.sandbox.reading import Bytes, Lines
 from execution_environment.sandbox.workspace import Workspace
-from execution_environment.tool import Arguments, Output, tool
+from execution_environment.tool import tool
+from execution_environment.windows import FileContent, Window, read
 
 
-class ReadFileArguments(Arguments):
-    """A window is given by lines, or by bytes."""
+class ReadFileArguments(Window):
+    """The window's `start_line` and `max_lines`, or its `offset` and `max_bytes`."""
 
     path: str
-    start_line: Annotated[int, Field(ge=1)] = 1
-    max_lines: Annotated[int, Field(ge=1)] | None = None
-    offset: Annotated[int, Field(ge=0)] | None = None
-    max_bytes: Annotated[int, Field(ge=1)] | None = None
-    encoding: Literal["utf-8", "base64"] = "utf-8"
-
-    @model_validator(mode="after")
-    def _one_kind_of_window(self) -> Self:
-        by_lines = self.max_lines is not None or self.start_line > 1
-        if by_lines and (self.offset is not None or self.max_bytes is not None):
-            raise ValueError("give a window either by lines or by bytes")
-        return self
-
-    def window(self, limit: int) -> Lines | Bytes:
-        """Return the window, no larger than the limit."""
-        if self.offset is not None or self.max_bytes is not None:
-            return Bytes(self.offset or 0, min(self.max_bytes or limit, limit))
-        return Lines(self.start_line, self.max_lines, limit)
-
-
-class FileContent(Output):
-    """`size` and `sha256` are the whole file's; `truncated` says that more of it follows."""
-
-    content: str
-    encoding: Literal["utf-8", "base64"]
-    start_line: int
-    end_line: int
-    total_lines: int
-    size: int
-    sha256: str
-    truncated: bool
 
 
 @tool(effect="read")
 def read_file(arguments: ReadFileArguments, workspace: Workspace) -> FileContent:
     """Return a file, or a window of its lines (counted from 1) or of its bytes."""
-    window = arguments.window(workspace.bounds.max_read)
-    as_text = arguments.encoding == "utf-8"
-    part = workspace.read(arguments.path, window, as_text=as_text)
-    content = (
-        text.to_str(part.data, arguments.path) if as_text else base64.b64encode(part.data).decode()
-    )
-    return FileContent(
-        content=content,
-        encoding=arguments.encoding,
-        start_line=part.start_line,
-        end_line=part.end_line,
-        total_lines=part.total_lines,
-        size=part.size,
-        sha256=part.sha256,
-        truncated=part.truncated,
-    )
+    return read(arguments.path, arguments, workspace.bounds.max_read, workspace)

@@ -1,14 +1,14 @@
 """search_files: where a pattern occurs, with the lines around it."""
 
 from collections.abc import Iterator
-from contextlib import contextmanager
 from typing import Annotated, Any
 
 import re2
 from pydantic import Field
 
 from common.errors import ToolError
-from common.globs import InvalidPattern, compile_glob, compile_pattern
+from common.globs import compile_pattern
+from execution_environment.patterns import Glob, named
 from execution_environment.sandbox.walking import Entry
 from execution_environment.sandbox.workspace import Workspace
 from execution_environment.tool import Arguments, Output, tool
@@ -55,10 +55,10 @@ class SearchResult(Output):
 @tool(effect="read")
 def search_files(arguments: SearchFilesArguments, workspace: Workspace) -> SearchResult:
     """Search text files line by line for a pattern, in order of their paths."""
-    pattern, glob = _compile(arguments), _compile_glob(arguments.glob)
+    pattern = _compile(arguments)
     matches: list[Match] = []
     total = searched = skipped = 0
-    for entry in _files(arguments, glob, workspace):
+    for entry in _files(arguments, workspace):
         data = _text_of(entry, workspace)
         if data is None:
             skipped += 1
@@ -81,32 +81,15 @@ def search_files(arguments: SearchFilesArguments, workspace: Workspace) -> Searc
 
 def _compile(arguments: SearchFilesArguments) -> Any:
     pattern = re2.escape(arguments.pattern) if arguments.literal else arguments.pattern
-    with _named("pattern"):
+    with named("pattern"):
         compile_pattern(pattern)  # alone, so that the error shows it as it was given
         return compile_pattern(f"(?m:{pattern})", ignore_case=arguments.ignore_case, by_line=True)
 
 
-def _compile_glob(glob: str | None) -> Any:
-    if glob is None:
-        return None
-    with _named("glob"):
-        return compile_glob(glob)
-
-
-@contextmanager
-def _named(field: str) -> Iterator[None]:
-    try:
-        yield
-    except InvalidPattern as error:
-        raise ToolError("invalid_pattern", f"The {field} is not valid: {error}") from error
-
-
-def _files(arguments: SearchFilesArguments, glob: Any, workspace: Workspace) -> Iterator[Entry]:
+def _files(arguments: SearchFilesArguments, workspace: Workspace) -> Iterator[Entry]:
     base, entries = workspace.files_beneath(arguments.path)
-    for entry in entries:
-        relative = entry.path if base == "." else entry.path.removeprefix(f"{base}/")
-        if glob is None or glob.fullmatch(relative):
-            yield entry
+    glob = Glob(arguments.glob, base)
+    return (entry for entry in entries if glob.matches(entry.path))
 
 
 def _text_of(entry: Entry, workspace: Workspace) -> bytes | None:

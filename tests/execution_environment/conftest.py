@@ -4,18 +4,20 @@ import hashlib
 import os
 import stat
 import time
+from datetime import timedelta
 from pathlib import Path
 
 import pytest
 
 from common.context import ExecutionContext, RequestSource
+from common.ids import new_id
 from common.tools import ToolCall
-from execution_environment.executor import Executor, Maxima
+from execution_environment.assembly import Assembly
+from execution_environment.executor import Maxima
 from execution_environment.pool import Pool
-from execution_environment.registry import Registry, discover
 from execution_environment.sandbox.bounds import Bounds
 from execution_environment.sandbox.sandbox import Sandbox
-from execution_environment.state.locks import WorkspaceLocks
+from execution_environment.state.claims import Usage
 
 CANARY = os.urandom(16).hex()
 MIB = 1024 * 1024
@@ -66,9 +68,8 @@ def sandbox(data_dir):
     """A sandbox over the data directory; what it staged is gone at the end."""
     sandbox = Sandbox(data_dir)
     yield sandbox
-    staged = [name for _, _, names in os.walk(data_dir / "state" / "staging") for name in names]
     sandbox.close()
-    assert staged == []
+    assert staged_in(data_dir) == []
 
 
 @pytest.fixture
@@ -84,34 +85,67 @@ def bounds(**changed) -> Bounds:
 
 
 @pytest.fixture
-def executor(sandbox, data_dir):
+def assemble(data_dir):
+    """Put the service's parts together as the app does, with something else where it is given."""
+
+    def make(**changed):
+        maxima = Maxima(MIB, MIB, Usage(100 * MIB, 10_000))
+        given = {"maxima": maxima, "pool": Pool(8, 64), "result_ttl": timedelta(days=1)}
+        return Assembly(data_dir, **{**given, **changed})
+
+    return make
+
+
+@pytest.fixture
+async def parts(assemble, data_dir):
+    """The service's parts; what they staged is gone at the end."""
+    parts = assemble()
+    yield parts
+    await parts.close()
+    assert staged_in(data_dir) == []
+
+
+def staged_in(data_dir: Path) -> list[str]:
+    """Return what lies in staging."""
+    return [
+        name
+        for _, directories, files in os.walk(data_dir / "state" / "staging")
+        for name in (*directories, *files)
+    ]
+
+
+@pytest.fixture
+def executor(parts):
     """An executor as the app builds it."""
-    pool = Pool(8, 64)
-    locks = WorkspaceLocks(data_dir / "state" / "locks")
-    yield Executor(Registry(discover()), sandbox, locks, pool, Maxima(MIB, MIB))
-    pool.close()
+    return parts.executor
+
+
+def tool_call(tool, _context=None, _dry_run=False, _id=None, _fence=1, **arguments) -> ToolCall:
+    """Return a call; keywords are the tool's arguments."""
+    context = {
+        "request_id": "req_test",
+        "user_id": "local",
+        "request_source": RequestSource(kind="internal"),
+        "allowed_paths_root": "local/demo",
+        "timeout": 30,
+        **(_context or {}),
+    }
+    return ToolCall(
+        id=_id or new_id("call"),
+        fence=_fence,
+        tool=tool,
+        arguments=arguments,
+        context=ExecutionContext(**context),
+        dry_run=_dry_run,
+    )
 
 
 @pytest.fixture
 def call(executor):
-    """Run a tool by name; keywords of the context come as `context`."""
+    """Run a tool by name; an id of its own unless `_id` is given."""
 
-    async def run(tool, _context=None, _dry_run=False, **arguments):
-        context = ExecutionContext(
-            **{
-                "request_id": "req_test",
-                "user_id": "local",
-                "request_source": RequestSource(kind="internal"),
-                "allowed_paths_root": "local/demo",
-                "timeout": 30,
-                **(_context or {}),
-            }
-        )
-        return await executor.run(
-            ToolCall(
-                id="a", fence=1, tool=tool, arguments=arguments, context=context, dry_run=_dry_run
-            )
-        )
+    async def run(tool, _context=None, **more):
+        return await executor.run(tool_call(tool, _context, **more))
 
     return run
 

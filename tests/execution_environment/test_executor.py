@@ -77,7 +77,7 @@ async def test_too_many_calls_are_refused_at_once():
         await pool.run(gate.wait)
     gate.set()
     await asyncio.gather(*waiting)
-    pool.close()
+    await pool.close()
     assert (caught.value.code, caught.value.retryable) == ("overloaded", True)
 
 
@@ -99,7 +99,7 @@ async def test_errors_leave_no_descriptor_and_nothing_staged(call, demo, open_de
     assert open_descriptors() == before
 
 
-def test_a_change_of_what_was_read_makes_the_staged_change_stale(workspace, demo):
+def test_a_change_of_what_was_read_makes_the_staged_change_stale(workspace, sandbox, demo):
     """Replaced, rewritten in place, removed: each is noticed under the lock."""
     for change in (
         lambda: os.replace(demo / "other", demo / "x"),
@@ -111,43 +111,48 @@ def test_a_change_of_what_was_read_makes_the_staged_change_stale(workspace, demo
         workspace.put_file("x", b"mine", workspace.find_file("x"))
         change()
         with pytest.raises(Stale):
-            workspace.check()
+            sandbox.mover.check(workspace.changes.guards)
         workspace.discard()
 
 
-def test_a_place_that_is_gone_or_taken_makes_a_new_file_stale(workspace, demo):
-    """Also between the check and the rename."""
+def test_a_place_that_is_gone_or_taken_makes_a_new_file_stale(workspace, sandbox, demo):
+    """A rename never replaces what came after the check, either."""
     (demo / "dir").mkdir()
     workspace.put_file("dir/x", b"mine", None)
     (demo / "dir/x").write_text("theirs")
     with pytest.raises(Stale):
-        workspace.check()
-    with pytest.raises(Stale):
-        workspace.commit()
+        sandbox.mover.check(workspace.changes.guards)
+    with pytest.raises(FileExistsError):
+        sandbox.mover.apply(workspace.changes.renames[0])
     (demo / "dir/x").unlink()
     (demo / "dir").rmdir()
     with pytest.raises(Stale):
-        workspace.check()
+        sandbox.mover.check(workspace.changes.guards)
     workspace.discard()
 
 
-def test_what_a_dead_process_staged_is_cleaned_at_start(data_dir, sandbox):
-    """However deep; a live process's staging is left alone."""
-    dead = data_dir / "state/staging/dead"
-    deepest = dead / "/".join(["d"] * 300)
-    deepest.mkdir(parents=True)
-    (deepest / "file").write_text("left")
+def test_what_a_dead_process_staged_is_cleaned(data_dir, sandbox):
+    """However deep; what a live process staged, or what is still needed, is left alone."""
+    for name in ("dead", "needed"):
+        deepest = data_dir / "state/staging" / name / "/".join(["d"] * 300)
+        deepest.mkdir(parents=True)
+        (deepest / "file").write_text("left")
     workspace = sandbox.workspace("local/demo", bounds(), dry_run=False)
     workspace.put_file("x", b"1", None)
-    Sandbox(data_dir).close()
-    assert not dead.exists()
-    workspace.check()
-    workspace.commit()
+    other = Sandbox(data_dir)
+    other.mover.staging.clean({"needed"})
+    assert not (data_dir / "state/staging/dead").exists()
+    assert (data_dir / "state/staging/needed").exists()
+    other.mover.staging.clean()
+    assert not (data_dir / "state/staging/needed").exists()
+    other.close()
+    sandbox.mover.apply(workspace.changes.renames[0])
 
 
-def test_very_deep_staging_is_removed_in_constant_stack(sandbox, data_dir):
+def test_very_deep_staging_is_removed_in_constant_stack(sandbox):
     """Recursive deletion fails at depth 1,100."""
-    sandbox._staging.discard(sandbox._staging.add_directories((b"d",) * 1900))
+    staging = sandbox.mover.staging
+    staging.discard(staging.add_directories(None, (b"d",) * 1900))
 
 
 def test_the_self_test_refuses_what_does_not_hold(tmp_path, monkeypatch):

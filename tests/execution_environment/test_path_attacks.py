@@ -10,15 +10,31 @@ from common.errors import AgenticError, SystemFault
 from tests.execution_environment.conftest import CANARY, digest_outside
 
 EDITS = [{"old_text": "a", "new_text": "b"}]
-TOOLS = {
-    "list_directory": {},
-    "read_file": {},
-    "write_file": {"content": "pwned", "mode": "upsert"},
-    "edit_file": {"edits": EDITS},
-    "search_files": {"pattern": "."},
-    "get_file_info": {},
-    "create_directory": {},
+OPERATIONS = {
+    "list_directory": lambda path: {"path": path},
+    "read_file": lambda path: {"path": path},
+    "read_files": lambda path: {"paths": [path]},
+    "write_file": lambda path: {"path": path, "content": "pwned", "mode": "upsert"},
+    "append_file": lambda path: {"path": path, "content": "pwned"},
+    "edit_file": lambda path: {"path": path, "edits": EDITS},
+    "search_files": lambda path: {"path": path, "pattern": "."},
+    "find_files": lambda path: {"path": path, "glob": "*"},
+    "get_file_info": lambda path: {"path": path},
+    "create_directory": lambda path: {"path": path},
+    "delete_path": lambda path: {"path": path},
+    "delete_path, recursive": lambda path: {"path": path, "recursive": True},
+    "move_path, from": lambda path: {"source": path, "destination": "new"},
+    "move_path, to": lambda path: {"source": "file.txt", "destination": path},
+    "move_path, over": lambda path: {"source": "file.txt", "destination": path, "overwrite": True},
+    "copy_path, from": lambda path: {"source": path, "destination": "new"},
+    "copy_path, to": lambda path: {"source": "file.txt", "destination": path},
+    "copy_path, over": lambda path: {"source": "file.txt", "destination": path, "overwrite": True},
 }
+REMOVABLE = {
+    "link", "link to a directory", "link with a slash", "dangling link", "loop", "fifo", "socket",
+    "device",
+}  # fmt: skip
+"""What may be deleted: the entry itself goes, and nothing that it leads to."""
 REFUSED = {
     "parent": "../canary.txt",
     "parent in the middle": "sub/../../canary.txt",
@@ -79,23 +95,34 @@ def _make_device(path):
 
 @pytest.mark.usefixtures("traps")
 @pytest.mark.parametrize("attack", REFUSED)
-@pytest.mark.parametrize("tool", TOOLS)
-async def test_no_path_leads_out(call, tmp_path, demo, outside, open_descriptors, tool, attack):
+@pytest.mark.parametrize("operation", OPERATIONS)
+async def test_no_path_leads_out(
+    call, tmp_path, demo, outside, open_descriptors, operation, attack
+):
     """The oracle: canaries stay unseen, the outside digest and our descriptors stay the same."""
+    tool = operation.partition(",")[0]
     before, descriptors = digest_outside(tmp_path, demo), open_descriptors()
     path = REFUSED[attack].format(outside=outside)
     try:
-        seen = (await call(tool, path=path, **TOOLS[tool])).model_dump_json()
-        pytest.fail(f"not refused: {seen}")
+        result = await call(tool, **OPERATIONS[operation](path))
+        seen = str(result)
+        assert _is_harmless(tool, attack, result.output), f"not refused: {seen}"
     except AgenticError as error:
         assert not isinstance(error, SystemFault)
         problem = error.problem("execution_environment", None)
         seen = problem.model_dump_json() if attack != "surrogate" else str(problem)
-        hidden = seen.replace(path, "") if attack == "absolute" else seen
-        assert str(tmp_path) not in hidden
+    hidden = seen.replace(path, "") if attack == "absolute" else seen
+    assert str(tmp_path) not in hidden
     assert CANARY not in seen
     assert digest_outside(tmp_path, demo) == before
     assert open_descriptors() == descriptors
+
+
+def _is_harmless(tool, attack, output):
+    """Tell whether a call that succeeded did so rightly."""
+    if tool == "read_files":
+        return all("error" in item for item in output["files"])
+    return tool == "delete_path" and attack in REMOVABLE
 
 
 @pytest.mark.usefixtures("traps")
@@ -125,9 +152,8 @@ async def test_names_are_not_normalised(call, demo):
 async def test_a_workspace_that_is_a_link_is_refused(call, data_dir, outside):
     """The context's root is resolved beneath the descriptor like everything else."""
     (data_dir / "workspaces/local/linked").symlink_to(outside)
-    for tool in ("read_file", "write_file"):
+    for operation in ("read_file", "write_file", "delete_path"):
+        arguments = OPERATIONS[operation]("canary.txt")
         with pytest.raises(AgenticError) as caught:
-            await call(
-                tool, {"allowed_paths_root": "local/linked"}, path="canary.txt", **TOOLS[tool]
-            )
-        assert caught.value.code == "path_not_allowed"
+            await call(operation, {"allowed_paths_root": "local/linked"}, **arguments)
+        assert caught.value.code in ("path_not_allowed", "not_a_directory")

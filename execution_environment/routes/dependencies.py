@@ -1,0 +1,31 @@
+"""What the endpoints are handed: the parts of the service."""
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Annotated
+
+from fastapi import Depends, Request
+
+from execution_environment.executor import Executor
+from execution_environment.pool import Pool
+from execution_environment.registry import Registry
+from execution_environment.settling import Settler
+
+
+@dataclass(frozen=True)
+class Services:
+    """The parts that the routes call, put together by the app."""
+
+    registry: Registry
+    executor: Executor
+    settler: Settler
+    pool: Pool
+    audit_dir: Path
+
+
+def _services(request: Request) -> Services:
+    services: Services = request.app.state.services
+    return services
+
+
+ServicesDep = Annotated[Services, Depends(_services)]

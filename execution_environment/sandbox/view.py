@@ -1,0 +1,103 @@
+"""A workspace as tools read it: every path goes to the disk by way of one descriptor."""
+
+import os
+import stat
+from collections.abc import Callable
+from typing import TypeVar
+
+from common.errors import ToolError
+from execution_environment.sandbox import reading, walking
+from execution_environment.sandbox.bounds import Bounds
+from execution_environment.sandbox.descriptors import (
+    ANY,
+    opened,
+    opened_file,
+    require_file,
+)
+from execution_environment.sandbox.names import Parts, parse, show_path
+from execution_environment.sandbox.paths import Paths
+from execution_environment.sandbox.reading import Bytes, Lines, Slice, Snapshot
+from execution_environment.sandbox.walking import Entry
+
+T = TypeVar("T")
+MAX_COMPARED = 1024 * 1024
+"""Bytes of a file that is replaced which are kept to show the difference."""
+
+
+class View:
+    """One call's view of its workspace. Paths are as clients write them."""
+
+    def __init__(self, root: int, base: Parts, bounds: Bounds) -> None:
+        self._paths = Paths(root, base)
+        self.bounds = bounds
+
+    def read(self, path: str, wanted: Lines | Bytes, *, as_text: bool) -> Slice:
+        """Return a window of a regular file."""
+        parts = parse(path)
+        with (
+            self._paths.errors_of(parts),
+            opened_file(self._paths.root, self._paths.full(parts), path) as (descriptor, _),
+        ):
+            pieces = reading.chunks(descriptor, self.bounds)
+            return reading.read_slice(pieces, wanted, as_text=as_text)
+
+    def snapshot(self, path: str, max_data: int) -> Snapshot:
+        """Return a file's state, with its data when that is at most `max_data` bytes."""
+        parts = parse(path)
+        with (
+            self._paths.errors_of(parts),
+            opened_file(self._paths.root, self._paths.full(parts), path) as (descriptor, status),
+        ):
+            return reading.take_snapshot(descriptor, status, self.bounds, max_data)
+
+    def status(self, path: str) -> os.stat_result:
+        """Return the status of a regular file or a directory; anything else is refused."""
+        parts = parse(path)
+        with (
+            self._paths.errors_of(parts),
+            opened(self._paths.root, self._paths.full(parts), ANY) as descriptor,
+        ):
+            status = os.fstat(descriptor)
+        if not stat.S_ISDIR(status.st_mode):
+            require_file(status, path)
+        return status
+
+    def walk(self, path: str, depth: int | None) -> list[Entry]:
+        """Return what lies beneath a directory, by path bytes; a workspace not made yet is empty."""
+        parts = parse(path)
+        try:
+            with self._paths.errors_of(parts):
+                return walking.walk(self._paths.root, self._paths.base, parts, depth, self.bounds)
+        except ToolError as error:
+            if parts or error.code != "path_not_found":
+                raise
+            return []
+
+    def find(self, path: str) -> os.stat_result | None:
+        """Return the status of what the path names, or None when there is nothing."""
+        return _or_none(lambda: self.status(path))
+
+    def find_file(self, path: str) -> Snapshot | None:
+        """Return a file's state, small enough data included, or None when there is no such file."""
+        return _or_none(lambda: self.snapshot(path, MAX_COMPARED))
+
+    def files_beneath(self, path: str) -> tuple[str, list[Entry]]:
+        """Return the regular files in a directory, or the one file that the path names.
+
+        The first value is the directory that their paths are relative to.
+        """
+        parts = parse(path)
+        status = self.find(path)
+        if status is not None and stat.S_ISREG(status.st_mode):
+            return show_path(parts[:-1]), [Entry(parts, status)]
+        entries = self.walk(path, None)
+        return show_path(parts), [item for item in entries if stat.S_ISREG(item.status.st_mode)]
+
+
+def _or_none(look: Callable[[], T]) -> T | None:
+    try:
+        return look()
+    except ToolError as error:
+        if error.code != "path_not_found":
+            raise
+        return None

@@ -1,0 +1,172 @@
+"""The ledger: which calls have taken effect, and what is still to be renamed into place.
+
+An entry is an intent first: it is written, complete with its result, before anything changes, and
+that write is the moment at which the call has happened. What an entry says can be carried out by
+anybody, so a crash after it loses nothing; a call without an entry has changed nothing.
+"""
+
+import time
+from collections.abc import Iterable
+from pathlib import Path
+from sqlite3 import Connection
+
+from common.errors import Problem
+from common.tools import ToolResult
+from execution_environment.state import admission
+from execution_environment.state.claims import Abandoned, Claim, Intent, Unsettled, Usage
+from execution_environment.state.database import Database
+
+RUN_MEMORY = 90 * 86400.0
+"""Seconds for which a session's fence and a run's progress are remembered."""
+_SETTLE = "UPDATE calls SET renames = NULL, record = NULL"
+
+
+class Ledger:
+    """Calls, fences and usage, shared by all processes of the data directory."""
+
+    def __init__(self, path: Path) -> None:
+        self._database = Database(path)
+
+    def close(self) -> None:
+        """Close the database."""
+        self._database.close()
+
+    # A call
+
+    def admit(self, claim: Claim) -> None:
+        """Remember the claim's fence; raise `fenced` when a newer one was seen."""
+        if claim.session is None:
+            return
+        with self._database.reading() as connection:
+            highest = admission.highest_fence(connection, claim.session)
+        if claim.fence > highest:
+            with self._database.writing() as connection:
+                admission.note_fence(connection, claim)
+        admission.require_fence(claim, highest)
+
+    def find(self, claim: Claim) -> ToolResult | None:
+        """Return the stored result; errors as `admission.stored_result` has them."""
+        with self._database.reading() as connection:
+            return admission.stored_result(connection, claim)
+
+    def record(self, intent: Intent, quota: Usage) -> ToolResult | None:
+        """Write the intent: the commit point, together with the checks that it depends on.
+
+        All earlier intents of the workspace have been carried out, and are noted so. When the id
+        has a result already, that is returned and nothing is written.
+        """
+        claim = intent.claim
+        with self._database.writing() as connection:
+            stored = admission.stored_result(connection, claim)
+            if stored is not None:
+                return stored
+            highest = admission.highest_fence(connection, claim.session)
+            admission.require_fence(claim, highest)
+            admission.grow(connection, claim.workspace, intent.growth, quota)
+            connection.execute(
+                f"{_SETTLE} WHERE workspace = ? AND renames IS NOT NULL", (claim.workspace,)
+            )
+            _insert(connection, intent)
+            admission.note_progress(connection, claim.id)
+        return None
+
+    def withdraw(self, intent: Intent) -> None:
+        """Take an intent back of which nothing was carried out: its id is free again."""
+        with self._database.writing() as connection:
+            connection.execute("DELETE FROM calls WHERE id = ?", (intent.claim.id,))
+            admission.shrink(connection, intent.claim.workspace, intent.growth)
+            admission.take_progress_back(connection, intent.claim.id)
+
+    def abandon(self, call_id: str) -> Abandoned:
+        """Make sure that a call without an entry never takes effect; tell of one that has one."""
+        with self._database.writing() as connection:
+            admission.require_progress(connection, call_id)
+            connection.execute(
+                "INSERT OR IGNORE INTO calls (id, digest, workspace, process, at)"
+                " VALUES (?, '', '', '', ?)",
+                (call_id, time.time()),
+            )
+            row = connection.execute(
+                "SELECT workspace, result, failure FROM calls WHERE id = ?", (call_id,)
+            ).fetchone()
+        return Abandoned(*row)
+
+    # Settling
+
+    def unsettled(self, workspace: str) -> list[Unsettled]:
+        """Return the workspace's intents that nobody has noted as carried out, in their order."""
+        with self._database.reading() as connection:
+            rows = connection.execute(
+                "SELECT id, process, renames, record FROM calls"
+                " WHERE workspace = ? AND renames IS NOT NULL ORDER BY at",
+                (workspace,),
+            )
+            return [Unsettled(*row) for row in rows]
+
+    def unsettled_places(self) -> list[tuple[str, str]]:
+        """Return the workspace and the staging process of every such intent."""
+        with self._database.reading() as connection:
+            return connection.execute(
+                "SELECT DISTINCT workspace, process FROM calls WHERE renames IS NOT NULL"
+            ).fetchall()
+
+    def settled(self, ids: Iterable[str]) -> None:
+        """Note that intents have been carried out."""
+        with self._database.writing() as connection:
+            connection.executemany(f"{_SETTLE} WHERE id = ?", [(call_id,) for call_id in ids])
+
+    def failed(self, call_id: str, failure: Problem) -> None:
+        """Note that an intent cannot be carried out to its end, and what to answer for it."""
+        with self._database.writing() as connection:
+            connection.execute(
+                f"{_SETTLE}, result = NULL, failure = ? WHERE id = ?",
+                (failure.model_dump_json(), call_id),
+            )
+
+    # Usage and age
+
+    def usage(self, workspace: str) -> Usage | None:
+        """Return what a workspace takes up, None while it was not counted."""
+        with self._database.reading() as connection:
+            return admission.usage_of(connection, workspace)
+
+    def count(self, workspace: str, usage: Usage) -> None:
+        """Start to keep count of a workspace. Its lock is held."""
+        with self._database.writing() as connection:
+            connection.execute(
+                "INSERT OR REPLACE INTO usage VALUES (?, ?, ?)",
+                (workspace, usage.size, usage.entries),
+            )
+
+    def forget_usage(self) -> None:
+        """Have every workspace counted anew: files may have come and gone beside the service."""
+        with self._database.writing() as connection:
+            connection.execute("DELETE FROM usage")
+
+    def expire(self, result_ttl: float) -> None:
+        """Remove results older than so many seconds, and what is known of long ended runs."""
+        now = time.time()
+        with self._database.writing() as connection:
+            connection.execute(
+                "DELETE FROM calls WHERE at < ? AND renames IS NULL", (now - result_ttl,)
+            )
+            connection.execute("DELETE FROM fences WHERE at < ?", (now - RUN_MEMORY,))
+            connection.execute("DELETE FROM runs WHERE at < ?", (now - RUN_MEMORY,))
+
+
+def _insert(connection: Connection, intent: Intent) -> None:
+    claim = intent.claim
+    connection.execute(
+        "INSERT INTO calls (id, digest, workspace, process, result, renames, record, at)"
+        " VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
+        (
+            claim.id,
+            claim.digest,
+            claim.workspace,
+            intent.process,
+            intent.result.model_dump_json(),
+            intent.renames,
+            intent.record,
+            time.time(),
+        ),
+    )

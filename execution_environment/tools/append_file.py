@@ -1,0 +1,44 @@
+"""append_file: more at the end of a file."""
+
+from common.errors import ToolError
+from execution_environment.content import (
+    Encoding,
+    Sha256,
+    decode_content,
+    diff_of_append,
+    require_unchanged,
+)
+from execution_environment.sandbox.workspace import Workspace
+from execution_environment.tool import Arguments, Output, tool
+
+
+class AppendFileArguments(Arguments):
+    """Without `create` the file must be there."""
+
+    path: str
+    content: str
+    encoding: Encoding = "utf-8"
+    create: bool = True
+    expected_sha256: Sha256 | None = None
+
+
+class Appended(Output):
+    """A unified diff of the change; empty when nothing changed."""
+
+    diff: str
+
+
+@tool(effect="write")
+def append_file(arguments: AppendFileArguments, workspace: Workspace) -> Appended:
+    """Append to a file of any size; readers see the old file or the new one, never a part."""
+    path = arguments.path
+    data = decode_content(arguments.content, arguments.encoding)
+    before = workspace.find_file(path)
+    require_unchanged(path, before, arguments.expected_sha256)
+    if before is None and not arguments.create:
+        raise ToolError("path_not_found", f"'{path}' does not exist", path=path, errno="ENOENT")
+    if before is None:
+        workspace.put_file(path, data, None)
+    elif data:
+        workspace.append(path, data, before)
+    return Appended(diff=diff_of_append(path, before, data))

@@ -1,0 +1,25 @@
+"""copy_path: a file or a whole directory."""
+
+from execution_environment.sandbox.workspace import Workspace
+from execution_environment.tool import Arguments, Output, tool
+
+
+class CopyPathArguments(Arguments):
+    """With `overwrite` a file replaces a file; directories are never replaced."""
+
+    source: str
+    destination: str
+    overwrite: bool = False
+
+
+class PathCopied(Output):
+    """Links, FIFOs, sockets and devices, which were left out."""
+
+    skipped: list[str]
+
+
+@tool(effect="write")
+def copy_path(arguments: CopyPathArguments, workspace: Workspace) -> PathCopied:
+    """Copy a file or a directory with all that is in it; modes are kept."""
+    skipped = workspace.copy(arguments.source, arguments.destination, overwrite=arguments.overwrite)
+    return PathCopied(skipped=skipped)

@@ -1,0 +1,33 @@
+"""delete_path: a file, a directory, or a link itself."""
+
+import stat
+
+from execution_environment.content import Sha256, require_unchanged
+from execution_environment.sandbox.workspace import Workspace
+from execution_environment.tool import Arguments, Output, tool
+
+
+class DeletePathArguments(Arguments):
+    """A directory that is not empty goes with `recursive` only."""
+
+    path: str
+    recursive: bool = False
+    expected_sha256: Sha256 | None = None
+
+
+class Deleted(Output):
+    """How many files, directories and links went."""
+
+    deleted: int
+
+
+@tool(effect="destructive")
+def delete_path(arguments: DeletePathArguments, workspace: Workspace) -> Deleted:
+    """Delete what a path names; a symbolic link goes itself, never what it points to."""
+    path = arguments.path
+    before = None
+    if stat.S_ISREG(workspace.entry(path).st_mode):
+        before = workspace.snapshot(path, 0)
+    require_unchanged(path, before, arguments.expected_sha256)
+    deleted = workspace.remove(path, before, recursive=arguments.recursive)
+    return Deleted(deleted=deleted)

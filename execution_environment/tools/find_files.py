@@ -1,0 +1,44 @@
+"""find_files: what is called how, page by page."""
+
+import stat
+from typing import Annotated, Literal
+
+from pydantic import Field
+
+from execution_environment.listing import DirectoryPage, page_of
+from execution_environment.patterns import Glob
+from execution_environment.sandbox.names import parse, show_path
+from execution_environment.sandbox.walking import Entry
+from execution_environment.sandbox.workspace import Workspace
+from execution_environment.tool import Arguments, tool
+
+Kind = Literal["file", "directory"]
+
+
+class FindFilesArguments(Arguments):
+    """`glob` knows `*`, `?`, `[…]` and `**`; without a slash it matches names."""
+
+    glob: Annotated[str, Field(min_length=1, max_length=1000)]
+    path: str = "."
+    type: Kind | None = None
+    limit: Annotated[int, Field(ge=1, le=1000)] = 200
+    cursor: str | None = None
+
+
+@tool(effect="read")
+def find_files(arguments: FindFilesArguments, workspace: Workspace) -> DirectoryPage:
+    """Return the files and directories whose paths match a glob, ordered by path."""
+    glob = Glob(arguments.glob, show_path(parse(arguments.path)))
+    found = [
+        entry
+        for entry in workspace.walk(arguments.path, None)
+        if _is_a(arguments.type, entry) and glob.matches(entry.path)
+    ]
+    return page_of(found, arguments.limit, arguments.cursor)
+
+
+def _is_a(wanted: Kind | None, entry: Entry) -> bool:
+    if wanted is None:
+        return True
+    is_kind = stat.S_ISREG if wanted == "file" else stat.S_ISDIR
+    return is_kind(entry.status.st_mode)

@@ -1,0 +1,64 @@
+"""Windows of files: what read_file and read_files ask for and return."""
+
+import base64
+from typing import Annotated, Literal, Self
+
+from pydantic import Field, model_validator
+
+from execution_environment import text
+from execution_environment.sandbox.reading import Bytes, Lines
+from execution_environment.sandbox.workspace import Workspace
+from execution_environment.tool import Arguments, Output
+
+
+class Window(Arguments):
+    """A window is given by lines, counted from 1, or by bytes."""
+
+    start_line: Annotated[int, Field(ge=1)] = 1
+    max_lines: Annotated[int, Field(ge=1)] | None = None
+    offset: Annotated[int, Field(ge=0)] | None = None
+    max_bytes: Annotated[int, Field(ge=1)] | None = None
+    encoding: Literal["utf-8", "base64"] = "utf-8"
+
+    @model_validator(mode="after")
+    def _one_kind_of_window(self) -> Self:
+        by_lines = self.max_lines is not None or self.start_line > 1
+        if by_lines and (self.offset is not None or self.max_bytes is not None):
+            raise ValueError("give a window either by lines or by bytes")
+        return self
+
+    def within(self, limit: int) -> Lines | Bytes:
+        """Return the window, no larger than so many bytes."""
+        if self.offset is not None or self.max_bytes is not None:
+            return Bytes(self.offset or 0, min(self.max_bytes or limit, limit))
+        return Lines(self.start_line, self.max_lines, limit)
+
+
+class FileContent(Output):
+    """`size` and `sha256` are the whole file's; `truncated` says that more of it follows."""
+
+    content: str
+    encoding: Literal["utf-8", "base64"]
+    start_line: int
+    end_line: int
+    total_lines: int
+    size: int
+    sha256: str
+    truncated: bool
+
+
+def read(path: str, window: Window, limit: int, workspace: Workspace) -> FileContent:
+    """Read a window of a file, of at most `limit` bytes."""
+    as_text = window.encoding == "utf-8"
+    part = workspace.read(path, window.within(limit), as_text=as_text)
+    content = text.to_str(part.data, path) if as_text else base64.b64encode(part.data).decode()
+    return FileContent(
+        content=content,
+        encoding=window.encoding,
+        start_line=part.start_line,
+        end_line=part.end_line,
+        total_lines=part.total_lines,
+        size=part.size,
+        sha256=part.sha256,
+        truncated=part.truncated,
+    )
