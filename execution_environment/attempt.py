@@ -27,6 +27,11 @@ class Attempt:
         self._digest = arguments_digest(call.arguments)
         self.claim = claim_of(call.id, call.fence, call.tool, self._digest, call.context)
 
+    @property
+    def is_staged(self) -> bool:
+        """Whether the tool has run: not when the call was found to have been made before."""
+        return self._output is not None
+
     def stage(self) -> None:
         """Run the tool, which stages its changes; leave nothing staged when it fails."""
         self.workspace.bounds.check_deadline()

@@ -39,6 +39,10 @@ class Draft(Protocol):
     workspace: Workspace
     quota: Usage
 
+    @property
+    def is_staged(self) -> bool:
+        """Whether it has been made: not when its id was found to have a result."""
+
     def stage(self) -> None:
         """Make the change anew, from what is there now."""
 
@@ -70,6 +74,10 @@ class Committer:
         self._observe = observe
         self._done: dict[str, str] = {}
 
+    def is_in_place(self, claim: Claim) -> bool:
+        """Tell whether a stored result can be seen on the disk, without waiting for the lock."""
+        return self._done.get(claim.workspace) == claim.id or self._ledger.is_settled(claim.id)
+
     def commit(self, draft: Draft) -> ToolResult:
         """Make the draft happen, unless it has happened before; return its result."""
         claim = draft.claim
@@ -80,6 +88,7 @@ class Committer:
             intent = self._prepare(draft)
             stored = self._ledger.record(intent, draft.quota)
         if stored is not None:
+            self._audit.append(draft.record(stored))
             return stored
         draft.workspace.changes.fate = "recorded"
         self._observe("recorded")
@@ -90,10 +99,13 @@ class Committer:
         return intent.result
 
     def _prepare(self, draft: Draft) -> Intent:
-        try:
-            self._mover.check(draft.workspace.changes.guards)
-        except Stale:
-            draft.workspace.discard()
+        if draft.is_staged:
+            try:
+                self._mover.check(draft.workspace.changes.guards)
+            except Stale:
+                draft.workspace.discard()
+                draft.stage()
+        else:
             draft.stage()
         bounds, result = draft.workspace.bounds, draft.result()
         bounds.check_deadline()

@@ -92,14 +92,23 @@ class Executor:
         attempt = Attempt(call, tool, arguments, workspace, quota)
         if not call.dry_run:
             self._ledger.admit(attempt.claim)
-        result = self._ledger.find(attempt.claim) if attempt.is_change else None
-        if result is None:
+        if attempt.is_change:
+            return attempt, self._repeated(attempt)
+        attempt.stage()
+        return attempt, self._on_record(attempt, attempt.result())
+
+    def _repeated(self, attempt: Attempt) -> ToolResult | None:
+        """Return the result of a call that was made before; stage one that was not."""
+        stored = self._ledger.find(attempt.claim)
+        if stored is None:
             attempt.stage()
-            if attempt.is_change:
-                return attempt, None
-            result = attempt.result()
+        elif self._committer.is_in_place(attempt.claim):
+            return self._on_record(attempt, stored)
+        return None
+
+    def _on_record(self, attempt: Attempt, result: ToolResult) -> ToolResult:
         self._audit.append(attempt.record(result))
-        return attempt, result
+        return result
 
     def _workspace(self, call: ToolCall, started: float) -> tuple[Workspace, Usage]:
         """Return the call's view of its workspace, and how large that may become."""

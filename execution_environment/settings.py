@@ -35,7 +35,7 @@ class Settings(ServiceSettings):
     """What the files of one workspace may take up, in bytes."""
     workspace_entries: Annotated[int, Field(ge=1)] = 200_000
     """Files and directories that one workspace may hold."""
-    result_ttl: Seconds = timedelta(days=7)
+    result_ttl: Annotated[Seconds, Field(le=timedelta(days=90))] = timedelta(days=7)
     """Seconds for which a call's result is kept for those who ask again; 90 days at most."""
     workers: Annotated[int, Field(ge=1, le=64)] = 1
     """Server processes on the one data directory."""

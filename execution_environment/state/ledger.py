@@ -49,6 +49,14 @@ class Ledger:
         with self._database.reading() as connection:
             return admission.stored_result(connection, claim)
 
+    def is_settled(self, call_id: str) -> bool:
+        """Tell whether a call that has an entry is noted as carried out."""
+        with self._database.reading() as connection:
+            row = connection.execute(
+                "SELECT renames IS NULL FROM calls WHERE id = ?", (call_id,)
+            ).fetchone()
+        return row is not None and bool(row[0])
+
     def record(self, intent: Intent, quota: Usage) -> ToolResult | None:
         """Write the intent: the commit point, together with the checks that it depends on.
 

@@ -1,0 +1,45 @@
+"""Makes one call in a process of its own and dies at a step of the commit protocol.
+
+Usage: python dying.py DATA_DIR CALL STEP NUMBER: at the NUMBER-th time that STEP is reached the
+process kills itself, as a crash would. Without a STEP the call is made to its end.
+"""
+
+import asyncio
+import os
+import signal
+import sys
+from datetime import timedelta
+from pathlib import Path
+
+from common.tools import ToolCall
+from execution_environment.assembly import Assembly
+from execution_environment.executor import Maxima
+from execution_environment.pool import Pool
+from execution_environment.state.claims import Usage
+
+
+class Death:
+    """Comes at a step."""
+
+    def __init__(self, step: str, number: int) -> None:
+        self._step = step
+        self._left = number
+
+    def __call__(self, step: str) -> None:
+        """Be told of a step that was taken."""
+        self._left -= step == self._step
+        if self._left == 0:
+            os.kill(os.getpid(), signal.SIGKILL)
+
+
+async def make(data_dir: Path, call: ToolCall, death: Death) -> None:
+    """Make the call."""
+    maxima = Maxima(10**6, 10**6, Usage(10**8, 10**4))
+    parts = Assembly(data_dir, maxima, Pool(2, 8), timedelta(days=1), observe=death)
+    await parts.executor.run(call)
+    await parts.close()
+
+
+if __name__ == "__main__":
+    directory, wanted, at, count = sys.argv[1:]
+    asyncio.run(make(Path(directory), ToolCall.model_validate_json(wanted), Death(at, int(count))))
