@@ -7,7 +7,7 @@ EXPORT_VERSION := 1.10.1
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 
 .DEFAULT_GOAL := help
-.PHONY: help setup run test test-live lint format bench up down
+.PHONY: help setup run test test-live test-sandbox crash lint format bench up down
 
 help: ## list the targets
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*##/\t/' | expand -t 16
@@ -39,6 +39,12 @@ test-live: setup ## build the images, bring the compose stack up, test it, take 
 	@docker info >/dev/null 2>&1 || { echo "make test-live needs Docker: no engine answers"; exit 1; }
 	@command -v docker-compose >/dev/null || { echo "make test-live needs docker-compose"; exit 1; }
 	$(BIN)/pytest -q tests/live --timeout=600
+
+test-sandbox: setup ## every path attack on every operation, with the canary oracle
+	$(BIN)/pytest -q tests/execution_environment/test_path_attacks.py
+
+crash: setup ## SIGKILL at random moments, restart, retry: make crash ROUNDS=200 (SEED=n repeats)
+	ROUNDS=$(or $(ROUNDS),50) SEED=$(or $(SEED),4711) $(BIN)/pytest -q tests/system/crash --timeout=7200
 
 lint: setup ## Ruff, Black, mypy (strict) and the import contracts
 	$(BIN)/ruff check .

@@ -1,10 +1,13 @@
 """`make bench`: what a step costs, as ratios against a floor that is measured in the same run.
 
-The floor is a bare FastAPI route that reads the same file. All requests go over loopback.
+The floors are bare FastAPI routes: one that reads the same file, and one that writes it durably
+(temporary file, fsync, rename, fsync of the directory). All requests go over loopback.
 """
 
 import asyncio
 import itertools
+import os
+import secrets
 import statistics
 import tempfile
 import threading
@@ -29,13 +32,28 @@ PARALLEL = 16
 CONTENT = "line\n" * 100
 
 
+Row = tuple[str, list[float], list[float]]
+"""What was measured, its milliseconds, and those of its floor."""
+
+
 def floor_app(path: Path) -> FastAPI:
-    """Return the least that could do the same: a route that reads a file."""
+    """Return the least that could do the same: routes that read and durably write a file."""
     app = FastAPI()
 
     @app.get("/read")
     def read() -> dict[str, str]:
         return {"content": path.read_text()}
+
+    @app.post("/write")
+    def write(body: dict[str, str]) -> None:
+        with tempfile.NamedTemporaryFile("w", dir=path.parent, delete=False) as file:
+            file.write(body["content"])
+            file.flush()
+            os.fsync(file.fileno())
+        os.replace(file.name, path.with_name("written"))
+        directory = os.open(path.parent, os.O_RDONLY)
+        os.fsync(directory)
+        os.close(directory)
 
     return app
 
@@ -50,8 +68,8 @@ async def timed(request: Callable[[], Awaitable[Any]], samples: int = SAMPLES) -
     return taken
 
 
-async def measure_floor(path: Path) -> list[float]:
-    """Time the bare route."""
+async def measure_floors(path: Path) -> tuple[list[float], list[float]]:
+    """Time the bare routes: reading, and writing."""
     server = uvicorn.Server(uvicorn.Config(floor_app(path), port=0, log_level="error"))
     thread = threading.Thread(target=server.run)
     thread.start()
@@ -59,10 +77,11 @@ async def measure_floor(path: Path) -> list[float]:
         await asyncio.sleep(0.01)
     port = server.servers[0].sockets[0].getsockname()[1]
     async with httpx.AsyncClient(base_url=f"http://127.0.0.1:{port}") as http:
-        taken = await timed(lambda: http.get("/read"))
+        reads = await timed(lambda: http.get("/read"))
+        writes = await timed(lambda: http.post("/write", json={"content": CONTENT}))
     server.should_exit = True
     thread.join()
-    return taken
+    return reads, writes
 
 
 async def measure_straight(
@@ -80,7 +99,7 @@ async def measure_straight(
     async with httpx.AsyncClient(base_url=stack.execution_url, headers=headers) as http:
 
         async def call() -> None:
-            body = {"id": "bench", "fence": 1, "tool": tool, "arguments": arguments()}
+            body = {"id": secrets.token_hex(8), "fence": 1, "tool": tool, "arguments": arguments()}
             answer = await http.post("/v1/tool-calls", json=body | {"context": context})
             answer.raise_for_status()
 
@@ -111,37 +130,40 @@ async def measure(data_dir: Path) -> Table:
     file = data_dir / "execution" / "workspaces" / "local" / "bench" / "file.txt"
     file.parent.mkdir(parents=True)
     file.write_text(CONTENT)
-    floor = await measure_floor(file)
-    rows: list[tuple[str, list[float]]] = [("bare FastAPI route, same read (the floor)", floor)]
+    reading, writing = await measure_floors(file)
+    rows: list[Row] = [
+        ("bare FastAPI route, same read (the floor)", reading, reading),
+        ("bare FastAPI route, temp + fsync + rename (the floor of writes)", writing, writing),
+    ]
     async with running_stack(data_dir) as stack, AgenticClient(stack.url) as client:
         reads = await measure_straight(stack, "read_file", lambda: {"path": "file.txt"})
-        rows.append(("read_file, straight to the execution environment", reads))
+        rows.append(("read_file, straight to the execution environment", reads, reading))
         numbers = itertools.count()
         writes = await measure_straight(
             stack,
             "write_file",
-            lambda: {"path": "new.txt", "content": str(next(numbers)), "mode": "upsert"},
+            lambda: {"path": "new.txt", "content": f"{next(numbers)}{CONTENT}", "mode": "upsert"},
         )
-        rows.append(("write_file, durable, straight", writes))
+        rows.append(("write_file, straight, durable and exactly once", writes, writing))
         runs = [await one_run(client, STEPS) for _ in range(5)]
-        rows.append((f"a step of a run of {STEPS} (read_file)", [run[1] for run in runs]))
-        rows.append(("from a run's creation to its start", [run[0] for run in runs]))
+        rows.append((f"a step of a run of {STEPS} (read_file)", [run[1] for run in runs], reading))
+        rows.append(("from a run's creation to its start", [run[0] for run in runs], reading))
         started = time.perf_counter()
         await asyncio.gather(*(one_run(client, 10) for _ in range(PARALLEL)))
         seconds = time.perf_counter() - started
     return table(rows, f"{PARALLEL / seconds:.1f} runs of 10 steps a second, {PARALLEL} at a time")
 
 
-def table(rows: list[tuple[str, list[float]]], caption: str) -> Table:
-    """Return the figures: median and 99th percentile in ms, and the ratio to the first row."""
+def table(rows: list[Row], caption: str) -> Table:
+    """Return the figures: median and 99th percentile in ms, and the ratio to the floor."""
     result = Table(caption=caption)
     for column in ("what", "p50 ms", "p99 ms", "ratio"):
         result.add_column(column, justify="left" if column == "what" else "right")
-    floor = statistics.median(rows[0][1])
-    for what, taken in rows:
+    for what, taken, floor in rows:
         middle = statistics.median(taken)
         high = sorted(taken)[int(len(taken) * 0.99)]
-        result.add_row(what, f"{middle:.2f}", f"{high:.2f}", f"{middle / floor:.1f}")
+        ratio = middle / statistics.median(floor)
+        result.add_row(what, f"{middle:.2f}", f"{high:.2f}", f"{ratio:.1f}")
     return result
 
 

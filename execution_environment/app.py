@@ -3,8 +3,9 @@
 import asyncio
 import sqlite3
 import sys
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
+from pathlib import Path
 from typing import Any
 
 from fastapi import FastAPI
@@ -29,10 +30,10 @@ from execution_environment.state.ledger import Ledger
 
 def build(settings: Settings) -> FastAPI:
     """Return the application; raises SandboxUnavailable where paths cannot be held."""
-    return build_over(assemble(settings), settings)
+    return build_over(assembly_of(settings), settings)
 
 
-def assemble(settings: Settings) -> Assembly:
+def assembly_of(settings: Settings, make_ledger: Callable[[Path], Ledger] = Ledger) -> Assembly:
     """Return the parts that the settings ask for."""
     quota = Usage(settings.workspace_quota, settings.workspace_entries)
     return Assembly(
@@ -40,6 +41,7 @@ def assemble(settings: Settings) -> Assembly:
         Maxima(settings.max_read, settings.max_write, quota),
         Pool(settings.threads, settings.backlog),
         settings.result_ttl,
+        make_ledger,
     )
 
 

@@ -37,7 +37,7 @@ class Service:
         self.url = f"http://127.0.0.1:{self.port}"
         self.log = log
         prefix = "EXEC_ENV" if module == "execution_environment" else "ORCHESTRATOR"
-        self._command = [sys.executable, "-m", module]
+        self.module = module
         self._env = {**os.environ, **env, f"{prefix}_PORT": str(self.port)}
         self.process: subprocess.Popen[bytes] | None = None
 
@@ -45,7 +45,7 @@ class Service:
         """Start it, and wait until it serves."""
         with self.log.open("ab") as output:
             self.process = subprocess.Popen(
-                self._command, env=self._env, stdout=output, stderr=output
+                [sys.executable, "-m", self.module], env=self._env, stdout=output, stderr=output
             )
         if wait:
             self._wait_until_it_serves()

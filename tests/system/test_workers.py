@@ -1,0 +1,131 @@
+"""Several processes on one data directory: one writer at a time, and nobody else slowed down."""
+
+import asyncio
+import fcntl
+import math
+import sys
+import time
+
+import httpx
+import pytest
+
+from tests.system.services import TOKEN, execution_environment
+
+APPENDS = 2000
+CLIENTS = 16
+WAITERS = 41
+READS = 200
+
+
+@pytest.fixture
+def workers(tmp_path):
+    """Two processes behind one port."""
+    service = execution_environment(tmp_path, EXEC_ENV_WORKERS="2").start()
+    yield service
+    assert service.stop() == 0
+
+
+def call_of(workspace, call_id, tool, arguments):
+    """Return the body of a call."""
+    context = {
+        "request_id": "req_workers", "user_id": "local", "timeout": 60,
+        "request_source": {"kind": "internal"}, "allowed_paths_root": f"local/{workspace}",
+    }  # fmt: skip
+    return {"id": call_id, "fence": 0, "tool": tool, "arguments": arguments, "context": context}
+
+
+def client_of(service):
+    """Return a client with a connection of its own, which leads to one of the processes."""
+    return httpx.AsyncClient(
+        base_url=service.url,
+        headers={"Authorization": f"Bearer {TOKEN}"},
+        timeout=90,
+        trust_env=False,
+    )
+
+
+async def post(client, *call):
+    """Make a call."""
+    return await client.post("/v1/tool-calls", json=call_of(*call))
+
+
+async def test_a_counter_counts_to_the_end(workers, tmp_path):
+    """2,000 lines from 16 clients on two processes: each once, none lost, in some order."""
+    numbers = iter(range(APPENDS))
+
+    async def append():
+        async with client_of(workers) as client:
+            for number in numbers:
+                arguments = {"path": "log", "content": f"{number}\n"}
+                answer = await post(client, "counter", f"c{number}", "append_file", arguments)
+                assert answer.status_code == 200, answer.text
+
+    await asyncio.gather(*(append() for _ in range(CLIENTS)))
+    lines = (tmp_path / "data/workspaces/local/counter/log").read_text().splitlines()
+    assert sorted(map(int, lines)) == list(range(APPENDS))
+    assert serving_processes(tmp_path) == 2
+
+
+def serving_processes(tmp_path):
+    """Count the processes that have put a change on record."""
+    files = (tmp_path / "data/state/audit").iterdir()
+    return sum('"tool":"append_file"' in path.read_text() for path in files)
+
+
+async def test_an_expected_hash_never_lets_an_update_through_that_would_lose_one(workers, tmp_path):
+    """Read, add one, write if unchanged, else again: 16 clients count to 160."""
+
+    async def count(name):
+        async with client_of(workers) as client:
+            done = tries = 0
+            while done < 10:
+                tries += 1
+                read = (await post(client, "cas", "r", "read_file", {"path": "n"})).json()["output"]
+                arguments = {
+                    "path": "n", "content": str(int(read["content"]) + 1), "mode": "replace",
+                    "expected_sha256": read["sha256"],
+                }  # fmt: skip
+                answer = await post(client, "cas", f"{name}-{tries}", "write_file", arguments)
+                assert answer.status_code in (200, 409), answer.text
+                done += answer.status_code == 200
+
+    directory = tmp_path / "data/workspaces/local/cas"
+    directory.mkdir(parents=True)
+    (directory / "n").write_text("0")
+    await asyncio.gather(*(count(f"c{number}") for number in range(CLIENTS)))
+    assert (directory / "n").read_text() == str(10 * CLIENTS)
+
+
+async def test_waiting_for_one_workspace_slows_no_other(workers, tmp_path, capsys):
+    """41 callers in line hold no thread: reads elsewhere go on. The p99 is printed."""
+    directory = tmp_path / "data/workspaces/local/calm"
+    directory.mkdir(parents=True)
+    (directory / "file").write_text("1")
+    append = ("append_file", {"path": "x", "content": "x\n"})
+    async with client_of(workers) as client:
+        quiet = await read_latencies(client)
+        with (tmp_path / "data/state/locks/local.busy").open("w") as lock:
+            fcntl.flock(lock, fcntl.LOCK_EX)
+            calls = [post(client, "busy", f"b{number}", *append) for number in range(WAITERS)]
+            waiting = asyncio.gather(*calls)
+            busy = await read_latencies(client)
+            assert not waiting.done()
+        answers = await waiting
+    assert {answer.status_code for answer in answers} == {200}
+    assert (tmp_path / "data/workspaces/local/busy/x").read_text() == "x\n" * WAITERS
+    with capsys.disabled():
+        sys.stdout.write(
+            f"\nread beside {WAITERS} waiting callers: p99 {busy * 1000:.1f} ms,"
+            f" alone {quiet * 1000:.1f} ms\n"
+        )
+
+
+async def read_latencies(client):
+    """Return the 99th percentile of a read, in seconds."""
+    taken = []
+    for _ in range(READS):
+        started = time.perf_counter()
+        answer = await post(client, "calm", "r", "read_file", {"path": "file"})
+        assert answer.status_code == 200
+        taken.append(time.perf_counter() - started)
+    return sorted(taken)[math.ceil(READS * 0.99) - 1]
