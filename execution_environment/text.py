@@ -2,6 +2,7 @@
 
 import codecs
 import difflib
+import re
 from dataclasses import dataclass
 
 from common.errors import ToolError
@@ -9,6 +10,10 @@ from common.errors import ToolError
 MAX_DIFF_LINES = 4000
 MAX_CANDIDATES = 2000
 """Lines compared to make a diff, and lines looked at for the closest match."""
+CONTEXT = 3
+"""Lines that a diff shows around a change."""
+_LINE = re.compile(r"[^\n]*\n|[^\n]+")
+_HUNK = re.compile(r"([-+])(\d+)")
 _BOM = codecs.BOM_UTF8
 _NO_NEWLINE = "\n\\ No newline at end of file\n"
 
@@ -78,14 +83,35 @@ def diff(path: str, before: bytes | None, after: bytes) -> str:
     What is binary, or too long to compare, gives one line that says so.
     """
     try:
-        old, new = (data.decode().splitlines(keepends=True) for data in (before or b"", after))
+        old, new = _lines(before or b""), _lines(after)
     except UnicodeDecodeError:
         return f"Binary file {path} differs\n"
+    first, last = _differing(old, new)
+    old, new = old[first : len(old) - last], new[first : len(new) - last]
     if len(old) + len(new) > MAX_DIFF_LINES:
         return too_long(path)
     label = "/dev/null" if before is None else f"a/{path}"
-    lines = difflib.unified_diff(old, new, label, f"b/{path}")
+    lines = (_moved(line, first) for line in difflib.unified_diff(old, new, label, f"b/{path}"))
     return "".join(line if line.endswith("\n") else f"{line}{_NO_NEWLINE}" for line in lines)
+
+
+def _lines(data: bytes) -> list[str]:
+    return _LINE.findall(data.decode())
+
+
+def _differing(old: list[str], new: list[str]) -> tuple[int, int]:
+    """Return how many lines need no comparing at the start and at the end: all but the context."""
+    most = min(len(old), len(new))
+    start = next((n for n in range(most) if old[n] != new[n]), most)
+    end = next((n for n in range(most - start) if old[-1 - n] != new[-1 - n]), most - start)
+    return max(start - CONTEXT, 0), max(end - CONTEXT, 0)
+
+
+def _moved(line: str, by: int) -> str:
+    """Return a line of a diff; in the head of a hunk, with line numbers moved on."""
+    if by == 0 or not line.startswith("@@ "):
+        return line
+    return _HUNK.sub(lambda number: number[1] + str(int(number[2]) + by), line)
 
 
 def too_long(path: str) -> str:

@@ -143,8 +143,10 @@ class Mover:
             os.rename(old, new, src_dir_fd=source, dst_dir_fd=target)
         else:
             rename_new(source, old, target, new)
+        # What leaves staging need not be seen to have left: the two ends are one step of the
+        # file system's journal, and the ledger knows what to do if it was none.
         os.fsync(target)
-        if source != target:
+        if rename.source.process is None and source != target:
             os.fsync(source)
 
     def _take_out(self, rename: Rename, source: int, target: int) -> None:

@@ -3,11 +3,14 @@
 import base64
 import hashlib
 import os
+import random
 import stat
+import subprocess
 
 import pytest
 
 from common.errors import AgenticError, ToolError
+from execution_environment import text
 
 
 def sha(data: bytes) -> str:
@@ -380,3 +383,24 @@ async def test_arguments_are_checked_without_being_repeated(call):
     assert [field.field for field in error.context.fields] == ["path", "pth"]
     assert "hush-hush" not in str(error.problem("execution_environment", None))
     assert (await refusal(call("nothing"))).code == "tool_not_found"
+
+
+# Diffs
+
+
+@pytest.mark.parametrize("seed", range(30))
+def test_a_diff_leads_from_the_old_text_to_the_new(seed, tmp_path):
+    """Whatever is the same at both ends is left out of the comparing, not out of the numbers."""
+    chance = random.Random(seed)  # noqa: S311  # to be repeated, not to be secret
+    old = [f"line {chance.randint(0, 5)}" for _ in range(chance.randint(0, 40))]
+    new = list(old)
+    for _ in range(chance.randint(1, 4)):
+        at = chance.randint(0, len(new))
+        new[at : at + chance.randint(0, 2)] = ["new \u2028 line"] * chance.randint(0, 2)
+    endings = [chance.choice(["", "\n"]) if lines else "" for lines in (old, new)]
+    before, after = ("\n".join(lines) + end for lines, end in zip((old, new), endings, strict=True))
+    (tmp_path / "f").write_text(before)
+    (tmp_path / "p").write_text(text.diff("f", before.encode(), after.encode()))
+    command = ["git", "apply", "--unidiff-zero", "--allow-empty", "p"]
+    subprocess.run(command, cwd=tmp_path, check=True, timeout=60)
+    assert (tmp_path / "f").read_text() == after
