@@ -7,7 +7,7 @@ EXPORT_VERSION := 1.10.1
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 
 .DEFAULT_GOAL := help
-.PHONY: help setup run test test-live test-sandbox crash lint format bench up down
+.PHONY: help setup run test test-live test-sandbox race mutate-guards crash lint format bench up down
 
 help: ## list the targets
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*##/\t/' | expand -t 16
@@ -31,7 +31,7 @@ run: setup ## run the main job: both services, a goal in words, a plan, the resu
 
 test: setup ## unit tests and system tests, with branch coverage
 	$(BIN)/coverage erase
-	$(BIN)/coverage run -m pytest -q tests --ignore=tests/live
+	$(BIN)/coverage run -m pytest -q tests --ignore=tests/live --ignore=tests/system/race
 	$(BIN)/coverage combine -q
 	$(BIN)/coverage report --fail-under=90
 
@@ -42,6 +42,12 @@ test-live: setup ## build the images, bring the compose stack up, test it, take 
 
 test-sandbox: setup ## every path attack on every operation, with the canary oracle
 	$(BIN)/pytest -q tests/execution_environment/test_path_attacks.py
+
+race: setup ## clients against a program that swaps what they name: make race SECONDS=60 (needs gcc)
+	SECONDS=$(or $(SECONDS),60) $(BIN)/pytest -q tests/system/race --timeout=7200
+
+mutate-guards: setup ## drop each guard of the sandbox in turn, in a copy: a test must turn red
+	$(BIN)/python tests/mutate_guards.py
 
 crash: setup ## SIGKILL at random moments, restart, retry: make crash ROUNDS=200 (SEED=n repeats)
 	ROUNDS=$(or $(ROUNDS),50) SEED=$(or $(SEED),4711) $(BIN)/pytest -q tests/system/crash --timeout=7200

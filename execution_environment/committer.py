@@ -12,12 +12,13 @@ Everything here runs in a thread, under the workspace's lock:
 import errno
 import json
 from collections.abc import Callable
+from contextlib import suppress
 from typing import Any, Protocol
 
 from common.errors import AgenticError, SystemFault
 from common.logs import get_logger
 from common.tools import ToolResult
-from execution_environment.sandbox.changes import RENAMES, Changes, Mover, Stale
+from execution_environment.sandbox.changes import RENAMES, Changes, Mover, Rename, Stale
 from execution_environment.sandbox.faults import translated
 from execution_environment.sandbox.sandbox import Sandbox
 from execution_environment.sandbox.workspace import Workspace
@@ -124,7 +125,8 @@ class Committer:
     def _require_count(self, draft: Draft) -> None:
         workspace = draft.claim.workspace
         if self._ledger.usage(workspace) is None:
-            found = self._sandbox.measure(workspace, draft.workspace.bounds)
+            with translated("."):
+                found = self._sandbox.measure(workspace, draft.workspace.bounds)
             self._ledger.count(workspace, Usage(found.size, found.entries))
 
     def _carry_out(self, intent: Intent, changes: Changes) -> None:
@@ -135,12 +137,26 @@ class Committer:
                     self._observe("renamed")
             changes.fate = "done"
         except Exception as failure:
-            if self._mover.is_pending(changes.renames[0]):
+            if self._is_untouched(changes):
                 self._ledger.withdraw(intent)
                 changes.fate = "staged"
             elif isinstance(failure, AgenticError):
                 failure.outcome = "unknown"  # begun: the workspace's next call settles it
             raise
+
+    def _is_untouched(self, changes: Changes) -> bool:
+        try:
+            return self._mover.is_pending(changes.renames[0])
+        except OSError:  # the way there is barred now, so it is not known
+            return False
+
+    def _empty(self, renames: list[Rename]) -> None:
+        """Remove what a settled change has left in this process's staging, or displaced to it."""
+        staging = self._mover.staging
+        for place in (end for item in renames for end in (item.source, item.target)):
+            if place.process == staging.process:
+                with suppress(FileNotFoundError):
+                    staging.discard(place.leaf)
 
     def settle(self, workspace: str) -> None:
         """Carry out what a crash has left undone. The workspace's lock is held."""
@@ -149,17 +165,20 @@ class Committer:
                 self._settle(intent)
 
     def _settle(self, intent: Unsettled) -> None:
+        renames = RENAMES.validate_json(intent.renames)
         try:
-            for rename in RENAMES.validate_json(intent.renames):
+            for rename in renames:
                 self._mover.settle(rename)
         except OSError as failure:
             if failure.errno in PASSING:
                 raise
             self._give_up(intent, failure)
+            self._empty(renames)
             return
         if self._is_off_record(intent):
             self._audit.append({**json.loads(intent.record), "settled": True})
         self._ledger.settled([intent.id])
+        self._empty(renames)
 
     def _is_off_record(self, intent: Unsettled) -> bool:
         staging, process = self._mover.staging, intent.process

@@ -1,4 +1,9 @@
-"""One tool call until it is settled: attempts, pauses between them, the deadline and a cancel."""
+"""One tool call until it is settled: attempts, pauses, the deadline, a cancel, lost answers.
+
+The execution environment applies an id once, so a lost answer is asked for again under the same
+id. When that must end (the deadline, a cancel, an error of another kind) while an earlier attempt
+may still take effect, the call is settled: it has happened, or it never will.
+"""
 
 import asyncio
 import random
@@ -8,11 +13,13 @@ from dataclasses import dataclass
 from typing import Protocol, TypeVar
 
 from common.errors import AgenticError, SystemFault
-from common.tools import ToolCall, ToolResult
+from common.tools import Settlement, ToolCall, ToolResult
 
 FIRST_PAUSE = 0.1
 LONGEST_PAUSE = 2.0
 """Seconds between attempts: doubled each time, with jitter."""
+SETTLE_TIME = 10.0
+"""Seconds for which a settlement is asked for."""
 
 T = TypeVar("T")
 
@@ -23,59 +30,83 @@ class Executor(Protocol):
     async def run(self, call: ToolCall, traceparent: str | None = None) -> ToolResult:
         """Make one attempt; raise AgenticError with a truthful outcome."""
 
+    async def settle(self, call_id: str, request_id: str) -> Settlement:
+        """Return what became of a call, which never takes effect afterwards if it has not yet."""
+
 
 class Cancelled(Exception):
     """The run was cancelled while a call was being made or waited for.
 
-    `in_flight` tells whether an attempt was under way, whose outcome is then unknown.
+    `result` is there when the call had taken effect; `is_unknown` when nobody can tell.
     """
 
-    def __init__(self, in_flight: bool) -> None:
+    def __init__(self, result: ToolResult | None = None, *, is_unknown: bool = False) -> None:
         super().__init__("cancelled")
-        self.in_flight = in_flight
+        self.result = result
+        self.is_unknown = is_unknown
 
 
 @dataclass
 class Attempts:
-    """How often a call was tried."""
+    """How often a call was tried, and whether one of the attempts may still take effect."""
 
     count: int = 0
+    is_open: bool = False
 
 
-async def settle(
+async def complete(
     executor: Executor,
     call: ToolCall,
     traceparent: str | None,
     cancelled: asyncio.Event,
     attempts: Attempts,
 ) -> ToolResult:
-    """Try until there is an answer, repeating only what cannot have taken effect.
+    """Try until there is an answer; the call's own timeout (seconds) bounds all attempts.
 
-    The call's own timeout (seconds) bounds all attempts together. Raises the last attempt's error,
-    or Cancelled.
+    Raises the last attempt's error, `unknown` only when settling failed as well; or Cancelled.
     """
+    try:
+        return await _attempt_until(executor, call, traceparent, cancelled, attempts)
+    except AgenticError as failure:
+        if not attempts.is_open:
+            raise
+        return await _resolve(executor, call, failure)
+    except _Interrupted:
+        raise await _cancel(executor, call, attempts) from None
+
+
+class _Interrupted(Exception):  # reads as the state it is
+    pass
+
+
+async def _attempt_until(
+    executor: Executor,
+    call: ToolCall,
+    traceparent: str | None,
+    cancelled: asyncio.Event,
+    attempts: Attempts,
+) -> ToolResult:
     deadline = time.monotonic() + call.context.timeout
     pause = FIRST_PAUSE
-    while True:
+    while not cancelled.is_set():
         attempts.count += 1
+        was_open, attempts.is_open = attempts.is_open, True
         try:
-            return await _unless(
-                cancelled, executor.run(_within(call, deadline), traceparent), in_flight=True
-            )
+            return await _unless(cancelled, executor.run(_within(call, deadline), traceparent))
         except AgenticError as failure:
+            attempts.is_open = was_open or failure.outcome == "unknown"
             jitter = random.uniform(0.75, 1.0)  # noqa: S311  # not for secrets
             pause = min(2 * pause, LONGEST_PAUSE) * jitter
             if not _may_repeat(failure) or time.monotonic() + pause >= deadline:
                 raise
-        await _unless(cancelled, asyncio.sleep(pause), in_flight=False)
+        await _unless(cancelled, asyncio.sleep(pause))
+    raise _Interrupted
 
 
 def _may_repeat(failure: AgenticError) -> bool:
-    return (
-        isinstance(failure, SystemFault)
-        and failure.retryable is True
-        and failure.outcome == "not_executed"
-    )
+    """Tell whether another attempt may get an answer: of a lost one, or of a busy service."""
+    is_lost = failure.outcome == "unknown" and failure.source is None
+    return isinstance(failure, SystemFault) and (is_lost or failure.retryable is True)
 
 
 def _within(call: ToolCall, deadline: float) -> ToolCall:
@@ -83,14 +114,57 @@ def _within(call: ToolCall, deadline: float) -> ToolCall:
     return call.model_copy(update={"context": call.context.model_copy(update={"timeout": left})})
 
 
-async def _unless(cancelled: asyncio.Event, work: Awaitable[T], in_flight: bool) -> T:
+async def _resolve(executor: Executor, call: ToolCall, failure: AgenticError) -> ToolResult:
+    """Return the result of a call that has taken effect after all; raise the failure otherwise."""
+    settlement = await _settled(executor, call)
+    if settlement is None:
+        raise _unknown(failure)
+    if settlement.result is not None:
+        return settlement.result
+    failure.outcome = "not_executed"
+    raise failure
+
+
+def _unknown(failure: AgenticError) -> AgenticError:
+    """Return the failure, or one that says what it cannot: that an earlier answer was lost."""
+    if failure.outcome == "unknown":
+        return failure
+    return SystemFault("upstream_failed", f"An answer was lost, and then: {failure.detail}")
+
+
+async def _cancel(executor: Executor, call: ToolCall, attempts: Attempts) -> Cancelled:
+    """Settle a call that is cancelled: nothing takes effect after the run has ended."""
+    if not attempts.is_open:
+        return Cancelled()
+    settlement = await _settled(executor, call)
+    if settlement is None:
+        return Cancelled(is_unknown=True)
+    return Cancelled(settlement.result)
+
+
+async def _settled(executor: Executor, call: ToolCall) -> Settlement | None:
+    """Return what became of a call; None when that cannot be found out in time."""
+    deadline = time.monotonic() + SETTLE_TIME
+    pause = FIRST_PAUSE
+    while True:
+        try:
+            return await executor.settle(call.id, call.context.request_id)
+        except AgenticError as failure:
+            is_hopeless = not isinstance(failure, SystemFault)
+            if is_hopeless or time.monotonic() + pause >= deadline:
+                return None
+        await asyncio.sleep(pause)
+        pause = min(2 * pause, LONGEST_PAUSE)
+
+
+async def _unless(cancelled: asyncio.Event, work: Awaitable[T]) -> T:
     task = asyncio.ensure_future(work)
     cancel = asyncio.ensure_future(cancelled.wait())
     try:
         await asyncio.wait({task, cancel}, return_when=asyncio.FIRST_COMPLETED)
         if task.done():
             return task.result()
-        raise Cancelled(in_flight)
+        raise _Interrupted
     finally:
         cancel.cancel()
         task.cancel()

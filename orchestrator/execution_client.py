@@ -2,6 +2,7 @@
 
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from urllib.parse import quote
 
 import aiohttp
 import httpx
@@ -9,7 +10,7 @@ from httpx_aiohttp import AiohttpTransport
 from pydantic import SecretStr, TypeAdapter, ValidationError
 
 from common.errors import AgenticError, Problem, SystemFault, from_problem
-from common.tools import ToolCall, ToolResult, ToolSpec
+from common.tools import Settlement, ToolCall, ToolResult, ToolSpec
 
 CONNECT_TIMEOUT = 2.0
 CONTROL_TIMEOUT = 5.0
@@ -52,6 +53,19 @@ class ExecutionClient:
         )
         try:
             return ToolResult.model_validate_json(answer.content)
+        except ValidationError as error:
+            raise _unreadable(answer) from error
+
+    async def settle(self, call_id: str, request_id: str) -> Settlement:
+        """Return what became of a call; one without effect never has one afterwards.
+
+        Raises `call_expired` (unknown) when the service does not know any more.
+        """
+        path = f"/v1/tool-calls/{quote(call_id, safe='')}"
+        headers = {"X-Request-ID": request_id}
+        answer = await self._send(self._http.build_request("DELETE", path, headers=headers))
+        try:
+            return Settlement.model_validate_json(answer.content)
         except ValidationError as error:
             raise _unreadable(answer) from error
 

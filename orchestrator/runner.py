@@ -16,6 +16,8 @@ from orchestrator.store.leases import LeaseStore
 from orchestrator.store.records import Ending, Lease
 
 log = get_logger(__name__)
+SETTLING_TIME = 30.0
+"""Seconds in which a step that was begun is asked about again, whatever the budget has left."""
 
 
 class Runner:
@@ -55,9 +57,9 @@ class Runner:
 
     async def _advance(self, lease: Lease, history: list[Step], signals: Signals) -> Ending | None:
         """Take the run one decision further; return its ending when it has one."""
-        if signals.cancelled.is_set():
+        begun = _take_begun(history)
+        if signals.cancelled.is_set() and begun is None:
             return Ending("cancelled", reason="cancelled by the client")
-        _refuse_unsettled(history)
         planner = self._planners[lease.run.planner]
         decision = await planner.next(History(lease.run.goal, lease.run.plan, history))
         match decision:
@@ -66,16 +68,23 @@ class Runner:
                     "succeeded", result=RunResult(answer=answer, changes=_changes(history))
                 )
             case CallTools(calls):
-                return await self._make(lease, history, calls, signals)
+                return await self._make(lease, history, calls, signals, begun)
             case _:
                 assert_never(decision)
 
     async def _make(
-        self, lease: Lease, history: list[Step], calls: Sequence[Call], signals: Signals
+        self,
+        lease: Lease,
+        history: list[Step],
+        calls: Sequence[Call],
+        signals: Signals,
+        begun: Step | None,
     ) -> Ending | None:
         for call in calls:
-            left = self._within_budget(lease, history)
-            step = await self._steps.perform(lease, len(history) + 1, call, left, signals)
+            left = self._within_budget(lease, history) if begun is None else SETTLING_TIME
+            n = len(history) + 1
+            step = await self._steps.perform(lease, n, call, left, signals, begun)
+            begun = None
             history.append(step)
             ending = _ending_after(step, call.on_error)
             if ending is not None or signals.cancelled.is_set() or signals.draining.is_set():
@@ -114,14 +123,9 @@ def _ending_after(step: Step, on_error: OnError) -> Ending | None:
     return Ending("failed", error=step.error) if is_fault or on_error == "stop" else None
 
 
-def _refuse_unsettled(history: Sequence[Step]) -> None:
-    if history and history[-1].status == "running":
-        raise SystemFault(
-            "upstream_failed",
-            f"The worker was lost while step '{history[-1].name}' was under way:"
-            " it may have taken effect",
-            tool=history[-1].tool,
-        )
+def _take_begun(history: list[Step]) -> Step | None:
+    """Take out the step that a lost worker had begun, and whose outcome is not known yet."""
+    return history.pop() if history and history[-1].status == "running" else None
 
 
 def _changes(history: Sequence[Step]) -> list[Receipt]:

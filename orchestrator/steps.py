@@ -9,12 +9,24 @@ from common.context import ExecutionContext
 from common.errors import AgenticError, SystemFault
 from common.ids import new_id
 from common.runs import Step
-from common.tools import ToolCall
-from orchestrator.calls import Attempts, Cancelled, Executor, settle
+from common.tools import ToolCall, ToolResult
+from orchestrator.calls import Attempts, Cancelled, Executor, complete
 from orchestrator.planners.base import Call
 from orchestrator.signals import Signals
 from orchestrator.store.leases import LeaseStore
 from orchestrator.store.records import Lease
+
+
+class Outrun(Exception):  # a state of affairs, not an error
+    """The execution environment has seen a newer fence of this session than the lease has.
+
+    Either there is a newer owner, or the store has forgotten how far its fences had come.
+    """
+
+    def __init__(self, highest: int) -> None:
+        super().__init__(f"fence {highest} was seen")
+        self.highest = highest
+
 
 Now = Callable[[], datetime]
 
@@ -36,9 +48,30 @@ class StepMaker:
         self._now = now
 
     async def perform(
-        self, lease: Lease, n: int, call: Call, seconds_left: float, signals: Signals
+        self,
+        lease: Lease,
+        n: int,
+        call: Call,
+        seconds_left: float,
+        signals: Signals,
+        begun: Step | None = None,
     ) -> Step:
-        """Make a call as step `n`; return the step as recorded, its error included if it failed."""
+        """Make a call as step `n`; return the step as recorded, its error included if it failed.
+
+        `begun` is the step when a worker that was lost had begun it: the very same call is made
+        again, and answered with its result if it had taken effect.
+        """
+        step = begun or await self._begin(lease, n, call)
+        started = time.perf_counter()
+        attempts = Attempts(is_open=begun is not None)
+        outcome = await self._outcome(lease, step, call, seconds_left, signals, attempts)
+        duration = round((time.perf_counter() - started) * 1000, 3)
+        done = step.model_copy(
+            update={**outcome, "attempts": attempts.count, "duration_ms": duration}
+        )
+        return await self._leases.commit_step(lease, done)
+
+    async def _begin(self, lease: Lease, n: int, call: Call) -> Step:
         step = Step(
             id=new_id("stp"),
             n=n,
@@ -49,13 +82,7 @@ class StepMaker:
             started_at=self._now(),
         )
         await self._leases.start_step(lease, step)
-        started, attempts = time.perf_counter(), Attempts()
-        outcome = await self._outcome(lease, step, call, seconds_left, signals, attempts)
-        duration = round((time.perf_counter() - started) * 1000, 3)
-        done = step.model_copy(
-            update={**outcome, "attempts": attempts.count, "duration_ms": duration}
-        )
-        return await self._leases.commit_step(lease, done)
+        return step
 
     async def _outcome(
         self,
@@ -71,17 +98,18 @@ class StepMaker:
             if call.refusal is not None:
                 raise call.refusal
             tool_call = self._tool_call(lease, step, seconds_left)
-            result = await settle(
+            result = await complete(
                 self._executor, tool_call, lease.run.traceparent, signals.cancelled, attempts
             )
         except AgenticError as failure:
+            _require_newest(lease, failure)
             return {"status": "failed", "error": failure.problem("orchestrator", request_id)}
         except Cancelled as cancel:
-            error = (
-                _abandoned(step).problem("orchestrator", request_id) if cancel.in_flight else None
-            )
-            return {"status": "cancelled", "error": error}
-        return {"status": "succeeded", "output": result.output, "receipts": result.receipts}
+            if cancel.result is not None:
+                return _success(cancel.result)
+            error = _abandoned(step).problem("orchestrator", request_id)
+            return {"status": "cancelled", "error": error if cancel.is_unknown else None}
+        return _success(result)
 
     def _tool_call(self, lease: Lease, step: Step, seconds_left: float) -> ToolCall:
         run, session = lease.run, lease.session
@@ -101,6 +129,17 @@ class StepMaker:
                 timeout=min(self._call_timeout, seconds_left),
             ),
         )
+
+
+def _success(result: ToolResult) -> dict[str, Any]:
+    return {"status": "succeeded", "output": result.output, "receipts": result.receipts}
+
+
+def _require_newest(lease: Lease, failure: AgenticError) -> None:
+    """Raise Outrun when the execution environment has seen a newer fence than the lease's."""
+    highest = failure.context.limit
+    if failure.code == "fenced" and highest is not None and highest > lease.fence:
+        raise Outrun(int(highest))
 
 
 def _abandoned(step: Step) -> SystemFault:

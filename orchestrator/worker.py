@@ -4,6 +4,7 @@ import asyncio
 import random
 import secrets
 from collections.abc import Awaitable, Callable
+from contextlib import suppress
 from datetime import timedelta
 
 from structlog.contextvars import bound_contextvars
@@ -12,6 +13,7 @@ from common.errors import AgenticError
 from common.logs import get_logger
 from orchestrator.runner import Runner
 from orchestrator.signals import Signals
+from orchestrator.steps import Outrun
 from orchestrator.store.leases import Fenced
 from orchestrator.store.records import Lease, Wakeup
 from orchestrator.store.store import Store
@@ -103,6 +105,14 @@ class Worker:
         lease = await self._store.leases.acquire(wakeup.session_id, wakeup.run_id, token)
         if lease is None:
             return
+        try:
+            await self._own(lease)
+        except Outrun as outrun:
+            log.warning("the fence was too low", fence=lease.fence, highest=outrun.highest)
+            with suppress(Fenced):  # another owner's already
+                await self._store.leases.release(lease, floor=outrun.highest)
+
+    async def _own(self, lease: Lease) -> None:
         signals = self._kept[lease.run.id] = Signals(draining=self._draining)
         if lease.cancel_requested:
             signals.cancelled.set()

@@ -1,5 +1,6 @@
 """Changes: the renames that put one call's work in place, and the ground they were made on."""
 
+import errno
 import os
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
@@ -21,6 +22,9 @@ from execution_environment.sandbox.descriptors import (
 from execution_environment.sandbox.names import Parts
 from execution_environment.sandbox.staging import Staging
 from execution_environment.sandbox.syscalls import rename_new
+
+ELSEWHERE = {errno.ENOENT, errno.ENOTDIR, errno.ELOOP}
+"""The directory that a change was made for is gone, or something else has its name."""
 
 
 class Stale(Exception):
@@ -110,7 +114,9 @@ class Mover:
             try:
                 with self.opened(guard.place, ANY | os.O_DIRECTORY) as directory:
                     status = status_at(directory, guard.place.leaf)
-            except (FileNotFoundError, NotADirectoryError) as error:
+            except OSError as error:
+                if error.errno not in ELSEWHERE:
+                    raise
                 raise Stale from error
             if (None if status is None else identity(status)) != guard.expected:
                 raise Stale
@@ -133,7 +139,7 @@ class Mover:
         try:
             with self.opened(rename.source) as directory:
                 status = status_at(directory, rename.source.leaf)
-        except (FileNotFoundError, NotADirectoryError):
+        except FileNotFoundError:
             return False
         return status is not None and status.st_ino == rename.inode
 

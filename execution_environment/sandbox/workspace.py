@@ -75,7 +75,8 @@ class Workspace(Writer):
         _require_outside(old, new)
         replaced = self._replaceable(destination, status, overwrite=overwrite)
         moved = self._moved(source, status)
-        self._make_parents(new)
+        with self._paths.errors_of(new):
+            self._make_parents(new)
         self._take(old, self._place(new), status, replaced)
         if replaced is not None:
             self.bounds.meter.add(-replaced.size, -1)

@@ -88,16 +88,15 @@ class Ledger:
     def abandon(self, call_id: str) -> Abandoned:
         """Make sure that a call without an entry never takes effect; tell of one that has one."""
         with self._database.writing() as connection:
-            admission.require_progress(connection, call_id)
-            connection.execute(
-                "INSERT OR IGNORE INTO calls (id, digest, workspace, process, at)"
-                " VALUES (?, '', '', '', ?)",
-                (call_id, time.time()),
-            )
-            row = connection.execute(
-                "SELECT workspace, result, failure FROM calls WHERE id = ?", (call_id,)
-            ).fetchone()
-        return Abandoned(*row)
+            found = _entry(connection, call_id)
+            if found is None:
+                admission.require_progress(connection, call_id)
+                connection.execute(
+                    "INSERT INTO calls (id, digest, workspace, process, at)"
+                    " VALUES (?, '', '', '', ?)",
+                    (call_id, time.time()),
+                )
+        return found or Abandoned("", None, None)
 
     # Settling
 
@@ -160,6 +159,13 @@ class Ledger:
             )
             connection.execute("DELETE FROM fences WHERE at < ?", (now - RUN_MEMORY,))
             connection.execute("DELETE FROM runs WHERE at < ?", (now - RUN_MEMORY,))
+
+
+def _entry(connection: Connection, call_id: str) -> Abandoned | None:
+    row = connection.execute(
+        "SELECT workspace, result, failure FROM calls WHERE id = ?", (call_id,)
+    ).fetchone()
+    return None if row is None else Abandoned(*row)
 
 
 def _insert(connection: Connection, intent: Intent) -> None:

@@ -29,13 +29,11 @@ class LeaseStore:
         self._backend = backend
         self._queue = queue
 
-    async def acquire(
-        self, session_id: str, run_id: str, token: str, floor: int = 0
-    ) -> Lease | None:
+    async def acquire(self, session_id: str, run_id: str, token: str) -> Lease | None:
         """Take a run that nobody owns, or return None. `token` names this one acquisition.
 
-        The fence is larger than the last one, than the server's time in µs (a replica that takes
-        over may not know the last one), and than `floor`.
+        The fence is larger than the last one, and no less than the server's time in µs (a replica
+        that takes over may not know the last one).
         """
         config = self._backend.config
         outcome, fence, following = await self._backend.script(
@@ -44,7 +42,6 @@ class LeaseStore:
             run_id,
             token,
             milliseconds(config.lease),
-            floor,
             config.max_attempts,
             _given_up(config.max_attempts).model_dump_json(),
         )
@@ -127,9 +124,12 @@ class LeaseStore:
         )
         await self._queue.hand_over(session_id, run_id, following)
 
-    async def release(self, lease: Lease) -> None:
-        """Give an unfinished run back, for another worker to go on with."""
-        await self._write("release", lease, "release")
+    async def release(self, lease: Lease, floor: int = 0) -> None:
+        """Give an unfinished run back, for another worker to go on with.
+
+        `floor` is a fence that was seen elsewhere: the next one is larger.
+        """
+        await self._write("release", lease, "release", floor)
         await self._queue.wake(lease.session.id, lease.run.id)
 
     async def _write(self, script: str, lease: Lease, *arguments: str | int) -> Any:

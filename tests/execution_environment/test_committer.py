@@ -32,6 +32,7 @@ CHANGES = {
     "delete": ("delete_path", {"path": "file"}),
     "delete a tree": ("delete_path", {"path": "tree", "recursive": True}),
 }
+RUN = "run_" + "0" * 32
 STEPS = [
     ("settled", 1),
     ("checked", 1),
@@ -212,8 +213,8 @@ async def test_a_call_that_nobody_wants_never_comes(parts, call, demo):
 
 async def test_a_call_that_has_happened_is_settled_with_its_result(parts, call):
     """Whoever cancels learns what was changed."""
-    result = await call("write_file", _id="a", path="x", content="1")
-    settled = await parts.settler.settle("a")
+    result = await call("write_file", _id=f"{RUN}:1:1", path="x", content="1")
+    settled = await parts.settler.settle(f"{RUN}:1:1")
     assert (settled.outcome, settled.result) == (
         "executed",
         result.model_copy(update={"replayed": True}),
@@ -246,7 +247,6 @@ async def test_a_change_in_staging_is_beaten_by_its_settlement(assemble, parts, 
 
 # Of runs, their progress and their fences
 
-RUN = "run_" + "0" * 32
 SESSION = {"session_id": "ses_" + "0" * 32}
 
 
@@ -257,10 +257,11 @@ async def test_a_call_that_its_run_has_passed_is_expired(assemble, data_dir, dem
     await parts.executor.run(late)
     await parts.executor.run(tool_call("append_file", _id=f"{RUN}:2:1", path="x", content="2\n"))
     parts.tidy()
-    with pytest.raises(AgenticError) as caught:
-        await parts.executor.run(late)
+    for again in (parts.executor.run(late), parts.settler.settle(late.id)):
+        with pytest.raises(AgenticError) as caught:
+            await again
+        assert (caught.value.code, caught.value.outcome) == ("call_expired", "unknown")
     await parts.close()
-    assert (caught.value.code, caught.value.outcome) == ("call_expired", "unknown")
     assert (demo / "x").read_text() == "1\n2\n"
 
 

@@ -1,14 +1,20 @@
 """A store on fakeredis that is checked for keys without expiry, and things to put into it."""
 
+from datetime import timedelta
+
 import pytest
 from fakeredis import FakeAsyncRedis
 
 from common.context import RequestSource
 from common.ids import new_id
 from common.runs import Budget, Step
+from orchestrator.runner import Runner
+from orchestrator.signals import Signals
+from orchestrator.steps import StepMaker
 from orchestrator.store.backend import StoreConfig
 from orchestrator.store.records import RunDocument
 from orchestrator.store.store import make_store
+from tests.orchestrator.fakes import ScriptedExecutor, ScriptedPlanner
 
 
 async def keys_without_expiry(redis) -> list[str]:
@@ -75,6 +81,21 @@ def leased(store, session):
         return await store.leases.acquire(opened.id, run.id, "worker-1")
 
     return lease
+
+
+@pytest.fixture
+def execute(store, leased):
+    """Run these calls with these outcomes; return the run and the executor."""
+
+    async def run(planned, outcomes, signals=None, call_timeout=5.0, settlements=(), **document):
+        executor = ScriptedExecutor(*outcomes, settlements=settlements)
+        steps = StepMaker(store.leases, executor, timedelta(seconds=call_timeout))
+        runner = Runner(store.leases, {"rules": ScriptedPlanner(*planned)}, steps)
+        lease = await leased(**document)
+        await runner.execute(lease, signals or Signals())
+        return await store.runs.get(lease.session.id, lease.run.id), executor
+
+    return run
 
 
 async def event_types(store, session_id) -> list[str]:

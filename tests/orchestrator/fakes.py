@@ -3,7 +3,7 @@
 import asyncio
 
 from common.runs import PlannerSpec
-from common.tools import Receipt, ToolResult
+from common.tools import Receipt, Settlement, ToolResult
 from orchestrator.planners.base import Call, CallTools, Finish
 
 
@@ -18,12 +18,15 @@ def receipt(path, sha256):
 class ScriptedExecutor:
     """Answers each attempt with the next outcome: an output, an error to raise, or a function.
 
-    An output with a `sha256` comes with the receipt of a change.
+    An output with a `sha256` comes with the receipt of a change. Settling a call says what
+    `settlements` has next: an output when it had taken effect, None when not, or an error.
     """
 
-    def __init__(self, *outcomes):
+    def __init__(self, *outcomes, settlements=()):
         self.outcomes = list(outcomes)
+        self.settlements = list(settlements)
         self.calls = []
+        self.settled = []
 
     async def run(self, call, traceparent=None):
         """Make an attempt."""
@@ -33,10 +36,21 @@ class ScriptedExecutor:
             raise outcome
         if asyncio.iscoroutinefunction(outcome):
             outcome = await outcome()
+        return self._result(call.id, outcome)
+
+    def _result(self, call_id, outcome):
         receipts = [receipt("p", outcome["sha256"])] if "sha256" in outcome else []
-        return ToolResult(
-            id=call.id, tool=call.tool, output=outcome, receipts=receipts, duration_ms=1.0
-        )
+        return ToolResult(id=call_id, tool="t", output=outcome, receipts=receipts, duration_ms=1.0)
+
+    async def settle(self, call_id, request_id):
+        """Say what became of a call."""
+        self.settled.append(call_id)
+        outcome = self.settlements.pop(0) if self.settlements else None
+        if isinstance(outcome, Exception):
+            raise outcome
+        if outcome is None:
+            return Settlement(id=call_id, outcome="not_executed")
+        return Settlement(id=call_id, outcome="executed", result=self._result(call_id, outcome))
 
 
 class ScriptedPlanner:

@@ -1,7 +1,6 @@
 """The runner: what it makes of answers, errors, cancels, budgets and a lost worker."""
 
 import asyncio
-from datetime import timedelta
 
 import pytest
 
@@ -9,30 +8,13 @@ from common.errors import SystemFault, ToolError
 from common.plans import Plan
 from common.runs import Budget
 from orchestrator import calls
-from orchestrator.runner import Runner
 from orchestrator.signals import Signals
-from orchestrator.steps import StepMaker
-from tests.orchestrator.conftest import event_types, step
-from tests.orchestrator.fakes import ScriptedExecutor, ScriptedPlanner, call, until
+from tests.orchestrator.conftest import event_types
+from tests.orchestrator.fakes import call, until
 
 NOT_FOUND = ToolError("path_not_found", "no x", path="x", errno="ENOENT")
-UNKNOWN = SystemFault("upstream_failed", "the connection broke")
+BROKEN = SystemFault("internal", "a bug", outcome="not_executed")
 NOT_SENT = SystemFault("unavailable", "cannot be reached")
-
-
-@pytest.fixture
-def execute(store, leased):
-    """Run these calls with these outcomes; return the run and the executor."""
-
-    async def run(planned, outcomes, signals=None, call_timeout=5.0, **document):
-        executor = ScriptedExecutor(*outcomes)
-        steps = StepMaker(store.leases, executor, timedelta(seconds=call_timeout))
-        runner = Runner(store.leases, {"rules": ScriptedPlanner(*planned)}, steps)
-        lease = await leased(**document)
-        await runner.execute(lease, signals or Signals())
-        return await store.runs.get(lease.session.id, lease.run.id), executor
-
-    return run
 
 
 async def test_a_run_ends_with_its_answer_and_the_last_receipt_per_path(execute, store):
@@ -74,10 +56,10 @@ async def test_a_refusal_stops_the_run_or_is_passed_over(execute):
 
 
 async def test_a_fault_fails_the_run_whatever_on_error_says(execute):
-    """Nobody knows what became of the call, and it is not repeated."""
-    run, executor = await execute([call(on_error="continue"), call("b")], [UNKNOWN])
-    assert (run.status, run.error.code, run.error.retryable) == ("failed", "upstream_failed", None)
-    assert (run.error.outcome, len(executor.calls)) == ("unknown", 1)
+    """It is nobody's answer, and what is not transient is not tried again."""
+    run, executor = await execute([call(on_error="continue"), call("b")], [BROKEN])
+    assert (run.status, run.error.code, run.error.retryable) == ("failed", "internal", False)
+    assert len(executor.calls) == 1
 
 
 async def test_what_was_never_sent_is_tried_again(execute, monkeypatch):
@@ -107,19 +89,6 @@ async def test_budgets_are_hard(execute, budget, code):
     assert len(run.steps) <= 1
 
 
-async def test_a_cancel_ends_a_call_that_is_under_way(execute):
-    """The step says that its outcome is unknown: nobody waited for the answer."""
-    signals = Signals()
-
-    async def forever():
-        signals.cancelled.set()
-        await asyncio.Event().wait()
-
-    run, _ = await execute([call()], [forever], signals)
-    assert (run.status, run.steps[0].status) == ("cancelled", "cancelled")
-    assert run.steps[0].error.outcome == "unknown"
-
-
 async def test_a_cancel_ends_a_pause_between_attempts(execute, monkeypatch):
     """Nothing was under way, so nothing is unknown."""
     monkeypatch.setattr(calls, "FIRST_PAUSE", 30.0)
@@ -147,20 +116,6 @@ async def test_a_draining_worker_gives_the_run_back_between_steps(execute):
 
     run, executor = await execute([call("a"), call("b")], [drain], signals)
     assert (run.status, len(run.steps), len(executor.calls)) == ("queued", 1, 1)
-
-
-async def test_a_step_whose_worker_was_lost_is_not_repeated(store, leased, redis):
-    """It may have taken effect: the run fails and says so."""
-    lease = await leased()
-    await store.leases.start_step(lease, step(name="write", tool="write_file"))
-    await redis.hset(f"test:{{{lease.session.id}}}:run:{lease.run.id}", "deadline", "1")
-    taken = await store.leases.acquire(lease.session.id, lease.run.id, "worker-2")
-    executor = ScriptedExecutor({})
-    steps = StepMaker(store.leases, executor, timedelta(seconds=5))
-    await Runner(store.leases, {"rules": ScriptedPlanner(call())}, steps).execute(taken, Signals())
-    run = await store.runs.get(lease.session.id, lease.run.id)
-    assert (run.status, run.error.outcome, executor.calls) == ("failed", "unknown", [])
-    assert "'write'" in run.error.detail
 
 
 async def test_a_plan_is_told_once(store, execute):

@@ -1,4 +1,4 @@
--- ARGV: 6 token of the owner, 7 lease in ms, 8 floor of the fence, 9 most attempts, 10 error of a run past them
+-- ARGV: 6 token of the owner, 7 lease in ms, 8 most attempts, 9 error of a run past them
 -- Returns {outcome, fence, next run}. Attempts count since the last committed step.
 local TOKEN = ARGV[OWN + 1]
 local run = redis.call('HMGET', RUN, 'status', 'owner', 'deadline', 'fence', 'started')
@@ -10,13 +10,13 @@ if run[1] == 'running' and tonumber(run[3]) > now_ms then return { 'owned', '0',
 
 touch()
 local attempt = redis.call('HINCRBY', RUN, 'attempts', 1)
-if attempt > tonumber(ARGV[OWN + 4]) then
-  local failure = ARGV[OWN + 5]
+if attempt > tonumber(ARGV[OWN + 3]) then
+  local failure = ARGV[OWN + 4]
   conclude('failed', 'error', failure, '{"error":' .. failure .. '}')
   return { 'parked', '0', promote() }
 end
 local previous = tonumber(redis.call('HGET', SESSION, 'fence'))
-local fence = int(math.max(previous + 1, now_us, tonumber(ARGV[OWN + 3])))
+local fence = int(math.max(previous + 1, now_us))
 redis.call('HSET', SESSION, 'fence', fence)
 redis.call('HSET', RUN, 'status', 'running', 'owner', TOKEN, 'fence', fence, 'mark', '',
   'deadline', int(now_ms + ARGV[OWN + 2]))

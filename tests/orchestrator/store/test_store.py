@@ -228,12 +228,12 @@ async def test_the_fence_grows_with_the_clock_and_the_floor(store, leased):
     """It does not repeat after a failover to a replica that does not know the last one."""
     first = await leased()
     assert first.fence > 1_700_000_000_000_000
-    await store.leases.release(first)
     floor = first.fence + 10**12
-    second = await store.leases.acquire(first.session.id, first.run.id, "w", floor=floor)
-    assert second.fence == floor
-    await store.leases.release(second)
-    assert (await store.leases.acquire(first.session.id, first.run.id, "w")).fence == floor + 1
+    await store.leases.release(first, floor=floor)
+    second = await store.leases.acquire(first.session.id, first.run.id, "w")
+    assert second.fence == floor + 1
+    await store.leases.release(second, floor=first.fence)
+    assert (await store.leases.acquire(first.session.id, first.run.id, "w")).fence == floor + 2
 
 
 async def test_a_run_that_kills_its_workers_is_given_up(store, leased, redis):
