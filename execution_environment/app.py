@@ -18,14 +18,14 @@ from common.web.auth import ServiceToken
 from common.web.health import Probe, health_router
 from common.web.server import serve, serve_workers
 from execution_environment.assembly import Assembly
-from execution_environment.executor import Maxima
 from execution_environment.pool import Pool
-from execution_environment.routes import audit, tools
+from execution_environment.routes import audit, files, tools
 from execution_environment.routes.dependencies import Services
 from execution_environment.sandbox.self_test import SandboxUnavailable
 from execution_environment.settings import Settings
 from execution_environment.state.claims import Usage
 from execution_environment.state.ledger import Ledger
+from execution_environment.workspaces import Maxima
 
 
 def build(settings: Settings) -> FastAPI:
@@ -60,12 +60,17 @@ def build_over(parts: Assembly, settings: Settings) -> FastAPI:
         title="agentic-framework execution environment",
         source="execution_environment",
         max_body=settings.max_body,
-        routers=[tools.router, audit.router, health_router(_readiness(parts))],
+        routers=[tools.router, files.router, audit.router, health_router(_readiness(parts))],
         lifespan=lifespan,
         middleware=[Middleware(ServiceToken, token=settings.service_token)],
     )
     app.state.services = Services(
-        parts.registry, parts.executor, parts.settler, parts.pool, parts.audit_dir
+        registry=parts.registry,
+        executor=parts.executor,
+        files=parts.files,
+        settler=parts.settler,
+        pool=parts.pool,
+        audit_dir=parts.audit_dir,
     )
     return app
 

@@ -5,8 +5,10 @@ from collections.abc import Callable
 from datetime import timedelta
 from pathlib import Path
 
+from execution_environment.changing import Changer
 from execution_environment.committer import Committer, nothing
-from execution_environment.executor import Executor, Maxima
+from execution_environment.executor import Executor
+from execution_environment.files import Files
 from execution_environment.pool import Pool
 from execution_environment.registry import Registry, discover
 from execution_environment.sandbox.sandbox import Sandbox
@@ -14,6 +16,7 @@ from execution_environment.settling import Settler
 from execution_environment.state.audit import Audit
 from execution_environment.state.ledger import Ledger
 from execution_environment.state.locks import WorkspaceLocks
+from execution_environment.workspaces import Maxima, Workspaces
 
 UPKEEP_INTERVAL = timedelta(hours=1)
 
@@ -41,16 +44,12 @@ class Assembly:
         self._ledger = make_ledger(state / "ledger.sqlite")
         self._audit = Audit(self.audit_dir, self.sandbox.mover.staging.process)
         self._committer = Committer(self.sandbox, self._ledger, self._audit, observe)
+        workspaces = Workspaces(self.sandbox, self._ledger, pool, maxima)
+        changer = Changer(self._locks, self._committer, pool)
         self.executor = Executor(
-            self.registry,
-            self.sandbox,
-            self._locks,
-            self._ledger,
-            self._audit,
-            self._committer,
-            pool,
-            maxima,
+            self.registry, workspaces, changer, self._ledger, self._audit, pool
         )
+        self.files = Files(workspaces, changer, self._audit, pool)
         self.settler = Settler(self._ledger, self._locks, self._committer, pool)
 
     def tidy(self) -> None:

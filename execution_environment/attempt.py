@@ -1,93 +1,25 @@
-"""One attempt at a tool call: what it makes in its workspace, and what there is to say of it."""
+"""One attempt at a tool call."""
 
-import time
 from typing import Any
 
-from common.errors import AgenticError
-from common.tools import ToolCall, ToolResult
+from common.tools import ToolCall
+from execution_environment.draft import Draft
 from execution_environment.sandbox.workspace import Workspace
-from execution_environment.state.claims import Usage, arguments_digest, claim_of
-from execution_environment.tool import Arguments, Output, Tool
+from execution_environment.state.claims import Usage
+from execution_environment.tool import Arguments, Tool
 
 
-class Attempt:
-    """Stages a call's change, if it is one. The committer puts it in place."""
+class Attempt(Draft):
+    """Runs the tool, which reads, and stages what it changes."""
 
     def __init__(
         self, call: ToolCall, tool: Tool, arguments: Arguments, workspace: Workspace, quota: Usage
     ) -> None:
-        self.call = call
-        self.workspace = workspace
-        self.quota = quota
+        super().__init__(call, workspace, quota)
         self.is_change = tool.spec.effect != "read" and not call.dry_run
         self._tool = tool
         self._arguments = arguments
-        self._output: Output | None = None
-        self._started = time.monotonic()
-        self._digest = arguments_digest(call.arguments)
-        self.claim = claim_of(call.id, call.fence, call.tool, self._digest, call.context)
 
-    @property
-    def is_staged(self) -> bool:
-        """Whether the tool has run: not when the call was found to have been made before."""
-        return self._output is not None
-
-    def stage(self) -> None:
-        """Run the tool, which stages its changes; leave nothing staged when it fails."""
-        self.workspace.bounds.check_deadline()
-        try:
-            self._output = self._tool.function(self._arguments, self.workspace)
-        except BaseException:
-            self.workspace.discard()
-            raise
-
-    def result(self) -> ToolResult:
-        """Return the answer."""
-        assert self._output is not None  # noqa: S101  # staged before
-        return ToolResult(
-            id=self.call.id,
-            tool=self.call.tool,
-            output=self._output.model_dump(mode="json"),
-            receipts=self.workspace.changes.receipts,
-            duration_ms=milliseconds_since(self._started),
-        )
-
-    def record(self, result: ToolResult) -> dict[str, Any]:
-        """Return the record of a call that was allowed."""
-        return {
-            **_facts(self.call, self._digest),
-            "outcome": "executed",
-            "code": None,
-            "receipts": [receipt.model_dump(mode="json") for receipt in result.receipts],
-            "replayed": result.replayed,
-            "duration_ms": result.duration_ms,
-        }
-
-
-def record_of_failure(call: ToolCall, failure: Exception, started: float) -> dict[str, Any]:
-    """Return the record of a call that was refused or failed."""
-    known = failure if isinstance(failure, AgenticError) else None
-    return {
-        **_facts(call, arguments_digest(call.arguments)),
-        "outcome": known.outcome if known else "unknown",
-        "code": known.code if known else "internal",
-        "receipts": [],
-        "replayed": False,
-        "duration_ms": milliseconds_since(started),
-    }
-
-
-def _facts(call: ToolCall, digest: str) -> dict[str, Any]:
-    return {
-        "id": call.id,
-        "fence": call.fence,
-        "tool": call.tool,
-        "arguments_sha256": digest,
-        "dry_run": call.dry_run,
-        "context": call.context.model_dump(mode="json"),
-    }
-
-
-def milliseconds_since(started: float) -> float:
-    """Return the time since a moment of the monotonic clock, in milliseconds."""
-    return round((time.monotonic() - started) * 1000, 3)
+    def _make(self) -> dict[str, Any]:
+        output = self._tool.function(self._arguments, self.workspace)
+        return output.model_dump(mode="json")

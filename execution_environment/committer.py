@@ -13,17 +13,16 @@ import errno
 import json
 from collections.abc import Callable
 from contextlib import suppress
-from typing import Any, Protocol
 
 from common.errors import AgenticError, SystemFault
 from common.logs import get_logger
 from common.tools import ToolResult
+from execution_environment.draft import Draft
 from execution_environment.sandbox.changes import RENAMES, Changes, Mover, Rename, Stale
 from execution_environment.sandbox.faults import translated
 from execution_environment.sandbox.sandbox import Sandbox
-from execution_environment.sandbox.workspace import Workspace
 from execution_environment.state.audit import Audit
-from execution_environment.state.claims import Claim, Intent, Unsettled, Usage
+from execution_environment.state.claims import Intent, Unsettled, Usage
 from execution_environment.state.ledger import Ledger
 from execution_environment.state.locks import WorkspaceLocks
 
@@ -31,27 +30,6 @@ PASSING = {errno.ENOSPC, errno.EDQUOT, errno.EIO, errno.ENOMEM, errno.EMFILE, er
 """Why a rename fails now that may succeed later; for any other reason it never will."""
 
 log = get_logger(__name__)
-
-
-class Draft(Protocol):
-    """A change that is staged: a tool call's, or an upload's."""
-
-    claim: Claim
-    workspace: Workspace
-    quota: Usage
-
-    @property
-    def is_staged(self) -> bool:
-        """Whether it has been made: not when its id was found to have a result."""
-
-    def stage(self) -> None:
-        """Make the change anew, from what is there now."""
-
-    def result(self) -> ToolResult:
-        """Return what to answer."""
-
-    def record(self, result: ToolResult) -> dict[str, Any]:
-        """Return what to put on record."""
 
 
 def nothing(_step: str) -> None:
@@ -75,9 +53,20 @@ class Committer:
         self._observe = observe
         self._done: dict[str, str] = {}
 
-    def is_in_place(self, claim: Claim) -> bool:
-        """Tell whether a stored result can be seen on the disk, without waiting for the lock."""
-        return self._done.get(claim.workspace) == claim.id or self._ledger.is_settled(claim.id)
+    def begin(self, draft: Draft) -> ToolResult | None:
+        """Stage a draft; or return the stored result, when its change can be seen already.
+
+        One that may be under way has to wait for the lock. Nothing is locked yet.
+        """
+        claim = draft.claim
+        self._ledger.admit(claim)
+        stored = self._ledger.find(claim)
+        if stored is None:
+            draft.stage()
+        elif self._done.get(claim.workspace) == claim.id or self._ledger.is_settled(claim.id):
+            self._audit.append(draft.record(stored))
+            return stored
+        return None
 
     def commit(self, draft: Draft) -> ToolResult:
         """Make the draft happen, unless it has happened before; return its result."""

@@ -1,6 +1,7 @@
 """Request bodies: read within a bound, parsed strictly, before FastAPI sees them."""
 
-from collections.abc import Callable, Coroutine
+import asyncio
+from collections.abc import AsyncIterator, Callable, Coroutine
 from typing import Any
 
 from fastapi import Request, Response
@@ -9,6 +10,9 @@ from starlette.requests import ClientDisconnect
 
 from common import strict_json
 from common.errors import ClientError
+
+PATIENCE = 20.0
+"""Seconds to wait for the next piece of a body."""
 
 
 class _ParsedRequest(Request):
@@ -50,14 +54,29 @@ async def read_body(request: Request, limit: int) -> bytes:
     if declared.isdecimal() and int(declared) > limit:
         raise _too_large(limit, int(declared))
     body = bytearray()
+    async for piece in pieces_of(request):
+        body += piece
+        if len(body) > limit:
+            raise _too_large(limit, len(body))
+    return bytes(body)
+
+
+async def pieces_of(request: Request) -> AsyncIterator[bytes]:
+    """Yield a body as it comes; raise `malformed_request` when it stops coming."""
+    stream = request.stream()
     try:
-        async for chunk in request.stream():
-            body += chunk
-            if len(body) > limit:
-                raise _too_large(limit, len(body))
+        while True:
+            async with asyncio.timeout(PATIENCE):
+                piece = await anext(stream, None)
+            if piece is None:
+                return
+            yield piece
     except ClientDisconnect as gone:
         raise ClientError("malformed_request", "The body ended too early") from gone
-    return bytes(body)
+    except TimeoutError as slow:
+        raise ClientError(
+            "malformed_request", f"Nothing of the body came for {PATIENCE:g} seconds"
+        ) from slow
 
 
 def _too_large(limit: int, actual: int) -> ClientError:

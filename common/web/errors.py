@@ -52,6 +52,8 @@ def problem_response(
     request_id = State(scope.get("state", {})).request_id
     problem = failure.problem(source, request_id)
     more = {"WWW-Authenticate": "Bearer"} if problem.status == 401 else {}
+    if problem.status == 416:
+        more["Content-Range"] = f"bytes */{failure.context.limit}"
     return Response(
         problem.model_dump_json(),
         status_code=problem.status,

@@ -7,6 +7,7 @@ from typing import Annotated
 from fastapi import Depends, Request
 
 from execution_environment.executor import Executor
+from execution_environment.files import Files
 from execution_environment.pool import Pool
 from execution_environment.registry import Registry
 from execution_environment.settling import Settler
@@ -18,6 +19,7 @@ class Services:
 
     registry: Registry
     executor: Executor
+    files: Files
     settler: Settler
     pool: Pool
     audit_dir: Path

@@ -89,6 +89,18 @@ class Staging:
         """Stage a directory with these nested in it, or in a staged one; return its name."""
         return self._staged(tree, lambda name: self._make(name, below, None, 0))
 
+    def create(self, name: bytes) -> int:
+        """Make an empty file; return its descriptor, which the caller closes."""
+        return os.open(name, _NEW, mode=0o600, dir_fd=self.descriptor)
+
+    def change_mode(self, name: bytes, mode: int) -> None:
+        """Change the mode of a staged file."""
+        os.chmod(name, mode, dir_fd=self.descriptor)
+
+    def sync(self) -> None:
+        """Have the names of what is staged on the disk."""
+        os.fsync(self.descriptor)
+
     def new_name(self) -> bytes:
         """Return a name that nothing staged has."""
         return secrets.token_hex(16).encode()
@@ -169,10 +181,15 @@ def write_file(directory: int, name: bytes, chunks: Iterable[bytes], mode: int) 
     descriptor = os.open(name, _NEW, mode=0o600, dir_fd=directory)
     try:
         for chunk in chunks:
-            view = memoryview(chunk)
-            while view:
-                view = view[os.write(descriptor, view) :]
+            write_all(descriptor, chunk)
         os.fchmod(descriptor, mode & PERMISSIONS)
         os.fsync(descriptor)
     finally:
         os.close(descriptor)
+
+
+def write_all(descriptor: int, data: bytes) -> None:
+    """Write all of it, in as many pieces as the kernel takes."""
+    view = memoryview(data)
+    while view:
+        view = view[os.write(descriptor, view) :]

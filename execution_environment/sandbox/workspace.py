@@ -25,12 +25,12 @@ from execution_environment.sandbox.receipts import (
     receipt_of_removal,
     receipts_of_move,
 )
+from execution_environment.sandbox.transfers import Transfers
 from execution_environment.sandbox.trees import Measure, TreeCopy, measure
 from execution_environment.sandbox.walking import read_directory
-from execution_environment.sandbox.writing import Writer
 
 
-class Workspace(Writer):
+class Workspace(Transfers):
     """One call's view of its workspace. Paths are as clients write them."""
 
     def entry(self, path: str) -> os.stat_result:
@@ -147,11 +147,6 @@ class Workspace(Writer):
             return Moved(mode, None, None)
         return Moved(mode, status.st_size, self.snapshot(path, 0).sha256)
 
-    def _make_parents(self, parts: Parts) -> None:
-        _, _, below = self._paths.place(parts, create_parents=True)
-        if below:
-            self._put(parts[:-1], None, self._staging.add_directories)
-
     def _take(
         self, parts: Parts, target: Place, status: os.stat_result, replaced: Snapshot | None = None
     ) -> None:
@@ -163,10 +158,6 @@ class Workspace(Writer):
             self.changes.guards.append(
                 Guard(target, None if replaced is None else replaced.identity)
             )
-
-    def _place(self, parts: Parts) -> Place:
-        full = self._paths.full(parts)
-        return Place(leaf=full[-1], directory=full[:-1])
 
     def _require_empty(self, parts: Parts) -> None:
         with self._paths.errors_of(parts):

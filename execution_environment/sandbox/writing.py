@@ -15,6 +15,7 @@ from execution_environment.sandbox.receipts import (
     receipt_of_directory,
     receipt_of_file,
 )
+from execution_environment.sandbox.streams import Incoming
 from execution_environment.sandbox.view import View
 
 Make = Callable[[bytes | None, Parts], bytes]
@@ -31,6 +32,7 @@ class Writer(View):
         self._dry_run = dry_run
         self._trees: dict[Place, bytes] = {}
         self._made: set[Parts] = set()
+        self._received: Incoming | None = None
         self.changes = Changes()
 
     def put_file(
@@ -124,15 +126,35 @@ class Writer(View):
             Rename(source=source, target=target, inode=inode, replaces=replaces)
         )
 
+    def _make_parents(self, parts: Parts) -> bool:
+        """Stage the directories that are missing on the way; tell whether there are any."""
+        _, _, below = self._paths.place(parts, create_parents=True)
+        if below:
+            self._put(parts[:-1], None, self._staging.add_directories)
+        return bool(below)
+
+    def _place(self, parts: Parts) -> Place:
+        full = self._paths.full(parts)
+        return Place(leaf=full[-1], directory=full[:-1])
+
     def discard(self) -> None:
-        """Remove what was staged, and start anew."""
-        self.sweep()
+        """Remove what was staged, but for what has come in, and start anew."""
+        for name in self.leftovers():
+            if self._received is None or name != self._received.name:
+                self._staging.discard(name)
         self.changes, self._trees, self._made = Changes(), {}, set()
         self.bounds.meter.reset()
 
+    def leftovers(self) -> list[bytes]:
+        """Return the names of what lies in staging and is not needed any more."""
+        names = self.changes.leftovers()
+        if self._received is not None and self.changes.fate == "staged":
+            names = [*(name for name in names if name != self._received.name), self._received.name]
+        return names
+
     def sweep(self) -> None:
         """Remove what lies in staging and is not needed any more."""
-        for name in self.changes.leftovers():
+        for name in self.leftovers():
             self._staging.discard(name)
 
     def _changeable(self, path: str) -> Parts:

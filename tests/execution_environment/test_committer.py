@@ -13,8 +13,8 @@ from pathlib import Path
 import pytest
 
 from common.errors import AgenticError, SystemFault
-from execution_environment.executor import Maxima
 from execution_environment.state.claims import Usage
+from execution_environment.workspaces import Maxima
 from tests.execution_environment.conftest import staged_in, tool_call
 
 CHANGES = {

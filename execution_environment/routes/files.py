@@ -1,0 +1,138 @@
+"""Whole files: down with ranges, up with conditions, as RFC 9110 says."""
+
+from collections.abc import AsyncIterator
+from typing import Annotated, Any
+
+from fastapi import APIRouter, Depends, Header, Request, Response
+from fastapi.responses import StreamingResponse
+from pydantic import ValidationError
+from starlette.types import Receive, Scope, Send
+
+from common.context import MAX_TIMEOUT, ExecutionContext, RequestSource
+from common.errors import ClientError
+from common.ids import CallId, Name, new_id
+from common.tools import ToolResult
+from common.web.body import pieces_of
+from common.web.conditions import Validators, asked_range, is_fresh
+from common.web.openapi import problems
+from execution_environment.files import Files, Transfer
+from execution_environment.routes.dependencies import ServicesDep
+from execution_environment.sandbox.streams import Outgoing, etag_of, modified_at
+
+router = APIRouter(prefix="/v1/files", tags=["files"])
+_ERRORS = (
+    "path_not_allowed", "permission_denied", "path_not_found", "not_a_file", "not_a_directory",
+    "unsupported_file", "unauthenticated", "invalid_request", "precondition_failed", "internal",
+    "overloaded", "deadline_exceeded",
+)  # fmt: skip
+
+
+def _transfer(
+    user: Name,
+    workspace: Name,
+    path: str,
+    request: Request,
+    idempotency_key: Annotated[CallId | None, Header()] = None,
+    x_fence: Annotated[int, Header(ge=0, lt=2**63)] = 0,
+    x_execution_context: Annotated[str | None, Header()] = None,
+) -> Transfer:
+    """Return what is asked for; the context is the caller's, or the least that can be said."""
+    context = _context(x_execution_context, user, f"{user}/{workspace}", request)
+    return Transfer(idempotency_key or new_id("call"), x_fence, path, context)
+
+
+TransferDep = Annotated[Transfer, Depends(_transfer)]
+
+
+def _context(given: str | None, user: str, root: str, request: Request) -> ExecutionContext:
+    if given is None:
+        return ExecutionContext(
+            request_id=request.state.request_id,
+            user_id=user,
+            request_source=RequestSource(kind="rest"),
+            allowed_paths_root=root,
+            timeout=MAX_TIMEOUT,
+        )
+    try:
+        context = ExecutionContext.model_validate_json(given)
+    except ValidationError as error:
+        raise ClientError("invalid_request", "X-Execution-Context is not valid") from error
+    if context.allowed_paths_root != root:
+        raise ClientError("invalid_request", "X-Execution-Context is for another workspace")
+    return context
+
+
+class _Sending(StreamingResponse):
+    """Closes the file at the end, also of a response that never began."""
+
+    def __init__(self, outgoing: Outgoing, pieces: AsyncIterator[bytes], **more: Any) -> None:
+        super().__init__(pieces, media_type="application/octet-stream", **more)
+        self._outgoing = outgoing
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        try:
+            await super().__call__(scope, receive, send)
+        finally:
+            self._outgoing.close()
+
+
+@router.api_route(
+    "/{user}/{workspace}/{path:path}",
+    methods=["GET", "HEAD"],
+    response_class=_Sending,
+    responses=problems(*_ERRORS, "range_not_satisfiable"),
+)
+async def download(transfer: TransferDep, request: Request, services: ServicesDep) -> Response:
+    """Stream a file, or a range of it; it comes whole or the connection ends."""
+    outgoing = await services.files.open(transfer)
+    try:
+        return _answer(outgoing, request, services.files)
+    except ClientError:
+        outgoing.close()
+        raise
+
+
+def _answer(outgoing: Outgoing, request: Request, files: Files) -> Response:
+    size = outgoing.status.st_size
+    validators = Validators(etag_of(outgoing.status), modified_at(outgoing.status))
+    if is_fresh(request.headers, validators):
+        outgoing.close()
+        return Response(status_code=304, headers=validators.headers)
+    part = asked_range(request.headers, validators, size)
+    wanted = range(size) if part is None else part
+    headers = {
+        **validators.headers,
+        "Accept-Ranges": "bytes",
+        "Content-Length": str(len(wanted)),
+    }
+    if part is not None:
+        headers["Content-Range"] = f"bytes {part.start}-{part.stop - 1}/{size}"
+    pieces = files.send(outgoing, range(0) if request.method == "HEAD" else wanted)
+    return _Sending(outgoing, pieces, status_code=200 if part is None else 206, headers=headers)
+
+
+@router.put(
+    "/{user}/{workspace}/{path:path}",
+    status_code=201,
+    responses={
+        200: {"model": ToolResult, "description": "The file was replaced"},
+        **problems(
+            *_ERRORS, "malformed_request", "quota_exceeded", "no_space", "idempotency_conflict",
+            "call_expired", "fenced",
+        ),
+    },
+    openapi_extra={
+        "requestBody": {
+            "required": True,
+            "content": {"application/octet-stream": {"schema": {"type": "string", "format": "binary"}}},
+        }
+    },
+)  # fmt: skip
+async def upload(
+    transfer: TransferDep, request: Request, response: Response, services: ServicesDep
+) -> ToolResult:
+    """Take a file in, of any size that the quota has room for, and put it in its place once."""
+    result = await services.files.take(transfer, request.headers, pieces_of(request))
+    if not result.receipts[0].created:
+        response.status_code = 200
+    return result

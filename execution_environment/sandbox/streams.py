@@ -1,0 +1,87 @@
+"""Files that go out or come in piece by piece, each held by one descriptor."""
+
+import hashlib
+import os
+import stat
+from datetime import UTC, datetime
+
+from common.errors import SystemFault
+from execution_environment.sandbox.bounds import Bounds
+from execution_environment.sandbox.descriptors import PERMISSIONS
+from execution_environment.sandbox.staging import Staging, write_all
+
+
+class Outgoing:
+    """A file that was opened for reading. Its length is what it was then, whatever happens to it."""
+
+    def __init__(self, descriptor: int, status: os.stat_result, bounds: Bounds) -> None:
+        self._descriptor: int | None = descriptor
+        self._bounds = bounds
+        self.status = status
+
+    def read(self, offset: int, size: int) -> bytes:
+        """Return exactly so many bytes; raise when the file has become shorter meanwhile."""
+        assert self._descriptor is not None  # noqa: S101  # not closed yet
+        self._bounds.check_deadline()
+        data = os.pread(self._descriptor, size, offset)
+        if len(data) < size:
+            raise SystemFault("internal", "The file became shorter while it was sent")
+        return data
+
+    def close(self) -> None:
+        """Close it; once is enough."""
+        if self._descriptor is not None:
+            os.close(self._descriptor)
+            self._descriptor = None
+
+
+class Incoming:
+    """A new file in staging that is written as it comes, within the quota."""
+
+    def __init__(self, staging: Staging, bounds: Bounds) -> None:
+        self.name = staging.new_name()
+        self._staging = staging
+        self._bounds = bounds
+        self._descriptor: int | None = staging.create(self.name)
+        self._digest = hashlib.sha256()
+        self.size = 0
+
+    def write(self, data: bytes) -> None:
+        """Write what has come; raise `quota_exceeded` when there is no room for it."""
+        assert self._descriptor is not None  # noqa: S101  # not finished yet
+        self._bounds.meter.add(len(data))
+        self._digest.update(data)
+        self.size += len(data)
+        write_all(self._descriptor, data)
+
+    def finish(self) -> None:
+        """Have it all on the disk."""
+        assert self._descriptor is not None  # noqa: S101  # finished once
+        os.fsync(self._descriptor)
+        self.close()
+        self._staging.sync()
+
+    def set_mode(self, mode: int) -> None:
+        """Give the file the mode that it shall have in its place."""
+        self._staging.change_mode(self.name, stat.S_IMODE(mode) & PERMISSIONS)
+
+    def close(self) -> None:
+        """Close it, however far it has come."""
+        if self._descriptor is not None:
+            os.close(self._descriptor)
+            self._descriptor = None
+
+    @property
+    def sha256(self) -> str:
+        """Hash of what has come, in hex."""
+        return self._digest.hexdigest()
+
+
+def etag_of(status: os.stat_result) -> str:
+    """Return a strong entity tag: rewriting a file, even in place, gives it another."""
+    return f'"{status.st_ino:x}-{status.st_size:x}-{status.st_ctime_ns:x}"'
+
+
+def modified_at(status: os.stat_result) -> datetime:
+    """Return when a file was last modified."""
+    return datetime.fromtimestamp(status.st_mtime, UTC)

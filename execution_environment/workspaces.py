@@ -1,0 +1,53 @@
+"""Opens a call's workspace with the bounds that hold for it."""
+
+from dataclasses import dataclass
+
+from common.context import ExecutionContext
+from execution_environment.pool import Pool
+from execution_environment.sandbox.bounds import Bounds, Meter
+from execution_environment.sandbox.sandbox import Sandbox
+from execution_environment.sandbox.workspace import Workspace
+from execution_environment.state.claims import Usage
+from execution_environment.state.ledger import Ledger
+
+
+@dataclass(frozen=True)
+class Maxima:
+    """What the service allows; a call's own limits may only narrow it. Sizes in bytes."""
+
+    read: int
+    write: int
+    quota: Usage
+
+
+class Workspaces:
+    """Knows what the service allows, and how full each workspace is."""
+
+    def __init__(self, sandbox: Sandbox, ledger: Ledger, pool: Pool, maxima: Maxima) -> None:
+        self._sandbox = sandbox
+        self._ledger = ledger
+        self._pool = pool
+        self._maxima = maxima
+
+    def open(
+        self, context: ExecutionContext, started: float, *, dry_run: bool = False
+    ) -> tuple[Workspace, Usage]:
+        """Return a call's view of its workspace, and how large that may become.
+
+        `started` is when the call arrived, on the monotonic clock in seconds.
+        """
+        limits, maxima, root = context.limits, self._maxima, context.allowed_paths_root
+        quota = Usage(_least(limits.workspace_quota_bytes, maxima.quota.size), maxima.quota.entries)
+        used = self._ledger.usage(root) or Usage(0, 0)
+        bounds = Bounds(
+            max_read=_least(limits.max_read_bytes, maxima.read),
+            max_write=_least(limits.max_write_bytes, maxima.write),
+            deadline=started + context.timeout,
+            stopping=self._pool.stopping,
+            meter=Meter(quota.size - used.size, quota.entries - used.entries),
+        )
+        return self._sandbox.workspace(root, bounds, dry_run=dry_run), quota
+
+
+def _least(asked: int | None, allowed: int) -> int:
+    return allowed if asked is None else min(asked, allowed)
