@@ -10,7 +10,9 @@ FILE_MODE = 0o644
 """Of new files; an existing one keeps its own."""
 
 
-def receipt_of_file(path: str, sha256: str, size: int, before: Snapshot | None) -> Receipt:
+def receipt_of_file(
+    path: str, sha256: str, size: int, mode: int, before: Snapshot | None
+) -> Receipt:
     """Return the receipt of a file's new content; `before` is None for a new file."""
     return Receipt(
         path=path,
@@ -19,7 +21,7 @@ def receipt_of_file(path: str, sha256: str, size: int, before: Snapshot | None) 
         sha256_before=None if before is None else before.sha256,
         sha256_after=sha256,
         size=size,
-        mode=f"{FILE_MODE if before is None else before.mode:04o}",
+        mode=f"{mode:04o}",
         bytes_written=size,
     )
 

@@ -23,9 +23,10 @@ class Transfers(Writer):
         """Stage the place of what has come in; `before` is what it replaces."""
         parts = self._changeable(path)
         full = self._paths.full(parts)
+        mode = FILE_MODE if before is None else before.mode
         self.bounds.meter.add(incoming.size - (0 if before is None else before.size))
         with self._paths.errors_of(parts):
-            incoming.set_mode(FILE_MODE if before is None else before.mode)
+            incoming.set_mode(mode)
             are_new = before is None and self._make_parents(parts)
             if before is None:
                 self._count_new(full, len(full) - 1)
@@ -36,7 +37,7 @@ class Transfers(Writer):
             expected = None if before is None else before.identity
             self.changes.guards.append(Guard(self._place(parts), expected))
         self.changes.receipts.append(
-            receipt_of_file(show_path(parts), incoming.sha256, incoming.size, before)
+            receipt_of_file(show_path(parts), incoming.sha256, incoming.size, mode, before)
         )
 
     def open_file(self, path: str) -> Outgoing:

@@ -36,9 +36,18 @@ class Writer(View):
         self.changes = Changes()
 
     def put_file(
-        self, path: str, data: bytes, before: Snapshot | None, *, create_parents: bool = True
+        self,
+        path: str,
+        data: bytes,
+        before: Snapshot | None,
+        *,
+        create_parents: bool = True,
+        mode: int = FILE_MODE,
     ) -> None:
-        """Stage a file's new content; `before` is what it replaces, None for nothing."""
+        """Stage a file's new content; `before` is what it replaces, None for nothing.
+
+        `mode` is a new file's.
+        """
         if len(data) > self.bounds.max_write:
             raise ToolError(
                 "file_too_large",
@@ -49,7 +58,7 @@ class Writer(View):
             )
         if before is not None and before.sha256 == hashlib.sha256(data).hexdigest():
             return
-        self.put_stream(path, [data], before, create_parents=create_parents)
+        self.put_stream(path, [data], before, create_parents=create_parents, mode=mode)
 
     def put_stream(
         self,
@@ -58,16 +67,17 @@ class Writer(View):
         before: Snapshot | None,
         *,
         create_parents: bool = True,
+        mode: int = FILE_MODE,
     ) -> None:
         """Stage a file's new content piece by piece, of any size that the quota has room for."""
         parts = self._changeable(path)
-        mode = FILE_MODE if before is None else before.mode
+        mode = mode if before is None else before.mode
         passing = Passing(chunks, self.bounds, 0 if before is None else before.size)
         replaced = None if before is None else before.identity
         with self._paths.errors_of(parts):
             self._put_file(parts, passing, mode, replaced, create_parents=create_parents)
         self.changes.receipts.append(
-            receipt_of_file(show_path(parts), passing.sha256, passing.size, before)
+            receipt_of_file(show_path(parts), passing.sha256, passing.size, mode, before)
         )
 
     def put_directory(self, path: str) -> None:

@@ -41,7 +41,7 @@ async def test_tools_are_listed_with_their_schemas(client):
     """A planner knows from here what it can ask for."""
     tools = {tool["name"]: tool for tool in (await client.get("/v1/tools")).json()}
     assert sorted(tools) == [
-        "append_file", "copy_path", "create_directory", "delete_path", "edit_file", "find_files",
+        "append_file", "apply_patch", "copy_path", "create_directory", "delete_path", "edit_file", "find_files",
         "get_file_info", "list_directory", "move_path", "read_file", "read_files", "search_files",
         "write_file",
     ]  # fmt: skip

@@ -17,6 +17,21 @@ from execution_environment.state.claims import Usage
 from execution_environment.workspaces import Maxima
 from tests.execution_environment.conftest import staged_in, tool_call
 
+PATCH = """\
+--- a/file
++++ b/file
+@@ -1 +1 @@
+-old
++new
+--- /dev/null
++++ b/a/new
+@@ -0,0 +1 @@
++new
+--- a/other
++++ /dev/null
+@@ -1 +0,0 @@
+-other
+"""
 CHANGES = {
     "create": ("write_file", {"path": "new", "content": "1"}),
     "create beneath new directories": ("write_file", {"path": "a/b/new", "content": "1"}),
@@ -30,6 +45,7 @@ CHANGES = {
     "copy": ("copy_path", {"source": "file", "destination": "copied"}),
     "copy a tree": ("copy_path", {"source": "tree", "destination": "a/copied"}),
     "delete": ("delete_path", {"path": "file"}),
+    "patch": ("apply_patch", {"patch": PATCH}),
     "delete a tree": ("delete_path", {"path": "tree", "recursive": True}),
 }
 RUN = "run_" + "0" * 32
@@ -93,7 +109,7 @@ async def test_a_change_that_was_cut_short_happens_once(
     before, wanted = contents(filled), await expected_after(assemble, filled, tool, arguments)
     code = die_at(data_dir, call, step, number)
     has_died = code == -signal.SIGKILL
-    assert has_died or ((step, number), code) == (("renamed", 2), 0)
+    assert has_died or (step, number > 1, code) == ("renamed", True, 0)
     assert contents(filled) in (before, wanted) or step == "renamed"
     parts = assemble()
     result = await parts.executor.run(call)

@@ -10,6 +10,8 @@ from common.errors import AgenticError, SystemFault
 from tests.execution_environment.conftest import CANARY, digest_outside
 
 EDITS = [{"old_text": "a", "new_text": "b"}]
+PATCH = "--- {}\n+++ {}\n@@ -{} +1 @@\n+pwned\n"
+RENAME = "diff --git a/x b/x\nrename from {}\nrename to {}\n"
 OPERATIONS = {
     "list_directory": lambda path: {"path": path},
     "read_file": lambda path: {"path": path},
@@ -29,6 +31,10 @@ OPERATIONS = {
     "copy_path, from": lambda path: {"source": path, "destination": "new"},
     "copy_path, to": lambda path: {"source": "file.txt", "destination": path},
     "copy_path, over": lambda path: {"source": "file.txt", "destination": path, "overwrite": True},
+    "apply_patch, create": lambda path: {"patch": PATCH.format("/dev/null", f"b/{path}", "0,0")},
+    "apply_patch, change": lambda path: {"patch": PATCH.format(f"a/{path}", f"b/{path}", "1,0")},
+    "apply_patch, rename": lambda path: {"patch": RENAME.format("file.txt", path)},
+    "apply_patch, take": lambda path: {"patch": RENAME.format(path, "new")},
 }
 REMOVABLE = {
     "link", "link to a directory", "link with a slash", "dangling link", "loop", "fifo", "socket",
@@ -122,7 +128,10 @@ def _is_harmless(tool, attack, output):
     """Tell whether a call that succeeded did so rightly."""
     if tool == "read_files":
         return all("error" in item for item in output["files"])
-    return tool == "delete_path" and attack in REMOVABLE
+    # In a patch a backslash is a backslash: the attack names a file inside.
+    return (tool == "delete_path" and attack in REMOVABLE) or (
+        tool == "apply_patch" and attack.startswith("escaped")
+    )
 
 
 @pytest.mark.usefixtures("traps")

@@ -36,6 +36,22 @@ def _put(path: str) -> tuple[str, dict[str, Any]]:
     return "write_file", {"path": path, "content": MEDDLED, "mode": "upsert"}
 
 
+PATCH = """\
+--- a/other
++++ b/other
+@@ -1 +1 @@
+-other
++patched
+--- /dev/null
++++ b/a/made
+@@ -0,0 +1 @@
++made
+--- a/tree/0
++++ /dev/null
+@@ -1 +0,0 @@
+-0
+\\ No newline at end of file
+"""
 CHANGES = {
     "write": Change(
         "write_file", {"path": "file", "content": NEW, "mode": "replace"},
@@ -73,6 +89,17 @@ CHANGES = {
         _append("tree/0"), {"tree/0": "0" + MEDDLED, "a/tree/0": "0"},
         {"tree/0": "0" + MEDDLED, "a/tree/0": "0" + MEDDLED},
     ),
+    "patch": Change(
+        "apply_patch", {"patch": PATCH},
+        {"other": "patched\n", "a/made": "made\n", "tree/0": None},
+        _append("other"), {"other": "patched\n" + MEDDLED, "a/made": "made\n"},
+        {"other": "patched\n" + MEDDLED, "a/made": "made\n"},
+    ),
+    "upload": Change(
+        "upload_file", {"path": "a/big", "content": NEW * 4},
+        {"a/big": NEW * 4},
+        _append("a/big"), {"a/big": NEW * 4 + MEDDLED}, {"a/big": NEW * 4},
+    ),
     "delete": Change(
         "delete_path", {"path": "file"},
         {"file": None},
@@ -90,6 +117,7 @@ def fill(workspace: Path) -> None:
     """Make what the changes start from."""
     (workspace / "tree").mkdir(parents=True)
     (workspace / "file").write_text(OLD)
+    (workspace / "other").write_text("other\n")
     for number in range(20):
         (workspace / "tree" / str(number)).write_text(str(number))
 

@@ -18,7 +18,7 @@ import pytest
 from tests.system.crash.changes import CHANGES, LINE, OLD, fill, require
 from tests.system.services import TOKEN, Service, execution_environment
 
-ROUNDS = int(os.environ.get("ROUNDS", "9"))
+ROUNDS = int(os.environ.get("ROUNDS", "11"))
 SEED = int(os.environ.get("SEED", "4711"))
 LATEST = 0.12
 """Seconds after sending within which the kill comes: the calls take about as long."""
@@ -36,6 +36,17 @@ def post(
     service: Service, workspace: str, call_id: str, tool: str, arguments: dict[str, Any]
 ) -> Any:
     """Make a call; raise httpx.TransportError when the service dies over it."""
+    headers = {"Authorization": f"Bearer {TOKEN}"}
+    if tool == "upload_file":
+        answer = httpx.put(
+            f"{service.url}/v1/files/local/{workspace}/{arguments['path']}",
+            content=arguments["content"].encode(),
+            headers={**headers, "Idempotency-Key": call_id},
+            timeout=30,
+            trust_env=False,
+        )
+        assert answer.status_code in (200, 201), answer.text
+        return answer.json()
     context = {
         "request_id": "req_crash", "user_id": "local", "timeout": 30,
         "request_source": {"kind": "internal"}, "allowed_paths_root": f"local/{workspace}",
@@ -46,7 +57,7 @@ def post(
     answer = httpx.post(
         f"{service.url}/v1/tool-calls",
         json=call,
-        headers={"Authorization": f"Bearer {TOKEN}"},
+        headers=headers,
         timeout=30,
         trust_env=False,
     )

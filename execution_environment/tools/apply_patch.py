@@ -1,0 +1,92 @@
+"""apply_patch: a unified diff over several files, all of it or nothing."""
+
+from typing import Annotated
+
+from pydantic import Field
+
+from common.errors import ToolError
+from execution_environment import patches, text
+from execution_environment.content import Sha256, diff_of, require_unchanged
+from execution_environment.patch_parsing import parse
+from execution_environment.patches import FilePatch, failed
+from execution_environment.sandbox.reading import Snapshot
+from execution_environment.sandbox.workspace import Workspace
+from execution_environment.tool import Arguments, Output, tool
+
+MAX_FILES = 1000
+
+
+class ApplyPatchArguments(Arguments):
+    """The patch as `git diff` or `diff -u` write it; `expected_sha256` by path."""
+
+    patch: Annotated[str, Field(min_length=1)]
+    expected_sha256: Annotated[dict[str, Sha256], Field(max_length=MAX_FILES)] | None = None
+
+
+class Patched(Output):
+    """A unified diff of what changed, and the paths that did."""
+
+    diff: str
+    files: list[str]
+
+
+@tool(effect="destructive")
+def apply_patch(arguments: ApplyPatchArguments, workspace: Workspace) -> Patched:
+    """Create, change, rename and delete files as a patch says: all of it, or nothing."""
+    files = parse(arguments.patch)
+    expected = arguments.expected_sha256 or {}
+    strangers = set(expected) - {path for file in files for path in (file.old_path, file.new_path)}
+    if strangers:
+        raise ToolError(
+            "invalid_arguments", f"expected_sha256 names '{min(strangers)}', the patch does not"
+        )
+    diffs = [_apply(file, expected, workspace) for file in files]
+    return Patched(diff="".join(diffs), files=[file.path for file in files])
+
+
+def _apply(file: FilePatch, expected: dict[str, str], workspace: Workspace) -> str:
+    if file.old_path is None:
+        return _create(file, expected, workspace)
+    before = workspace.snapshot(file.old_path, workspace.bounds.max_write)
+    require_unchanged(file.old_path, before, expected.get(file.old_path))
+    if not file.hunks and file.new_path is not None:
+        workspace.move(file.old_path, file.new_path, overwrite=False)
+        return ""
+    data = _changed(file, file.old_path, before)
+    if file.new_path is None:
+        return _delete(file.old_path, before, data, workspace)
+    if file.new_path == file.old_path:
+        workspace.put_file(file.old_path, data, before)
+    else:
+        _require_nothing(file.new_path, workspace)
+        workspace.put_file(file.new_path, data, None, mode=before.mode)
+        workspace.remove(file.old_path, before, recursive=False)
+    return diff_of(file.new_path, before, data)
+
+
+def _create(file: FilePatch, expected: dict[str, str], workspace: Workspace) -> str:
+    path = file.path
+    require_unchanged(path, workspace.find_file(path), expected.get(path))
+    _require_nothing(path, workspace)
+    data = patches.apply(file, "").encode()
+    workspace.put_file(path, data, None)
+    return diff_of(path, None, data)
+
+
+def _delete(path: str, before: Snapshot, rest: bytes, workspace: Workspace) -> str:
+    if rest:
+        raise failed(f"'{path}' would not be empty", "Take all its lines out to delete it.", path)
+    workspace.remove(path, before, recursive=False)
+    return diff_of(path, before, b"")
+
+
+def _changed(file: FilePatch, path: str, before: Snapshot) -> bytes:
+    if before.data is None:
+        raise ToolError("file_too_large", f"'{path}' is too large to be patched", path=path)
+    original = text.decode(before.data, path)
+    return original.encode(patches.apply(file, original.content))
+
+
+def _require_nothing(path: str, workspace: Workspace) -> None:
+    if workspace.find(path) is not None:
+        raise ToolError("already_exists", f"'{path}' exists already", path=path, errno="EEXIST")
