@@ -21,6 +21,7 @@ from execution_environment.assembly import Assembly
 from execution_environment.pool import Pool
 from execution_environment.routes import audit, files, tools
 from execution_environment.routes.dependencies import Services
+from execution_environment.sandbox import landlock
 from execution_environment.sandbox.self_test import SandboxUnavailable
 from execution_environment.settings import Settings
 from execution_environment.state.claims import Usage
@@ -28,9 +29,12 @@ from execution_environment.state.ledger import Ledger
 from execution_environment.workspaces import Maxima
 
 
-def build(settings: Settings) -> FastAPI:
-    """Return the application; raises SandboxUnavailable where paths cannot be held."""
-    return build_over(assembly_of(settings), settings)
+def build(settings: Settings, landlock_abi: int | None = None) -> FastAPI:
+    """Return the application; raises SandboxUnavailable where paths cannot be held.
+
+    `landlock_abi` is the version that holds this process already, for those who ask how it is.
+    """
+    return build_over(assembly_of(settings), settings, landlock_abi)
 
 
 def assembly_of(settings: Settings, make_ledger: Callable[[Path], Ledger] = Ledger) -> Assembly:
@@ -45,7 +49,7 @@ def assembly_of(settings: Settings, make_ledger: Callable[[Path], Ledger] = Ledg
     )
 
 
-def build_over(parts: Assembly, settings: Settings) -> FastAPI:
+def build_over(parts: Assembly, settings: Settings, landlock_abi: int | None = None) -> FastAPI:
     """Return the application over parts that are made already; it closes them at its end."""
 
     @asynccontextmanager
@@ -60,7 +64,12 @@ def build_over(parts: Assembly, settings: Settings) -> FastAPI:
         title="agentic-framework execution environment",
         source="execution_environment",
         max_body=settings.max_body,
-        routers=[tools.router, files.router, audit.router, health_router(_readiness(parts))],
+        routers=[
+            tools.router,
+            files.router,
+            audit.router,
+            health_router(_readiness(parts, landlock_abi)),
+        ],
         lifespan=lifespan,
         middleware=[Middleware(ServiceToken, token=settings.service_token)],
     )
@@ -75,22 +84,24 @@ def build_over(parts: Assembly, settings: Settings) -> FastAPI:
     return app
 
 
-def _readiness(parts: Assembly) -> Probe:
+def _readiness(parts: Assembly, landlock_abi: int | None) -> Probe:
+    guards = ["openat2"] if landlock_abi is None else ["openat2", f"landlock {landlock_abi}"]
+
     async def ready() -> dict[str, Any]:
         try:
             await parts.pool.run(parts.sandbox.probe)
         except OSError as error:
             raise SystemFault("unavailable", "The data directory cannot be written") from error
-        return {"guards": ["openat2"]}
+        return {"guards": guards}
 
     return ready
 
 
 def worker() -> FastAPI:
-    """Return the application of one of several processes."""
+    """Return the application of one of several processes, which their parent has restricted."""
     settings = Settings.load()
     logs.configure(settings.log_format, settings.log_level)
-    return build(settings)
+    return build(settings, _wall(settings))
 
 
 def main() -> None:
@@ -101,16 +112,24 @@ def main() -> None:
         if settings.workers > 1:
             serve_workers("execution_environment.app:worker", settings, settings.workers)
             return
-        app = build(settings)
+        app = build(settings, _wall(settings))
     except (SandboxUnavailable, OSError, sqlite3.Error) as error:
         sys.exit(f"the data directory {settings.data_dir} cannot be used: {error}")
     serve(app, settings)
 
 
 def _prepare(settings: Settings) -> None:
-    """Do what is done once, before any process serves."""
+    """Do what is done once, before any process or thread: the second wall holds all of them."""
     state = settings.data_dir / "state"
     state.mkdir(parents=True, exist_ok=True, mode=0o700)
+    if (abi := _wall(settings)) is not None:
+        landlock.restrict(settings.data_dir, landlock.interpreter_paths(), abi)
     ledger = Ledger(state / "ledger.sqlite")
     ledger.forget_usage()
     ledger.close()
+
+
+def _wall(settings: Settings) -> int | None:
+    """Return the version of Landlock that is put in force."""
+    abi = landlock.supported_abi()
+    return abi if settings.landlock == "auto" and abi >= landlock.MIN_ABI else None

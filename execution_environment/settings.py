@@ -2,7 +2,7 @@
 
 from datetime import timedelta
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Literal
 
 from pydantic import ByteSize, Field, SecretStr
 from pydantic_settings import SettingsConfigDict
@@ -39,5 +39,7 @@ class Settings(ServiceSettings):
     """Seconds for which a call's result is kept for those who ask again; 90 days at most."""
     workers: Annotated[int, Field(ge=1, le=64)] = 1
     """Server processes on the one data directory."""
+    landlock: Literal["auto", "off"] = "auto"
+    """Whether the process gives up all files but its own, where the kernel can hold it to that."""
     max_body: ByteSize = ByteSize(48 * _MIB)
     """The longest request body, in bytes."""

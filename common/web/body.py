@@ -13,6 +13,8 @@ from common.errors import ClientError
 
 PATIENCE = 20.0
 """Seconds to wait for the next piece of a body."""
+WHOLE = 120.0
+"""Seconds for all of a JSON body."""
 
 
 class _ParsedRequest(Request):
@@ -54,10 +56,14 @@ async def read_body(request: Request, limit: int) -> bytes:
     if declared.isdecimal() and int(declared) > limit:
         raise _too_large(limit, int(declared))
     body = bytearray()
-    async for piece in pieces_of(request):
-        body += piece
-        if len(body) > limit:
-            raise _too_large(limit, len(body))
+    try:
+        async with asyncio.timeout(WHOLE):
+            async for piece in pieces_of(request):
+                body += piece
+                if len(body) > limit:
+                    raise _too_large(limit, len(body))
+    except TimeoutError as slow:
+        raise ClientError("malformed_request", f"The body took longer than {WHOLE:g} s") from slow
     return bytes(body)
 
 

@@ -1,5 +1,6 @@
 """The server process: uvicorn with our logging, which tells the application that it must end."""
 
+import resource
 import signal
 from collections.abc import Callable
 from types import FrameType
@@ -11,6 +12,7 @@ from uvicorn.supervisors import Multiprocess
 
 from common import logs
 from common.settings import ServiceSettings
+from common.web.patience import PatientProtocol
 
 KEEP_ALIVE = 30
 """Seconds an idle connection is kept: longer than any client of ours keeps it (4 s)."""
@@ -39,6 +41,7 @@ def configure(app: FastAPI | str, settings: ServiceSettings, workers: int = 1) -
         app,
         host=settings.host,
         port=settings.port,
+        http=PatientProtocol,
         log_config=None,
         access_log=False,
         server_header=False,
@@ -54,6 +57,7 @@ def serve(
 ) -> None:
     """Serve until SIGTERM or SIGINT, then end in order and return."""
     logs.configure(settings.log_format, settings.log_level)
+    raise_descriptor_limit()
     server = Server(configure(app, settings), on_exit)
     # uvicorn raises the signal again when it is done: the end was asked for, so it is no failure
     signal.signal(signal.SIGTERM, _end)
@@ -61,6 +65,12 @@ def serve(
     server.run()
     if not server.started:
         raise SystemExit(STARTUP_FAILURE)
+
+
+def raise_descriptor_limit() -> None:
+    """Allow as many open files and connections as the system lets us."""
+    _, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
 
 
 def _end(_signal: int, _frame: FrameType | None) -> None:
@@ -73,6 +83,7 @@ def serve_workers(factory: str, settings: ServiceSettings, workers: int) -> None
     `factory` is `module:function` and takes nothing. A process that dies is replaced.
     """
     logs.configure(settings.log_format, settings.log_level)
+    raise_descriptor_limit()
     config = configure(factory, settings, workers)
     supervisor = Multiprocess(config, [config.bind_socket()])
     supervisor.run()

@@ -18,9 +18,8 @@ def test_everything_is_healthy_and_names_its_guard(stack):
         name = stack.container(service)
         wait_until(lambda name=name: stack.docker("inspect", "-f", HEALTH, name) == "healthy\n")
     ready = "import urllib.request as r; print(r.urlopen('http://127.0.0.1:8001/health/ready').read().decode())"
-    assert json.loads(stack.inside(EXECUTION, "python", "-c", ready).stdout)["facts"] == {
-        "guards": ["openat2"]
-    }
+    facts = json.loads(stack.inside(EXECUTION, "python", "-c", ready).stdout)["facts"]
+    assert "openat2" in facts["guards"]
 
 
 def test_the_execution_environment_reaches_nothing(stack):

@@ -9,7 +9,7 @@ import time
 import httpx
 import pytest
 
-from tests.system.services import TOKEN, execution_environment
+from tests.system.services import TOKEN, execution_environment, wait_until
 
 APPENDS = 2000
 CLIENTS = 16
@@ -21,6 +21,8 @@ READS = 200
 def workers(tmp_path):
     """Two processes behind one port."""
     service = execution_environment(tmp_path, EXEC_ENV_WORKERS="2").start()
+    chains = tmp_path / "data/state/audit"
+    wait_until(lambda: len(list(chains.iterdir())) == 2)  # the other one is up as well
     yield service
     assert service.stop() == 0
 
@@ -35,10 +37,10 @@ def call_of(workspace, call_id, tool, arguments):
 
 
 def client_of(service):
-    """Return a client with a connection of its own, which leads to one of the processes."""
+    """Return a client whose every call has a connection of its own, to either process."""
     return httpx.AsyncClient(
         base_url=service.url,
-        headers={"Authorization": f"Bearer {TOKEN}"},
+        headers={"Authorization": f"Bearer {TOKEN}", "Connection": "close"},
         timeout=90,
         trust_env=False,
     )

@@ -1,0 +1,105 @@
+"""Landlock, the second wall: the process gives up every file outside its data directory.
+
+The first wall is openat2, which holds each path. This one holds the process, whatever it runs: it
+stops opens and changes, not stat or readlink. Source: landlock(7).
+"""
+
+import ctypes
+import os
+import sys
+from collections.abc import Iterable
+from pathlib import Path
+
+from execution_environment.sandbox.self_test import SandboxUnavailable
+
+_CREATE_RULESET, _ADD_RULE, _RESTRICT_SELF = 444, 445, 446
+_VERSION = 1
+_PATH_BENEATH = 1
+_PR_SET_NO_NEW_PRIVS = 38
+
+_EXECUTE, _WRITE_FILE, _READ_FILE, _READ_DIR = 1, 2, 4, 8
+_REMOVE_DIR, _REMOVE_FILE = 1 << 4, 1 << 5
+_MAKE_CHAR, _MAKE_DIR, _MAKE_REG, _MAKE_SOCK = 1 << 6, 1 << 7, 1 << 8, 1 << 9
+_MAKE_FIFO, _MAKE_BLOCK, _MAKE_SYM = 1 << 10, 1 << 11, 1 << 12
+_REFER, _TRUNCATE, _IOCTL_DEV = 1 << 13, 1 << 14, 1 << 15
+
+_FIRST = (1 << 13) - 1
+_BY_ABI = {2: _REFER, 3: _TRUNCATE, 5: _IOCTL_DEV}
+"""Rights that came with each version of the interface, beside those of the first."""
+_OF_FILES = _EXECUTE | _WRITE_FILE | _READ_FILE | _TRUNCATE | _IOCTL_DEV
+_READ = _EXECUTE | _READ_FILE | _READ_DIR
+# What lies in a workspace may be moved out of the way whatever it is; devices never come.
+_WORK = (
+    _READ_FILE | _READ_DIR | _WRITE_FILE | _TRUNCATE | _REMOVE_DIR | _REMOVE_FILE | _REFER
+    | _MAKE_DIR | _MAKE_REG | _MAKE_SYM | _MAKE_FIFO | _MAKE_SOCK
+)  # fmt: skip
+MIN_ABI = 2
+"""Without REFER, which came with it, every rename from staging would fail with EXDEV."""
+
+
+class _PathBeneath(ctypes.Structure):
+    _pack_ = 1
+    _fields_ = (("allowed", ctypes.c_uint64), ("parent", ctypes.c_int32))
+
+
+_libc = ctypes.CDLL(None, use_errno=True)
+
+
+def supported_abi() -> int:
+    """Return the version of the kernel's Landlock, 0 where there is none."""
+    return max(int(_libc.syscall(_CREATE_RULESET, None, ctypes.c_size_t(0), _VERSION)), 0)
+
+
+def interpreter_paths() -> list[Path]:
+    """Return what Python reads as it goes: itself, its libraries, time zones, names of hosts."""
+    ours = {sys.prefix, sys.base_prefix, sys.exec_prefix, *sys.path}
+    system = (
+        "/usr", "/lib", "/lib64", "/etc/localtime", "/etc/hosts", "/etc/resolv.conf",
+        "/etc/nsswitch.conf", "/etc/host.conf", "/etc/gai.conf", "/etc/ssl", "/etc/mime.types",
+        "/etc/ld.so.cache", "/dev/urandom", "/dev/null",
+    )  # fmt: skip
+    return [Path(path) for path in (*sorted(ours - {""}), *system)]
+
+
+def restrict(data_dir: Path, readable: Iterable[Path], abi: int) -> None:
+    """Give up all files but those beneath `data_dir`, and reading the others named.
+
+    For this thread and everything it starts from now on, so before any thread is started. `abi`
+    is the kernel's version, MIN_ABI or newer. Raises SandboxUnavailable.
+    """
+    handled = _FIRST
+    for since, right in _BY_ABI.items():
+        handled |= right if abi >= since else 0
+    attributes = ctypes.c_uint64(handled)
+    ruleset = _call(_CREATE_RULESET, ctypes.byref(attributes), ctypes.c_size_t(8), 0)
+    try:
+        _allow(ruleset, data_dir, _WORK & handled)
+        for path in readable:
+            if path.exists():
+                _allow(ruleset, path, _READ & handled)
+        if _libc.prctl(_PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) != 0:
+            raise _unavailable()
+        _call(_RESTRICT_SELF, ruleset, 0)
+    finally:
+        os.close(ruleset)
+
+
+def _allow(ruleset: int, path: Path, rights: int) -> None:
+    descriptor = os.open(path, os.O_PATH | os.O_CLOEXEC)
+    try:
+        allowed = rights if path.is_dir() else rights & _OF_FILES
+        rule = _PathBeneath(allowed, descriptor)
+        _call(_ADD_RULE, ruleset, _PATH_BENEATH, ctypes.byref(rule), 0)
+    finally:
+        os.close(descriptor)
+
+
+def _call(number: int, *arguments: object) -> int:
+    result = int(_libc.syscall(number, *arguments))
+    if result < 0:
+        raise _unavailable()
+    return result
+
+
+def _unavailable() -> SandboxUnavailable:
+    return SandboxUnavailable(f"Landlock cannot be used: {os.strerror(ctypes.get_errno())}")
