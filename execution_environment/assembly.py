@@ -55,7 +55,7 @@ class Assembly:
     def tidy(self) -> None:
         """Complete what processes that died have left, and forget what is too old."""
         self._committer.recover(self._locks)
-        self._ledger.expire(self._result_ttl)
+        self._ledger.tidy(self._result_ttl)
 
     async def keep_tidy(self) -> None:
         """Tidy now and then, until cancelled."""

@@ -8,6 +8,8 @@ from dataclasses import dataclass
 from common.errors import ToolError
 
 MAX_DIFF_LINES = 4000
+MAX_DIFF = 64 * 1024
+"""Characters of what is compared: a diff is kept with its call's result."""
 MAX_CANDIDATES = 2000
 """Lines compared to make a diff, and lines looked at for the closest match."""
 CONTEXT = 3
@@ -88,7 +90,7 @@ def diff(path: str, before: bytes | None, after: bytes) -> str:
         return f"Binary file {path} differs\n"
     first, last = _differing(old, new)
     old, new = old[first : len(old) - last], new[first : len(new) - last]
-    if len(old) + len(new) > MAX_DIFF_LINES:
+    if len(old) + len(new) > MAX_DIFF_LINES or sum(map(len, (*old, *new))) > MAX_DIFF:
         return too_long(path)
     label = "/dev/null" if before is None else f"a/{path}"
     lines = (_moved(line, first) for line in difflib.unified_diff(old, new, label, f"b/{path}"))

@@ -5,6 +5,7 @@ in breaks the chain; a tail that was cut off shows against the head, which is lo
 and at the end (`state/trail.py` reads and verifies).
 """
 
+import errno
 import hashlib
 import json
 import os
@@ -48,22 +49,27 @@ class Audit:
         return any(wanted in _tail(path) for path in files)
 
     def append(self, record: dict[str, Any]) -> None:
-        """Write a record; raise OSError where the disk refuses it."""
+        """Write a record; on a full disk it goes to the log instead, whole."""
         with self._lock:
-            if self._size >= self._max_file:
-                self._rotate()
-            placed = {"seq": self._seq + 1, "time": _now(), "previous": self._head, **record}
-            body = json.dumps(placed, separators=(",", ":"))[:-1]
-            head = seal(body)
-            line = f'{body}{SEAL}{head}"}}\n'.encode()
-            written = os.write(self._descriptor, line)
-            if written < len(line):
-                os.ftruncate(self._descriptor, self._size)
-                raise OSError(
-                    f"only {written} of {len(line)} bytes were written to the audit trail"
-                )
-            self._size += len(line)
-            self._seq, self._head = self._seq + 1, head
+            try:
+                self._write(record)
+            except OSError as failure:
+                if failure.errno not in (errno.ENOSPC, errno.EDQUOT):
+                    raise
+                log.error("no space for the audit trail", record=record)  # noqa: TRY400
+
+    def _write(self, record: dict[str, Any]) -> None:
+        if self._size >= self._max_file:
+            self._rotate()
+        placed = {"seq": self._seq + 1, "time": _now(), "previous": self._head, **record}
+        body = json.dumps(placed, separators=(",", ":"))[:-1]
+        head = seal(body)
+        line = f'{body}{SEAL}{head}"}}\n'.encode()
+        if os.write(self._descriptor, line) < len(line):
+            os.ftruncate(self._descriptor, self._size)
+            raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+        self._size += len(line)
+        self._seq, self._head = self._seq + 1, head
 
     def close(self) -> None:
         """End the chain and log its head."""

@@ -3,12 +3,17 @@
 import sqlite3
 import threading
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
+
+from common.errors import ToolError
 
 BUSY_TIMEOUT = 30.0
 """Seconds that a process waits while another one writes."""
+RESERVE = 1024 * 1024
+"""Bytes that are kept free in the database."""
 _SCHEMA = """
+DROP TABLE IF EXISTS reserve;
 CREATE TABLE IF NOT EXISTS calls (
     id TEXT PRIMARY KEY,
     digest TEXT NOT NULL,
@@ -44,6 +49,7 @@ class Database:
         )
         self._connection.execute("PRAGMA journal_mode = WAL")
         self._connection.execute("PRAGMA synchronous = FULL")
+        self._connection.execute("PRAGMA temp_store = MEMORY")  # other directories are walled off
         self._connection.executescript(_SCHEMA)
 
     @contextmanager
@@ -54,16 +60,58 @@ class Database:
 
     @contextmanager
     def writing(self) -> Iterator[sqlite3.Connection]:
-        """Lend the connection for one transaction: all of it is on the disk afterwards, or none."""
+        """Lend the connection for one transaction: all of it is on the disk afterwards, or none.
+
+        Raises `no_space` on a full disk, but for what the reserve has room for.
+        """
         with self._lock:
-            self._connection.execute("BEGIN IMMEDIATE")
             try:
-                yield self._connection
-            except BaseException:
-                self._connection.execute("ROLLBACK")
+                with self._transaction():
+                    yield self._connection
+            except sqlite3.OperationalError as failure:
+                if failure.sqlite_errorcode == sqlite3.SQLITE_FULL:
+                    self._begin_log_anew()
+                    raise _no_space() from failure
                 raise
+
+    @contextmanager
+    def _transaction(self) -> Iterator[None]:
+        self._connection.execute("BEGIN IMMEDIATE")
+        try:
+            yield
             self._connection.execute("COMMIT")
+        except BaseException:
+            if self._connection.in_transaction:  # some failures have ended it already
+                self._connection.execute("ROLLBACK")
+            raise
+
+    def _begin_log_anew(self) -> None:
+        """Move what the log holds to the database, so that the next try finds room in the log."""
+        with suppress(sqlite3.OperationalError):
+            self._connection.execute("PRAGMA wal_checkpoint(RESTART)")
+
+    def keep_reserve(self) -> None:
+        """Have room in the database for a while: on a full disk one must be able to delete."""
+        with self._lock, suppress(sqlite3.OperationalError):  # too late: it is full already
+            [free] = self._connection.execute("PRAGMA freelist_count").fetchone()
+            [page] = self._connection.execute("PRAGMA page_size").fetchone()
+            if free * page >= RESERVE:
+                return
+            with self._transaction():
+                self._connection.execute("CREATE TABLE reserve (room BLOB)")
+                self._connection.execute("INSERT INTO reserve VALUES (zeroblob(?))", (2 * RESERVE,))
+            self._connection.execute("PRAGMA wal_checkpoint(PASSIVE)")  # room that is on the disk
+            with self._transaction():
+                self._connection.execute("DROP TABLE reserve")
 
     def close(self) -> None:
         """Close the connection."""
         self._connection.close()
+
+
+def _no_space() -> ToolError:
+    return ToolError(
+        "no_space",
+        "There is no space left to write the change down; nothing was changed",
+        errno="ENOSPC",
+    )

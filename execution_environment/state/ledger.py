@@ -76,6 +76,7 @@ class Ledger:
             )
             _insert(connection, intent)
             admission.note_progress(connection, claim.id)
+        self._database.keep_reserve()
         return None
 
     def withdraw(self, intent: Intent) -> None:
@@ -150,8 +151,11 @@ class Ledger:
         with self._database.writing() as connection:
             connection.execute("DELETE FROM usage")
 
-    def expire(self, result_ttl: float) -> None:
-        """Remove results older than so many seconds, and what is known of long ended runs."""
+    def tidy(self, result_ttl: float) -> None:
+        """Remove results older than so many seconds, and what is known of long ended runs.
+
+        Some room is kept for what has to be written on a full disk.
+        """
         now = time.time()
         with self._database.writing() as connection:
             connection.execute(
@@ -159,6 +163,7 @@ class Ledger:
             )
             connection.execute("DELETE FROM fences WHERE at < ?", (now - RUN_MEMORY,))
             connection.execute("DELETE FROM runs WHERE at < ?", (now - RUN_MEMORY,))
+        self._database.keep_reserve()
 
 
 def _entry(connection: Connection, call_id: str) -> Abandoned | None:
