@@ -14,7 +14,7 @@ from common.ids import CallId, Name, new_id
 from common.tools import ToolResult
 from common.web.body import pieces_of
 from common.web.conditions import Validators, asked_range, is_fresh
-from common.web.openapi import problems
+from common.web.openapi import Responses, problems
 from execution_environment.files import Files, Transfer
 from execution_environment.routes.dependencies import ServicesDep
 from execution_environment.sandbox.streams import Outgoing, etag_of, modified_at
@@ -76,12 +76,18 @@ class _Sending(StreamingResponse):
             self._outgoing.close()
 
 
-@router.api_route(
-    "/{user}/{workspace}/{path:path}",
-    methods=["GET", "HEAD"],
-    response_class=_Sending,
-    responses=problems(*_ERRORS, "range_not_satisfiable"),
-)
+_BYTES = {"application/octet-stream": {"schema": {"type": "string", "format": "binary"}}}
+_DOWNLOAD: Responses = {
+    200: {"description": "The file", "content": _BYTES},
+    206: {"description": "The range of it that was asked for", "content": _BYTES},
+    304: {"description": "The client has this state of it already"},
+    **problems(*_ERRORS, "range_not_satisfiable"),
+}
+_PATH = "/{user}/{workspace}/{path:path}"
+
+
+@router.head(_PATH, status_code=200, response_class=StreamingResponse, responses=_DOWNLOAD)
+@router.get(_PATH, status_code=200, response_class=StreamingResponse, responses=_DOWNLOAD)
 async def download(transfer: TransferDep, request: Request, services: ServicesDep) -> Response:
     """Stream a file, or a range of it; it comes whole or the connection ends."""
     outgoing = await services.files.open(transfer)
@@ -112,7 +118,7 @@ def _answer(outgoing: Outgoing, request: Request, files: Files) -> Response:
 
 
 @router.put(
-    "/{user}/{workspace}/{path:path}",
+    _PATH,
     status_code=201,
     responses={
         200: {"model": ToolResult, "description": "The file was replaced"},
@@ -124,7 +130,7 @@ def _answer(outgoing: Outgoing, request: Request, files: Files) -> Response:
     openapi_extra={
         "requestBody": {
             "required": True,
-            "content": {"application/octet-stream": {"schema": {"type": "string", "format": "binary"}}},
+            "content": _BYTES,
         }
     },
 )  # fmt: skip

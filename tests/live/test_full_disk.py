@@ -8,6 +8,8 @@ import pytest
 
 from tests.live.stack import EXECUTION, wait_until
 
+UID = 10001
+"""Of the image's user."""
 FILLING = Path(__file__).with_name("filling.py").read_text()
 
 
@@ -21,7 +23,7 @@ def on_small_disk(stack):
         name = f"{stack.project}_small_{len(started)}"
         started.append(name)
         stack.docker(
-            "run", "-d", "--name", name, "--network", "none", "--tmpfs", f"/data:{options},mode=1777",
+            "run", "-d", "--name", name, "--network", "none", "--tmpfs", f"/data:{options},uid={UID},mode=0700",
             "-e", "EXEC_ENV_SERVICE_TOKEN=t", image,
         )  # fmt: skip
         health = ("inspect", "-f", "{{.State.Health.Status}}", name)
