@@ -2,7 +2,9 @@
 
 import re
 from collections.abc import Iterator
+from dataclasses import replace
 
+from common.errors import ToolError
 from execution_environment.patches import FilePatch, Hunk, failed
 from execution_environment.sandbox.names import show
 
@@ -10,10 +12,14 @@ _HUNK = re.compile(r"@@ -(\d{1,9})(?:,(\d{1,9}))? \+(\d{1,9})(?:,(\d{1,9}))? @@"
 _ESCAPE = re.compile(rb"\\([0-7]{3}|.)", re.DOTALL)
 _ESCAPED = {b"n": 10, b"t": 9, b"r": 13, b"a": 7, b"b": 8, b"f": 12, b"v": 11}
 _SURROGATE = re.compile("[\ud800-\udfff]")
-_FACTS = ("rename from ", "rename to ", "new file", "deleted file")
+_BINARY = re.compile(r"Binary files? .* differs?$|GIT binary patch")
+_FACTS = ("rename from ", "rename to ", "new file", "deleted file", "new mode")
 _NOTHING = "/dev/null"
 _SIGNATURE = "-- "
 """What git ends a mail with."""
+_COUNT = "Count the lines: '@@ -old_start,old_lines +new_start,new_lines @@'."
+_HEAD = "A hunk begins with '@@ -1,2 +1,3 @@'."
+_LAST = "Only the last line can be without a newline."
 
 
 def parse(patch: str) -> list[FilePatch]:
@@ -22,17 +28,17 @@ def parse(patch: str) -> list[FilePatch]:
         raise failed("The patch is not valid Unicode", "Give it in UTF-8.")
     if "\r\n" in patch and patch.count("\r\n") == patch.count("\n"):
         patch = patch.replace("\r\n", "\n")
-    files = list(_Reader(patch.removesuffix("\n").split("\n")).files())
-    if not files:
-        raise failed("The patch names no file", "Give a unified diff with '---' and '+++' lines.")
+    reader = _Reader(patch.removesuffix("\n").split("\n"))
+    files: list[FilePatch] = []
     seen: set[str] = set()
-    for file in files:
+    for file in reader.files():
         paths = {path for path in (file.old_path, file.new_path) if path is not None}
         if paths & seen:
-            raise failed(
-                f"'{file.path}' is in the patch twice", "Put its hunks together.", file.path
-            )
+            raise reader.garbled("the file is in the patch twice", "Put its hunks together.")
+        files.append(file)
         seen |= paths
+    if not files:
+        raise failed("The patch names no file", "Give a unified diff with '---' and '+++' lines.")
     return files
 
 
@@ -42,6 +48,7 @@ class _Reader:
     def __init__(self, lines: list[str]) -> None:
         self._lines = lines
         self._at = 0
+        self._path: str | None = None
 
     def files(self) -> Iterator[FilePatch]:
         """Yield the files; what stands before and between them is passed over."""
@@ -51,31 +58,33 @@ class _Reader:
             elif self._is_header():
                 yield self._file()
             elif _HUNK.match(self._line()):
-                raise self._garbled("a hunk without a file", "Begin with '---' and '+++' lines.")
+                self._path = None
+                raise self.garbled("a hunk without a file", "Begin with '---' and '+++' lines.")
             else:
+                self._require_text()
                 self._at += 1
 
     def _line(self) -> str:
         return self._lines[self._at] if self._at < len(self._lines) else ""
 
     def _is_header(self) -> bool:
-        following = self._lines[self._at + 1 : self._at + 2]
-        return (
-            self._line().startswith("--- ")
-            and following[:1] != []
-            and following[0].startswith("+++ ")
-        )
+        pair = self._lines[self._at : self._at + 2]
+        return len(pair) == 2 and pair[0].startswith("--- ") and pair[1].startswith("+++ ")
 
     def _git_file(self) -> Iterator[FilePatch]:
         """Read git's own lines about a file: they matter where there are no others."""
-        head = self._line()
+        self._path = _named_twice(self._line())
         facts = self._git_facts()
+        renamed = _renamed(facts)
         if self._is_header():
-            yield self._file()
-        elif "rename from " in facts and "rename to " in facts:
-            yield FilePatch(_unquoted(facts["rename from "]), _unquoted(facts["rename to "]), ())
+            file = self._file()
+            if renamed is not None and renamed != (file.old_path, file.new_path):
+                raise self.garbled("a rename of another file", "Name the same files in each line.")
+            yield file
+        elif renamed is not None:
+            yield self._named(*renamed)
         else:
-            yield self._empty(head, facts)
+            yield self._empty(facts)
 
     def _git_facts(self) -> dict[str, str]:
         facts: dict[str, str] = {}
@@ -84,85 +93,100 @@ class _Reader:
             line = self._line()
             if line.startswith(("diff --git ", "@@ ")):
                 break
-            if line.startswith(("Binary files ", "GIT binary patch")):
-                raise self._garbled("a binary patch", "Write the file as a whole instead.")
+            self._require_text()
+            if line.startswith("copy from "):
+                what = f"a copy of '{_unquoted(line.removeprefix('copy from '))}'"
+                raise self.garbled(what, "Create the file with '--- /dev/null' instead.")
             facts |= {fact: line.removeprefix(fact) for fact in _FACTS if line.startswith(fact)}
             self._at += 1
         return facts
 
-    def _empty(self, head: str, facts: dict[str, str]) -> FilePatch:
-        found = re.fullmatch(r"diff --git (a/.+) (b/.+)", head)
-        if found is not None and "new file" in facts:
-            return FilePatch(None, found[2][2:], ())
-        if found is not None and "deleted file" in facts:
-            return FilePatch(found[1][2:], None, ())
-        raise self._garbled("a file without hunks", "Modes cannot be changed by a patch.")
+    def _empty(self, facts: dict[str, str]) -> FilePatch:
+        if self._path is not None and "new file" in facts:
+            return self._named(None, self._path)
+        if self._path is not None and "deleted file" in facts:
+            return self._named(self._path, None)
+        hint = "Modes cannot be changed by a patch." if "new mode" in facts else _HEAD
+        raise self.garbled("a file without hunks", hint)
+
+    def _named(self, old_path: str | None, new_path: str | None) -> FilePatch:
+        self._path = new_path or old_path
+        if not self._path or "" in (old_path, new_path):
+            raise self.garbled("a file without a path", "One of the two lines names the file.")
+        return FilePatch(old_path, new_path, ())
 
     def _file(self) -> FilePatch:
-        old = _unquoted(self._line()[4:])
-        new = _unquoted(self._lines[self._at + 1][4:])
+        paths = _stripped(_unquoted(self._line()[4:]), _unquoted(self._lines[self._at + 1][4:]))
+        file = self._named(*paths)
         self._at += 2
-        old_path, new_path = _stripped(old, new)
-        if old_path is None and new_path is None:
-            raise self._garbled("a file without a path", "One of the two lines names the file.")
         hunks: list[Hunk] = []
         while match := _HUNK.match(self._line()):
             hunks.append(self._hunk(len(hunks) + 1, match))
         if not hunks:
-            raise self._garbled("a file without hunks", "A hunk begins with '@@ -1,2 +1,3 @@'.")
+            raise self.garbled("a file without hunks", _HEAD)
         self._require_end()
-        return FilePatch(old_path, new_path, tuple(hunks))
+        return replace(file, hunks=tuple(hunks))
 
     def _hunk(self, number: int, head: re.Match[str]) -> Hunk:
-        self._at += 1
-        old_count, new_count = (1 if count is None else int(count) for count in (head[2], head[4]))
-        old: list[str] = []
-        new: list[str] = []
-        while len(old) < old_count or len(new) < new_count or self._line().startswith("\\"):
+        first = self._at = self._at + 1
+        old, new = (1 if count is None else int(count) for count in (head[2], head[4]))
+        while old > 0 or new > 0 or self._line().startswith("\\"):
             if self._at >= len(self._lines):
-                raise self._garbled(f"hunk {number} ends too early", _COUNT)
-            tag, line = self._line()[:1] or " ", self._line()[1:] + "\n"
-            if tag == "\\":
-                _cut_newlines(self._lines[self._at - 1][:1], old, new)
-            elif tag in " +-":
-                old += [line] if tag != "+" else []
-                new += [line] if tag != "-" else []
-            if tag not in " +-\\" or len(old) > old_count or len(new) > new_count:
-                raise self._garbled(f"hunk {number} is not as long as its head says", _COUNT)
+                raise self.garbled(f"hunk {number} ends too early", _COUNT)
+            tag = self._line()[:1] or " "
+            old -= tag in " -"
+            new -= tag in " +"
+            if tag not in " +-\\" or min(old, new) < 0:
+                raise self.garbled(f"hunk {number} is not as long as its head says", _COUNT)
             self._at += 1
-        return Hunk(number, int(head[1]), tuple(old), tuple(new))
+        hunk = Hunk.of(number, int(head[1]), self._lines[first : self._at])
+        if not hunk.is_whole:
+            raise self.garbled(f"hunk {number} goes on after its file's last line", _LAST)
+        return hunk
 
     def _require_end(self) -> None:
         line = self._line()
         if line[:1] in (" ", "+", "-", "@") and line != _SIGNATURE and not self._is_header():
-            raise self._garbled("a hunk goes on after its end", _COUNT)
+            raise self.garbled("a hunk goes on after its end", _COUNT)
 
-    def _garbled(self, what: str, hint: str) -> Exception:
-        return failed(f"Line {self._at + 1} of the patch: {what}", hint)
+    def _require_text(self) -> None:
+        if _BINARY.match(self._line()):
+            raise self.garbled("a binary patch", "Write the file as a whole instead.")
 
-
-_COUNT = "Count the lines: '@@ -old_start,old_lines +new_start,new_lines @@'."
-
-
-def _cut_newlines(tag: str, old: list[str], new: list[str]) -> None:
-    """Take the newline from the last line, which the file does not end with."""
-    for side, tags in ((old, " -"), (new, " +")):
-        if tag in tags and side:
-            side[-1] = side[-1].removesuffix("\n")
+    def garbled(self, what: str, hint: str) -> ToolError:
+        """Return the error for the line and the file that the reader is at."""
+        file = "" if not self._path else f" ('{self._path}')"
+        return failed(f"Line {self._at + 1} of the patch: {what}{file}", hint, self._path or None)
 
 
 def _stripped(old: str, new: str) -> tuple[str | None, str | None]:
     """Return the paths without git's `a/` and `b/`, where both sides have them."""
-    has_prefixes = old.startswith(("a/", _NOTHING)) and new.startswith(("b/", _NOTHING))
+    has_prefixes = all(
+        path == _NOTHING or path.startswith(prefix) for path, prefix in ((old, "a/"), (new, "b/"))
+    )
     names = [
         None if path == _NOTHING else path[2:] if has_prefixes else path for path in (old, new)
     ]
     return names[0], names[1]
 
 
+def _named_twice(head: str) -> str | None:
+    """Return the path that a `diff --git` line has two times, as it may contain spaces itself."""
+    both = head.removeprefix("diff --git ").rstrip("\r")
+    half = len(both) // 2
+    old, new = _stripped(_unquoted(both[:half]), _unquoted(both[half + 1 :]))
+    return new if old == new and both[half : half + 1] == " " else None
+
+
+def _renamed(facts: dict[str, str]) -> tuple[str, str] | None:
+    old, new = facts.get("rename from "), facts.get("rename to ")
+    return None if old is None or new is None else (_unquoted(old), _unquoted(new))
+
+
 def _unquoted(path: str) -> str:
     """Return a path as our tools write it; git quotes what is not plain, others add a time."""
-    path = path.partition("\t")[0].rstrip(" ") if not path.startswith('"') else path
+    name, tab, _ = path.partition("\t")
+    path = path if path.startswith('"') else name if tab else name.rstrip(" \r")
     if not path.startswith('"'):
         return show(path.encode())
     raw = path[1:].rpartition('"')[0].encode()

@@ -4,13 +4,16 @@ Lines keep their newline, so that "no newline at end of file" is a difference li
 """
 
 import re
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from typing import Self
 
 from common.errors import ToolError
 
 MAX_OFFSET = 1000
 """Lines up and down from where a hunk says it belongs in which its place is looked for."""
+MAX_COMPARED = 2_000_000
+"""Lines compared in vain for the hunks of one file: a search cannot be stopped from outside."""
 MAX_SHOWN = 80
 _LINE = re.compile(r"[^\n]*\n|[^\n]+")
 
@@ -23,6 +26,22 @@ class Hunk:
     start: int
     old: tuple[str, ...]
     new: tuple[str, ...]
+
+    @classmethod
+    def of(cls, number: int, start: int, body: Sequence[str]) -> Self:
+        """Return the hunk that lines of a diff make; a marker takes the newline from the last."""
+        lines = [
+            (line[:1], line[1:] + ("" if following.startswith("\\") else "\n"))
+            for line, following in zip(body, [*body[1:], ""], strict=True)
+        ]
+        old = tuple(line for tag, line in lines if tag in ("-", " ", ""))
+        new = tuple(line for tag, line in lines if tag in ("+", " ", ""))
+        return cls(number, start, old, new)
+
+    @property
+    def is_whole(self) -> bool:
+        """Whether only the last line of each side lacks its newline, if any does."""
+        return all(line.endswith("\n") for line in self.old[:-1] + self.new[:-1])
 
 
 @dataclass(frozen=True)
@@ -47,17 +66,17 @@ def failed(detail: str, hint: str | None = None, path: str | None = None) -> Too
 def apply(file: FilePatch, content: str) -> str:
     """Return the content that the patch makes of a text with plain newlines.
 
-    A hunk goes where it says, else to the nearest place where its lines match exactly. Raises
-    `patch_failed`, with the first line that differs as hint.
+    A hunk goes where it says, else to the nearest place where its lines match exactly, the later
+    one of two. Raises `patch_failed`, with the first line that differs as hint.
     """
     lines = _LINE.findall(content)
+    search = _Search(lines)
     made: list[str] = []
     done = moved = 0
-    for hunk in file.hunks:
-        wanted = max(hunk.start - (1 if hunk.old else 0), 0) + moved
-        place = next(
-            (at for at in _places(wanted, done, len(lines)) if _fits(hunk, lines, at)), None
-        )
+    for hunk in _in_the_form_of(content, file.hunks):
+        stated = max(hunk.start - (1 if hunk.old else 0), 0)
+        wanted = max(stated + moved, 0)
+        place = search.place(hunk.old, wanted, done)
         if place is None:
             raise failed(
                 f"Hunk {hunk.number} of '{file.path}' does not apply",
@@ -66,25 +85,59 @@ def apply(file: FilePatch, content: str) -> str:
             )
         made += lines[done:place]
         made += hunk.new
-        done, moved = place + len(hunk.old), moved + place - wanted
-    return "".join(made + lines[done:])
+        done, moved = place + len(hunk.old), place - stated
+    return _joined(made + lines[done:])
 
 
-def _places(wanted: int, first: int, last: int) -> Iterator[int]:
-    """Yield the places to try, the nearest first."""
-    for offset in range(MAX_OFFSET + 1):
-        for place in {wanted - offset, wanted + offset}:
-            if first <= place <= last:
-                yield place
+class _Search:
+    """Looks for the places of one file's hunks."""
+
+    def __init__(self, lines: Sequence[str]) -> None:
+        self._lines = lines
+        self._left = MAX_COMPARED
+
+    def place(self, old: Sequence[str], wanted: int, first: int) -> int | None:
+        """Return the place nearest to the wanted one, not before `first`."""
+        last = len(self._lines) - len(old)
+        for offset in range(MAX_OFFSET + 1):
+            for place in (wanted + offset, wanted - offset):
+                if first <= place <= last and self._fits(old, place):
+                    return place
+            self._left -= 1
+            if self._left < 0:
+                break
+        return None
+
+    def _fits(self, old: Sequence[str], place: int) -> bool:
+        same = next((n for n, line in enumerate(old) if self._lines[place + n] != line), len(old))
+        self._left -= same if same < len(old) else 0
+        return same == len(old)
 
 
-def _fits(hunk: Hunk, lines: Sequence[str], place: int) -> bool:
-    old = hunk.old
-    if not old:
-        return True
-    if place >= len(lines) or lines[place] != old[0]:
-        return False
-    return tuple(lines[place : place + len(old)]) == old
+def _in_the_form_of(content: str, hunks: tuple[Hunk, ...]) -> tuple[Hunk, ...]:
+    """Return the hunks with the line endings of the content.
+
+    git quotes the CRLF of a file in its diff, and `text.decode` has taken it out of the content.
+    """
+    old = [line for hunk in hunks for line in hunk.old]
+    new = [line for hunk in hunks for line in hunk.new]
+    if "\r\n" in content or not old or not all(_has_crlf(line) for line in old + new):
+        return hunks
+    return tuple(replace(hunk, old=_plain(hunk.old), new=_plain(hunk.new)) for hunk in hunks)
+
+
+def _has_crlf(line: str) -> bool:
+    return line.endswith("\r\n") or not line.endswith("\n")
+
+
+def _plain(lines: Sequence[str]) -> tuple[str, ...]:
+    return tuple(line.replace("\r\n", "\n") for line in lines)
+
+
+def _joined(lines: Sequence[str]) -> str:
+    """Return the text; only its last line may lack the newline, or two lines would become one."""
+    ended = (line if line.endswith("\n") else f"{line}\n" for line in lines[:-1])
+    return "".join(ended) + "".join(lines[-1:])
 
 
 def _why(hunk: Hunk, lines: Sequence[str], wanted: int) -> str:

@@ -3,6 +3,7 @@
 import difflib
 import random
 import subprocess
+import time
 
 import pytest
 
@@ -11,6 +12,8 @@ from execution_environment.patch_parsing import parse
 from execution_environment.patches import apply
 
 ONE = "--- a/f\n+++ b/f\n@@ -1,3 +1,3 @@\n a\n-b\n+B\n c\n"
+EDIT = "--- f\n+++ f\n@@ -1 +1 @@\n-a\n+A\n"
+NO_NEWLINE = "\\ No newline at end of file\n"
 
 
 def patched(patch, content):
@@ -38,10 +41,19 @@ def patched(patch, content):
             "a\nb\nc\nd\ne\n",
             "A\nx\nb\nc\nd\nE\n",
         ),
+        (EDIT.replace("-1", "-3"), "a\nx\ny\nx\na\n", "a\nx\ny\nx\nA\n"),
+        (EDIT.replace("-1", "-8"), 6 * "x\n" + "a\nx\na\nx\n", 6 * "x\n" + "a\nx\nA\nx\n"),
+        (EDIT + NO_NEWLINE, "a\nb\n", "A\nb\n"),
+        ("--- f\n+++ f\n@@ -1,0 +2 @@\n+b\n", "a", "a\nb\n"),
+        ("--- f\n+++ f\n@@ -9,0 +10 @@\n+b\n", "a\n", "a\nb\n"),
+        ("--- f\n+++ f\n@@ -1,2 +1,2 @@\n a\r\n-b\r\n+B\r\n", "a\nb\n", "a\nB\n"),
+        ("--- f\n+++ f\n@@ -1,2 +1,2 @@\n a\n-b\r\n+B\r\n", "a\nb\r\n", "a\nB\r\n"),
+        ("--- f\n+++ f\n@@ -1 +1 @@\n-a\n+a\r\n", "a\n", "a\r\n"),
+        ("--- f\r\n+++ f\r\n@@ -1 +1 @@\n-a\n+A\n", "a\n", "A\n"),
     ],
 )
 def test_a_patch_applies(patch, before, after):
-    """Exactly, at its place or the nearest one where its lines stand."""
+    """Exactly, at its place or the nearest one where its lines stand: what GNU patch gives."""
     assert patched(patch, before) == after
 
 
@@ -56,6 +68,11 @@ def test_a_patch_applies(patch, before, after):
         ("diff --git a/f b/g\nsimilarity index 100%\nrename from f\nrename to g\n", "f", "g"),
         ("diff --git a/f b/f\nnew file mode 100644\nindex 0..0\n", None, "f"),
         ("diff --git a/f b/f\ndeleted file mode 100644\nindex 0..0\n", "f", None),
+        ("diff --git a/x b/y b/x b/y\nnew file mode 100644\n", None, "x b/y"),
+        ('diff --git "a/\\303\\244" "b/\\303\\244"\nnew file mode 100644\n', None, "ä"),
+        ("diff --git f f\ndeleted file mode 100644\n", "f", None),
+        ("--- a/f \t\n+++ b/f \t\n@@ -1 +1 @@\n-a\n+b\n", "f ", "f "),
+        ("--- /dev/nulls\n+++ b/f\n@@ -1 +1 @@\n-a\n+b\n", "/dev/nulls", "b/f"),
         ("diff --git a/f b/g\nrename from f\nrename to g\n--- a/f\n+++ b/g\n@@ -1 +1 @@\n-a\n+b\n", "f", "g"),
     ],
 )  # fmt: skip
@@ -82,6 +99,18 @@ def test_paths_are_read_as_they_are_meant(patch, old, new):
         ("diff --git a/f b/f\nBinary files a/f and b/f differ\n", "binary", "as a whole"),
         ("diff --git a/f b/f\nold mode 100644\nnew mode 100755\n", "without hunks", "Modes"),
         ("--- /dev/null\n+++ /dev/null\n@@ -1 +1 @@\n-a\n+b\n", "without a path", "names the file"),
+        ('--- "a/f\n+++ "b/f\n@@ -1 +1 @@\n-a\n+b\n', "without a path", "names the file"),
+        ("--- a/\n+++ b/\n@@ -1 +1 @@\n-a\n+b\n", "without a path", "names the file"),
+        (EDIT + "Binary files a/x and b/x differ\n", "Line 6 of the patch: a binary", "as a whole"),
+        ("diff --git a/f b/f\nGIT binary patch\nliteral 1\n", "binary patch ('f')", "as a whole"),
+        ("diff --git a/f b/g\ncopy from f\ncopy to g\n" + EDIT, "a copy of 'f'", "/dev/null"),
+        ("diff --git a/f b/g\nrename from f\nrename to g\n" + EDIT, "rename of another", "same"),
+        ("diff --git a/f b/f\nindex 0..1\n", "without hunks ('f')", "A hunk begins"),
+        (
+            "--- f\n+++ f\n@@ -1 +1,2 @@\n-a\n+A\n" + NO_NEWLINE + "+B\n",
+            "hunk 1 goes on after its file's last line ('f')",
+            "last line",
+        ),
     ],
 )
 def test_what_is_no_patch_is_refused(patch, detail, hint):
@@ -108,6 +137,22 @@ def test_a_hunk_that_does_not_apply_says_where(content, hint):
         patched(ONE, content)
     assert caught.value.detail == "Hunk 1 of 'f' does not apply"
     assert caught.value.hint == hint
+
+
+def test_a_refusal_names_the_file_the_hunk_and_the_line():
+    """A long patch over many files has to be mended in one place."""
+    with pytest.raises(ToolError) as caught:
+        parse(ONE + "--- a/g\n+++ b/g\n@@ -1 +1 @@\n-a\n+b\n@@ -5,2 +5 @@\n-a\n+b\n")
+    assert caught.value.detail == "Line 16 of the patch: hunk 2 ends too early ('g')"
+    assert caught.value.context.path == "g"
+
+
+def test_what_is_expected_is_shown_shortened():
+    """A line may be as long as a file."""
+    patch = f"--- f\n+++ f\n@@ -1 +1 @@\n-{'a' * 1000}\n+b\n"
+    with pytest.raises(ToolError) as caught:
+        patched(patch, "c" * 1000)
+    assert caught.value.hint == f"Line 1: expected {'a' * 80!r}, found {'c' * 80!r}."
 
 
 def test_hunks_apply_in_their_order():
@@ -139,6 +184,43 @@ def test_what_diff_makes_is_applied_as_git_does(seed, tmp_path):
     (tmp_path / "p").write_text(patch)
     subprocess.run(["git", "apply", "p"], cwd=tmp_path, check=True, timeout=60)
     assert (tmp_path / "f").read_text() == "".join(new)
+
+
+@pytest.mark.parametrize("seed", range(20))
+def test_several_files_in_one_patch_each_get_their_own(seed):
+    """Created, emptied and changed files, with and without a newline at the end."""
+    chance = random.Random(seed)  # noqa: S311  # to be repeated, not to be secret
+    pairs = [(text(chance), text(chance)) for _ in range(5)]
+    pairs = [(old, new) for old, new in pairs if old != new]
+    patch = "Several files.\n" + "".join(
+        line if line.endswith("\n") else f"{line}\n{NO_NEWLINE}"
+        for number, (old, new) in enumerate(pairs)
+        for line in difflib.unified_diff(
+            old.splitlines(True), new.splitlines(True), f"a/{number}", f"b/{number}"
+        )
+    )
+    files = parse(patch)
+    assert [file.path for file in files] == [str(number) for number in range(len(pairs))]
+    for file, (old, new) in zip(files, pairs, strict=True):
+        assert apply(file, old) == new
+
+
+def text(chance):
+    """Return a few lines out of few, so that many are alike."""
+    lines = "".join(f"{chance.choice('abc ')}\n" for _ in range(chance.randint(0, 30)))
+    return lines.removesuffix("\n") if chance.random() < 0.3 else lines
+
+
+@pytest.mark.timeout(30)
+def test_a_search_in_vain_is_bounded():
+    """Lines that are all alike fit almost everywhere: 9 s for these before there was a bound."""
+    count = 200_000
+    alike = " x\n" * (count - 1)
+    patch = f"--- f\n+++ f\n@@ -1,{count} +1,{count} @@\n{alike}-y\n+z\n"
+    started = time.process_time()
+    with pytest.raises(ToolError):
+        patched(patch, "x\n" * 2 * count)
+    assert time.process_time() - started < 5
 
 
 def test_ten_megabytes_are_read_in_one_go():
