@@ -73,7 +73,12 @@ def build_over(parts: Assembly, settings: Settings, landlock_abi: int | None = N
         lifespan=lifespan,
         middleware=[Middleware(ServiceToken, token=settings.service_token)],
     )
-    app.state.services = Services(
+    app.state.services = _services(parts)
+    return app
+
+
+def _services(parts: Assembly) -> Services:
+    return Services(
         registry=parts.registry,
         executor=parts.executor,
         files=parts.files,
@@ -81,7 +86,6 @@ def build_over(parts: Assembly, settings: Settings, landlock_abi: int | None = N
         pool=parts.pool,
         audit_dir=parts.audit_dir,
     )
-    return app
 
 
 def _readiness(parts: Assembly, landlock_abi: int | None) -> Probe:

@@ -84,7 +84,7 @@ def _changed(file: FilePatch, path: str, before: Snapshot) -> bytes:
     if before.data is None:
         raise ToolError("file_too_large", f"'{path}' is too large to be patched", path=path)
     original = text.decode(before.data, path)
-    return original.encode(patches.apply(file, original.content))
+    return original.encode(original.normalise(patches.apply(file, original.content)))
 
 
 def _require_nothing(path: str, workspace: Workspace) -> None:

@@ -1,5 +1,6 @@
 """The second wall: a process behind it can do its work, and nothing to any other file."""
 
+import json
 import os
 import subprocess
 import sys
@@ -8,104 +9,171 @@ from pathlib import Path
 import pytest
 
 from execution_environment.sandbox import landlock
-from execution_environment.sandbox.self_test import SandboxUnavailable
 
+ROOT = str(Path(__file__).parents[2])
+# Started as the service is, by -m and from the directory that it must not reach: -m puts that on
+# sys.path. A spawned process doesn't run a __main__ again.
 CHILD = """
-import errno, os, sys, threading
+import errno, json, multiprocessing, os, shutil, socket, subprocess, sys
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from execution_environment.sandbox import landlock
 
-data, outside, abi = Path(sys.argv[1]), Path(sys.argv[2]), int(sys.argv[3])
-if abi >= landlock.MIN_ABI:
-    landlock.restrict(data, landlock.interpreter_paths(), abi)
+data, outside = Path(sys.argv[1]), Path(sys.argv[2])
+abi = None if sys.argv[3] == "kernel" else int(sys.argv[3])
+staging, work, program = data / "state" / "staging", data / "workspaces" / "w", data / "program"
 
-def outcome(work):
+def put(path, by=os.O_WRONLY):
+    os.close(os.open(path, by))
+
+def lazily():
+    assert "encodings.utf_7" not in sys.modules and "xml.dom.minidom" not in sys.modules
+    "x".encode("utf-7"); import sqlite3, ssl, uvloop, zoneinfo, xml.dom.minidom
+
+def forth_and_back():
+    os.rename(staging / "f", work / "f"); os.rename(work, staging / "w")
+    os.rename(staging / "w", data / "workspaces" / "w")
+
+WORK = {
+    "make": lambda: (staging.mkdir(parents=True), work.mkdir(parents=True)),
+    "write": lambda: (staging / "f").write_text("12"),
+    "rename": forth_and_back,
+    "truncate": lambda: os.truncate(work / "f", 1),
+    "read in a thread": lambda: ThreadPoolExecutor(1).submit((work / "f").read_text).result(),
+    "link": lambda: os.link(work / "f", staging / "g"),
+    "unlink": lambda: ((work / "f").unlink(), work.rmdir()),
+    "import": lazily,
+    "resolve": lambda: socket.getaddrinfo("localhost", 80),
+    "start": lambda: subprocess.run([sys.executable, "-c", ""], check=True, stdout=subprocess.DEVNULL),
+}
+ATTACKS = {
+    "read": lambda v: v.read_bytes(),
+    "read in a thread": lambda v: ThreadPoolExecutor(1).submit(v.read_bytes).result(),
+    "write": put,
+    "truncate": lambda v: os.truncate(v, 0),
+    "create": lambda v: put(v.with_suffix(".new"), os.O_WRONLY | os.O_CREAT),
+    "make a directory": lambda v: v.with_suffix(".new").mkdir(),
+    "list": lambda v: os.listdir(v.parent),
+    "remove": os.unlink,
+    "move out": lambda v: os.rename(data / "mine", v),
+    "move in": lambda v: os.rename(v, data / "moved"),
+    "link out": lambda v: os.link(data / "kept", v.with_suffix(".new")),
+    "link in": lambda v: os.link(v, data / "linked"),
+    "through a link": lambda v: (os.symlink(v, data / "link"), (data / "link").read_bytes()),
+    "run what was written": lambda v: subprocess.run([program], check=True),
+    "show the secrets": lambda v: Path("/proc/self/environ").read_bytes(),
+}
+
+def outcome(do, *arguments):
     try:
-        work()
+        do(*arguments)
     except OSError as error:
         return errno.errorcode[error.errno]
     return "done"
 
-def inside():
-    staging, work = data / "state" / "staging", data / "workspaces" / "w"
-    staging.mkdir(parents=True); work.mkdir(parents=True)
-    (staging / "f").write_text("1"); os.rename(staging / "f", work / "f")
-    os.truncate(work / "f", 0); os.rename(work, staging / "w"); (staging / "w" / "f").unlink()
-    (staging / "w").rmdir()
+def spawned(do):
+    process = multiprocessing.get_context("spawn").Process(target=do)
+    process.start(); process.join()
+    return process.exitcode
 
-def lazily():
-    "x".encode("utf-7"); import sqlite3, zoneinfo, xml.dom.minidom
-
-print("inside", outcome(inside))
-print("thread", ThreadPoolExecutor(1).submit(outcome, (outside / "canary").read_bytes).result())
-print("lazily", outcome(lazily))
-print("read", outcome((outside / "canary").read_bytes))
-print("write", outcome(lambda: (outside / "canary").write_text("x")))
-print("create", outcome(lambda: (outside / "new").write_text("x")))
-print("list", outcome(lambda: os.listdir(outside)))
-print("remove", outcome((outside / "canary").unlink))
-(data / "mine").write_text("mine")
-print("move out", outcome(lambda: os.rename(data / "mine", outside / "mine")))
-print("move in", outcome(lambda: os.rename(outside / "canary", data / "canary")))
-print("link in", outcome(lambda: os.link(outside / "canary", data / "linked")))
-os.symlink(outside / "canary", data / "symlink")
-print("through a link", outcome((data / "symlink").read_bytes))
-child = os.fork()
-if child == 0:
-    os._exit(0 if outcome((outside / "second").read_bytes) == "done" else 7)
-print("child", os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]))
+for name in ("mine", "kept"):
+    (data / name).write_text("mine")
+for attack in ATTACKS:
+    (outside / attack).write_text("canary")
+program.write_text("#!/bin/sh\\nexit 0\\n"); program.chmod(0o700)
+enforced = landlock.restrict(data, landlock.interpreter_paths(), abi)
+work_done = {name: outcome(do) for name, do in WORK.items()}
+print(json.dumps({
+    "abi": enforced,
+    "work": work_done,
+    "attacks": {name: outcome(do, outside / name) for name, do in ATTACKS.items()},
+    "spawned": [spawned((data / "kept").read_bytes), spawned((outside / "read").read_bytes)],
+}))
 """
-ATTACKS = ("thread", "read", "write", "create", "list", "remove", "move out", "move in", "link in",
-           "through a link")  # fmt: skip
 
 
 @pytest.fixture
 def behind(tmp_path):
-    """Run the child behind the wall that an ABI gives; return what it could do."""
+    """Run the child behind the wall of an ABI, or of the kernel's own; return what it could do."""
 
     def run(abi):
-        data, outside = tmp_path / f"data{abi}", tmp_path / f"outside{abi}"
+        data, outside = tmp_path / "data", tmp_path / "outside"
         data.mkdir()
-        outside.mkdir()
-        (outside / "canary").write_text("canary")
-        (outside / "second").write_text("canary")
-        command = [sys.executable, "-c", CHILD, data, outside, str(abi)]
-        root = str(Path(__file__).parents[2])
-        ended = subprocess.run(
-            command, capture_output=True, text=True, check=True, timeout=60, cwd=data,
-            env={**_without_coverage(), "PYTHONPATH": root},
-        )  # fmt: skip
-        lines = (line.rpartition(" ") for line in ended.stdout.splitlines())
-        return {what: outcome for what, _, outcome in lines}
+        (outside / "child").mkdir(parents=True)
+        (outside / "child" / "__main__.py").write_text(CHILD)
+        return json.loads(python("-m", "child", data, outside, str(abi), cwd=outside).stdout)
 
     return run
 
 
-def _without_coverage():
-    """The child may write nowhere, so what it covers cannot be noted."""
-    return {name: value for name, value in os.environ.items() if not name.startswith("COV")}
+def python(*arguments, cwd, path=ROOT, check=True):
+    """Run a process of its own: the wall would hold that of the tests for good."""
+    # the child may write nowhere else, so what it covers cannot be noted
+    env = {name: value for name, value in os.environ.items() if not name.startswith("COV")}
+    return subprocess.run(
+        [sys.executable, *arguments], capture_output=True, text=True, check=check, timeout=60,
+        cwd=cwd, env={**env, "PYTHONPATH": path},
+    )  # fmt: skip
+
+
+def assert_open(told):
+    """Nothing was in the way: this is what makes a refusal elsewhere mean something."""
+    assert told["abi"] is None
+    assert {*told["work"].values(), *told["attacks"].values()} == {"done"}, told
+    assert told["spawned"] == [0, 0]
+
+
+def assert_walled(told, abi):
+    """All work was done, and no attack; cutting a file short by name is refused since ABI 3."""
+    assert told["abi"] == abi
+    assert set(told["work"].values()) == {"done"}, told
+    done = {attack for attack, outcome in told["attacks"].items() if outcome == "done"}
+    assert done == ({"truncate"} if abi < 3 else set())
+    assert set(told["attacks"].values()) <= {"done", "EACCES", "EXDEV"}, told
+    assert told["spawned"] == [0, 1]
 
 
 def test_nothing_outside_can_be_touched(behind):
     """On a kernel with Landlock; on one without, it is plain that nothing stands in the way."""
     abi = landlock.supported_abi()
-    outcomes = behind(abi)
-    assert (outcomes["inside"], outcomes["lazily"]) == ("done", "done")
+    told = behind("kernel")
     if abi < landlock.MIN_ABI:
-        assert outcomes["read"] == "done"
+        assert_open(told)
     else:
-        assert {outcomes[attack] for attack in ATTACKS} <= {"EACCES", "EXDEV"}
-        assert outcomes["child"] == "7"
+        assert_walled(told, abi)
 
 
-def test_without_the_wall_the_same_child_can_do_all_of_it(behind):
-    """The control."""
-    outcomes = behind(0)
-    assert (outcomes["read"], outcomes["create"], outcomes["child"]) == ("done", "done", "0")
+@pytest.mark.parametrize("newest", [2, 3, 5])
+def test_an_older_kernel_holds_what_it_knows(behind, newest):
+    """A right that the kernel doesn't know is refused by it, and the service would not start."""
+    abi = min(newest, landlock.supported_abi())
+    told = behind(abi)
+    if abi < landlock.MIN_ABI:
+        assert_open(told)
+    else:
+        assert_walled(told, abi)
 
 
-def test_a_wall_that_cannot_be_built_is_told():
-    """Such as on a kernel that has it switched off: no silent half."""
-    with pytest.raises(SandboxUnavailable, match="Landlock cannot be used"):
-        landlock._call(landlock._ADD_RULE, -1, 1, 0, 0)
+@pytest.mark.parametrize("abi", [0, 1])
+def test_without_the_wall_the_same_child_can_do_all_of_it(behind, abi):
+    """The control. ABI 1 is no wall for us: without REFER no rename from staging would work."""
+    assert_open(behind(abi))
+
+
+def test_the_root_directory_is_never_readable(tmp_path):
+    """Were "/" on sys.path, the list would name all there is, and the wall would hold nothing."""
+    code = "from execution_environment.sandbox import landlock; print(landlock.interpreter_paths())"
+    told = python("-c", code, cwd=tmp_path, path=f"{ROOT}{os.pathsep}/").stdout
+    assert "Path('/usr')" in told
+    assert "Path('/')" not in told
+
+
+def test_a_wall_that_cannot_be_built_is_told(tmp_path):
+    """No silent half: here the data directory is missing, or the kernel has not what was said."""
+    code = "; ".join((
+        "import sys; from pathlib import Path; from execution_environment.sandbox import landlock",
+        "landlock.restrict(Path(sys.argv[1]), [], landlock.MIN_ABI)",
+    ))  # fmt: skip
+    ended = python("-c", code, tmp_path / "missing", cwd=tmp_path, check=False)
+    assert ended.returncode == 1
+    assert "SandboxUnavailable: Landlock 2 cannot be used:" in ended.stderr

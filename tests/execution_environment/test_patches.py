@@ -350,3 +350,11 @@ async def test_a_patch_never_replaces_what_it_does_not_know(call, tree):
     with pytest.raises(ToolError) as caught:
         await call("apply_patch", patch=ALL)
     assert (caught.value.code, caught.value.context.path) == ("already_exists", "dir/there")
+
+
+async def test_added_lines_take_the_endings_of_the_file(call, demo):
+    """A patch that mixes them makes no line of two returns."""
+    (demo / "f").write_bytes(b"a\r\nb\r\n")
+    patch = "--- a/f\n+++ b/f\n@@ -1,2 +1,3 @@\n a\n+new\r\n b\n"
+    await call("apply_patch", patch=patch)
+    assert (demo / "f").read_bytes() == b"a\r\nnew\r\nb\r\n"
