@@ -40,23 +40,25 @@ CREATE TABLE IF NOT EXISTS usage (
 
 
 class Database:
-    """A connection that the threads of this process take turns with."""
+    """Two connections that the threads of this process take turns with.
+
+    One reads and one writes, so that a lookup never waits for a write to reach the disk.
+    """
 
     def __init__(self, path: Path) -> None:
-        self._lock = threading.Lock()
-        self._connection = sqlite3.connect(
-            path, timeout=BUSY_TIMEOUT, isolation_level=None, check_same_thread=False
-        )
+        self._reading, self._writing = threading.Lock(), threading.Lock()
+        self._connection = _connect(path)
         self._connection.execute("PRAGMA journal_mode = WAL")
         self._connection.execute("PRAGMA synchronous = FULL")
         self._connection.execute("PRAGMA temp_store = MEMORY")  # other directories are walled off
         self._connection.executescript(_SCHEMA)
+        self._reader = _connect(path)
 
     @contextmanager
     def reading(self) -> Iterator[sqlite3.Connection]:
-        """Lend the connection for single statements."""
-        with self._lock:
-            yield self._connection
+        """Lend the reader for single statements: it sees what has been committed."""
+        with self._reading:
+            yield self._reader
 
     @contextmanager
     def writing(self) -> Iterator[sqlite3.Connection]:
@@ -64,7 +66,7 @@ class Database:
 
         Raises `no_space` on a full disk, but for what the reserve has room for.
         """
-        with self._lock:
+        with self._writing:
             try:
                 with self._transaction():
                     yield self._connection
@@ -92,7 +94,7 @@ class Database:
 
     def keep_reserve(self) -> None:
         """Have room in the database for a while: on a full disk one must be able to delete."""
-        with self._lock, suppress(sqlite3.OperationalError):  # too late: it is full already
+        with self._writing, suppress(sqlite3.OperationalError):  # too late: it is full already
             [free] = self._connection.execute("PRAGMA freelist_count").fetchone()
             [page] = self._connection.execute("PRAGMA page_size").fetchone()
             if free * page >= RESERVE:
@@ -105,8 +107,15 @@ class Database:
                 self._connection.execute("DROP TABLE reserve")
 
     def close(self) -> None:
-        """Close the connection."""
+        """Close the connections."""
+        self._reader.close()
         self._connection.close()
+
+
+def _connect(path: Path) -> sqlite3.Connection:
+    return sqlite3.connect(
+        path, timeout=BUSY_TIMEOUT, isolation_level=None, check_same_thread=False
+    )
 
 
 def _no_space() -> ToolError:

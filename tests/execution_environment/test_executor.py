@@ -17,6 +17,18 @@ from execution_environment.sandbox.self_test import SandboxUnavailable, prove
 from execution_environment.state.locks import WorkspaceLocks
 from tests.execution_environment.conftest import bounds
 
+PATCH = """\
+--- /dev/null
++++ b/dir/new
+@@ -0,0 +1 @@
++staged first
+--- a/x
++++ b/x
+@@ -1 +1 @@
+-not there
++x
+"""
+
 
 async def test_concurrent_edits_lose_nothing(call, demo):
     """Each call edits what the one before it left, whoever read first."""
@@ -93,6 +105,13 @@ async def test_errors_leave_no_descriptor_and_nothing_staged(call, demo, open_de
             ("write_file", {"path": "x/y", "content": "2"}),
             ("edit_file", {"path": "x", "edits": edits}),
             ("read_file", {"path": "nope/x"}),
+            ("append_file", {"path": "x/y", "content": "2"}),
+            ("move_path", {"source": "x", "destination": "x/y"}),
+            ("move_path", {"source": "nope", "destination": "new/y"}),
+            ("copy_path", {"source": "nope", "destination": "new/y"}),
+            ("copy_path", {"source": "x", "destination": "x"}),
+            ("delete_path", {"path": "nope"}),
+            ("apply_patch", {"patch": PATCH}),
         ):
             with pytest.raises(AgenticError):
                 await call(tool, **arguments)
