@@ -53,6 +53,7 @@ class Database:
         self._connection.execute("PRAGMA temp_store = MEMORY")  # other directories are walled off
         self._connection.executescript(_SCHEMA)
         self._reader = _connect(path)
+        self._reader.execute("SELECT 1 FROM calls LIMIT 1").fetchone()  # opens what it needs
 
     @contextmanager
     def reading(self) -> Iterator[sqlite3.Connection]:
