@@ -39,7 +39,7 @@ def _router() -> APIRouter:
 
     @router.get("/v1/bug")
     async def bug() -> None:
-        raise KeyError("/root/secret")
+        raise KeyError("/host/secret")
 
     @router.get("/v1/teapot")
     async def teapot() -> None:
