@@ -87,7 +87,6 @@ class Files:
             try:
                 await self._fill(incoming, workspace, transfer.path, pieces)
             except BaseException:
-                incoming.close()
                 self._pool.afterwards(workspace.sweep)
                 raise
             call = transfer.call("upload_file", sha256=incoming.sha256)

@@ -7,8 +7,10 @@ from concurrent.futures import ThreadPoolExecutor
 from typing import Any, TypeVar
 
 from common.errors import SystemFault
+from common.logs import get_logger
 
 T = TypeVar("T")
+log = get_logger(__name__)
 
 
 class Pool:
@@ -42,7 +44,12 @@ class Pool:
         """Do work that nobody waits for but the end of the service."""
         task = asyncio.create_task(self.finish(work))
         self._later.add(task)
-        task.add_done_callback(self._later.discard)
+        task.add_done_callback(self._ended)
+
+    def _ended(self, task: asyncio.Task[Any]) -> None:
+        self._later.discard(task)
+        if not task.cancelled() and task.exception() is not None:
+            log.error("work that nobody waits for failed", exc_info=task.exception())
 
     async def close(self) -> None:
         """Ask the work in hand to stop, wait until it has, and end the threads."""

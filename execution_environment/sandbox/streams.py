@@ -3,6 +3,7 @@
 import hashlib
 import os
 import stat
+import threading
 from datetime import UTC, datetime
 
 from common.errors import SystemFault
@@ -36,28 +37,35 @@ class Outgoing:
 
 
 class Incoming:
-    """A new file in staging that is written as it comes, within the quota."""
+    """A new file in staging that is written as it comes, within the quota.
+
+    A request that is cut off leaves its last piece to a thread: what is written and what closes
+    take turns, since a descriptor's number is soon another file's.
+    """
 
     def __init__(self, staging: Staging, bounds: Bounds) -> None:
         self.name = staging.new_name()
         self._staging = staging
         self._bounds = bounds
         self._descriptor: int | None = staging.create(self.name)
+        self._lock = threading.Lock()
         self._digest = hashlib.sha256()
         self.size = 0
 
     def write(self, data: bytes) -> None:
         """Write what has come; raise `quota_exceeded` when there is no room for it."""
-        assert self._descriptor is not None  # noqa: S101  # not finished yet
-        self._bounds.meter.add(len(data))
-        self._digest.update(data)
-        self.size += len(data)
-        write_all(self._descriptor, data)
+        with self._lock:
+            assert self._descriptor is not None  # noqa: S101  # not finished yet
+            self._bounds.meter.add(len(data))
+            self._digest.update(data)
+            self.size += len(data)
+            write_all(self._descriptor, data)
 
     def finish(self) -> None:
         """Have it all on the disk."""
-        assert self._descriptor is not None  # noqa: S101  # finished once
-        os.fsync(self._descriptor)
+        with self._lock:
+            assert self._descriptor is not None  # noqa: S101  # finished once
+            os.fsync(self._descriptor)
         self.close()
         self._staging.sync()
 
@@ -66,10 +74,11 @@ class Incoming:
         self._staging.change_mode(self.name, stat.S_IMODE(mode) & PERMISSIONS)
 
     def close(self) -> None:
-        """Close it, however far it has come."""
-        if self._descriptor is not None:
-            os.close(self._descriptor)
-            self._descriptor = None
+        """Close it, however far it has come; once is enough."""
+        with self._lock:
+            if self._descriptor is not None:
+                os.close(self._descriptor)
+                self._descriptor = None
 
     @property
     def sha256(self) -> str:

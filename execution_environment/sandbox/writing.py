@@ -164,6 +164,8 @@ class Writer(View):
 
     def sweep(self) -> None:
         """Remove what lies in staging and is not needed any more."""
+        if self._received is not None:
+            self._received.close()
         for name in self.leftovers():
             self._staging.discard(name)
 

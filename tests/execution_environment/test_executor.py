@@ -93,6 +93,14 @@ async def test_too_many_calls_are_refused_at_once():
     assert (caught.value.code, caught.value.retryable) == ("overloaded", True)
 
 
+async def test_work_that_nobody_waits_for_is_logged_when_it_fails(capsys):
+    """Such as emptying what was deleted: an error must not vanish with its task."""
+    pool = Pool(1, 1)
+    pool.afterwards(lambda: 1 / 0)
+    await pool.close()
+    assert "work that nobody waits for failed" in capsys.readouterr().out
+
+
 async def test_errors_leave_no_descriptor_and_nothing_staged(call, demo, open_descriptors):
     """The sandbox fixture looks at the staging directory afterwards."""
     (demo / "x").write_text("1")

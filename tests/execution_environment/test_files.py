@@ -8,7 +8,7 @@ import pytest
 
 from execution_environment.app import build
 from execution_environment.settings import Settings
-from tests.execution_environment.conftest import staged_in
+from tests.execution_environment.conftest import bounds, staged_in
 
 URL = "/v1/files/local/demo/"
 DATA = b"".join(n.to_bytes(4, "big") for n in range(2560))
@@ -208,3 +208,14 @@ async def test_the_caller_may_send_the_whole_context(client, demo, data_dir):
         ("download_file", None),
         ("upload_file", "permission_denied"),
     ]
+
+
+async def test_an_upload_that_is_cut_off_writes_to_nobody_elses_file(parts, demo):
+    """Its last piece may still be in a thread when the request goes: then it has nowhere to go."""
+    workspace = parts.sandbox.workspace("local/demo", bounds(), dry_run=False)
+    incoming = workspace.receive()
+    incoming.write(b"first")
+    workspace.sweep()
+    with (demo / "other").open("wb"), pytest.raises(AssertionError):
+        incoming.write(b"late")
+    assert (demo / "other").read_bytes() == b""
