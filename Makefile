@@ -1,39 +1,39 @@
-# make help lists the targets. Everything runs from a virtual environment of its own.
-PYTHON ?= python3
+# make help lists the targets. Everything runs from a virtual environment of its own; PYTHON=python3.13,
+# say, makes it with another Python than python3.
 VENV := .venv
 BIN := $(VENV)/bin
-POETRY_VERSION := 2.5.1
-EXPORT_VERSION := 1.10.1
-export PIP_DISABLE_PIP_VERSION_CHECK := 1
+POETRY_VENV := .cache/poetry
+POETRY ?= $(POETRY_VENV)/bin/poetry
 
 .DEFAULT_GOAL := help
-.PHONY: help setup run test test-live test-sandbox race mutate-guards crash lint format bench up down
+.PHONY: help setup setup-run setup-lock run test test-setup test-live test-sandbox race mutate-guards crash \
+	lint format lock check-lock bench up down
 
 help: ## list the targets
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*##/\t/' | expand -t 16
 
-setup: $(VENV)/.complete ## install the locked dependencies into .venv
+# Running needs less than working on the project; Poetry needs other things than both.
+setup-run:
+	@requirements/install $(VENV) run project
 
-# Poetry resolves and locks; pip installs what it exports, each file checked against its hash.
-$(VENV)/.complete: pyproject.toml poetry.lock
-	rm -rf $(VENV)
-	$(PYTHON) -m venv $(VENV)
-	$(PYTHON) -m venv $(VENV)/poetry
-	$(VENV)/poetry/bin/pip install -q poetry==$(POETRY_VERSION) poetry-plugin-export==$(EXPORT_VERSION)
-	$(VENV)/poetry/bin/poetry check --lock
-	$(VENV)/poetry/bin/poetry export -q --all-extras --with dev -o $(VENV)/requirements.txt
-	$(BIN)/pip install -q --require-hashes -r $(VENV)/requirements.txt
-	$(BIN)/pip install -q --no-deps --no-build-isolation -e .
-	touch $@
+setup: setup-run ## install the locked dependencies and tools into .venv
+	@requirements/install $(VENV) run project dev
 
-run: setup ## run the main job: both services, a goal in words, a plan, the result checked on disk
+setup-lock:
+	@requirements/install $(POETRY_VENV) lock
+
+run: setup-run ## run the main job: both services, a goal in words, a plan, the result checked on disk
 	$(BIN)/agentic demo
 
 test: setup ## unit tests and system tests, with branch coverage
 	$(BIN)/coverage erase
-	$(BIN)/coverage run -m pytest -q tests --ignore=tests/live --ignore=tests/system/race
+	$(BIN)/coverage run -m pytest -q -n auto --maxprocesses 4 --dist worksteal tests \
+		--ignore=tests/live --ignore=tests/requirements --ignore=tests/system/race
 	$(BIN)/coverage combine -q
 	$(BIN)/coverage report --fail-under=90
+
+test-setup: setup setup-lock ## set-up itself, beside newer releases of everything: make test-setup PYTHONS="…"
+	PYTHONS="$(PYTHONS)" $(BIN)/pytest -q -n auto --maxprocesses 4 --dist loadgroup tests/requirements --timeout=600
 
 test-live: setup ## build the images, bring the compose stack up, test it, take it down
 	@docker info >/dev/null 2>&1 || { echo "make test-live needs Docker: no engine answers"; exit 1; }
@@ -62,11 +62,30 @@ format: setup ## let Ruff and Black rewrite what they can
 	$(BIN)/ruff check --fix .
 	$(BIN)/black -q .
 
+# One file for each way of installing, so that set-up and images need pip alone.
+define export
+	$(POETRY) export -q --all-extras --with build -o $(1)/run.txt
+	$(POETRY) export -q --all-extras --with build,dev -o $(1)/dev.txt
+	$(POETRY) export -q --extras exec-env --with build -o $(1)/exec-env.txt
+	$(POETRY) export -q --extras orchestrator --with build -o $(1)/orchestrator.txt
+	$(POETRY) export -q --only lock -o $(1)/lock.txt
+endef
+
+lock: setup-lock ## lock the dependencies anew and write requirements/*.txt
+	$(POETRY) lock
+	$(call export,requirements)
+
+check-lock: setup-lock ## pyproject.toml, poetry.lock and requirements/*.txt must say the same
+	$(POETRY) check --lock
+	rm -rf .cache/requirements && mkdir -p .cache/requirements
+	$(call export,.cache/requirements)
+	diff -r -x install requirements .cache/requirements
+
 bench: setup ## measure, as ratios against a floor in the same run
 	$(BIN)/python -m bench
 
-up: setup ## start both services and keep them serving until Ctrl-C
+up: setup-run ## start both services and keep them serving until Ctrl-C
 	$(BIN)/agentic up
 
-down: setup ## stop what `make up` keeps serving
+down: setup-run ## stop what `make up` keeps serving
 	$(BIN)/agentic down

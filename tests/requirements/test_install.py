@@ -1,0 +1,176 @@
+"""The set-up script, on a checkout of its own with an index that is a folder."""
+
+import os
+import shutil
+import socket
+import subprocess
+import sys
+import zipfile
+from pathlib import Path
+from types import SimpleNamespace
+
+import pytest
+
+from tests.requirements.wheels import digest, make_wheel, publish
+
+SCRIPT = Path(__file__).parents[2] / "requirements" / "install"
+FAILED = "set-up failed: "
+
+
+class Checkout:
+    """A folder with the script, two parts to install, and an index that has them."""
+
+    def __init__(self, directory, index):
+        self.directory = directory
+        self._index = index
+        requirements = directory / "requirements"
+        requirements.mkdir(parents=True)
+        shutil.copy(SCRIPT, requirements)
+        (directory / "pyproject.toml").write_text('[project]\nrequires-python = ">=3.11,<4.0"\n')
+        self.lock("run", "lamp")
+        self.lock("dev", "ladder")
+
+    def lock(self, part, *names):
+        """Write what a part consists of."""
+        locked = ""
+        for name in names:
+            wheel = make_wheel(self._index.parent, name, "1.0")
+            publish(self._index, name, [wheel])
+            locked += f"{name}==1.0 --hash=sha256:{digest(wheel)}\n"
+        (self.directory / "requirements" / f"{part}.txt").write_text(locked)
+
+    def install(self, *parts, **environment):
+        """Run the script; return its exit status and the lines that it printed."""
+        done = subprocess.run(
+            [self.directory / "requirements" / "install", ".venv", *(parts or ("run", "dev"))],
+            env={
+                **clean_environment(self._index.as_uri()),
+                "PYTHON": sys.executable,
+                **environment,
+            },
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+        return SimpleNamespace(
+            status=done.returncode,
+            told=done.stdout.splitlines(),
+            errors=done.stderr.splitlines(),
+        )
+
+    def has(self, name):
+        """Tell whether a package is installed."""
+        return any(self.directory.glob(f".venv/lib/*/site-packages/{name}-1.0.dist-info"))
+
+
+def clean_environment(index_url):
+    """Return this process's environment without what steers pip or a make within this one."""
+    steering = ("PIP", "PYTHON", "MAKE", "MFLAGS")
+    kept = {name: value for name, value in os.environ.items() if not name.startswith(steering)}
+    return {**kept, "PIP_CONFIG_FILE": os.devnull, "PIP_INDEX_URL": index_url}
+
+
+@pytest.fixture
+def checkout(tmp_path):
+    """Return a checkout in which nothing is set up."""
+    return Checkout(tmp_path / "checkout", tmp_path / "simple")
+
+
+def python_with(directory, startup):
+    """Return a Python that has run this code before it does anything else."""
+    directory.mkdir()
+    (directory / "sitecustomize.py").write_text(f"import sys\n{startup}\n")
+    python = directory / "python"
+    python.write_text(f'#!/bin/sh\nPYTHONPATH="{directory}" exec "{sys.executable}" "$@"\n')
+    python.chmod(0o755)
+    return str(python)
+
+
+def test_set_up_does_what_is_missing_and_tells_each_step(checkout):
+    """Running waits for no tools; what stands is left alone; what was locked anew is installed."""
+    first = checkout.install("run")
+    assert (first.status, first.errors) == (0, [])
+    steps = ["Python", "run.txt", "complete"]
+    assert [step in line for step, line in zip(steps, first.told, strict=True)] == [True] * 3
+    assert (checkout.has("lamp"), checkout.has("ladder")) == (True, False)
+
+    assert ["dev.txt" in line for line in checkout.install().told] == [True, False]
+    assert checkout.has("ladder")
+    assert checkout.install().told == []
+    assert checkout.install(PYTHON="").told == []  # whoever named a Python need not do it again
+
+    checkout.lock("dev", "ladder", "drill")
+    assert ["dev.txt" in line for line in checkout.install().told] == [True, False]
+    assert checkout.has("drill")
+
+    checkout.lock("run", "bulb")
+    assert "Python" in checkout.install().told[0]
+    assert (checkout.has("bulb"), checkout.has("lamp")) == (True, False)
+
+
+def test_an_environment_that_no_longer_fits_is_made_anew(checkout, tmp_path):
+    """Scripts in it name its folder and its Python: they would run the wrong code, or none."""
+    assert checkout.install("run").status == 0
+
+    checkout.directory = checkout.directory.rename(tmp_path / "elsewhere")
+    assert "Python" in checkout.install("run").told[0]
+    script = checkout.directory / ".venv" / "bin" / "pip"
+    assert str(checkout.directory) in script.read_text()
+
+    python = script.with_name("python")
+    python.unlink()
+    python.symlink_to(tmp_path / "an interpreter that was upgraded away")
+    assert "Python" in checkout.install("run").told[0]
+
+    other = python_with(tmp_path / "other", "sys.version_info = (*sys.version_info[:2], 99)")
+    assert ".99 " in checkout.install("run", PYTHON=other).told[0]
+    assert checkout.install("run", PYTHON=other).told == []
+
+
+@pytest.mark.parametrize(
+    ("startup", "told"),
+    [
+        ("sys.version_info = (3, 9, 18)", "is Python 3.9.18: install 3.11 or newer"),
+        ("sys.modules['ensurepip'] = None", "lacks venv: install it"),
+        ("sys.exit('broken')", "does not run: install Python 3.11 or newer"),
+    ],
+)
+def test_a_python_that_will_not_do_is_told_in_one_line(checkout, tmp_path, startup, told):
+    """And it says what to do; an environment that is there is not removed for it."""
+    kept = checkout.directory / ".venv" / "kept"
+    kept.parent.mkdir()
+    kept.touch()
+    failed = checkout.install("run", PYTHON=python_with(tmp_path / "unfit", startup))
+    [line] = failed.errors
+    assert (failed.status, failed.told) == (1, [])
+    assert line.startswith(FAILED)
+    assert told in line
+    assert "make run PYTHON=" in line
+    assert kept.exists()
+
+
+def test_an_index_that_does_not_answer_is_told_in_one_line(checkout):
+    """Pip itself would say that there is no such release. The next try succeeds."""
+    with socket.socket() as unheard:
+        unheard.bind(("127.0.0.1", 0))
+        url = f"http://127.0.0.1:{unheard.getsockname()[1]}/simple"
+        failed = checkout.install("run", PIP_INDEX_URL=url, PIP_RETRIES="1")
+    [line] = failed.errors
+    assert failed.status == 1
+    assert line.startswith(f"{FAILED}the package index does not answer: ")
+    assert line.endswith("(all that pip said: .venv/set-up.log)")
+    assert checkout.install("run").status == 0
+    assert checkout.has("lamp")
+
+
+def test_a_file_that_is_not_the_locked_one_is_refused_in_one_line(checkout, tmp_path):
+    """A release that was replaced after it was locked must not get in."""
+    checkout.lock("run", "lamp")
+    with zipfile.ZipFile(tmp_path / "lamp-1.0-py3-none-any.whl", "a") as replaced:
+        replaced.writestr("lamp.py", "burnt = True")
+    publish(tmp_path / "simple", "lamp", [tmp_path / "lamp-1.0-py3-none-any.whl"])
+    failed = checkout.install("run")
+    [line] = failed.errors
+    assert failed.status == 1
+    assert "DO NOT MATCH THE HASHES" in line
+    assert not checkout.has("lamp")
