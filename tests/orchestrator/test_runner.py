@@ -93,8 +93,12 @@ async def test_a_cancel_ends_a_pause_between_attempts(execute, monkeypatch):
     """Nothing was under way, so nothing is unknown."""
     monkeypatch.setattr(calls, "FIRST_PAUSE", 30.0)
     signals = Signals()
-    asyncio.get_running_loop().call_later(0.05, signals.cancelled.set)
-    run, _ = await execute([call()], [NOT_SENT], signals, call_timeout=120)
+
+    async def not_sent():
+        asyncio.get_running_loop().call_soon(signals.cancelled.set)
+        raise NOT_SENT
+
+    run, _ = await execute([call()], [not_sent], signals, call_timeout=120)
     assert (run.status, run.steps[0].error) == ("cancelled", None)
 
 
