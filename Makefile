@@ -14,13 +14,13 @@ help: ## list the targets
 
 # Running needs less than working on the project; Poetry needs other things than both.
 setup-run:
-	@requirements/install $(VENV) run project
+	@requirements/install "$(VENV)" run project
 
-setup: setup-run ## install the locked dependencies and tools into .venv
-	@requirements/install $(VENV) run project dev
+setup: ## install the locked dependencies and tools into .venv
+	@requirements/install "$(VENV)" run project dev
 
 setup-lock:
-	@requirements/install $(POETRY_VENV) lock
+	@requirements/install "$(POETRY_VENV)" lock
 
 run: setup-run ## run the main job: both services, a goal in words, a plan, the result checked on disk
 	$(BIN)/agentic demo
@@ -63,7 +63,7 @@ format: setup ## let Ruff and Black rewrite what they can
 	$(BIN)/black -q .
 
 # One file for each way of installing, so that set-up and images need pip alone.
-define export
+define write_exports
 	$(POETRY) export -q --all-extras --with build -o $(1)/run.txt
 	$(POETRY) export -q --all-extras --with build,dev -o $(1)/dev.txt
 	$(POETRY) export -q --extras exec-env --with build -o $(1)/exec-env.txt
@@ -73,12 +73,12 @@ endef
 
 lock: setup-lock ## lock the dependencies anew and write requirements/*.txt
 	$(POETRY) lock
-	$(call export,requirements)
+	$(call write_exports,requirements)
 
 check-lock: setup-lock ## pyproject.toml, poetry.lock and requirements/*.txt must say the same
 	$(POETRY) check --lock
 	rm -rf .cache/requirements && mkdir -p .cache/requirements
-	$(call export,.cache/requirements)
+	$(call write_exports,.cache/requirements)
 	diff -r -x install requirements .cache/requirements
 
 bench: setup ## measure, as ratios against a floor in the same run

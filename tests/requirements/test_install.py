@@ -6,6 +6,7 @@ import socket
 import subprocess
 import sys
 import zipfile
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -30,13 +31,11 @@ class Checkout:
         self.lock("run", "lamp")
         self.lock("dev", "ladder")
 
-    def lock(self, part, *names):
-        """Write what a part consists of."""
-        locked = ""
-        for name in names:
-            wheel = make_wheel(self._index.parent, name, "1.0")
-            publish(self._index, name, [wheel])
-            locked += f"{name}==1.0 --hash=sha256:{digest(wheel)}\n"
+    def lock(self, part, name, requires=None):
+        """Make a part consist of one package, and offer that."""
+        wheel = make_wheel(self._index.parent, name, "1.0", requires)
+        publish(self._index, name, [wheel])
+        locked = f"{name}==1.0 --hash=sha256:{digest(wheel)}\n"
         (self.directory / "requirements" / f"{part}.txt").write_text(locked)
 
     def install(self, *parts, **environment):
@@ -99,13 +98,10 @@ def test_set_up_does_what_is_missing_and_tells_each_step(checkout):
     assert checkout.install().told == []
     assert checkout.install(PYTHON="").told == []  # whoever named a Python need not do it again
 
-    checkout.lock("dev", "ladder", "drill")
-    assert ["dev.txt" in line for line in checkout.install().told] == [True, False]
-    assert checkout.has("drill")
-
-    checkout.lock("run", "bulb")
-    assert "Python" in checkout.install().told[0]
-    assert (checkout.has("bulb"), checkout.has("lamp")) == (True, False)
+    checkout.lock("dev", "drill")
+    assert "Python" in checkout.install("run").told[0]
+    assert checkout.install().status == 0
+    assert (checkout.has("drill"), checkout.has("ladder")) == (True, False)
 
 
 def test_an_environment_that_no_longer_fits_is_made_anew(checkout, tmp_path):
@@ -147,6 +143,54 @@ def test_a_python_that_will_not_do_is_told_in_one_line(checkout, tmp_path, start
     assert told in line
     assert "make run PYTHON=" in line
     assert kept.exists()
+
+
+def test_what_is_no_environment_is_not_removed(checkout):
+    """A directory that was named by mistake may hold somebody's work."""
+    work = checkout.directory / ".venv" / "work"
+    work.parent.mkdir()
+    work.touch()
+    failed = checkout.install("run")
+    assert failed.errors == [f"{FAILED}'.venv' is in the way: it is not a virtual environment"]
+    assert work.exists()
+
+
+@pytest.mark.parametrize(("begun", "told"), [(True, "Python"), (False, "dev.txt")])
+def test_what_was_left_half_done_is_made_anew(checkout, tmp_path, begun, told):
+    """Pip takes half a package for a whole one; a failed download has not touched anything."""
+    assert checkout.install("run").status == 0
+    pip = tmp_path / "pip"
+    pip.write_text(f'#!/bin/sh\necho {"Installing collected packages: ladder" * begun}\nexit 1\n')
+    pip.chmod(0o755)
+    assert checkout.install(SETUP_PIP=str(pip)).status == 1
+    assert told in checkout.install().told[0]
+    assert checkout.has("ladder")
+
+
+def test_a_dependency_that_is_missing_is_told_each_time(checkout):
+    """What does not fit together is not complete, however often one asks."""
+    checkout.lock("run", "lamp", requires="bulb")
+    told = [checkout.install("run").errors for _ in range(2)]
+    assert told == [[f"{FAILED}lamp 1.0 requires bulb, which is not installed."]] * 2
+
+
+def test_a_users_settings_do_not_lead_pip_elsewhere(checkout, tmp_path):
+    """Each of these would have set-up report success and install nothing."""
+    elsewhere = tmp_path / "elsewhere"
+    steering = dict.fromkeys(("PIP_TARGET", "PIP_PREFIX", "PIP_ROOT", "PYTHONPATH"), str(elsewhere))
+    steering.update(PIP_DRY_RUN="1", PIP_USER="1", PIP_REQUIRE_HASHES="1", CDPATH=".")
+    assert checkout.install("run", **steering).errors == []
+    assert checkout.has("lamp")
+    assert not elsewhere.exists()
+    assert checkout.install("run", **steering).told == []
+
+
+def test_two_at_once_wait_for_each_other(checkout):
+    """Two terminals, or make -j."""
+    with ThreadPoolExecutor() as pool:
+        both = [pool.submit(checkout.install, "run") for _ in range(2)]
+    assert sorted(len(one.result().told) for one in both) == [0, 3]
+    assert [one.result().errors for one in both] == [[], []]
 
 
 def test_an_index_that_does_not_answer_is_told_in_one_line(checkout):

@@ -1,7 +1,7 @@
 """Set-up where every dependency has a newer release than the one that is locked, and off the network.
 
 The index is a folder: the locked files, fetched once for each Python, and beside each a release that
-is newer. PYTHONS names the Pythons, the oldest first; this one alone unless set.
+is newer. PYTHONS names the Pythons; this one alone unless set.
 """
 
 import json
@@ -10,19 +10,14 @@ import shutil
 import socket
 import subprocess
 import sys
-import tomllib
-from pathlib import Path
 
 import pytest
-from packaging.requirements import Requirement
-from packaging.utils import canonicalize_name, parse_wheel_filename
+from packaging.utils import parse_wheel_filename
 
+from tests.requirements.locked import FACTS, ROOT, VERSIONS, differences
 from tests.requirements.test_install import clean_environment
 from tests.requirements.wheels import make_wheel, publish
 
-ROOT = Path(__file__).parents[2]
-LOCK = tomllib.loads((ROOT / "poetry.lock").read_text())["package"]
-LOCKED = {canonicalize_name(package["name"]): package["version"] for package in LOCK}
 NEWER = "9999.0"
 PYTHONS = os.environ.get("PYTHONS", "").split() or [sys.executable]
 NEWEST_PIP = ROOT / ".cache" / "poetry" / "bin" / "pip"
@@ -36,11 +31,6 @@ OFFLINE = (
     "-c",
     'ip link set lo up && exec "$@"',
     "sh",
-)
-FACTS = (
-    "import json; from importlib.metadata import distributions as all;"
-    "from platform import python_version as version;"
-    "print(json.dumps([version(), {d.name: d.version for d in all()}]))"
 )
 
 
@@ -69,7 +59,7 @@ def index(python, tmp_path_factory):
         locked = ["--require-hashes", "-r", ROOT / "requirements" / f"{part}.txt"]
         options = ["-q", "--no-deps", "--only-binary", ":all:", "-d", files]
         run(python, "-m", "pip", "download", *options, *locked)
-    offered = {name: [make_wheel(files, name, NEWER)] for name in LOCKED}
+    offered = {name: [make_wheel(files, name, NEWER)] for name in VERSIONS}
     for wheel in files.glob("*.whl"):
         name, version, *_ = parse_wheel_filename(wheel.name)
         if str(version) != NEWER:
@@ -99,18 +89,10 @@ class Clone:
         return run(*OFFLINE, "make", target, cwd=self._directory, env=together)
 
     def is_as_locked(self, part):
-        """Tell whether what is installed is what a part says, in the lock file's versions."""
-        version, found = json.loads(run(self._directory / ".venv" / "bin" / "python", "-c", FACTS))
-        installed = {canonicalize_name(name): version for name, version in found.items()}
-        for not_locked in ("agentic-framework", "pip", "setuptools"):  # the project, Python's own
-            installed.pop(not_locked, None)
-        lines = (ROOT / "requirements" / f"{part}.txt").read_text().splitlines()
-        wanted = [Requirement(line.rstrip(" \\")) for line in lines if "==" in line]
-        here = {"python_full_version": version, "python_version": version.rpartition(".")[0]}
-        names = {
-            canonicalize_name(r.name) for r in wanted if not r.marker or r.marker.evaluate(here)
-        }
-        assert installed == {name: LOCKED[name] for name in names}
+        """Tell whether what is installed is what a part says, and the project."""
+        facts = json.loads(run(self._directory / ".venv" / "bin" / "python", "-c", FACTS))
+        brought = {"pip", "setuptools"}  # by Python itself
+        assert differences(part, *facts, apart_from=brought) == {"agentic-framework"}
         return True
 
 
@@ -133,7 +115,7 @@ def test_a_fresh_clone_runs_and_holds_what_is_locked(clone):
 
 def test_a_newer_pip_than_the_one_at_hand_installs_the_same(clone):
     """What pip looks up, and what it makes of hashes and extras, has changed more than once."""
-    clone.make("setup", PIP=f"{NEWEST_PIP} --python .venv/bin/python")
+    clone.make("setup", SETUP_PIP=f"{NEWEST_PIP} --python .venv/bin/python")
     assert clone.is_as_locked("dev")
 
 
@@ -141,9 +123,9 @@ def test_the_index_offers_newer_releases(index, python):
     """The control: asked for a name alone, pip takes the newer release, of everything."""
     command = ["install", "-q", "--dry-run", "--ignore-installed", "--no-deps", "--report", "-"]
     environment = clean_environment(index.as_uri())
-    report = json.loads(run(python, "-m", "pip", *command, *LOCKED, env=environment))
+    report = json.loads(run(python, "-m", "pip", *command, *VERSIONS, env=environment))
     chosen = {item["metadata"]["name"]: item["metadata"]["version"] for item in report["install"]}
-    assert chosen == dict.fromkeys(LOCKED, NEWER)
+    assert chosen == dict.fromkeys(VERSIONS, NEWER)
 
 
 def test_nothing_is_reached_without_a_network():

@@ -5,12 +5,13 @@ import zipfile
 from pathlib import Path
 
 
-def make_wheel(directory: Path, name: str, version: str) -> Path:
+def make_wheel(directory: Path, name: str, version: str, requires: str | None = None) -> Path:
     """Write a wheel that pip takes as it takes any other."""
     stem = f"{name.replace('-', '_')}-{version}"
+    needs = f"Requires-Dist: {requires}\n" if requires else ""
     path = directory / f"{stem}-py3-none-any.whl"
     contents = {
-        "METADATA": f"Metadata-Version: 2.1\nName: {name}\nVersion: {version}\n",
+        "METADATA": f"Metadata-Version: 2.1\nName: {name}\nVersion: {version}\n{needs}",
         "WHEEL": "Wheel-Version: 1.0\nGenerator: tests\nRoot-Is-Purelib: true\nTag: py3-none-any\n",
         "RECORD": "".join(f"{stem}.dist-info/{member},,\n" for member in ("METADATA", "WHEEL")),
     }
