@@ -336,6 +336,34 @@ async def test_the_reaper_finds_silent_owners_and_forgets_what_is_over(store, le
     assert await redis.zcard("test:leases") == 0
 
 
+async def test_a_look_before_a_run_is_stored_loses_nothing(store, session, redis, monkeypatch):
+    """The index comes first: a reaper in between must not take the run out of it for ever."""
+    script = store.backend.script
+
+    async def reaped_before(name, *arguments, **keywords):
+        if name == "create_run":
+            await store.queue.reap()
+        return await script(name, *arguments, **keywords)
+
+    monkeypatch.setattr(store.backend, "script", reaped_before)
+    opened = await session()
+    run = document(opened.id)
+    await store.runs.create(run, "reject")
+    await store.queue.next("w1", SECOND)  # w1 dies with it
+    assert await store.queue.reap() == 1
+
+
+async def test_an_entry_whose_run_never_came_is_forgotten_at_the_second_look(store, redis):
+    """A crash between the index and the run leaves such a one."""
+    await store.queue.index(new_id("ses"), new_id("run"))
+    await store.queue.reap()
+    [(entry, due)] = await redis.zrange("test:leases", 0, -1, withscores=True)
+    assert due > 10**12
+    await redis.zadd("test:leases", {entry: 1})
+    await store.queue.reap()
+    assert await redis.zcard("test:leases") == 0
+
+
 async def test_a_run_in_line_is_looked_at_seldom(store, session, redis):
     """500 waiting runs must not become thousands of wake-ups."""
     opened = await session()
