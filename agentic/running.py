@@ -43,11 +43,16 @@ async def run_and_show(
 
 @contextmanager
 def _noted(interrupted: asyncio.Event) -> Iterator[None]:
-    """Note the first Ctrl-C in the event; leave the second one to the interpreter."""
-    loop = asyncio.get_running_loop()
+    """Note the first Ctrl-C in the event; every further one cancels the caller's task.
+
+    The interpreter's own KeyboardInterrupt comes anywhere, and is lost in a finaliser.
+    """
+    loop, following = asyncio.get_running_loop(), asyncio.current_task()
+    assert following is not None, "a signal handler needs a task to cancel"  # noqa: S101
 
     def note() -> None:
-        loop.remove_signal_handler(signal.SIGINT)
+        if interrupted.is_set():
+            following.cancel()
         interrupted.set()
 
     loop.add_signal_handler(signal.SIGINT, note)

@@ -228,14 +228,18 @@ def test_the_version_is_printed():
 def test_a_second_signal_leaves_at_once(serve, number):
     """The run's end may never come; nobody has to wait for it."""
     server = serve(endless=True)
-    command = [sys.executable, "-c", "from agentic.cli import main; main()", "run", "list"]
+    code = "from agentic.cli import main; main()"
+    command = [sys.executable, "-X", "faulthandler", "-c", code, "run", "list", "--url", server.url]
     with subprocess.Popen(
-        [*command, "--url", server.url], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+        command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
     ) as process:
         assert server.streaming.wait(30)
         assert "look" in process.stdout.readline()
         process.send_signal(signal.SIGINT)
         assert server.cancelled.wait(30)
         process.send_signal(number)
-        _, errors = process.communicate(timeout=30)
+        giving_up = threading.Timer(30, process.send_signal, [signal.SIGABRT])
+        giving_up.start()  # if it hangs, it says where
+        _, errors = process.communicate()
+        giving_up.cancel()
     assert (process.returncode, errors) == (ExitCode.CANCELLED, "")
