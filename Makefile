@@ -25,12 +25,18 @@ setup-lock:
 run: setup-run ## run the main job: both services, a goal in words, a plan, the result checked on disk
 	$(BIN)/agentic demo
 
-test: setup ## unit tests and system tests, with branch coverage
+TESTS := -m pytest -q -n auto --maxprocesses 4 --dist worksteal tests \
+	--ignore=tests/live --ignore=tests/requirements --ignore=tests/system/race
+
+test: setup ## unit tests and system tests; with COVERAGE=1 their branch coverage too
+ifdef COVERAGE
 	$(BIN)/coverage erase
-	$(BIN)/coverage run -m pytest -q -n auto --maxprocesses 4 --dist worksteal tests \
-		--ignore=tests/live --ignore=tests/requirements --ignore=tests/system/race
+	$(BIN)/coverage run $(TESTS)
 	$(BIN)/coverage combine -q
 	$(BIN)/coverage report --fail-under=90
+else
+	$(BIN)/python $(TESTS)
+endif
 
 test-setup: setup setup-lock ## set-up itself, beside newer releases of everything: make test-setup PYTHONS="…"
 	PYTHONS="$(PYTHONS)" $(BIN)/pytest -q -n auto --maxprocesses 4 --dist loadgroup tests/requirements --timeout=600
