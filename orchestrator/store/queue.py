@@ -2,13 +2,14 @@
 
 The stream only hints and the run's hash decides. Writing the index comes before everything that
 makes a run able to start, leaving it comes after its end: a crash in between costs a second look.
-So an entry that nobody has looked at yet (due at 0) may be of a run that is about to be stored.
+So an entry without a run may be of one that is about to be stored.
 """
 
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 
 from redis.exceptions import ResponseError
 
+from common.ids import made_at
 from common.runs import FINAL_STATUSES
 from orchestrator.store.backend import Backend, milliseconds
 from orchestrator.store.records import Wakeup
@@ -16,8 +17,10 @@ from orchestrator.store.records import Wakeup
 GROUP = "workers"
 MAX_QUEUE = 100_000
 REAP_BATCH = 100
-RECHECK = timedelta(minutes=1)
-"""How often a run that stands behind another is looked at, and how long one may take to appear."""
+WAITING_RECHECK = timedelta(minutes=1)
+"""How often a run that stands behind another is looked at."""
+COMING = timedelta(minutes=1)
+"""How long after its id was made a run may still be about to be stored."""
 
 
 class Queue:
@@ -48,15 +51,11 @@ class Queue:
         pipeline.expire(keys.queue, self._backend.index_ttl)
         await self._backend.do(pipeline.execute())
 
-    async def announce(self, session_id: str, run_id: str) -> None:
-        """Note that a run can start, and tell the workers."""
-        await self.index(session_id, run_id)
-        await self.wake(session_id, run_id)
-
     async def hand_over(self, session_id: str, finished: str, following: str) -> None:
         """After a run has ended: wake the next one in line ("" for none), then forget the run."""
         if following:
-            await self.announce(session_id, following)
+            await self.index(session_id, following)
+            await self.wake(session_id, following)
         await self.forget(session_id, finished)
 
     async def next(self, worker_id: str, wait: timedelta) -> Wakeup | None:
@@ -94,12 +93,11 @@ class Queue:
         seconds, microseconds = await self._backend.do(redis.time())
         now = seconds * 1000 + microseconds // 1000
         due = await self._backend.do(
-            redis.zrangebyscore(keys.leases, "-inf", now, start=0, num=REAP_BATCH, withscores=True)
+            redis.zrangebyscore(keys.leases, "-inf", now, start=0, num=REAP_BATCH)
         )
         is_idle = bool(due) and await self._is_idle()
         woken = [
-            await self._look(*member.split("/", 1), due=score, now=now, is_idle=is_idle)
-            for member, score in due
+            await self._look(*member.split("/", 1), now=now, is_idle=is_idle) for member in due
         ]
         return sum(woken)
 
@@ -118,26 +116,26 @@ class Queue:
             await self._backend.do(redis.xtrim(key, minid=following, approximate=False))
         return bool(await self._backend.do(redis.xlen(key)) == 0)
 
-    async def _look(
-        self, session_id: str, run_id: str, *, due: float, now: int, is_idle: bool
-    ) -> bool:
+    async def _look(self, session_id: str, run_id: str, *, now: int, is_idle: bool) -> bool:
         redis, keys = self._backend.redis, self._backend.keys
         pipeline = redis.pipeline(transaction=False)
         pipeline.hmget(keys.run(session_id, run_id), "status", "deadline")
         pipeline.hget(keys.session(session_id), "active")
         (status, deadline), active = await self._backend.do(pipeline.execute())
-        if status is None and due == 0:  # about to be stored, or lost on the way
-            await self.index(session_id, run_id, now + milliseconds(RECHECK))
+        if status is None and datetime.now(UTC) - made_at(run_id) < COMING:
             return False
         if status is None or status in FINAL_STATUSES:
             await self.forget(session_id, run_id)
             return False
         await self._backend.script("touch", session_id, run_id)
-        is_active, is_running = active == run_id, status == "running"
-        is_owned = is_running and int(deadline) > now
-        again = now + milliseconds(self._backend.config.lease if is_active else RECHECK)
-        await self.index(session_id, run_id, int(deadline) if is_active and is_owned else again)
-        is_woken = is_active and not is_owned and (is_running or is_idle)
-        if is_woken:
+        if active != run_id:
+            await self.index(session_id, run_id, now + milliseconds(WAITING_RECHECK))
+            return False
+        if status == "running" and int(deadline) > now:
+            await self.index(session_id, run_id, int(deadline))
+            return False
+        await self.index(session_id, run_id, now + milliseconds(self._backend.config.lease))
+        if status == "running" or is_idle:
             await self.wake(session_id, run_id)
-        return is_woken
+            return True
+        return False

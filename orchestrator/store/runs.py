@@ -51,7 +51,7 @@ class RunStore:
         if outcome in _DETAILS:
             raise error(outcome, _DETAILS[outcome].format(actual_id))
         if can_start:
-            await self._queue.announce(session_id, actual_id)
+            await self._queue.wake(session_id, actual_id)
         return str(actual_id)
 
     async def get(self, session_id: str, run_id: str) -> Run:
