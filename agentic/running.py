@@ -45,7 +45,8 @@ async def run_and_show(
 def _noted(interrupted: asyncio.Event) -> Iterator[None]:
     """Note the first Ctrl-C in the event; every further one cancels the caller's task.
 
-    The interpreter's own KeyboardInterrupt comes anywhere, and is lost in a finaliser.
+    The interpreter's own KeyboardInterrupt strikes anywhere: in a cancel scope of the HTTP client's
+    it left the loop spinning for ever.
     """
     loop, following = asyncio.get_running_loop(), asyncio.current_task()
     assert following is not None, "a signal handler needs a task to cancel"  # noqa: S101
