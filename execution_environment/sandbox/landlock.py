@@ -42,6 +42,7 @@ MIN_ABI = 2
 
 class _PathBeneath(ctypes.Structure):
     _pack_ = 1
+    _layout_ = "ms"  # what packing means anyhow; from Python 3.14 on it has to be said
     _fields_ = (("allowed", ctypes.c_uint64), ("parent", ctypes.c_int32))
 
 

@@ -1,6 +1,7 @@
 """Stand-ins that are handed in through constructors."""
 
 import asyncio
+import inspect
 
 from common.runs import PlannerSpec
 from common.tools import Receipt, Settlement, ToolResult
@@ -34,7 +35,7 @@ class ScriptedExecutor:
         outcome = self.outcomes.pop(0) if self.outcomes else {}
         if isinstance(outcome, Exception):
             raise outcome
-        if asyncio.iscoroutinefunction(outcome):
+        if inspect.iscoroutinefunction(outcome):
             outcome = await outcome()
         return self._result(call.id, outcome)
 
@@ -78,5 +79,5 @@ def call(name="a", **more):
 async def until(condition, seconds=20.0):
     """Wait for a condition, not for a time."""
     async with asyncio.timeout(seconds):
-        while not await condition() if asyncio.iscoroutinefunction(condition) else not condition():
+        while not await condition() if inspect.iscoroutinefunction(condition) else not condition():
             await asyncio.sleep(0.005)
