@@ -5,6 +5,9 @@ BIN := $(VENV)/bin
 POETRY_VENV := .cache/poetry
 POETRY ?= $(POETRY_VENV)/bin/poetry
 
+# what these lead to is not what is locked
+unexport PYTHONHOME PYTHONPATH PYTHONWARNINGS PYTEST_ADDOPTS
+
 .DEFAULT_GOAL := help
 .PHONY: help setup setup-run setup-lock run test test-setup test-live test-sandbox race mutate-guards crash \
 	lint format lock check-lock bench up down

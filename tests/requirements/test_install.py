@@ -85,7 +85,7 @@ def python_with(directory, startup):
     return str(python)
 
 
-def test_set_up_does_what_is_missing_and_tells_each_step(checkout):
+def test_set_up_does_what_is_missing_and_tells_each_step(checkout, tmp_path):
     """Running waits for no tools; what stands is left alone; what was locked anew is installed."""
     first = checkout.install("run")
     assert (first.status, first.errors) == (0, [])
@@ -96,7 +96,10 @@ def test_set_up_does_what_is_missing_and_tells_each_step(checkout):
     assert ["dev.txt" in line for line in checkout.install().told] == [True, False]
     assert checkout.has("ladder")
     assert checkout.install().told == []
-    assert checkout.install(PYTHON="").told == []  # whoever named a Python need not do it again
+    (tmp_path / "python3").symlink_to("/bin/false")
+    path = f"{tmp_path}:{os.environ['PATH']}"
+    # whoever named a Python need not do it again
+    assert checkout.install(PYTHON="", PATH=path).told == []
 
     checkout.lock("dev", "drill")
     assert "Python" in checkout.install("run").told[0]
@@ -133,7 +136,7 @@ def test_an_environment_that_no_longer_fits_is_made_anew(checkout, tmp_path):
 )
 def test_a_python_that_will_not_do_is_told_in_one_line(checkout, tmp_path, startup, told):
     """And it says what to do; an environment that is there is not removed for it."""
-    kept = checkout.directory / ".venv" / "kept"
+    kept = checkout.directory / ".venv" / "pyvenv.cfg"
     kept.parent.mkdir()
     kept.touch()
     failed = checkout.install("run", PYTHON=python_with(tmp_path / "unfit", startup))
@@ -167,6 +170,34 @@ def test_what_was_left_half_done_is_made_anew(checkout, tmp_path, begun, told):
     assert checkout.has("ladder")
 
 
+def test_an_emptying_that_was_cut_short_is_begun_anew(checkout):
+    """Whatever was removed first, what is left is ours, and is not taken for whole."""
+    assert checkout.install("run").status == 0
+    environment = checkout.directory / ".venv"
+    (environment / "pyvenv.cfg").unlink()
+    (environment / ".set-up").unlink()
+    shutil.rmtree(environment / "bin")
+    assert "Python" in checkout.install("run").told[0]
+
+
+def test_an_empty_directory_is_taken(checkout):
+    """A volume that is mounted there cannot be removed."""
+    (checkout.directory / ".venv").mkdir()
+    before = (checkout.directory / ".venv").stat().st_ino
+    assert checkout.install("run").status == 0
+    assert (checkout.directory / ".venv").stat().st_ino == before
+
+
+def test_what_newer_pips_say_first_is_not_taken_for_the_reason(checkout, tmp_path):
+    """They name a kind of error, which helps nobody, and then say what happened."""
+    pip, reason = tmp_path / "pip", "\N{MULTIPLICATION SIGN} there is no compiler"
+    pip.write_text(f"#!/bin/sh\necho 'error: a-kind-of-error'\necho '{reason}'\nexit 1\n")
+    pip.chmod(0o755)
+    assert checkout.install("run").status == 0
+    [line] = checkout.install(SETUP_PIP=str(pip)).errors
+    assert line.startswith(f"{FAILED}{reason} (")
+
+
 def test_a_dependency_that_is_missing_is_told_each_time(checkout):
     """What does not fit together is not complete, however often one asks."""
     checkout.lock("run", "lamp", requires="bulb")
@@ -175,10 +206,16 @@ def test_a_dependency_that_is_missing_is_told_each_time(checkout):
 
 
 def test_a_users_settings_do_not_lead_pip_elsewhere(checkout, tmp_path):
-    """Each of these would have set-up report success and install nothing."""
-    elsewhere = tmp_path / "elsewhere"
-    steering = dict.fromkeys(("PIP_TARGET", "PIP_PREFIX", "PIP_ROOT", "PYTHONPATH"), str(elsewhere))
-    steering.update(PIP_DRY_RUN="1", PIP_USER="1", PIP_REQUIRE_HASHES="1", CDPATH=".")
+    """Each of these would have set-up fail, or report success and install nothing."""
+    elsewhere, broken = tmp_path / "elsewhere", tmp_path / "broken"
+    (broken / "pip").mkdir(parents=True)
+    (broken / "pip" / "__init__.py").write_text("raise SystemExit('not this one')")
+    steering = dict.fromkeys(
+        ("PIP_TARGET", "PIP_PREFIX", "PIP_ROOT", "PIP_CONSTRAINT"), str(elsewhere)
+    )
+    steering.update(
+        PIP_DRY_RUN="1", PIP_USER="1", PIP_QUIET="1", PYTHONPATH=str(broken), CDPATH="."
+    )
     assert checkout.install("run", **steering).errors == []
     assert checkout.has("lamp")
     assert not elsewhere.exists()
@@ -189,7 +226,8 @@ def test_two_at_once_wait_for_each_other(checkout):
     """Two terminals, or make -j."""
     with ThreadPoolExecutor() as pool:
         both = [pool.submit(checkout.install, "run") for _ in range(2)]
-    assert sorted(len(one.result().told) for one in both) == [0, 3]
+    waited, made = sorted((one.result().told for one in both), key=len)
+    assert (waited, len(made)) == (["set-up: waits for another set-up here"], 3)
     assert [one.result().errors for one in both] == [[], []]
 
 
