@@ -16,6 +16,16 @@ from tests.requirements.wheels import digest, make_wheel, publish
 
 SCRIPT = Path(__file__).parents[2] / "requirements" / "install"
 FAILED = "set-up failed: "
+RM_THAT_DIES = """#!/bin/sh
+[ "$1" = -f ] && exec /bin/rm "$@"
+shift
+for path; do
+    [ -d "$path" ] || /bin/rm "$path"
+    /bin/rm -f "$path/pyvenv.cfg" "$path/set-up.log" "$path/.set-up"
+done
+kill -KILL $PPID
+"""
+"""Takes away what tells that an environment is one, and is killed with whoever called it."""
 
 
 class Checkout:
@@ -170,14 +180,17 @@ def test_what_was_left_half_done_is_made_anew(checkout, tmp_path, begun, told):
     assert checkout.has("ladder")
 
 
-def test_an_emptying_that_was_cut_short_is_begun_anew(checkout):
+def test_an_emptying_that_was_cut_short_is_begun_anew(checkout, tmp_path):
     """Whatever was removed first, what is left is ours, and is not taken for whole."""
     assert checkout.install("run").status == 0
-    environment = checkout.directory / ".venv"
-    (environment / "pyvenv.cfg").unlink()
-    (environment / ".set-up").unlink()
-    shutil.rmtree(environment / "bin")
+    (tmp_path / "rm").write_text(RM_THAT_DIES)
+    (tmp_path / "rm").chmod(0o755)
+    checkout.lock("run", "bulb")
+    path = f"{tmp_path}:{os.environ['PATH']}"
+    assert checkout.install("run", PATH=path).status != 0
+    assert (checkout.directory / ".venv" / "lib").exists()
     assert "Python" in checkout.install("run").told[0]
+    assert (checkout.has("bulb"), checkout.has("lamp")) == (True, False)
 
 
 def test_an_empty_directory_is_taken(checkout):

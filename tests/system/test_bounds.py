@@ -16,7 +16,7 @@ from tests.system.services import TOKEN, execution_environment, wait_until
 
 MIB = 1024 * 1024
 ENTRIES = 100_000
-PAGES = 5
+PAGES = 20
 LONG_HEADER = b"X-Long: " + b"x" * 8000 + b"\r\n"
 AUTH = {"Authorization": f"Bearer {TOKEN}"}
 

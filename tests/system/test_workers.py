@@ -11,8 +11,8 @@ import pytest
 
 from tests.system.services import TOKEN, execution_environment, wait_until
 
-APPENDS = 600
-UPDATES = 5
+APPENDS = 2000
+UPDATES = 10
 CLIENTS = 16
 WAITERS = 41
 READS = 200
@@ -53,7 +53,7 @@ async def post(client, *call):
 
 
 async def test_a_counter_counts_to_the_end(workers, tmp_path):
-    """600 lines from 16 clients on two processes: each once, none lost, in some order."""
+    """2,000 lines from 16 clients on two processes: each once, none lost, in some order."""
     numbers = iter(range(APPENDS))
 
     async def append():
@@ -76,7 +76,7 @@ def serving_processes(tmp_path):
 
 
 async def test_an_expected_hash_never_lets_an_update_through_that_would_lose_one(workers, tmp_path):
-    """Read, add one, write if unchanged, else again: 16 clients count to 80."""
+    """Read, add one, write if unchanged, else again: 16 clients count to 160."""
 
     async def count(name):
         async with client_of(workers) as client:
