@@ -229,10 +229,20 @@ def test_a_users_settings_do_not_lead_pip_elsewhere(checkout, tmp_path):
     steering.update(
         PIP_DRY_RUN="1", PIP_USER="1", PIP_QUIET="1", PYTHONPATH=str(broken), CDPATH="."
     )
+    steering.update(PIP_PLATFORM="win32", PYTHONINSPECT="1", PYTHONHASHSEED="bad")
     assert checkout.install("run", **steering).errors == []
     assert checkout.has("lamp")
     assert not elsewhere.exists()
     assert checkout.install("run", **steering).told == []
+
+
+def test_a_checkout_that_cannot_be_written_is_told_in_one_line(checkout):
+    """The shell itself would end there, with a line of its own."""
+    script = checkout.directory / "requirements" / "install"
+    copy = shutil.move(script, script.with_name("copy"))
+    script.mkdir()  # cannot be written, by root either
+    told = subprocess.run(["sh", copy, ".venv", "run"], capture_output=True, text=True, check=False)
+    assert told.stderr == f"{FAILED}'{checkout.directory}' cannot be written\n"
 
 
 def test_two_at_once_wait_for_each_other(checkout):
