@@ -20,6 +20,11 @@ class Attempt(Draft):
         self._tool = tool
         self._arguments = arguments
 
+    @property
+    def needs_lock(self) -> bool:
+        """Whether the tool measures what other calls may add to."""
+        return self._arguments.measures_trees
+
     def _make(self) -> dict[str, Any]:
         output = self._tool.function(self._arguments, self.workspace)
         return output.model_dump(mode="json")

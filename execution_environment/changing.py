@@ -1,10 +1,16 @@
 """A change from its draft to its place: staged, then committed under the workspace's lock."""
 
+import asyncio
+from collections.abc import Coroutine
+from typing import Any, TypeVar
+
 from common.tools import ToolResult
 from execution_environment.committer import Committer
 from execution_environment.draft import Draft
 from execution_environment.pool import Pool
 from execution_environment.state.locks import WorkspaceLocks
+
+T = TypeVar("T")
 
 
 class Changer:
@@ -23,7 +29,21 @@ class Changer:
             if stored is not None:
                 return stored
             async with self._locks.held(draft.claim.workspace, workspace.bounds.deadline):
-                return await self._pool.finish(lambda: self._committer.commit(draft))
+                return await to_its_end(self._pool.finish(lambda: self._committer.commit(draft)))
         finally:
-            if workspace.leftovers():
+            if workspace.has_leftovers:
                 self._pool.afterwards(workspace.sweep)
+
+
+async def to_its_end(work: Coroutine[Any, Any, T]) -> T:
+    """Wait for work however often that is cancelled: it goes on, and needs what is held for it."""
+    task = asyncio.ensure_future(work)
+    cancelled: asyncio.CancelledError | None = None
+    while not task.done():
+        try:
+            await asyncio.wait([task])
+        except asyncio.CancelledError as error:
+            cancelled = error
+    if cancelled is not None:
+        raise cancelled from task.exception()
+    return task.result()

@@ -9,27 +9,19 @@ Everything here runs in a thread, under the workspace's lock:
 5. the record; that all is done is noted along with the workspace's next intent
 """
 
-import errno
 import json
 from collections.abc import Callable
-from contextlib import suppress
 
-from common.errors import AgenticError, SystemFault
-from common.logs import get_logger
+from common.errors import AgenticError
 from common.tools import ToolResult
+from execution_environment.completer import Completer
 from execution_environment.draft import Draft
-from execution_environment.sandbox.changes import RENAMES, Changes, Mover, Rename, Stale
+from execution_environment.sandbox.changes import RENAMES, Changes, Mover, Stale
 from execution_environment.sandbox.faults import translated
 from execution_environment.sandbox.sandbox import Sandbox
 from execution_environment.state.audit import Audit
-from execution_environment.state.claims import Intent, Unsettled, Usage
+from execution_environment.state.claims import Intent, Usage
 from execution_environment.state.ledger import Ledger
-from execution_environment.state.locks import WorkspaceLocks
-
-PASSING = {errno.ENOSPC, errno.EDQUOT, errno.EIO, errno.ENOMEM, errno.EMFILE, errno.ENFILE}
-"""Why a rename fails now that may succeed later; for any other reason it never will."""
-
-log = get_logger(__name__)
 
 
 def nothing(_step: str) -> None:
@@ -44,26 +36,29 @@ class Committer:
         sandbox: Sandbox,
         ledger: Ledger,
         audit: Audit,
+        completer: Completer,
         observe: Callable[[str], None] = nothing,
     ) -> None:
         self._sandbox = sandbox
         self._mover: Mover = sandbox.mover
         self._ledger = ledger
         self._audit = audit
+        self._completer = completer
         self._observe = observe
-        self._done: dict[str, str] = {}
 
     def begin(self, draft: Draft) -> ToolResult | None:
         """Stage a draft; or return the stored result, when its change can be seen already.
 
-        One that may be under way has to wait for the lock. Nothing is locked yet.
+        One that may be under way has to wait for the lock, and so has what is measured under it.
+        Nothing is locked yet.
         """
         claim = draft.claim
         self._ledger.admit(claim)
         stored = self._ledger.find(claim)
         if stored is None:
-            draft.stage()
-        elif self._done.get(claim.workspace) == claim.id or self._ledger.is_settled(claim.id):
+            if not draft.needs_lock:
+                draft.stage()
+        elif self._completer.is_done(claim.workspace, claim.id):
             self._audit.append(draft.record(stored))
             return stored
         return None
@@ -71,7 +66,7 @@ class Committer:
     def commit(self, draft: Draft) -> ToolResult:
         """Make the draft happen, unless it has happened before; return its result."""
         claim = draft.claim
-        self.settle(claim.workspace)
+        self._completer.complete(claim.workspace)
         self._observe("settled")
         stored = self._ledger.find(claim)
         if stored is None:
@@ -83,7 +78,7 @@ class Committer:
         draft.workspace.changes.fate = "recorded"
         self._observe("recorded")
         self._carry_out(intent, draft.workspace.changes)
-        self._done[claim.workspace] = claim.id
+        self._completer.note(claim.workspace, claim.id)
         self._audit.append(json.loads(intent.record))
         self._observe("done")
         return intent.result
@@ -129,8 +124,10 @@ class Committer:
             if self._is_untouched(changes):
                 self._ledger.withdraw(intent)
                 changes.fate = "staged"
-            elif isinstance(failure, AgenticError):
-                failure.outcome = "unknown"  # begun: the workspace's next call settles it
+                raise
+            if isinstance(failure, AgenticError):
+                failure.outcome = "unknown"  # begun: the workspace's next call completes it
+            self._ledger.let_go(intent.claim.id)
             raise
 
     def _is_untouched(self, changes: Changes) -> bool:
@@ -138,59 +135,3 @@ class Committer:
             return self._mover.is_pending(changes.renames[0])
         except OSError:  # the way there is barred now, so it is not known
             return False
-
-    def _empty(self, renames: list[Rename]) -> None:
-        """Remove what a settled change has left in this process's staging, or displaced to it."""
-        staging = self._mover.staging
-        for place in (end for item in renames for end in (item.source, item.target)):
-            if place.process == staging.process:
-                with suppress(FileNotFoundError):
-                    staging.discard(place.leaf)
-
-    def settle(self, workspace: str) -> None:
-        """Carry out what a crash has left undone. The workspace's lock is held."""
-        for intent in self._ledger.unsettled(workspace):
-            if self._done.get(workspace) != intent.id:
-                self._settle(intent)
-
-    def _settle(self, intent: Unsettled) -> None:
-        renames = RENAMES.validate_json(intent.renames)
-        try:
-            for rename in renames:
-                self._mover.settle(rename)
-        except OSError as failure:
-            if failure.errno in PASSING:
-                raise
-            self._give_up(intent, failure)
-            self._empty(renames)
-            return
-        if self._is_off_record(intent):
-            self._audit.append({**json.loads(intent.record), "settled": True})
-        self._ledger.settled([intent.id])
-        self._empty(renames)
-
-    def _is_off_record(self, intent: Unsettled) -> bool:
-        staging, process = self._mover.staging, intent.process
-        if process == staging.process:
-            return True
-        return staging.is_abandoned(process) and not self._audit.mentions(process, intent.id)
-
-    def _give_up(self, intent: Unsettled, failure: OSError) -> None:
-        """Another program has put something in the way, so the change stays half made."""
-        problem = SystemFault(
-            "internal", "The change was cut short, and its place was then taken from outside"
-        ).problem("execution_environment", None)
-        self._ledger.failed(intent.id, problem)
-        log.error("a change cannot be completed", call_id=intent.id, error=failure.strerror)
-
-    def recover(self, locks: WorkspaceLocks) -> None:
-        """Settle every workspace that nobody is busy with, and empty what the dead have staged."""
-        for workspace in {place for place, _ in self._ledger.unsettled_places()}:
-            with locks.tried(workspace) as is_held:
-                if is_held:
-                    self.settle(workspace)
-        self._mover.staging.clean({process for _, process in self._ledger.unsettled_places()})
-
-    def close(self) -> None:
-        """Note all that is done."""
-        self._ledger.settled(self._done.values())

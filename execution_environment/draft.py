@@ -23,6 +23,11 @@ class Draft(ABC):
         self.claim = claim_of(call.id, call.fence, call.tool, self._digest, call.context)
 
     @property
+    def needs_lock(self) -> bool:
+        """Whether it can be made only while no other call changes the workspace."""
+        return False
+
+    @property
     def is_staged(self) -> bool:
         """Whether it has been made: not when its id was found to have a result."""
         return self._output is not None

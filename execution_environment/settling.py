@@ -4,7 +4,7 @@ import time
 
 from common.errors import Problem, from_problem
 from common.tools import Settlement, ToolResult
-from execution_environment.committer import Committer
+from execution_environment.completer import Completer
 from execution_environment.pool import Pool
 from execution_environment.state.claims import Abandoned
 from execution_environment.state.ledger import Ledger
@@ -18,11 +18,11 @@ class Settler:
     """Answers what became of a call, and keeps it so."""
 
     def __init__(
-        self, ledger: Ledger, locks: WorkspaceLocks, committer: Committer, pool: Pool
+        self, ledger: Ledger, locks: WorkspaceLocks, completer: Completer, pool: Pool
     ) -> None:
         self._ledger = ledger
         self._locks = locks
-        self._committer = committer
+        self._completer = completer
         self._pool = pool
 
     async def settle(self, call_id: str) -> Settlement:
@@ -45,5 +45,5 @@ class Settler:
 
     async def _carried_out(self, call_id: str, workspace: str) -> Abandoned:
         async with self._locks.held(workspace, time.monotonic() + PATIENCE):
-            await self._pool.finish(lambda: self._committer.settle(workspace))
+            await self._pool.finish(lambda: self._completer.complete(workspace))
         return await self._pool.finish(lambda: self._ledger.abandon(call_id))

@@ -19,6 +19,11 @@ class Arguments(BaseModel):
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
+    @property
+    def measures_trees(self) -> bool:
+        """Whether the call counts what lies in a directory, so that nothing may be added to it."""
+        return False
+
 
 class Output(BaseModel):
     """Base of every tool's output."""

@@ -4,11 +4,12 @@ from dataclasses import dataclass
 
 from common.context import ExecutionContext
 from execution_environment.pool import Pool
-from execution_environment.sandbox.bounds import Bounds, Meter
+from execution_environment.sandbox.bounds import Bounds, Meter, unshared
 from execution_environment.sandbox.sandbox import Sandbox
 from execution_environment.sandbox.workspace import Workspace
 from execution_environment.state.claims import Usage
 from execution_environment.state.ledger import Ledger
+from execution_environment.state.reservations import Reservations
 
 
 @dataclass(frozen=True)
@@ -23,9 +24,17 @@ class Maxima:
 class Workspaces:
     """Knows what the service allows, and how full each workspace is."""
 
-    def __init__(self, sandbox: Sandbox, ledger: Ledger, pool: Pool, maxima: Maxima) -> None:
+    def __init__(
+        self,
+        sandbox: Sandbox,
+        ledger: Ledger,
+        reservations: Reservations,
+        pool: Pool,
+        maxima: Maxima,
+    ) -> None:
         self._sandbox = sandbox
         self._ledger = ledger
+        self._reservations = reservations
         self._pool = pool
         self._maxima = maxima
 
@@ -38,15 +47,33 @@ class Workspaces:
         """
         limits, maxima, root = context.limits, self._maxima, context.allowed_paths_root
         quota = Usage(_least(limits.workspace_quota_bytes, maxima.quota.size), maxima.quota.entries)
-        used = self._ledger.usage(root) or Usage(0, 0)
         bounds = Bounds(
             max_read=_least(limits.max_read_bytes, maxima.read),
             max_write=_least(limits.max_write_bytes, maxima.write),
             deadline=started + context.timeout,
             stopping=self._pool.stopping,
-            meter=Meter(quota.size - used.size, quota.entries - used.entries),
+            meter=self._meter(root, quota),
         )
+        if dry_run:
+            self._count(root, bounds, quota)
         return self._sandbox.workspace(root, bounds, dry_run=dry_run), quota
+
+    def _meter(self, root: str, quota: Usage) -> Meter:
+        used = self._ledger.usage(root) or Usage(0, 0)
+        most = max(quota.size, used.size)
+        return Meter(
+            quota.size - used.size,
+            quota.entries - used.entries,
+            reserve=lambda size: self._reservations.change(root, size, most),
+        )
+
+    def _count(self, root: str, bounds: Bounds, quota: Usage) -> None:
+        """Find the room that a dry run has: nothing of it comes to be counted at a commit."""
+        bounds.meter.reserve = unshared
+        if self._ledger.usage(root) is None:
+            found = self._sandbox.measure(root, bounds)
+            bounds.meter.room = quota.size - found.size
+            bounds.meter.places = quota.entries - found.entries
 
 
 def _least(asked: int | None, allowed: int) -> int:

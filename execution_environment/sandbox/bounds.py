@@ -2,11 +2,18 @@
 
 import threading
 import time
+from collections.abc import Callable
 from dataclasses import dataclass, field
 
 from common.errors import SystemFault, ToolError
 
 UNLIMITED = 2**62
+STEP = 1024 * 1024
+"""Bytes that a call stages before it says so, and in each of the steps from there on."""
+
+
+def unshared(_size: int) -> None:
+    """Reserve nothing: nobody else stages anything."""
 
 
 @dataclass
@@ -17,8 +24,13 @@ class Meter:
     """Bytes that the call may add."""
     places: int = UNLIMITED
     """Entries (files and directories) that the call may add."""
+    reserve: Callable[[int], None] = unshared
+    """Takes so many bytes of what all calls together may stage for the workspace, gives back less
+    than none; raises `quota_exceeded`."""
     size: int = 0
     entries: int = 0
+    staged: int = 0
+    reserved: int = 0
 
     def add(self, size: int = 0, entries: int = 0) -> None:
         """Count what is added (less than zero: freed); raise `quota_exceeded` past the room."""
@@ -28,10 +40,19 @@ class Meter:
             self._refuse("bytes", self.room, self.size)
         if entries > 0 and self.entries > self.places:
             self._refuse("files and directories", self.places, self.entries)
+        self.staged += max(size, 0)
+        while self.staged >= self.reserved + STEP:
+            self.reserve(STEP)
+            self.reserved += STEP
 
     def reset(self) -> None:
-        """Forget what was added: the work starts anew."""
-        self.size = self.entries = 0
+        """Forget what was added: the work starts anew, in the room that is reserved for it."""
+        self.size = self.entries = self.staged = 0
+
+    def release(self) -> None:
+        """Give back what was reserved: nothing is staged any more."""
+        self.reserve(-self.reserved)
+        self.reserved = 0
 
     def _refuse(self, unit: str, left: int, needed: int) -> None:
         left = max(left, 0)

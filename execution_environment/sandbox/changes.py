@@ -3,7 +3,7 @@
 import errno
 import os
 from collections.abc import Iterable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from typing import Literal
 
@@ -19,8 +19,9 @@ from execution_environment.sandbox.descriptors import (
     opened,
     status_at,
 )
+from execution_environment.sandbox.marks import mark_at
 from execution_environment.sandbox.names import Parts
-from execution_environment.sandbox.staging import Staging
+from execution_environment.sandbox.staging import DIRECTORY_MODE, Staging
 from execution_environment.sandbox.syscalls import rename_new
 
 ELSEWHERE = {errno.ENOENT, errno.ENOTDIR, errno.ELOOP}
@@ -44,11 +45,16 @@ class Place(_Stored):
 
 
 class Rename(_Stored):
-    """One step of a change. Its inode tells later whether the step has been taken already."""
+    """One step of a change.
+
+    Whether it has been taken is told later by its source: what was staged is there or is not, since
+    nobody else makes such names; what lay in a workspace is recognised by its mark.
+    """
 
     source: Place
     target: Place
-    inode: int
+    mark: str | None = None
+    """Of a source in a workspace."""
     replaces: bool = False
 
 
@@ -73,6 +79,12 @@ class Changes:
     receipts: list[Receipt] = field(default_factory=list)
     fate: Literal["staged", "recorded", "done"] = "staged"
     """How far it has come: whether anybody may still need what was staged."""
+
+    def rename(
+        self, source: Place, target: Place, mark: str | None = None, *, replaces: bool = False
+    ) -> None:
+        """Add a step."""
+        self.renames.append(Rename(source=source, target=target, mark=mark, replaces=replaces))
 
     def leftovers(self) -> list[bytes]:
         """Return the staged entries that nobody needs any more.
@@ -135,13 +147,35 @@ class Mover:
         return True
 
     def is_pending(self, rename: Rename) -> bool:
-        """Tell whether a step has not been taken yet."""
+        """Tell whether a step has not been taken yet.
+
+        Raises OSError (ESTALE) for one of an older program, which kept no marks, when something
+        is in the place: it may be what another program has made there since.
+        """
         try:
-            with self.opened(rename.source) as directory:
-                status = status_at(directory, rename.source.leaf)
+            found = self.mark(rename.source)
         except FileNotFoundError:
             return False
-        return status is not None and status.st_ino == rename.inode
+        if found is None or rename.source.process is not None:
+            return found is not None
+        if rename.mark is None:
+            raise OSError(errno.ESTALE, os.strerror(errno.ESTALE))
+        return found == rename.mark
+
+    def mark(self, place: Place) -> str | None:
+        """Return the mark of what is in a place, None for nothing."""
+        with self.opened(place, ANY | os.O_DIRECTORY) as directory:
+            return mark_at(directory, place.leaf)
+
+    def make_above(self, workspace: Parts) -> None:
+        """Make the directory that a workspace lies in, its user's, durably.
+
+        It is no part of any change: two first changes of one user would both want to put it there.
+        """
+        user, _ = workspace
+        with suppress(FileExistsError):
+            os.mkdir(user, mode=DIRECTORY_MODE, dir_fd=self.root)
+            os.fsync(self.root)
 
     def _rename(self, rename: Rename, source: int, target: int) -> None:
         old, new = rename.source.leaf, rename.target.leaf

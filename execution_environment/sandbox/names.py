@@ -69,6 +69,11 @@ def show_path(parts: Parts) -> str:
     return show(b"/".join(parts)) or "."
 
 
+def plain(path: str) -> str:
+    """Return the one way to write a path; raise as `parse` does."""
+    return show_path(parse(path))
+
+
 def _refused(path: str, reason: str, errno_name: str | None = None) -> ToolError:
     return ToolError(
         "path_not_allowed", f"'{path}' is not allowed: {reason}", path=path, errno=errno_name

@@ -5,6 +5,7 @@ import os
 import tempfile
 from pathlib import Path
 
+from execution_environment.sandbox.marks import mark_at
 from execution_environment.sandbox.syscalls import openat2
 
 
@@ -25,6 +26,7 @@ def prove(directory: Path) -> None:
             _expect(root, b"..", errno.EXDEV)
             _expect(root, bytes(inside / "file"), errno.EXDEV)
             _expect(root, b"link", errno.ELOOP)
+            _expect_mark(root, b"file")
         finally:
             os.close(root)
 
@@ -40,3 +42,13 @@ def _expect(root: int, path: bytes, expected: int | None) -> None:
             f"openat2 does not hold paths beneath a directory here ({path[-8:]!r} gave"
             f" {errno.errorcode.get(outcome or 0, 'success')}): Linux 5.6 or newer is needed"
         )
+
+
+def _expect_mark(root: int, leaf: bytes) -> None:
+    try:
+        mark_at(root, leaf)
+    except OSError as error:
+        raise SandboxUnavailable(
+            "This file system keeps neither birth times nor handles of files, so what a change"
+            f" has moved cannot be told from what came after it ({error.strerror})"
+        ) from error

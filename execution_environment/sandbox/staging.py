@@ -105,10 +105,6 @@ class Staging:
         """Return a name that nothing staged has."""
         return secrets.token_hex(16).encode()
 
-    def inode(self, name: bytes) -> int:
-        """Return the inode of a staged entry."""
-        return os.stat(name, dir_fd=self.descriptor, follow_symlinks=False).st_ino
-
     def discard(self, name: bytes, directory: int | None = None) -> None:
         """Remove a staged entry, however deep: what is in it is hoisted up, level by level."""
         directory = self.descriptor if directory is None else directory

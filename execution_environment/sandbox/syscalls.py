@@ -1,4 +1,4 @@
-"""The two system calls that Python lacks: openat2(2) and renameat2(2)."""
+"""The system calls that Python lacks: openat2, renameat2, and what identifies a file for good."""
 
 import ctypes
 import errno
@@ -11,6 +11,9 @@ _RESOLVE_NO_MAGICLINKS = 0x02
 _RESOLVE_NO_SYMLINKS = 0x04
 _RESOLVE_BENEATH = 0x08
 RESOLVE = _RESOLVE_BENEATH | _RESOLVE_NO_SYMLINKS | _RESOLVE_NO_MAGICLINKS | _RESOLVE_NO_XDEV
+_STATX_BTIME = 0x800
+_AT_SYMLINK_NOFOLLOW = 0x100
+_MAX_HANDLE = 128
 MAX_TRIES = 1000
 """A rename anywhere on the path makes the kernel answer EAGAIN: that often before giving up."""
 
@@ -20,6 +23,24 @@ class _OpenHow(ctypes.Structure):
         ("flags", ctypes.c_uint64),
         ("mode", ctypes.c_uint64),
         ("resolve", ctypes.c_uint64),
+    )
+
+
+class _Statx(ctypes.Structure):
+    _fields_ = (
+        ("mask", ctypes.c_uint32),
+        ("_unused", ctypes.c_uint8 * 76),
+        ("birth_seconds", ctypes.c_int64),
+        ("birth_nanoseconds", ctypes.c_uint32),
+        ("_rest", ctypes.c_uint8 * 164),
+    )
+
+
+class _FileHandle(ctypes.Structure):
+    _fields_ = (
+        ("size", ctypes.c_uint),
+        ("type", ctypes.c_int),
+        ("data", ctypes.c_uint8 * _MAX_HANDLE),
     )
 
 
@@ -39,6 +60,22 @@ _libc.renameat2.argtypes = (
     ctypes.c_int,
     ctypes.c_char_p,
     ctypes.c_uint,
+)
+_libc.statx.restype = ctypes.c_int
+_libc.statx.argtypes = (
+    ctypes.c_int,
+    ctypes.c_char_p,
+    ctypes.c_int,
+    ctypes.c_uint,
+    ctypes.POINTER(_Statx),
+)
+_libc.name_to_handle_at.restype = ctypes.c_int
+_libc.name_to_handle_at.argtypes = (
+    ctypes.c_int,
+    ctypes.c_char_p,
+    ctypes.POINTER(_FileHandle),
+    ctypes.POINTER(ctypes.c_int),
+    ctypes.c_int,
 )
 
 
@@ -64,6 +101,30 @@ def rename_new(source_dir: int, source: bytes, target_dir: int, target: bytes) -
     """Rename one leaf to another; raise FileExistsError rather than replace anything."""
     if _libc.renameat2(source_dir, source, target_dir, target, _RENAME_NOREPLACE) != 0:
         raise _last_error()
+
+
+def birth_of(directory: int, leaf: bytes) -> int | None:
+    """Return when a leaf was made, in nanoseconds; None where the file system does not keep it.
+
+    Never follows a link. Source: statx(2).
+    """
+    found = _Statx()
+    if _libc.statx(directory, leaf, _AT_SYMLINK_NOFOLLOW, _STATX_BTIME, ctypes.byref(found)) != 0:
+        raise _last_error()
+    if not found.mask & _STATX_BTIME:
+        return None
+    return int(found.birth_seconds) * 10**9 + int(found.birth_nanoseconds)
+
+
+def handle_of(directory: int, leaf: bytes) -> bytes:
+    """Return the file handle of a leaf, with its inode's generation; never follows a link.
+
+    Raises OSError (EOPNOTSUPP) where the file system has none. Source: name_to_handle_at(2).
+    """
+    handle, mount = _FileHandle(size=_MAX_HANDLE), ctypes.c_int()
+    if _libc.name_to_handle_at(directory, leaf, ctypes.byref(handle), ctypes.byref(mount), 0) != 0:
+        raise _last_error()
+    return bytes(handle.data[: handle.size])
 
 
 def _last_error() -> OSError:

@@ -21,7 +21,7 @@ class Transfers(Writer):
 
     def put_received(self, path: str, incoming: Incoming, before: Snapshot | None) -> None:
         """Stage the place of what has come in; `before` is what it replaces."""
-        parts = self._changeable(path)
+        parts = self._planned(path)
         full = self._paths.full(parts)
         mode = FILE_MODE if before is None else before.mode
         self.bounds.meter.add(incoming.size - (0 if before is None else before.size))
@@ -31,8 +31,7 @@ class Transfers(Writer):
             if before is None:
                 self._count_new(full, len(full) - 1)
             source = Place(leaf=incoming.name, process=self._staging.process)
-            inode = self._staging.inode(incoming.name)
-            self._rename(source, self._place(parts), inode, replaces=before is not None)
+            self.changes.rename(source, self._place(parts), replaces=before is not None)
         if not are_new:
             expected = None if before is None else before.identity
             self.changes.guards.append(Guard(self._place(parts), expected))

@@ -51,7 +51,7 @@ class Workspace(Transfers):
 
         `before` is what is known of a file, for the receipt.
         """
-        parts = self._changeable(path)
+        parts = self._planned(path)
         status = self.entry(path)
         gone = Measure(1, status.st_size if stat.S_ISREG(status.st_mode) else 0)
         if stat.S_ISDIR(status.st_mode):
@@ -59,8 +59,7 @@ class Workspace(Transfers):
                 self._require_empty(parts)
             with self._paths.errors_of(parts):
                 gone = measure(self._paths.root, self._paths.base, parts, self.bounds)
-        trash = Place(leaf=self._staging.new_name(), process=self._staging.process)
-        self._take(parts, trash, status)
+        self._take(parts, self._trash(), status)
         self.bounds.meter.add(-gone.size, -gone.entries)
         sha256 = None if before is None else before.sha256
         self.changes.receipts.append(receipt_of_removal(show_path(parts), sha256))
@@ -75,6 +74,8 @@ class Workspace(Transfers):
         _require_outside(old, new)
         replaced = self._replaceable(destination, status, overwrite=overwrite)
         moved = self._moved(source, status)
+        self._plan.add(old)
+        self._plan.add(new)
         with self._paths.errors_of(new):
             self._make_parents(new)
         self._take(old, self._place(new), status, replaced)
@@ -93,7 +94,7 @@ class Workspace(Transfers):
 
     def copy(self, source: str, destination: str, *, overwrite: bool) -> list[str]:
         """Stage a copy of a file or a tree; return what is left out of it: links and specials."""
-        old, new = self._changeable(source), self._changeable(destination)
+        old, new = self._changeable(source), self._planned(destination)
         status = self.status(source)
         _require_outside(old, new)
         replaced = self._replaceable(destination, status, overwrite=overwrite)
@@ -147,17 +148,24 @@ class Workspace(Transfers):
             return Moved(mode, None, None)
         return Moved(mode, status.st_size, self.snapshot(path, 0).sha256)
 
+    def _trash(self) -> Place:
+        return Place(leaf=self._staging.new_name(), process=self._staging.process)
+
     def _take(
         self, parts: Parts, target: Place, status: os.stat_result, replaced: Snapshot | None = None
     ) -> None:
         """Plan to rename what is there to another place, which is to be as it is now."""
         source = self._place(parts)
-        self._rename(source, target, status.st_ino, replaces=replaced is not None)
+        with self._paths.errors_of(parts):
+            mark = self._mover.mark(source)
         self.changes.guards.append(Guard(source, identity(status)))
         if target.process is None and not self._trees:
             self.changes.guards.append(
                 Guard(target, None if replaced is None else replaced.identity)
             )
+        if replaced is not None and replaced.identity == identity(status):
+            target, replaced = self._trash(), None  # two names of one file: rename(2) leaves both
+        self.changes.rename(source, target, mark, replaces=replaced is not None)
 
     def _require_empty(self, parts: Parts) -> None:
         with self._paths.errors_of(parts):

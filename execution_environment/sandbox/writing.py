@@ -5,10 +5,11 @@ from collections.abc import Callable, Iterable
 
 from common.errors import ToolError
 from execution_environment.sandbox.bounds import Bounds
-from execution_environment.sandbox.changes import Changes, Guard, Mover, Place, Rename
+from execution_environment.sandbox.changes import Changes, Guard, Mover, Place
 from execution_environment.sandbox.descriptors import Identity
 from execution_environment.sandbox.names import Parts, parse, show_path
 from execution_environment.sandbox.passing import Passing
+from execution_environment.sandbox.plan import Plan
 from execution_environment.sandbox.reading import Snapshot
 from execution_environment.sandbox.receipts import (
     FILE_MODE,
@@ -31,7 +32,7 @@ class Writer(View):
         self._staging = mover.staging
         self._dry_run = dry_run
         self._trees: dict[Place, bytes] = {}
-        self._made: set[Parts] = set()
+        self._plan = Plan()
         self._received: Incoming | None = None
         self.changes = Changes()
 
@@ -70,7 +71,7 @@ class Writer(View):
         mode: int = FILE_MODE,
     ) -> None:
         """Stage a file's new content piece by piece, of any size that the quota has room for."""
-        parts = self._changeable(path)
+        parts = self._planned(path)
         mode = mode if before is None else before.mode
         passing = Passing(chunks, self.bounds, 0 if before is None else before.size)
         replaced = None if before is None else before.identity
@@ -82,7 +83,7 @@ class Writer(View):
 
     def put_directory(self, path: str) -> None:
         """Stage a new directory, and the missing ones that lead to it."""
-        parts = self._changeable(path)
+        parts = self._planned(path)
         with self._paths.errors_of(parts):
             self._put(parts, None, self._staging.add_directories)
         self.changes.receipts.append(receipt_of_directory(show_path(parts)))
@@ -109,7 +110,7 @@ class Writer(View):
         self, parts: Parts, replaced: Identity | None, make: Make, *, create_parents: bool = True
     ) -> Parts:
         """Stage what `make` makes; return its path within the staging directory."""
-        parent, leaf, below = self._paths.place(parts, create_parents=create_parents)
+        parent, leaf, below = self._find_place(parts, create_parents=create_parents)
         target = Place(leaf=leaf, directory=parent)
         if replaced is None:
             self._count_new(self._paths.full(parts), len(parent))
@@ -119,26 +120,28 @@ class Writer(View):
             self._come_from_staging(staged, target, replaced)
         return staged, *below
 
+    def _find_place(
+        self, parts: Parts, *, create_parents: bool = True
+    ) -> tuple[Parts, bytes, Parts]:
+        if not self._dry_run:
+            self._mover.make_above(self._paths.base)
+        return self._paths.place(parts, create_parents=create_parents)
+
     def _count_new(self, full: Parts, existing: int) -> None:
-        new = {full[:depth] for depth in range(existing + 1, len(full) + 1)} - self._made
-        self._made |= new
-        self.bounds.meter.add(entries=len(new))
+        """Count what is new of a path that exists so far; a workspace does not count itself."""
+        new = self._plan.make(full, max(existing, len(self._paths.base)))
+        self.bounds.meter.add(entries=new)
 
     def _come_from_staging(self, staged: bytes, target: Place, replaced: Identity | None) -> None:
         if replaced is None:
             self._trees[target] = staged
         source = Place(leaf=staged, process=self._staging.process)
-        self._rename(source, target, self._staging.inode(staged), replaces=replaced is not None)
+        self.changes.rename(source, target, replaces=replaced is not None)
         self.changes.guards.append(Guard(target, replaced))
-
-    def _rename(self, source: Place, target: Place, inode: int, *, replaces: bool = False) -> None:
-        self.changes.renames.append(
-            Rename(source=source, target=target, inode=inode, replaces=replaces)
-        )
 
     def _make_parents(self, parts: Parts) -> bool:
         """Stage the directories that are missing on the way; tell whether there are any."""
-        _, _, below = self._paths.place(parts, create_parents=True)
+        _, _, below = self._find_place(parts)
         if below:
             self._put(parts[:-1], None, self._staging.add_directories)
         return bool(below)
@@ -152,8 +155,13 @@ class Writer(View):
         for name in self.leftovers():
             if self._received is None or name != self._received.name:
                 self._staging.discard(name)
-        self.changes, self._trees, self._made = Changes(), {}, set()
+        self.changes, self._plan, self._trees = Changes(), Plan(), {}
         self.bounds.meter.reset()
+
+    @property
+    def has_leftovers(self) -> bool:
+        """Whether there is something to sweep."""
+        return bool(self.leftovers()) or self.bounds.meter.reserved > 0
 
     def leftovers(self) -> list[bytes]:
         """Return the names of what lies in staging and is not needed any more."""
@@ -163,11 +171,18 @@ class Writer(View):
         return names
 
     def sweep(self) -> None:
-        """Remove what lies in staging and is not needed any more."""
+        """Remove what lies in staging and is not needed any more, and give its room to others."""
         if self._received is not None:
             self._received.close()
         for name in self.leftovers():
             self._staging.discard(name)
+        self.bounds.meter.release()
+
+    def _planned(self, path: str) -> Parts:
+        """Return what a path names, as a place that this call changes, once."""
+        parts = self._changeable(path)
+        self._plan.add(parts)
+        return parts
 
     def _changeable(self, path: str) -> Parts:
         parts = parse(path)

@@ -47,6 +47,7 @@ class Unsettled:
 
     id: str
     process: str
+    """Whose it is; empty when that process has let it go."""
     renames: str
     record: str
 

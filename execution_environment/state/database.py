@@ -36,6 +36,10 @@ CREATE TABLE IF NOT EXISTS runs (
 CREATE TABLE IF NOT EXISTS usage (
     workspace TEXT PRIMARY KEY, size INTEGER NOT NULL, entries INTEGER NOT NULL
 ) WITHOUT ROWID;
+CREATE TABLE IF NOT EXISTS reserved (
+    workspace TEXT NOT NULL, process TEXT NOT NULL, size INTEGER NOT NULL,
+    PRIMARY KEY (workspace, process)
+) WITHOUT ROWID;
 """
 
 
@@ -47,12 +51,12 @@ class Database:
 
     def __init__(self, path: Path) -> None:
         self._reading, self._writing = threading.Lock(), threading.Lock()
-        self._connection = _connect(path)
+        self._connection = connect(path)
         self._connection.execute("PRAGMA journal_mode = WAL")
         self._connection.execute("PRAGMA synchronous = FULL")
         self._connection.execute("PRAGMA temp_store = MEMORY")  # other directories are walled off
         self._connection.executescript(_SCHEMA)
-        self._reader = _connect(path)
+        self._reader = connect(path)
         self._reader.execute("SELECT 1 FROM calls LIMIT 1").fetchone()  # opens what it needs
 
     @contextmanager
@@ -113,7 +117,8 @@ class Database:
         self._connection.close()
 
 
-def _connect(path: Path) -> sqlite3.Connection:
+def connect(path: Path) -> sqlite3.Connection:
+    """Open a connection that any thread may use, one at a time; transactions are begun by hand."""
     return sqlite3.connect(
         path, timeout=BUSY_TIMEOUT, isolation_level=None, check_same_thread=False
     )

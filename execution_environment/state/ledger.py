@@ -112,11 +112,16 @@ class Ledger:
             return [Unsettled(*row) for row in rows]
 
     def unsettled_places(self) -> list[tuple[str, str]]:
-        """Return the workspace and the staging process of every such intent."""
+        """Return the workspace and the renames of every such intent."""
         with self._database.reading() as connection:
             return connection.execute(
-                "SELECT DISTINCT workspace, process FROM calls WHERE renames IS NOT NULL"
+                "SELECT workspace, renames FROM calls WHERE renames IS NOT NULL"
             ).fetchall()
+
+    def let_go(self, call_id: str) -> None:
+        """Leave an intent that was carried out in part to whoever comes next."""
+        with self._database.writing() as connection:
+            connection.execute("UPDATE calls SET process = '' WHERE id = ?", (call_id,))
 
     def settled(self, ids: Iterable[str]) -> None:
         """Note that intents have been carried out."""
@@ -124,8 +129,12 @@ class Ledger:
             connection.executemany(f"{_SETTLE} WHERE id = ?", [(call_id,) for call_id in ids])
 
     def failed(self, call_id: str, failure: Problem) -> None:
-        """Note that an intent cannot be carried out to its end, and what to answer for it."""
+        """Note what to answer for an intent that stays half done; its workspace is counted anew."""
         with self._database.writing() as connection:
+            connection.execute(
+                "DELETE FROM usage WHERE workspace = (SELECT workspace FROM calls WHERE id = ?)",
+                (call_id,),
+            )
             connection.execute(
                 f"{_SETTLE}, result = NULL, failure = ? WHERE id = ?",
                 (failure.model_dump_json(), call_id),

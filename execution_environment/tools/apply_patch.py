@@ -1,5 +1,6 @@
 """apply_patch: a unified diff over several files, all of it or nothing."""
 
+from dataclasses import replace
 from typing import Annotated
 
 from pydantic import Field
@@ -9,6 +10,7 @@ from execution_environment import patches, text
 from execution_environment.content import Sha256, diff_of, require_unchanged
 from execution_environment.patch_parsing import parse
 from execution_environment.patches import FilePatch, failed
+from execution_environment.sandbox.names import plain
 from execution_environment.sandbox.reading import Snapshot
 from execution_environment.sandbox.workspace import Workspace
 from execution_environment.tool import Arguments, Output, tool
@@ -33,8 +35,8 @@ class Patched(Output):
 @tool(effect="destructive")
 def apply_patch(arguments: ApplyPatchArguments, workspace: Workspace) -> Patched:
     """Create, change, rename and delete files as a patch says: all of it, or nothing."""
-    files = parse(arguments.patch)
-    expected = arguments.expected_sha256 or {}
+    files = [_with_plain_paths(file) for file in parse(arguments.patch)]
+    expected = _by_plain_path(arguments.expected_sha256 or {})
     strangers = set(expected) - {path for file in files for path in (file.old_path, file.new_path)}
     if strangers:
         raise ToolError(
@@ -42,6 +44,24 @@ def apply_patch(arguments: ApplyPatchArguments, workspace: Workspace) -> Patched
         )
     diffs = [_apply(file, expected, workspace) for file in files]
     return Patched(diff="".join(diffs), files=[file.path for file in files])
+
+
+def _with_plain_paths(file: FilePatch) -> FilePatch:
+    old, new = (None if path is None else plain(path) for path in (file.old_path, file.new_path))
+    return replace(file, old_path=old, new_path=new)
+
+
+def _by_plain_path(expected: dict[str, str]) -> dict[str, str]:
+    """Return the hashes by the one way to write each path; two for one file must agree."""
+    found: dict[str, str] = {}
+    for path, sha256 in expected.items():
+        if found.setdefault(plain(path), sha256) != sha256:
+            raise ToolError(
+                "invalid_arguments",
+                f"expected_sha256 has two hashes for '{plain(path)}'",
+                path=path,
+            )
+    return found
 
 
 def _apply(file: FilePatch, expected: dict[str, str], workspace: Workspace) -> str:

@@ -14,6 +14,11 @@ class DeletePathArguments(Arguments):
     recursive: bool = False
     expected_sha256: Sha256 | None = None
 
+    @property
+    def measures_trees(self) -> bool:
+        """A tree that grows between its measuring and its removal would be counted wrongly."""
+        return self.recursive
+
 
 class Deleted(Output):
     """How many files, directories and links went."""

@@ -48,7 +48,7 @@ def read_files(arguments: ReadFilesArguments, workspace: Workspace) -> FilesCont
     for path in arguments.paths:
         item = _read(path, arguments, left, workspace)
         files.append(item)
-        left -= len(item.content) if isinstance(item, NamedContent) else 0
+        left -= len(item.content.encode()) if isinstance(item, NamedContent) else 0
     return FilesContent(files=files)
 
 

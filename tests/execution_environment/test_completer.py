@@ -1,0 +1,189 @@
+"""What a crash left is completed by whoever comes next, and files of others stay where they are."""
+
+import asyncio
+import errno
+import json
+import os
+import signal
+import sqlite3
+
+import pytest
+
+from common.errors import SystemFault
+from execution_environment.sandbox.changes import Place, Rename
+from execution_environment.state.locks import WorkspaceLocks
+from tests.execution_environment.conftest import tool_call
+from tests.execution_environment.test_committer import die_at
+
+OTHERS = "what another program has made\n"
+TRIES = 200
+
+
+@pytest.fixture
+def file(demo):
+    """A file that will be deleted."""
+    (demo / "file").write_text("mine\n")
+    return demo / "file"
+
+
+def delete(call_id="deletion"):
+    """Return a call that deletes it."""
+    return tool_call("delete_path", _id=call_id, path="file")
+
+
+def put_in_place(file, inode):
+    """Make a file of another program's, under the inode that was freed where that can be had."""
+    for number in range(TRIES):
+        other = file.with_name(f"other{number}")
+        other.write_text(OTHERS)
+        if other.stat().st_ino == inode:
+            break
+    other.rename(file)
+
+
+def test_a_step_is_known_by_more_than_its_inode(sandbox, file, demo):
+    """File systems hand freed inodes out again: an inode that was born at another time is not it."""
+    place = Place(leaf=b"file", directory=(b"local", b"demo"))
+    trash = Place(leaf=b"0" * 32, process="f" * 16)
+    mark = sandbox.mover.mark(place)
+    inode, _, birth = mark.partition("@")
+    older = f"{inode}@{int(birth) - 1}" if birth else f"{mark[:-1]}g"
+    steps = [Rename(source=place, target=trash, mark=known) for known in (mark, older)]
+    assert [sandbox.mover.is_pending(step) for step in steps] == [True, False]
+
+
+def test_a_mark_outlasts_what_may_happen_to_a_file(sandbox, file, demo):
+    """Its content, its mode and its name may change before a crash is settled."""
+    directory = (b"local", b"demo")
+    mark = sandbox.mover.mark(Place(leaf=b"file", directory=directory))
+    file.write_text("more\n")
+    file.chmod(0o600)
+    file.rename(demo / "moved")
+    assert sandbox.mover.mark(Place(leaf=b"moved", directory=directory)) == mark
+    assert sandbox.mover.mark(Place(leaf=b"file", directory=directory)) is None
+
+
+@pytest.mark.parametrize("step", ["renamed", "done"])
+async def test_what_others_made_in_a_place_survives_a_crash(assemble, data_dir, file, step):
+    """The deletion had happened; the file that is there now has at most its inode."""
+    inode = file.stat().st_ino
+    assert die_at(data_dir, delete(), step, 1) == -signal.SIGKILL
+    for left in (data_dir / "state/staging").glob("*/*"):
+        left.unlink()
+    put_in_place(file, inode)
+    parts = assemble()
+    assert (await parts.executor.run(delete())).replayed
+    await parts.executor.run(tool_call("write_file", path="x", content="1"))
+    parts.tidy()
+    await parts.close()
+    assert file.read_text() == OTHERS
+
+
+async def test_changes_of_a_living_process_are_never_made_again(assemble, parts, demo, file):
+    """It has made them, and not said so yet. The very same file is back here: by another name."""
+    os.link(file, demo / "kept")
+    await parts.executor.run(delete())
+    os.link(demo / "kept", file)
+    second = assemble()
+    second.tidy()
+    await second.executor.run(tool_call("write_file", path="x", content="1"))
+    await second.executor.run(delete())
+    await second.close()
+    assert file.read_text() == "mine\n"
+
+
+async def test_what_a_living_process_could_not_complete_is_completed_by_another(
+    assemble, parts, demo
+):
+    """It lets go of a change that failed in the middle; the next caller finds it and goes on."""
+
+    def fail(step):
+        if step == "renamed":
+            raise OSError(errno.EIO, "the disk answers no more")
+
+    first = assemble(observe=fail)
+    call = tool_call("move_path", _id="a", source="file", destination="new/file")
+    (demo / "file").write_text("mine\n")
+    with pytest.raises(OSError, match="no more"):
+        await first.executor.run(call)
+    assert (demo / "new").is_dir()
+    await parts.executor.run(tool_call("write_file", path="x", content="1"))
+    assert (demo / "new/file").read_text() == "mine\n"
+    assert (await parts.executor.run(call)).replayed
+    await first.close()
+
+
+def forget_marks(data_dir):
+    """Have the ledger's intents as an older program wrote them."""
+    with sqlite3.connect(data_dir / "state/ledger.sqlite") as ledger:
+        [[call_id, text]] = ledger.execute("SELECT id, renames FROM calls WHERE renames != ''")
+        renames = [{**item, "inode": 1} for item in json.loads(text)]
+        for item in renames:
+            del item["mark"]
+        ledger.execute("UPDATE calls SET renames = ? WHERE id = ?", (json.dumps(renames), call_id))
+
+
+async def test_an_older_programs_deletion_is_not_repeated_on_what_is_there(
+    assemble, data_dir, file
+):
+    """It kept inodes only: what lies there may be another's, so nothing is done, and that is said."""
+    assert die_at(data_dir, delete(), "recorded", 1) == -signal.SIGKILL
+    forget_marks(data_dir)
+    parts = assemble()
+    for _ in range(2):
+        with pytest.raises(SystemFault) as caught:
+            await parts.executor.run(delete())
+        assert caught.value.outcome == "unknown"
+    await parts.close()
+    assert file.read_text() == "mine\n"
+
+
+@pytest.mark.parametrize("step", ["recorded", "renamed"])
+async def test_an_older_programs_new_file_is_put_in_place(assemble, data_dir, demo, step):
+    """What was staged has a name that nobody else makes: it needs no mark."""
+    call = tool_call("write_file", _id="a", path="a/new", content="1")
+    assert die_at(data_dir, call, step, 1) == -signal.SIGKILL
+    forget_marks(data_dir)
+    parts = assemble()
+    assert (await parts.executor.run(call)).replayed
+    await parts.close()
+    assert (demo / "a/new").read_text() == "1"
+
+
+async def test_what_was_let_go_is_kept_in_staging_until_it_is_in_place(assemble, data_dir, demo):
+    """Its process has died, and a busy workspace is not completed: its staged file is still needed."""
+    call = tool_call("write_file", _id="a", path="x", content="1")
+    assert die_at(data_dir, call, "recorded", 1) == -signal.SIGKILL
+    with sqlite3.connect(data_dir / "state/ledger.sqlite") as ledger:
+        ledger.execute("UPDATE calls SET process = ''")
+    parts = assemble()
+    with WorkspaceLocks(data_dir / "state/locks").tried("local/demo"):
+        parts.tidy()
+    assert not (demo / "x").exists()
+    assert (await parts.executor.run(call)).replayed
+    await parts.close()
+    assert (demo / "x").read_text() == "1"
+
+
+async def test_the_lock_is_held_until_the_change_is_made(assemble, data_dir, demo):
+    """Whoever waits for a call may leave, and its thread goes on: nobody else comes in between."""
+    loop, arrived, leave = asyncio.get_running_loop(), asyncio.Event(), asyncio.Event()
+
+    def stay(step):
+        if step == "recorded":
+            loop.call_soon_threadsafe(arrived.set)
+            asyncio.run_coroutine_threadsafe(leave.wait(), loop).result(timeout=10)
+
+    parts = assemble(observe=stay)
+    task = asyncio.create_task(parts.executor.run(tool_call("write_file", path="x", content="1")))
+    await arrived.wait()
+    task.cancel()
+    for _ in range(10):  # the cancellation has gone as far as it can
+        await asyncio.sleep(0)
+    with WorkspaceLocks(data_dir / "state/locks").tried("local/demo") as is_free:
+        assert not is_free
+    leave.set()
+    with pytest.raises(asyncio.CancelledError):
+        await task
+    assert (demo / "x").read_text() == "1"
+    await parts.close()
