@@ -2,6 +2,7 @@
 
 import hashlib
 import os
+import sqlite3
 import stat
 import time
 from datetime import timedelta
@@ -154,3 +155,17 @@ def call(executor):
 def open_descriptors():
     """Count this process's open descriptors."""
     return lambda: len(os.listdir("/proc/self/fd"))
+
+
+def usage_of(data_dir: Path, workspace: str = "local/demo") -> tuple[int, int]:
+    """Return what the ledger counts for a workspace: bytes and entries."""
+    with sqlite3.connect(data_dir / "state/ledger.sqlite") as ledger:
+        return ledger.execute(
+            "SELECT size, entries FROM usage WHERE workspace = ?", (workspace,)
+        ).fetchone()
+
+
+def taken_up(data_dir: Path, workspace: str = "local/demo") -> tuple[int, int]:
+    """Return what a workspace takes up on the disk: bytes and entries."""
+    found = [path.lstat() for path in (data_dir / "workspaces" / workspace).rglob("*")]
+    return sum(item.st_size for item in found if stat.S_ISREG(item.st_mode)), len(found)
