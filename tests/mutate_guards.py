@@ -1,7 +1,7 @@
-"""Drops each guard of the sandbox in turn and asks for a red test: `make mutate-guards`.
+"""Drops each guard in turn and asks for a red test: `make mutate-guards`.
 
 A guard that can be lost without a red test is not tested, however green everything is. All work is
-done in a copy. Exits 1 when the copy is not green as it is, when the text of a guard is no longer
+done in copies, one for each processor. Exits 1 when the copy is not green as it is, when the text of a guard is no longer
 there exactly once, or when a loss goes unnoticed.
 """
 
@@ -12,11 +12,14 @@ import signal
 import subprocess
 import sys
 import tempfile
+from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
+from queue import SimpleQueue
 
 ROOT = Path(__file__).parent.parent
-PACKAGES = ("common", "execution_environment", "tests")
+PACKAGES = ("agentic", "common", "execution_environment", "orchestrator", "tests")
 FIRST = ("tests/execution_environment/test_primitives.py", "tests/common/test_models.py")
 REST = "tests/execution_environment"
 SLOW = "test_race.py"
@@ -40,6 +43,13 @@ class Guard:
     file: str
     text: str
     without: str
+    tests: tuple[str, ...] = FIRST
+    """The test files that are to notice; all of the package are asked when they do not."""
+
+
+def guards_of(file: str, test: str, *texts: tuple[str, str, str]) -> tuple[Guard, ...]:
+    """Return the guards of one file that one test file is to notice: name, text, text without."""
+    return tuple(Guard(*(name, file, text, without), (test,)) for name, text, without in texts)
 
 
 GUARDS = (
@@ -96,6 +106,58 @@ GUARDS = (
     ]
 """,
     ),
+    *guards_of(
+        "execution_environment/sandbox/marks.py",
+        f"{REST}/test_completer.py",
+        ("mark: the time of birth", '{status.st_ino}@{birth}"', '{status.st_ino}"'),
+    ),
+    *guards_of(
+        "execution_environment/sandbox/changes.py",
+        f"{REST}/test_completer.py",
+        ("no mark, no repetition", "        if rename.mark is None:\n", "        if False:\n"),
+    ),
+    *guards_of(
+        "execution_environment/completer.py",
+        f"{REST}/test_completer.py",
+        (
+            "intents of the living",
+            "        return not intent.process or ",
+            "        return True or ",
+        ),
+    ),
+    *guards_of(
+        "execution_environment/changing.py",
+        f"{REST}/test_completer.py",
+        ("the lock, to the end of the thread", "await to_its_end(", "await ("),
+    ),
+    *guards_of(
+        "execution_environment/sandbox/writing.py",
+        f"{REST}/test_usage.py",
+        ("one change of a place", "        self._plan.add(parts)\n", ""),
+        (
+            "a user's directory, outside any change",
+            "            self._mover.make_above(self._paths.base)\n",
+            "            pass\n",
+        ),
+    ),
+    *guards_of(
+        "execution_environment/tools/delete_path.py",
+        f"{REST}/test_usage.py",
+        (
+            "trees measured under the lock",
+            "        return self.recursive\n",
+            "        return False\n",
+        ),
+    ),
+    *guards_of(
+        "execution_environment/state/reservations.py",
+        f"{REST}/test_usage.py",
+        (
+            "staged bytes of all calls",
+            "            if size > 0 and taken + size > limit:\n",
+            "            if False:\n",
+        ),
+    ),
 )
 
 
@@ -104,11 +166,11 @@ class Unusable(Exception):
 
 
 def main() -> None:
-    """Try all guards in a copy, print a table, and end with what is wrong, if anything."""
+    """Try all guards in copies, print a table, and end with what is wrong, if anything."""
     with tempfile.TemporaryDirectory(prefix="mutate-guards-") as scratch:
-        copy = _copied(Path(scratch))
+        copies = [_copied(Path(scratch) / str(number)) for number in range(os.cpu_count() or 1)]
         try:
-            unnoticed = _try_all(copy)
+            unnoticed = _try_all(copies)
         except Unusable as error:
             sys.exit(str(error))
     _say(f"\n{len(GUARDS) - len(unnoticed)} of {len(GUARDS)} losses were noticed")
@@ -123,19 +185,22 @@ def _copied(copy: Path) -> Path:
     return copy
 
 
-def _try_all(copy: Path) -> list[str]:
+def _try_all(copies: list[Path]) -> list[str]:
     """Print a row for each guard; return the names of those whose loss went unnoticed."""
-    without = {guard: _source_without(guard, copy) for guard in GUARDS}
-    red = _red_test(copy)
+    without = {guard: _source_without(guard, copies[0]) for guard in GUARDS}
+    red = _red_test(copies[0], _all_tests(copies[0]))
     if red is not None:
         raise Unusable(f"the copy is red before anything is dropped from it: {red}")
     _say("| guard | file | test that turned red |\n|---|---|---|")
+    free: SimpleQueue[Path] = SimpleQueue()
+    for copy in copies:
+        free.put(copy)
     unnoticed = []
-    for guard in GUARDS:
-        red = _red_without(guard, without[guard], copy)
-        _say(f"| {guard.name} | {guard.file} | {red or '**none**'} |")
-        if red is None:
-            unnoticed.append(guard.name)
+    with ThreadPoolExecutor(len(copies)) as pool:
+        reds = pool.map(lambda guard: _red_without(guard, without[guard], free), GUARDS)
+        for guard, found in zip(GUARDS, reds, strict=True):
+            _say(f"| {guard.name} | {guard.file} | {found or '**none**'} |")
+            unnoticed += [] if found else [guard.name]
     return unnoticed
 
 
@@ -147,19 +212,21 @@ def _source_without(guard: Guard, copy: Path) -> str:
     return source.replace(guard.text, guard.without)
 
 
-def _red_without(guard: Guard, without: str, copy: Path) -> str | None:
+def _red_without(guard: Guard, without: str, free: SimpleQueue[Path]) -> str | None:
+    copy = free.get()
     path = copy / guard.file
     source = path.read_text()
     path.write_text(without)
     try:
-        return _red_test(copy)
+        return _red_test(copy, guard.tests) or _red_test(copy, _all_tests(copy))
     finally:
         path.write_text(source)
+        free.put(copy)
 
 
-def _red_test(copy: Path) -> str | None:
+def _red_test(copy: Path, tests: Sequence[str]) -> str | None:
     """Run the tests until one turns red; return its name, or None when all are green."""
-    code, output = _run_tests(copy)
+    code, output = _run_tests(copy, tests)
     if code == 0:
         return None
     found = _RED.search(output)
@@ -168,16 +235,15 @@ def _red_test(copy: Path) -> str | None:
     return found[1]
 
 
-def _tests(copy: Path) -> list[str]:
-    """Return the files in this order: where a loss makes others hang, the first tell it at once."""
+def _all_tests(copy: Path) -> list[str]:
     rest = (path for path in sorted((copy / REST).rglob("test_*.py")) if path.name != SLOW)
     names = [*FIRST, *(str(path.relative_to(copy)) for path in rest)]
     return list(dict.fromkeys(names))
 
 
-def _run_tests(copy: Path) -> tuple[int, str]:
+def _run_tests(copy: Path, tests: Sequence[str]) -> tuple[int, str]:
     command = [sys.executable, "-m", "pytest", "-x", "-q", "-rfE", "--tb=no"]
-    command += [f"--timeout={TEST_SECONDS}", *_tests(copy)]
+    command += [f"--timeout={TEST_SECONDS}", *tests]
     # No bytecode: a mutated file may have the size and the second of the one before it.
     env = {**os.environ, "PYTHONDONTWRITEBYTECODE": "1"}
     with subprocess.Popen(

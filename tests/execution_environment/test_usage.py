@@ -2,7 +2,7 @@
 
 import asyncio
 import os
-import time
+import sqlite3
 
 import pytest
 from starlette.datastructures import Headers
@@ -12,7 +12,6 @@ from common.errors import ToolError
 from execution_environment.files import Transfer
 from execution_environment.sandbox.bounds import STEP
 from execution_environment.state.claims import Usage
-from execution_environment.state.locks import WorkspaceLocks
 from execution_environment.workspaces import Maxima
 from tests.execution_environment.conftest import MIB, staged_in, taken_up, tool_call, usage_of
 
@@ -67,17 +66,23 @@ async def test_two_workspaces_of_a_new_user_can_begin_at_once(assemble, parts, d
     assert found == {"one": "1", "two": "2"}
 
 
-async def test_a_tree_that_grows_while_it_waits_to_go_is_counted_as_it_went(call, data_dir, demo):
-    """It was measured before the lock: what came into it meanwhile went, and stayed counted."""
+async def test_a_tree_that_grew_while_its_deletion_waited_is_counted_as_it_went(
+    assemble, call, data_dir, demo
+):
+    """Measured before it had the lock, what came meanwhile went with it and stayed counted."""
     (demo / "tree/deep").mkdir(parents=True)
     await call("write_file", path="x", content="1")
-    async with WorkspaceLocks(data_dir / "state/locks").held("local/demo", time.monotonic() + 5):
-        write = asyncio.create_task(call("write_file", path="tree/deep/y", content="y" * 1000))
-        await until(lambda: staged_in(data_dir)[1:])
-        delete = asyncio.create_task(call("delete_path", path="tree", recursive=True))
-        await call("list_directory")  # by now it stands in line as well
-    await asyncio.gather(write, delete)
-    assert usage_of(data_dir) == taken_up(data_dir)
+
+    def come_first(step):
+        if step == "settled":  # the lock was just taken: this is what another process did with it
+            (demo / "tree/deep/y").write_text("y" * 1000)
+            with sqlite3.connect(data_dir / "state/ledger.sqlite") as ledger:
+                ledger.execute("UPDATE usage SET size = size + 1000, entries = entries + 1")
+
+    parts = assemble(observe=come_first)
+    await parts.executor.run(tool_call("delete_path", path="tree", recursive=True))
+    await parts.close()
+    assert usage_of(data_dir) == taken_up(data_dir) == (1, 1)
 
 
 async def until(condition, seconds=10):
