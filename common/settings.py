@@ -4,9 +4,10 @@ import difflib
 import os
 import sys
 from datetime import timedelta
+from pathlib import Path
 from typing import Annotated, Any, Literal, Self
 
-from pydantic import BeforeValidator, Field, ValidationError
+from pydantic import AfterValidator, BeforeValidator, Field, ValidationError
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 USAGE = 2
@@ -19,6 +20,14 @@ def _seconds(value: Any) -> Any:
 
 Seconds = Annotated[timedelta, BeforeValidator(_seconds), Field(gt=timedelta(0))]
 """A duration, written in seconds."""
+
+
+def _real(path: Path) -> Path:
+    return Path(os.path.realpath(path))  # unlike Path.resolve it takes a loop of links for a name
+
+
+Directory = Annotated[Path, AfterValidator(_real)]
+"""A directory's absolute path, without links: it stays the same wherever the process goes."""
 
 
 class ServiceSettings(BaseSettings):

@@ -1,13 +1,12 @@
 """The execution environment's settings: environment variables that start with EXEC_ENV_."""
 
 from datetime import timedelta
-from pathlib import Path
 from typing import Annotated, Literal
 
 from pydantic import ByteSize, Field, SecretStr
 from pydantic_settings import SettingsConfigDict
 
-from common.settings import Seconds, ServiceSettings
+from common.settings import Directory, Seconds, ServiceSettings
 
 _MIB = 1024 * 1024
 
@@ -19,7 +18,7 @@ class Settings(ServiceSettings):
 
     port: Annotated[int, Field(ge=0, le=65535)] = 8001
     """Port to listen on; 0 takes a free one."""
-    data_dir: Path
+    data_dir: Directory
     """Holds `workspaces/`, and `state/` beside it; both on one local file system."""
     service_token: SecretStr
     """The bearer secret that callers must show."""

@@ -3,7 +3,6 @@
 import ipaddress
 import re
 from datetime import timedelta
-from pathlib import Path
 from typing import Annotated, Any, Literal, Self
 
 from pydantic import BeforeValidator, ByteSize, Field, HttpUrl, SecretStr, model_validator
@@ -11,7 +10,7 @@ from pydantic_settings import NoDecode, SettingsConfigDict
 
 from common.context import MAX_TIMEOUT
 from common.ids import Name
-from common.settings import Seconds, ServiceSettings
+from common.settings import Directory, Seconds, ServiceSettings
 
 
 def _key_table(value: Any) -> Any:
@@ -33,7 +32,7 @@ class Settings(ServiceSettings):
     """Whether the process answers clients (`api`), executes runs (`worker`), or both (`all`)."""
     redis_url: SecretStr | None = None
     """The Redis to keep state in; unset: an embedded server of its own."""
-    data_dir: Path | None = None
+    data_dir: Directory | None = None
     """Where the embedded server keeps its data; required when there is no Redis URL."""
     key_prefix: Annotated[str, Field(pattern=r"^[A-Za-z0-9_.-]{1,32}$")] = "agentic"
     """What every Redis key starts with."""

@@ -1,11 +1,12 @@
 """Settings: strict, and clear about what is wrong."""
 
 from datetime import timedelta
+from pathlib import Path
 
 import pytest
 from pydantic_settings import SettingsConfigDict
 
-from common.settings import Seconds, ServiceSettings
+from common.settings import Directory, Seconds, ServiceSettings
 
 
 class Sample(ServiceSettings):
@@ -14,6 +15,7 @@ class Sample(ServiceSettings):
     model_config = SettingsConfigDict(env_prefix="SAMPLE_")
     token: str
     pause: Seconds = timedelta(seconds=1)
+    place: Directory | None = None
 
 
 @pytest.fixture
@@ -27,6 +29,22 @@ def test_the_environment_is_read(env):
     env(SAMPLE_TOKEN="t", SAMPLE_PAUSE="2.5", SAMPLE_PORT="")
     settings = Sample.load()
     assert (settings.pause, settings.port) == (timedelta(seconds=2.5), 8000)
+
+
+@pytest.mark.parametrize("given", ["data", "./x/../data", "link/data"])
+def test_a_directory_is_absolute_whatever_was_given(env, tmp_path, monkeypatch, given):
+    """Relative to where the service starts; the sandbox took one for a broken kernel."""
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "link").symlink_to(".")
+    env(SAMPLE_TOKEN="t", SAMPLE_PLACE=given)
+    assert Sample.load().place == tmp_path / "data"
+
+
+def test_a_loop_of_links_is_no_traceback(env, tmp_path):
+    """The service that tries to use it says what is wrong."""
+    (tmp_path / "loop").symlink_to("loop")
+    env(SAMPLE_TOKEN="t", SAMPLE_PLACE=str(tmp_path / "loop"))
+    assert Sample.load().place == Path(tmp_path / "loop")
 
 
 @pytest.mark.parametrize(
