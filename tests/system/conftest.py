@@ -4,10 +4,6 @@ import os
 from types import SimpleNamespace
 
 import pytest
-from redis import Redis
-from redis.backoff import NoBackoff
-from redis.exceptions import ConnectionError as RedisConnectionError
-from redis.retry import Retry
 
 from agentic import AgenticClient
 from tests.system.services import execution_environment, orchestrator
@@ -55,16 +51,3 @@ def services(tmp_path):
     yield start
     for service in made:
         service.stop()
-    _end_adopted_server(tmp_path / "store" / "server.conf")
-
-
-def _end_adopted_server(config):
-    """A server that outlived its killed starter is adopted and left running: end it here."""
-    sockets = [line.split('"')[1] for line in config.read_text().splitlines() if '"/' in line]
-    server = Redis(unix_socket_path=sockets[0], retry=Retry(NoBackoff(), 0))
-    try:
-        server.shutdown(nosave=True)
-    except RedisConnectionError:
-        return
-    finally:
-        server.close()

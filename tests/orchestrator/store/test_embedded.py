@@ -1,6 +1,8 @@
-"""The embedded server: private, adopted when it runs already, and clear when it cannot start."""
+"""The embedded server: private, its owner's alone, and clear when it cannot start."""
 
+import asyncio
 import stat
+import sys
 from pathlib import Path
 
 import pytest
@@ -24,14 +26,52 @@ async def test_data_is_kept_and_the_socket_is_private(tmp_path):
             assert stat.S_IMODE(socket.parent.stat().st_mode) == 0o700
 
 
-async def test_a_server_that_runs_already_is_adopted_and_left_running(tmp_path):
-    """Its starter may have been killed, or be another process."""
+async def test_a_server_is_its_owners_alone(tmp_path):
+    """A second orchestrator that used it too lost its store when the first one ended."""
     async with embedded_server(tmp_path) as url:
-        async with embedded_server(tmp_path) as adopted:
-            assert adopted == url
+        with pytest.raises(EmbeddedServerError, match="another orchestrator keeps its store in"):
+            async with embedded_server(tmp_path, patience=0.1):
+                pytest.fail("it is used by two")
         redis = Redis.from_url(url)
         assert await redis.ping()
         await redis.aclose()
+    async with embedded_server(tmp_path, patience=0.1) as again:
+        assert again == url
+
+
+async def test_a_server_ends_with_an_owner_that_is_killed(tmp_path):
+    """It served on without control; whoever comes next waits for its end, and has all its data."""
+    code = (
+        "import asyncio, pathlib, sys\n"
+        "from redis.asyncio import Redis\n"
+        "from orchestrator.store.embedded import embedded_server\n"
+        "async def main():\n"
+        "    async with embedded_server(pathlib.Path(sys.argv[1])) as url:\n"
+        "        await Redis.from_url(url).set('key', 'kept', ex=60)\n"
+        "        print('kept', flush=True)\n"
+        "        await asyncio.Event().wait()\n"
+        "asyncio.run(main())\n"
+    )
+    owner = await asyncio.create_subprocess_exec(
+        sys.executable, "-c", code, str(tmp_path), stdout=asyncio.subprocess.PIPE
+    )
+    assert await owner.stdout.readline() == b"kept\n"
+    owner.kill()
+    await owner.wait()
+    async with embedded_server(tmp_path, patience=20) as url:
+        redis = Redis.from_url(url)
+        assert await redis.get("key") == b"kept"
+        await redis.aclose()
+    assert (tmp_path / "server.log").read_text().count("ready to exit, bye bye") == 2
+
+
+async def test_a_server_whose_lock_was_removed_is_left_alone(tmp_path):
+    """People delete what looks like a stale lock; two servers would ruin each other's file."""
+    async with embedded_server(tmp_path):
+        (tmp_path / "owner.lock").unlink()
+        with pytest.raises(EmbeddedServerError, match="that nobody owns: end it"):
+            async with embedded_server(tmp_path):
+                pytest.fail("there are two")
 
 
 async def test_a_directory_that_others_can_enter_is_refused(tmp_path, monkeypatch):
