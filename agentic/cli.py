@@ -15,10 +15,11 @@ from rich.console import Console
 
 from agentic.client import AgenticClient
 from agentic.demo import run_demo
+from agentic.ownership import StackError, end_owner
 from agentic.running import run_and_show, until_stopped
-from agentic.serving import serve_until_stopped, stop_serving
+from agentic.serving import serve_until_stopped
 from agentic.show import Display
-from agentic.stack import HOST, StackError
+from agentic.stack import HOST
 from common.errors import AgenticError
 from common.plans import Plan
 
@@ -149,7 +150,7 @@ def down(data_dir: DataDir = None) -> None:
     """End the stack that `agentic up` keeps serving, and wait until it has."""
 
     async def work() -> int:
-        did_end = await asyncio.to_thread(stop_serving, data_dir or _default_data_dir())
+        did_end = await asyncio.to_thread(end_owner, data_dir or _default_data_dir())
         _display().line("stopped" if did_end else "nothing is up")
         return ExitCode.SUCCEEDED
 

@@ -11,8 +11,12 @@ from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
+from typing import TextIO
 
 import httpx
+
+from agentic.ownership import StackError, note, owning
+from common.tether import tethered
 
 HOST = "127.0.0.1"
 START_TIMEOUT = 30.0
@@ -22,10 +26,6 @@ PAUSE = 0.05
 LAST_LINES = 15
 
 
-class StackError(Exception):
-    """A service did not start, or ended by itself; the message has its last log lines."""
-
-
 @dataclass(frozen=True)
 class Service:
     """A running service and where it logs."""
@@ -33,10 +33,14 @@ class Service:
     name: str
     process: Process
     log: Path
+    log_start: int
+    """Where in its log this start begins, in bytes."""
 
     def failure(self) -> StackError:
-        """Return the error of a service that ended by itself."""
-        lines = self.log.read_text(errors="replace").splitlines()[-LAST_LINES:]
+        """Return the error of a service that ended by itself, with its last log lines."""
+        with self.log.open("rb") as log:
+            log.seek(self.log_start)
+            lines = log.read().decode(errors="replace").splitlines()[-LAST_LINES:]
         told = "\n".join(f"  {line}" for line in lines)
         return StackError(f"{self.name} ended (exit code {self.process.returncode}):\n{told}")
 
@@ -79,8 +83,9 @@ async def running_stack(
 ) -> AsyncIterator[Stack]:
     """Start both services with a fresh secret between them; yield when they are ready.
 
-    Port 0 takes a free one. Raises StackError when a service does not start. Seconds: until both
-    are ready, and for each to stop before it is killed.
+    Port 0 takes a free one. Raises StackError when a service does not start, or another stack owns
+    the directory. Seconds: until both are ready, and for each to stop before it is killed. The
+    services end with us, also where we are killed.
     """
     port, execution_port = port or _free_port(), _free_port()
     url, execution_url = f"http://{host}:{port}", f"http://{HOST}:{execution_port}"
@@ -98,8 +103,9 @@ async def running_stack(
         "ORCHESTRATOR_EXECUTION_URL": execution_url,
         "ORCHESTRATOR_SERVICE_TOKEN": token,
     }
-    start = partial(_service, data_dir=data_dir, stop_timeout=stop_timeout)
     async with AsyncExitStack() as stack:
+        owner = stack.enter_context(owning(data_dir))
+        start = partial(_service, data_dir=data_dir, owner=owner, stop_timeout=stop_timeout)
         services = (
             await stack.enter_async_context(start("execution_environment", execution)),
             await stack.enter_async_context(start("orchestrator", orchestrator)),
@@ -110,23 +116,24 @@ async def running_stack(
 
 @asynccontextmanager
 async def _service(
-    name: str, env: Mapping[str, str], data_dir: Path, stop_timeout: float
+    name: str, env: Mapping[str, str], data_dir: Path, owner: TextIO, stop_timeout: float
 ) -> AsyncIterator[Service]:
     log = data_dir / "logs" / f"{name}.log"
     log.parent.mkdir(parents=True, exist_ok=True)
-    with log.open("wb") as output:
+    with log.open("ab") as output:
+        log_start = output.tell()
         process = await asyncio.create_subprocess_exec(
-            sys.executable,
-            "-m",
-            name,
+            *tethered(sys.executable, "-m", name),
             env={**os.environ, **env},
             stdin=asyncio.subprocess.DEVNULL,
             stdout=output,
             stderr=output,
+            pass_fds=(owner.fileno(),),
             start_new_session=True,  # Ctrl-C is for us: we stop the services in order
         )
     try:
-        yield Service(name, process, log)
+        note(owner, process.pid)
+        yield Service(name, process, log, log_start)
     finally:
         await _stop(process, stop_timeout)
 

@@ -2,10 +2,13 @@
 
 import contextlib
 import signal
+from pathlib import Path
 
 import pytest
 
 from agentic import AgenticClient
+
+FAKE = Path(__file__).with_name("fake_service.py")
 
 
 @pytest.fixture
@@ -26,3 +29,18 @@ def hangup():
     before = signal.signal(signal.SIGHUP, signal.SIG_DFL)
     yield
     signal.signal(signal.SIGHUP, before)
+
+
+@pytest.fixture
+def place(tmp_path, monkeypatch):
+    """Put fakes where `python -m NAME` finds them first: in the working directory."""
+    monkeypatch.chdir(tmp_path)
+
+    def behave(**behaviours):
+        for name in ("execution_environment", "orchestrator"):
+            told = behaviours.get(name, "good")
+            script = f"import runpy, sys; sys.argv = ['', {name!r}, {told!r}]\n"
+            (tmp_path / f"{name}.py").write_text(f"{script}runpy.run_path({str(FAKE)!r})\n")
+        return tmp_path
+
+    return behave

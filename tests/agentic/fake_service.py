@@ -25,7 +25,10 @@ class Handler(BaseHTTPRequestHandler):
 
 
 def stop(*_: object) -> None:
-    """End in order."""
+    """End in order; when lingering, only at the second time of asking."""
+    if BEHAVIOUR == "lingering" and not Path(f"{NAME}.asked").exists():
+        Path(f"{NAME}.asked").touch()
+        return
     with Path("stopped").open("a") as file:
         file.write(f"{NAME}\n")
     sys.exit(0)

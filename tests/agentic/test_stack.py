@@ -10,25 +10,10 @@ from pathlib import Path
 import httpx
 import pytest
 
-from agentic.stack import StackError, running_stack
+from agentic.ownership import StackError
+from agentic.stack import running_stack
 
-FAKE = Path(__file__).with_name("fake_service.py")
 UP = [sys.executable, "-c", "from agentic.cli import main; main()", "up", "--port", "0"]
-
-
-@pytest.fixture
-def place(tmp_path, monkeypatch):
-    """Put fakes where `python -m NAME` finds them first: in the working directory."""
-    monkeypatch.chdir(tmp_path)
-
-    def behave(**behaviours):
-        for name in ("execution_environment", "orchestrator"):
-            told = behaviours.get(name, "good")
-            script = f"import runpy, sys; sys.argv = ['', {name!r}, {told!r}]\n"
-            (tmp_path / f"{name}.py").write_text(f"{script}runpy.run_path({str(FAKE)!r})\n")
-        return tmp_path
-
-    return behave
 
 
 def settings(directory, name):
@@ -108,6 +93,21 @@ async def test_a_service_that_does_not_stop_is_killed(place):
         pid = settings(directory, "orchestrator")["pid"]
     assert not is_running(pid)
     assert (directory / "stopped").read_text() == "execution_environment\n"
+
+
+async def test_logs_are_kept_and_an_error_quotes_this_start_only(place):
+    """Emptied logs lost why the last stack had ended; old lines would explain the wrong end."""
+    directory = place()
+    for _ in range(2):
+        async with running_stack(directory / "data"):
+            pass
+    place(orchestrator="dead at once")
+    with pytest.raises(StackError) as failure:
+        async with running_stack(directory / "data"):
+            pytest.fail("it is not ready")
+    log = (directory / "data/logs/orchestrator.log").read_text()
+    assert log.count("orchestrator speaking") == 3
+    assert str(failure.value).count("orchestrator speaking") == 1
 
 
 async def test_a_service_that_ends_by_itself_is_noticed(place):

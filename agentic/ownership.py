@@ -1,0 +1,99 @@
+"""Who serves from a data directory: one stack at a time, until the last of its processes ended."""
+
+import fcntl
+import os
+import signal
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from pathlib import Path
+from typing import TextIO
+
+PID_FILE = "up.pid"
+STOP_TIMEOUT = 60.0
+PAUSE = 0.05
+"""Seconds."""
+
+
+class StackError(Exception):
+    """A stack did not start, ended by itself, or is another's; the message says what to do."""
+
+
+@contextmanager
+def owning(data_dir: Path) -> Iterator[TextIO]:
+    """Own the directory: yield the file whose lock says so; raise StackError if it is another's.
+
+    The processes of the stack inherit the file, and it holds their pids, ours first: the directory
+    is owned until they have all ended, also where we were killed.
+    """
+    data_dir.mkdir(parents=True, exist_ok=True)
+    with (data_dir / PID_FILE).open("a+") as file:
+        if not _lock(file):
+            raise StackError(f"a stack serves from {data_dir} already; agentic down ends it")
+        file.truncate(0)
+        note(file, os.getpid())
+        yield file
+
+
+def note(file: TextIO, pid: int) -> None:
+    """Add a process to those that own the directory."""
+    file.write(f"{pid}\n")
+    file.flush()
+
+
+def end_owner(data_dir: Path) -> bool:
+    """End the stack that owns the directory and wait for it; False when there is none."""
+    path = data_dir / PID_FILE
+    if not path.exists():
+        return False
+    with path.open("r+") as file:
+        if _lock(file):
+            return False
+        deadline = time.monotonic() + STOP_TIMEOUT
+        asked: set[int] = set()
+        while not _lock(file):
+            asked |= _asked_to_end(_responsible(file) - asked)
+            if time.monotonic() > deadline:
+                raise StackError(f"the stack did not end within {STOP_TIMEOUT:g} seconds")
+            time.sleep(PAUSE)
+    return True
+
+
+def _responsible(file: TextIO) -> set[int]:
+    """Return the first process, which ends the others in order; all of them where it is gone."""
+    file.seek(0)
+    pids = [int(line) for line in file.read().splitlines()]
+    owners = [pid for pid in pids if _has_open(file, pid)]
+    return set(owners[:1] if owners[:1] == pids[:1] else owners)
+
+
+def _asked_to_end(pids: set[int]) -> set[int]:
+    for pid in pids:
+        with suppress(ProcessLookupError):
+            os.kill(pid, signal.SIGTERM)
+    return pids
+
+
+def _has_open(file: TextIO, pid: int) -> bool:
+    """Tell whether a process has the file open: the number of one that ended may be another's."""
+    ours = os.fstat(file.fileno())
+    try:
+        with os.scandir(f"/proc/{pid}/fd") as entries:
+            return any(_is_same(entry, ours) for entry in entries)
+    except OSError:  # it has ended, or is somebody else's
+        return False
+
+
+def _is_same(entry: "os.DirEntry[str]", ours: os.stat_result) -> bool:
+    try:
+        return os.path.samestat(entry.stat(), ours)
+    except FileNotFoundError:  # closed meanwhile
+        return False
+
+
+def _lock(file: TextIO) -> bool:
+    try:
+        fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return False
+    return True
