@@ -6,11 +6,9 @@ from dataclasses import replace
 
 from common.errors import ToolError
 from execution_environment.patches import FilePatch, Hunk, failed
-from execution_environment.sandbox.names import show
+from execution_environment.quoting import unquoted
 
 _HUNK = re.compile(r"@@ -(\d{1,9})(?:,(\d{1,9}))? \+(\d{1,9})(?:,(\d{1,9}))? @@")
-_ESCAPE = re.compile(rb"\\([0-7]{3}|.)", re.DOTALL)
-_ESCAPED = {b"n": 10, b"t": 9, b"r": 13, b"a": 7, b"b": 8, b"f": 12, b"v": 11}
 _SURROGATE = re.compile("[\ud800-\udfff]")
 _BINARY = re.compile(r"Binary files? .* differs?$|GIT binary patch")
 _FACTS = ("rename from ", "rename to ", "new file", "deleted file", "new mode")
@@ -95,7 +93,7 @@ class _Reader:
                 break
             self._require_text()
             if line.startswith("copy from "):
-                what = f"a copy of '{_unquoted(line.removeprefix('copy from '))}'"
+                what = f"a copy of '{unquoted(line.removeprefix('copy from '))}'"
                 raise self.garbled(what, "Create the file with '--- /dev/null' instead.")
             facts |= {fact: line.removeprefix(fact) for fact in _FACTS if line.startswith(fact)}
             self._at += 1
@@ -116,7 +114,7 @@ class _Reader:
         return FilePatch(old_path, new_path, ())
 
     def _file(self) -> FilePatch:
-        paths = _stripped(_unquoted(self._line()[4:]), _unquoted(self._lines[self._at + 1][4:]))
+        paths = _stripped(unquoted(self._line()[4:]), unquoted(self._lines[self._at + 1][4:]))
         file = self._named(*paths)
         self._at += 2
         hunks: list[Hunk] = []
@@ -174,27 +172,10 @@ def _named_twice(head: str) -> str | None:
     """Return the path that a `diff --git` line has two times, as it may contain spaces itself."""
     both = head.removeprefix("diff --git ").rstrip("\r")
     half = len(both) // 2
-    old, new = _stripped(_unquoted(both[:half]), _unquoted(both[half + 1 :]))
+    old, new = _stripped(unquoted(both[:half]), unquoted(both[half + 1 :]))
     return new if old == new and both[half : half + 1] == " " else None
 
 
 def _renamed(facts: dict[str, str]) -> tuple[str, str] | None:
     old, new = facts.get("rename from "), facts.get("rename to ")
-    return None if old is None or new is None else (_unquoted(old), _unquoted(new))
-
-
-def _unquoted(path: str) -> str:
-    """Return a path as our tools write it; git quotes what is not plain, others add a time."""
-    name, tab, _ = path.partition("\t")
-    path = path if path.startswith('"') else name if tab else name.rstrip(" \r")
-    if not path.startswith('"'):
-        return show(path.encode())
-    raw = path[1:].rpartition('"')[0].encode()
-    return show(_ESCAPE.sub(_unescaped, raw))
-
-
-def _unescaped(found: re.Match[bytes]) -> bytes:
-    escape = found[1]
-    if len(escape) == 3:
-        return bytes([int(escape, 8) & 0xFF])
-    return bytes([_ESCAPED[escape]]) if escape in _ESCAPED else escape
+    return None if old is None or new is None else (unquoted(old), unquoted(new))

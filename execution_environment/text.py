@@ -1,4 +1,4 @@
-"""Text files: byte order marks, line endings, closest matches, diffs. Knows nothing of paths."""
+"""Text files: byte order marks, line endings, closest matches, diffs."""
 
 import codecs
 import difflib
@@ -6,6 +6,7 @@ import re
 from dataclasses import dataclass
 
 from common.errors import ToolError
+from execution_environment.quoting import header, quoted
 
 MAX_DIFF_LINES = 4000
 MAX_DIFF = 64 * 1024
@@ -87,13 +88,14 @@ def diff(path: str, before: bytes | None, after: bytes) -> str:
     try:
         old, new = _lines(before or b""), _lines(after)
     except UnicodeDecodeError:
-        return f"Binary file {path} differs\n"
+        return f"Binary file {quoted(path)} differs\n"
     first, last = _differing(old, new)
     old, new = old[first : len(old) - last], new[first : len(new) - last]
     if len(old) + len(new) > MAX_DIFF_LINES or sum(map(len, (*old, *new))) > MAX_DIFF:
         return too_long(path)
-    label = "/dev/null" if before is None else f"a/{path}"
-    lines = (_moved(line, first) for line in difflib.unified_diff(old, new, label, f"b/{path}"))
+    old_name = "/dev/null" if before is None else header("a/", path)
+    changes = difflib.unified_diff(old, new, old_name, header("b/", path))
+    lines = (_moved(line, first) for line in changes)
     return "".join(line if line.endswith("\n") else f"{line}{_NO_NEWLINE}" for line in lines)
 
 
@@ -118,4 +120,4 @@ def _moved(line: str, by: int) -> str:
 
 def too_long(path: str) -> str:
     """Return what stands for a diff that is too long."""
-    return f"File {path} differs: too long to compare\n"
+    return f"File {quoted(path)} differs: too long to compare\n"

@@ -1,0 +1,53 @@
+"""Names in the headers of diffs, quoted as git does: a name must not read as a line of the diff.
+
+Source: quote.c of git with `core.quotePath=false`; what is no printable character is quoted too.
+"""
+
+import re
+
+from execution_environment.sandbox.names import parse, show
+
+_ESCAPED = {7: "a", 8: "b", 9: "t", 10: "n", 11: "v", 12: "f", 13: "r", 34: '"', 92: "\\"}
+_BYTES = {letter.encode(): byte for byte, letter in _ESCAPED.items()}
+_ESCAPE = re.compile(rb"\\([0-7]{3}|.)", re.DOTALL)
+
+
+def header(prefix: str, path: str) -> str:
+    """Return a path, as clients write it, as a header has it, after git's `a/` or `b/`."""
+    name = quoted(path, prefix)
+    has_bare_spaces = " " in name and not name.startswith('"')
+    return (
+        f"{name}\t" if has_bare_spaces else name
+    )  # the spaces belong to the name, no time follows
+
+
+def quoted(path: str, prefix: str = "") -> str:
+    """Return a path, as clients write it, on one line."""
+    name = prefix + b"/".join(parse(path)).decode(errors="surrogateescape")
+    if name.isprintable() and not {'"', "\\"} & set(name):
+        return name
+    return f'"{"".join(map(_escaped, name))}"'
+
+
+def unquoted(written: str) -> str:
+    """Return the path that a header names, as clients write it; others add a time after a tab."""
+    if written.startswith('"'):
+        raw = written[1:].rpartition('"')[0].encode()
+        return show(_ESCAPE.sub(_unescaped, raw))
+    name, tab, _ = written.partition("\t")
+    return show((name if tab else name.rstrip(" \r")).encode())
+
+
+def _escaped(char: str) -> str:
+    if ord(char) in _ESCAPED:
+        return f"\\{_ESCAPED[ord(char)]}"
+    if char.isprintable():
+        return char
+    return "".join(f"\\{byte:03o}" for byte in char.encode(errors="surrogateescape"))
+
+
+def _unescaped(found: re.Match[bytes]) -> bytes:
+    escape = found[1]
+    if len(escape) == 3:
+        return bytes([int(escape, 8) & 0xFF])
+    return bytes([_BYTES[escape]]) if escape in _BYTES else escape
