@@ -1,12 +1,22 @@
 """The two base models: requests refuse unknown fields, everything that comes back ignores them."""
 
+import re
 from collections.abc import Sequence
-from datetime import UTC, datetime
-from typing import Annotated, Generic, TypeVar
+from datetime import UTC, datetime, timedelta
+from typing import Annotated, Any, Generic, TypeVar
 
-from pydantic import AfterValidator, BaseModel, ConfigDict
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    PlainSerializer,
+    WithJsonSchema,
+)
 
 T = TypeVar("T")
+_DIGITS = re.compile(r"[0-9]{1,18}")
 
 
 def _as_utc(moment: datetime) -> datetime:
@@ -19,10 +29,42 @@ UtcTime = Annotated[datetime, AfterValidator(_as_utc)]
 """An RFC 3339 time in UTC."""
 
 
-class Strict(BaseModel):
-    """What a client sends: a misspelt field is an error, not a silent default."""
+def _as_duration(value: Any) -> Any:
+    if isinstance(value, bool) or not isinstance(value, int | float):
+        return value  # a timedelta passes, anything else is refused
+    try:
+        return timedelta(seconds=value)
+    except OverflowError as error:
+        raise ValueError("that is too long a time") from error
 
-    model_config = ConfigDict(extra="forbid", frozen=True)
+
+Duration = Annotated[
+    timedelta,
+    BeforeValidator(_as_duration),
+    PlainSerializer(timedelta.total_seconds, return_type=float, when_used="json"),
+    WithJsonSchema({"type": "number", "exclusiveMinimum": 0}),
+    Field(gt=timedelta(0)),
+]
+"""A duration: a positive number of seconds in JSON."""
+
+
+def _as_number(value: Any) -> Any:
+    if isinstance(value, str) and not _DIGITS.fullmatch(value):
+        raise ValueError("a whole number is written in digits alone")
+    return value
+
+
+Digits = Annotated[int, BeforeValidator(_as_number)]
+"""A whole number in a header or a query: `1_0`, `+1`, ` 1` and `1.0` are none."""
+
+
+class Strict(BaseModel):
+    """What a client sends: a misspelt field is an error, not a silent default.
+
+    Neither is a value of another type taken for what it might mean: `true` and `"1"` are no numbers.
+    """
+
+    model_config = ConfigDict(extra="forbid", frozen=True, strict=True)
 
 
 class Lenient(BaseModel):

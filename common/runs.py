@@ -1,13 +1,12 @@
 """Sessions, runs, steps and events: the wire between the orchestrator and its clients."""
 
-from datetime import timedelta
 from typing import Annotated, Any, Literal, Self
 
 from pydantic import Field, JsonValue, model_validator
 
 from common.errors import Problem
 from common.ids import Name, RunId, SessionId, StepId
-from common.models import Lenient, Strict, UtcTime
+from common.models import Duration, Lenient, Strict, UtcTime
 from common.plans import Plan
 from common.tools import Receipt
 
@@ -40,7 +39,7 @@ class SessionCreate(Strict):
 
     workspace: Name | None = None
     metadata: Annotated[Metadata, Field(max_length=32)] = {}
-    ttl: Annotated[timedelta, Field(gt=timedelta(0))] | None = None
+    ttl: Duration | None = None
     """Seconds that an idle session is kept, at most what the service allows."""
 
 

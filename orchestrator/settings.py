@@ -20,7 +20,10 @@ def _key_table(value: Any) -> Any:
     pairs = [pair.strip().partition(":") for pair in value.split(",") if pair.strip()]
     if any(not re.fullmatch(r"[0-9a-f]{64}", digest) for digest, _, _ in pairs):
         raise ValueError("each entry must be <sha256 of the key, 64 lower-case hex digits>:<user>")
-    return {bytes.fromhex(digest): user for digest, _, user in pairs}
+    table = {bytes.fromhex(digest): user for digest, _, user in pairs}
+    if len(table) < len(pairs):  # one of them would win in silence, and act as the wrong user
+        raise ValueError("two entries have the same digest: a key belongs to one user")
+    return table
 
 
 class Settings(ServiceSettings):

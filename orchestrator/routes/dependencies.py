@@ -10,6 +10,7 @@ from pydantic import BaseModel
 
 from common.context import RequestSource
 from common.ids import SessionId
+from common.models import Digits
 from common.runs import Session
 from orchestrator.catalogue import Catalogue
 from orchestrator.connections import ConnectionManager
@@ -58,7 +59,7 @@ SessionDep = Annotated[Session, Depends(_session)]
 class Paging:
     """Which page of a list is wanted."""
 
-    limit: Annotated[int, Query(ge=1, le=200)] = 50
+    limit: Annotated[Digits, Query(ge=1, le=200)] = 50
     cursor: Annotated[str | None, Query(pattern=r"^(ses|run)_[0-9a-f]{32}$")] = None
 
 

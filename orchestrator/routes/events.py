@@ -6,6 +6,7 @@ from fastapi import APIRouter, Header, Query
 from starlette.responses import StreamingResponse
 
 from common.ids import RunId
+from common.models import Digits
 from common.runs import Event
 from common.web.openapi import Responses, problems
 from orchestrator.routes.dependencies import ServicesDep, SessionDep
@@ -26,7 +27,7 @@ _STREAM: Responses = {
 async def follow_events(
     session: SessionDep,
     services: ServicesDep,
-    last_event_id: Annotated[int, Header(ge=0)] = 0,
+    last_event_id: Annotated[Digits, Header(ge=0)] = 0,
     run_id: Annotated[RunId | None, Query()] = None,
 ) -> StreamingResponse:
     """Stream the session's events, from after `Last-Event-ID` or from the beginning.

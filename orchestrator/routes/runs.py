@@ -27,7 +27,7 @@ from orchestrator.store.records import RunDocument
 
 MAX_WAIT = 300
 """Seconds that `Prefer: wait=N` (RFC 7240) can hold the answer back."""
-_WAIT = re.compile(r"(?:^|[,;\s])wait=(\d{1,6})(?:$|[,;\s])")
+_WAIT = re.compile(r"(?:^|[,;\s])wait=([0-9]{1,6})(?:$|[,;\s])")
 _FINISHED: Responses = {
     200: {"model": Run, "description": "The run has ended within `Prefer: wait=N`"}
 }

@@ -175,7 +175,7 @@ async def test_each_method_asks_its_route(connect):
         "GET /v1/planners",
     ]
     created, started = (json.loads(script.requests[n].content) for n in (0, 3))
-    assert created == {"workspace": "demo", "metadata": {"a": "b"}, "ttl": "PT1M"}
+    assert created == {"workspace": "demo", "metadata": {"a": "b"}, "ttl": 60.0}
     assert "goal" not in started
     assert (started["budget"]["steps"], started["on_busy"]) == (3, "enqueue")
 

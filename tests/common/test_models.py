@@ -1,12 +1,16 @@
 """The contract's models: what they refuse, what they let pass."""
 
+from datetime import timedelta
+
 import pytest
-from pydantic import ValidationError
+from pydantic import TypeAdapter, ValidationError
 
 from common.context import ExecutionContext
 from common.ids import new_id, request_id_from
+from common.models import Digits
 from common.plans import Plan
-from common.runs import Run, RunCreate, Session
+from common.runs import Budget, Run, RunCreate, Session, SessionCreate
+from common.tools import ToolCall
 
 CONTEXT = {
     "request_id": "r1",
@@ -80,3 +84,43 @@ def test_step_names_are_unique():
     step = {"name": "a", "tool": "t"}
     with pytest.raises(ValidationError, match="unique"):
         Plan.model_validate({"steps": [step, step]})
+
+
+CALL = {"id": "c", "fence": 1, "tool": "t", "arguments": {}, "context": CONTEXT}
+
+
+@pytest.mark.parametrize(
+    ("model", "body", "field"),
+    [
+        (SessionCreate, {}, "ttl"),
+        (Budget, {}, "steps"),
+        (Budget, {}, "seconds"),
+        (Budget, {}, "tokens"),
+        (ExecutionContext, CONTEXT, "timeout"),
+        (ToolCall, CALL, "fence"),
+    ],
+)
+def test_a_number_in_a_request_is_a_number(model, body, field):
+    """`true` for a time to live was one second, and everything was gone after it."""
+    assert model.model_validate(body | {field: 5})
+    for other in (True, "5", "PT5S"):
+        with pytest.raises(ValidationError, match=field):
+            model.model_validate(body | {field: other})
+
+
+@pytest.mark.parametrize("ttl", [0, -1, 1e300, 10**400])
+def test_a_time_to_live_is_positive_and_bounded(ttl):
+    """Refused, never a fault; and what the client sends is the number that the service reads."""
+    with pytest.raises(ValidationError, match="ttl"):
+        SessionCreate.model_validate({"ttl": ttl})
+    sent = SessionCreate(ttl=timedelta(hours=1)).model_dump(mode="json")
+    assert sent["ttl"] == 3600.0
+    assert SessionCreate.model_validate(sent).ttl == timedelta(hours=1)
+
+
+@pytest.mark.parametrize("text", ["1_0", "+1", "-1", " 1", "1 ", "1.0", "\u0663", "", "9" * 30])
+def test_whole_numbers_in_headers_and_queries_are_digits(text):
+    """Python reads `1_0` as ten: a cursor that nobody was given would be taken."""
+    with pytest.raises(ValidationError):
+        TypeAdapter(Digits).validate_python(text)
+    assert TypeAdapter(Digits).validate_python("10") == 10

@@ -82,6 +82,19 @@ def test_keys_are_digests_with_a_user(keys):
         Settings(api_keys=keys, **NEEDED)
 
 
+@pytest.mark.parametrize("user", ["bob", "ann"])
+def test_a_key_belongs_to_one_user(user, monkeypatch, capsys):
+    """With two entries for one digest the last would win in silence: refused at the start."""
+    monkeypatch.setenv("ORCHESTRATOR_API_KEYS", f"{ANN.hex()}:ann,{ANN.hex()}:{user}")
+    for name, value in NEEDED.items():
+        monkeypatch.setenv(f"ORCHESTRATOR_{name.upper()}", value)
+    with pytest.raises(SystemExit):
+        Settings.load()
+    told = capsys.readouterr().err
+    assert told.startswith("ORCHESTRATOR_API_KEYS: ")
+    assert "the same digest" in told
+
+
 def test_a_store_must_be_named():
     """Either a Redis or a directory for the embedded one."""
     with pytest.raises(ValidationError, match="ORCHESTRATOR_REDIS_URL"):
