@@ -1,7 +1,7 @@
 """One way to make a service: the same ids, errors, bodies and documentation in both."""
 
-from collections.abc import Callable, Sequence
-from contextlib import AbstractAsyncContextManager
+from collections.abc import AsyncIterator, Callable, Sequence
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from importlib.metadata import version
 from typing import Any
 
@@ -28,10 +28,16 @@ def build_app(
 
     `max_body` bounds a JSON body, in bytes. `source` names the service in its errors.
     """
+
+    @asynccontextmanager
+    async def named(app: FastAPI) -> AsyncIterator[dict[str, Source]]:
+        async with lifespan(app):
+            yield {"source": source}  # the protocol refuses in the service's name, too
+
     app = FastAPI(
         title=title,
         version=version("agentic-framework"),
-        lifespan=lifespan,
+        lifespan=named,
         redirect_slashes=False,
         middleware=[Middleware(RequestIds), *middleware],
     )
