@@ -6,6 +6,9 @@ from typing import Any, NoReturn
 from common.errors import ClientError
 
 MAX_DEPTH = 64
+MAX_VALUES = 100_000
+"""Values in one document, as their commas and brackets count them: a value of three bytes becomes
+one of a hundred."""
 
 
 def _refuse_constant(name: str) -> NoReturn:
@@ -39,12 +42,30 @@ def _depth(value: Any) -> int:
     return depth
 
 
-def loads(body: bytes) -> Any:
-    """Parse a request body.
+def _require_few(body: bytes, name: str) -> None:
+    """Raise `request_too_large` before anything is made of too many values.
+
+    What is not within a string has to be structure. This agrees with the parser about strings up to
+    the first error, and there the parser stops.
+    """
+    plain = body.replace(rb"\\", b"").replace(rb"\"", b"")
+    values = plain.count(b'"') // 2
+    if values <= 2 * MAX_VALUES:  # half of the strings may be keys
+        outside = b"".join(plain.split(b'"')[::2])
+        values = sum(map(outside.count, (b",", b"[", b"{")))
+    if values > MAX_VALUES:
+        raise ClientError(
+            "request_too_large", f"{name} has too many values", limit=MAX_VALUES, actual=values
+        )
+
+
+def loads(body: bytes, name: str = "The body") -> Any:
+    """Parse what a client sent; `name` says in errors what it is.
 
     Raises ClientError `malformed_request` for anything that two parsers could read differently,
-    and for nesting deeper than MAX_DEPTH.
+    and for nesting deeper than MAX_DEPTH; `request_too_large` for more than MAX_VALUES.
     """
+    _require_few(body, name)
     try:
         value = json.loads(
             body.decode(),
@@ -55,11 +76,11 @@ def loads(body: bytes) -> Any:
         if b"\\u" in body:  # only an escape can smuggle in half a surrogate pair
             json.dumps(value, ensure_ascii=False).encode()
     except UnicodeError as error:
-        raise ClientError("malformed_request", "The body is not valid Unicode text") from error
+        raise ClientError("malformed_request", f"{name} is not valid Unicode text") from error
     except ValueError as error:
-        raise ClientError("malformed_request", f"The body is not valid JSON: {error}") from error
+        raise ClientError("malformed_request", f"{name} is not valid JSON: {error}") from error
     except RecursionError as error:
-        raise ClientError("malformed_request", "The body is nested too deeply") from error
+        raise ClientError("malformed_request", f"{name} is nested too deeply") from error
     if isinstance(value, (dict, list)) and _depth(value) > MAX_DEPTH:
-        raise ClientError("malformed_request", f"The body is nested deeper than {MAX_DEPTH}")
+        raise ClientError("malformed_request", f"{name} is nested deeper than {MAX_DEPTH}")
     return value

@@ -1,12 +1,13 @@
 """JSON that two parsers could read differently is refused."""
 
 import json
+import tracemalloc
 
 import pytest
 from hypothesis import given, strategies as st
 
 from common.errors import ClientError
-from common.strict_json import MAX_DEPTH, loads
+from common.strict_json import MAX_DEPTH, MAX_VALUES, loads
 
 JSON = st.recursive(
     st.none() | st.booleans() | st.integers(-(2**60), 2**60) | st.text(),
@@ -28,6 +29,36 @@ def test_malformed_bodies_are_refused(body):
     with pytest.raises(ClientError) as caught:
         loads(body)
     assert caught.value.code == "malformed_request"
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        b"[" + b"{}," * MAX_VALUES + b"{}]",
+        b"[" + b"1," * MAX_VALUES + b"1]",
+        b"[" + b'"",' * 3 * MAX_VALUES + b'""]',
+        rb'["\\",' + b"[]," * MAX_VALUES + rb'"\""]',
+        b"[" + b"[]," * MAX_VALUES,
+    ],
+    ids=["objects", "numbers", "strings", "behind a backslash", "never closed"],
+)
+def test_too_many_values_are_refused_before_they_are_made(body):
+    """48 MB of `{},` became 2.2 GB, and kept everybody waiting for 10 s."""
+    tracemalloc.start()
+    try:
+        with pytest.raises(ClientError) as caught:
+            loads(body)
+        _, peak = tracemalloc.get_traced_memory()
+    finally:
+        tracemalloc.stop()
+    assert (caught.value.code, caught.value.context.limit) == ("request_too_large", MAX_VALUES)
+    assert peak < 4 * len(body)
+
+
+def test_commas_and_brackets_in_text_count_for_nothing():
+    """A table or a program may be as long as the body may be."""
+    text = '[{,"\\' * MAX_VALUES
+    assert loads(json.dumps([text, {text: text}]).encode()) == [text, {text: text}]
 
 
 @given(JSON)

@@ -1,6 +1,8 @@
 """The plumbing of both services: errors, ids, bodies, secrets, documentation."""
 
+import threading
 from contextlib import asynccontextmanager
+from typing import ClassVar
 
 import httpx
 import pytest
@@ -13,7 +15,7 @@ from common.errors import SystemFault, ToolError
 from common.models import Strict
 from common.web.app import build_app
 from common.web.auth import ServiceToken
-from common.web.body import JsonRoute
+from common.web.body import SMALL, JsonRoute, parse
 from common.web.health import health_router
 from common.web.openapi import problems
 
@@ -120,6 +122,24 @@ async def test_a_chunked_body_is_bounded_while_it_is_read(client):
     answer = await client.post("/v1/echo", content=endless(), headers=JSON)
     assert answer.json()["code"] == "request_too_large"
     assert taken <= 4
+
+
+class Seen(bytes):
+    """A body that notes in which thread it is read."""
+
+    threads: ClassVar[list[threading.Thread]] = []
+
+    def decode(self, *more: str) -> str:
+        """Note it."""
+        self.threads.append(threading.current_thread())
+        return super().decode(*more)
+
+
+@pytest.mark.parametrize(("size", "is_here"), [(SMALL, True), (SMALL + 1, False)])
+async def test_a_large_body_is_parsed_off_the_event_loop(size, is_here):
+    """Everybody else would wait for it."""
+    assert len(await parse(Seen(b'"' + b"x" * (size - 2) + b'"'))) == size - 2
+    assert (Seen.threads[-1] is threading.main_thread()) is is_here
 
 
 async def test_a_method_that_is_not_allowed_names_those_that_are(client):
