@@ -2,11 +2,11 @@
 
 import bisect
 from collections.abc import Sequence
-from datetime import UTC, datetime
 
 from common.models import UtcTime
 from execution_environment.sandbox.descriptors import kind
 from execution_environment.sandbox.names import parse
+from execution_environment.sandbox.streams import modified_at
 from execution_environment.sandbox.walking import Entry
 from execution_environment.tool import Output
 
@@ -49,5 +49,5 @@ def _entry(item: Entry) -> DirectoryEntry:
         path=item.path,
         type=kind(item.status.st_mode),
         size=item.status.st_size,
-        modified_at=datetime.fromtimestamp(item.status.st_mtime, UTC),
+        modified_at=modified_at(item.status),
     )

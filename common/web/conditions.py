@@ -10,7 +10,7 @@ from starlette.datastructures import Headers
 from common.errors import ClientError
 
 _RANGE = re.compile(r"bytes=(\d{0,19})-(\d{0,19})")
-_TAG = re.compile(r'(?:W/)?"[^"]*"')
+_MEMBER = re.compile(r'(?:^|,)\s*(\*|(?:W/)?"[^"]*")\s*(?=,|$)')
 
 
 @dataclass(frozen=True)
@@ -27,27 +27,49 @@ class Validators:
 
 
 def require_match(headers: Headers, current: Validators | None) -> None:
-    """Raise `precondition_failed` unless If-Match and If-None-Match allow a change.
+    """Raise `precondition_failed` unless the request's conditions allow a change.
 
     `current` is None where there is nothing yet.
     """
-    wanted, unwanted = headers.get("if-match"), headers.get("if-none-match")
-    if wanted is not None and not _matches(wanted, current):
-        raise ClientError("precondition_failed", "The file is not in the state of If-Match")
+    _require_wanted(headers, current)
+    unwanted = _members(headers, "if-none-match")
     if unwanted is not None and _matches(unwanted, current):
         raise ClientError("precondition_failed", "The file is in a state of If-None-Match")
 
 
+def require_whole(headers: Headers) -> None:
+    """Raise `malformed_request` for a part of a file where the whole is replaced (14.5)."""
+    if "content-range" in headers:
+        raise ClientError(
+            "malformed_request",
+            "PUT replaces the whole file and takes no Content-Range",
+            hint="Send the whole file; to change a part of it, call a tool.",
+        )
+
+
 def is_fresh(headers: Headers, current: Validators) -> bool:
-    """Tell whether the client has this state already (304); If-Match is checked before."""
-    wanted = headers.get("if-match")
-    if wanted is not None and not _matches(wanted, current):
-        raise ClientError("precondition_failed", "The file is not in the state of If-Match")
-    unwanted = headers.get("if-none-match")
+    """Tell whether the client has this state already (304).
+
+    Raises `precondition_failed` when it does not want the state that there is.
+    """
+    _require_wanted(headers, current)
+    unwanted = _members(headers, "if-none-match")
     if unwanted is not None:
         return _matches(unwanted, current, weakly=True)
     since = _date(headers.get("if-modified-since"))
-    return since is not None and current.modified_at.replace(microsecond=0) <= since
+    return since is not None and _seconds(current) <= since
+
+
+def _require_wanted(headers: Headers, current: Validators | None) -> None:
+    """If-Match, and only without it If-Unmodified-Since (RFC 9110, 13.2.2)."""
+    wanted = _members(headers, "if-match")
+    if wanted is not None:
+        if not _matches(wanted, current):
+            raise ClientError("precondition_failed", "The file is not in the state of If-Match")
+        return
+    since = _date(headers.get("if-unmodified-since"))
+    if since is not None and current is not None and _seconds(current) > since:
+        raise ClientError("precondition_failed", "The file was modified since")
 
 
 def asked_range(headers: Headers, current: Validators, size: int) -> range | None:
@@ -56,7 +78,7 @@ def asked_range(headers: Headers, current: Validators, size: int) -> range | Non
     What is not one range of bytes is ignored, as the standard allows. Raises
     `range_not_satisfiable` for a range that starts past the end.
     """
-    found = _RANGE.fullmatch(headers.get("range", "").replace(" ", ""))
+    found = _RANGE.fullmatch(",".join(headers.getlist("range")).replace(" ", ""))
     if found is None or not any(found.groups()) or not _if_range(headers, current):
         return None
     first, last = found.groups()
@@ -75,26 +97,33 @@ def asked_range(headers: Headers, current: Validators, size: int) -> range | Non
 
 def _if_range(headers: Headers, current: Validators) -> bool:
     condition = headers.get("if-range")
-    if condition is None or condition == current.etag:
-        return True
-    date = _date(condition)
-    return date is not None and current.modified_at.replace(microsecond=0) == date
+    return condition in (None, current.etag) or _date(condition) == _seconds(current)
 
 
-def _matches(header: str, current: Validators | None, *, weakly: bool = False) -> bool:
+def _members(headers: Headers, name: str) -> list[str] | None:
+    """Return the entity tags of all lines of a header, which are one list; None without any."""
+    lines = headers.getlist(name)
+    return _MEMBER.findall(",".join(lines)) if lines else None
+
+
+def _matches(tags: list[str], current: Validators | None, *, weakly: bool = False) -> bool:
     if current is None:
         return False
-    if header.strip() == "*":
-        return True
-    tags = _TAG.findall(header)
-    return current.etag in ([tag.removeprefix("W/") for tag in tags] if weakly else tags)
+    if weakly:
+        tags = [tag.removeprefix("W/") for tag in tags]
+    return "*" in tags or current.etag in tags
+
+
+def _seconds(current: Validators) -> datetime:
+    return current.modified_at.replace(microsecond=0)
 
 
 def _date(header: str | None) -> datetime | None:
+    """Return the time that a header names; what is no date of ours is ignored."""
     if header is None:
         return None
     try:
         moment = parsedate_to_datetime(header)
-    except ValueError:
+    except (ValueError, OverflowError):
         return None
     return moment.replace(tzinfo=UTC) if moment.tzinfo is None else moment

@@ -1,5 +1,6 @@
 """Whole files: down with ranges, up with conditions, as RFC 9110 says."""
 
+import asyncio
 from collections.abc import AsyncIterator
 from typing import Annotated, Any
 
@@ -8,12 +9,13 @@ from fastapi.responses import StreamingResponse
 from pydantic import ValidationError
 from starlette.types import Receive, Scope, Send
 
+from common import strict_json
 from common.context import MAX_TIMEOUT, ExecutionContext, RequestSource
-from common.errors import ClientError
+from common.errors import ClientError, SystemFault
 from common.ids import CallId, Name, new_id
 from common.tools import ToolResult
 from common.web.body import pieces_of
-from common.web.conditions import Validators, asked_range, is_fresh
+from common.web.conditions import Validators, asked_range, is_fresh, require_whole
 from common.web.openapi import Responses, problems
 from execution_environment.files import Files, Transfer
 from execution_environment.routes.dependencies import ServicesDep
@@ -54,7 +56,9 @@ def _context(given: str | None, user: str, root: str, request: Request) -> Execu
             timeout=MAX_TIMEOUT,
         )
     try:
-        context = ExecutionContext.model_validate_json(given)
+        # header values are bytes: Latin-1 gives back the ones that were sent
+        value = strict_json.loads(given.encode("latin-1"), "X-Execution-Context")
+        context = ExecutionContext.model_validate(value)
     except ValidationError as error:
         raise ClientError("invalid_request", "X-Execution-Context is not valid") from error
     if context.allowed_paths_root != root:
@@ -63,7 +67,7 @@ def _context(given: str | None, user: str, root: str, request: Request) -> Execu
 
 
 class _Sending(StreamingResponse):
-    """Closes the file at the end, also of a response that never began."""
+    """Ends at the file's deadline, taken or not; closes the file, also when it never began."""
 
     def __init__(self, outgoing: Outgoing, pieces: AsyncIterator[bytes], **more: Any) -> None:
         super().__init__(pieces, media_type="application/octet-stream", **more)
@@ -71,7 +75,10 @@ class _Sending(StreamingResponse):
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         try:
-            await super().__call__(scope, receive, send)
+            async with asyncio.timeout(self._outgoing.seconds_left):
+                await super().__call__(scope, receive, send)
+        except TimeoutError as late:
+            raise SystemFault("deadline_exceeded", "The client takes the file too slowly") from late
         finally:
             self._outgoing.close()
 
@@ -93,7 +100,7 @@ async def download(transfer: TransferDep, request: Request, services: ServicesDe
     outgoing = await services.files.open(transfer)
     try:
         return _answer(outgoing, request, services.files)
-    except ClientError:
+    except BaseException:
         outgoing.close()
         raise
 
@@ -138,6 +145,7 @@ async def upload(
     transfer: TransferDep, request: Request, response: Response, services: ServicesDep
 ) -> ToolResult:
     """Take a file in, of any size that the quota has room for, and put it in its place once."""
+    require_whole(request.headers)
     result = await services.files.take(transfer, request.headers, pieces_of(request))
     if not result.receipts[0].created:
         response.status_code = 200

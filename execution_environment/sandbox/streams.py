@@ -4,12 +4,16 @@ import hashlib
 import os
 import stat
 import threading
+import time
 from datetime import UTC, datetime
 
 from common.errors import SystemFault
 from execution_environment.sandbox.bounds import Bounds
 from execution_environment.sandbox.descriptors import PERMISSIONS
 from execution_environment.sandbox.staging import Staging, write_all
+
+_EARLIEST = datetime.min.replace(tzinfo=UTC).timestamp()
+_LATEST = datetime.max.replace(tzinfo=UTC, microsecond=0).timestamp()
 
 
 class Outgoing:
@@ -28,6 +32,11 @@ class Outgoing:
         if len(data) < size:
             raise SystemFault("internal", "The file became shorter while it was sent")
         return data
+
+    @property
+    def seconds_left(self) -> float:
+        """How long it may still be sent; 0 when its deadline has passed."""
+        return max(self._bounds.deadline - time.monotonic(), 0.0)
 
     def close(self) -> None:
         """Close it; once is enough."""
@@ -92,5 +101,5 @@ def etag_of(status: os.stat_result) -> str:
 
 
 def modified_at(status: os.stat_result) -> datetime:
-    """Return when a file was last modified."""
-    return datetime.fromtimestamp(status.st_mtime, UTC)
+    """Return when a file was last modified; a file may say that it was in a year without a date."""
+    return datetime.fromtimestamp(min(max(status.st_mtime, _EARLIEST), _LATEST), UTC)

@@ -1,10 +1,10 @@
 """get_file_info: what there is to know of one path."""
 
 import stat
-from datetime import UTC, datetime
 
 from common.models import UtcTime
 from execution_environment.sandbox.descriptors import kind
+from execution_environment.sandbox.streams import modified_at
 from execution_environment.sandbox.workspace import Workspace
 from execution_environment.tool import Arguments, Output, tool
 
@@ -36,6 +36,6 @@ def get_file_info(arguments: GetFileInfoArguments, workspace: Workspace) -> File
         type=kind(status.st_mode),
         size=status.st_size,
         mode=f"{stat.S_IMODE(status.st_mode):04o}",
-        modified_at=datetime.fromtimestamp(status.st_mtime, UTC),
+        modified_at=modified_at(status),
         sha256=workspace.snapshot(arguments.path, 0).sha256 if is_file else None,
     )

@@ -2,11 +2,13 @@
 
 import asyncio
 import hashlib
+import os
 
 import httpx
 import pytest
 
 from execution_environment.app import build
+from execution_environment.sandbox.streams import modified_at
 from execution_environment.settings import Settings
 from tests.execution_environment.conftest import bounds, staged_in
 
@@ -96,6 +98,67 @@ async def test_conditions_on_a_download(client, file):
     assert await status(Range="bytes=0-1", If_Range='"x"') == 200
     file.write_bytes(DATA)
     assert await status(If_None_Match=etag) == 200
+
+
+@pytest.mark.parametrize("name", ["If-Modified-Since", "If-Unmodified-Since", "If-Range"])
+async def test_a_date_that_no_clock_shows_is_ignored(client, file, open_descriptors, name):
+    """It was a fault, and each left a descriptor open."""
+    await client.get(f"{URL}file")
+    before = open_descriptors()
+    for date in ("Mon, 01 Jan 99999999999 00:00:00 GMT", "Mon, 01 Jan 0001 00:00:00 +2359"):
+        for _ in range(5):
+            answer = await client.get(f"{URL}file", headers={name: date, "Range": "bytes=0-"})
+            assert answer.status_code in (200, 206, 412), answer.text
+    assert open_descriptors() == before
+
+
+@pytest.mark.parametrize("seconds", [2**62, -(2**62)])
+def test_a_file_of_a_year_without_a_date_has_the_nearest_one(seconds):
+    """Any program in the workspace can set such a time; listing it was a fault."""
+    status = os.stat_result((0,) * 8 + (seconds, 0))
+    assert modified_at(status).year in (1, 9999)
+
+
+async def test_if_unmodified_since_guards_where_there_is_no_if_match(client, file):
+    """RFC 9110, 13.1.4: an old client's only way not to overwrite what it has not seen."""
+    os.utime(file, (1_000_000_000.9, 1_000_000_000.9))
+    etag = (await client.get(f"{URL}file")).headers["etag"]
+    same, earlier = "Sun, 09 Sep 2001 01:46:40 GMT", "Sun, 09 Sep 2001 01:46:39 GMT"
+    header = "If-Unmodified-Since"
+    assert (await client.get(f"{URL}file", headers={header: same})).status_code == 200
+    assert (await client.get(f"{URL}file", headers={header: earlier})).status_code == 412
+    refused = await client.put(f"{URL}file", content=b"new", headers={header: earlier})
+    assert (refused.status_code, file.read_bytes()) == (412, DATA)
+    both = {header: earlier, "If-Match": etag}
+    assert (await client.put(f"{URL}file", content=b"new", headers=both)).status_code == 200
+    assert (await client.put(f"{URL}x", content=b"", headers={header: earlier})).status_code == 201
+
+
+async def test_the_lines_of_a_condition_are_one_list(client, file):
+    """RFC 9110, 5.3: only the first line was looked at."""
+    etag = (await client.get(f"{URL}file")).headers["etag"]
+
+    async def status(name, *lines):
+        given = [(name, line) for line in lines]
+        return (await client.get(f"{URL}file", headers=given)).status_code
+
+    assert await status("If-None-Match", '"x"', etag) == 304
+    assert await status("If-None-Match", '"x"', f'"y,*", {etag} , "z"') == 304
+    assert await status("If-None-Match", '"x"', "*") == 304
+    assert await status("If-None-Match", '"x"', '"a,*,b"') == 200
+    assert await status("If-Match", '"x"', etag) == 200
+    assert await status("If-Match", '"x"', '"y"') == 412
+    assert await status("Range", "bytes=0-1", "bytes=2-3") == 200
+    both = [("If-None-Match", '"x"'), ("If-None-Match", etag)]
+    refused = await client.put(f"{URL}file", content=b"new", headers=both)
+    assert (refused.status_code, file.read_bytes()) == (412, DATA)
+
+
+async def test_an_upload_of_a_part_is_refused(client, file):
+    """It replaced the whole file with the part (RFC 9110, 14.5)."""
+    answer = await client.put(f"{URL}file", content=b"x", headers={"Content-Range": "bytes 0-0/2"})
+    assert (answer.status_code, answer.json()["code"]) == (400, "malformed_request")
+    assert file.read_bytes() == DATA
 
 
 async def test_an_upload_creates_and_replaces(client, demo):
@@ -200,6 +263,10 @@ async def test_the_caller_may_send_the_whole_context(client, demo, data_dir):
     right = {header: context % ("0" * 32, "demo", "read_only")}
     assert (await client.get(f"{URL}x", headers=right)).status_code == 200
     assert (await client.put(f"{URL}y", content=b"", headers=right)).status_code == 403
+    doubled = right[header].replace('"timeout"', '"timeout":6,"timeout"')
+    for malformed in (doubled, "{", '"\\ud800"'):
+        answer = await client.get(f"{URL}x", headers={header: malformed})
+        assert (answer.status_code, answer.json()["code"]) == (400, "malformed_request")
     for wrong in (context % ("0" * 32, "demo2", "read_only"), "{}"):
         answer = await client.get(f"{URL}x", headers={header: wrong})
         assert (answer.status_code, answer.json()["code"]) == (422, "invalid_request")
