@@ -15,7 +15,7 @@ async def serve_until_stopped(display: Display, data_dir: Path, port: int, host:
     for number in (signal.SIGINT, *stop_signals()):
         asyncio.get_running_loop().add_signal_handler(number, stop.set)
     async with running_stack(data_dir, port, host) as stack:
-        display.line(f"orchestrator           {stack.url}  (API: {stack.url}/docs)")
+        display.line(f"orchestrator           {stack.url}  (API: {stack.url}/openapi.json)")
         display.line(f"execution environment  {stack.execution_url}")
         display.line(f"data and logs          {stack.data_dir}")
         display.line("Ctrl-C stops both.")

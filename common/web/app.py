@@ -10,6 +10,8 @@ from starlette.middleware import Middleware
 
 from common.errors import Source
 from common.web import errors, openapi
+from common.web.ambiguity import Unambiguous
+from common.web.methods import HeadLikeGet
 from common.web.request_ids import RequestIds
 
 Lifespan = Callable[[FastAPI], AbstractAsyncContextManager[Any]]
@@ -39,7 +41,14 @@ def build_app(
         version=version("agentic-framework"),
         lifespan=named,
         redirect_slashes=False,
-        middleware=[Middleware(RequestIds), *middleware],
+        docs_url=None,  # those pages run scripts of other hosts in the origin of the API
+        redoc_url=None,
+        middleware=[
+            Middleware(RequestIds),
+            Middleware(Unambiguous),
+            Middleware(HeadLikeGet),
+            *middleware,
+        ],
     )
     app.state.source = source
     app.state.max_body = max_body

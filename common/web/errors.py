@@ -19,6 +19,7 @@ from common.errors import (
     error,
 )
 from common.logs import get_logger
+from common.web.methods import allowed_methods
 
 log = get_logger(__name__)
 MAX_FIELDS = 20
@@ -96,6 +97,8 @@ async def _framework(request: Request, failure: Exception) -> Response:
     assert isinstance(failure, HTTPException)  # noqa: S101  # as above
     code = _BY_STATUS.get(failure.status_code, "malformed_request")
     headers = dict(failure.headers or {})
+    if code == "method_not_allowed":  # the framework names those of one route
+        headers["Allow"] = ", ".join(allowed_methods(request.scope))
     return problem_response(error(code, _detail(code, request)), request.scope, headers)
 
 

@@ -24,12 +24,12 @@ def health_router(ready: Probe) -> APIRouter:
     """Return the routes `/health/live` (never waits for anything) and `/health/ready`."""
     router = APIRouter(prefix="/health", tags=["health"])
 
-    @router.get("/live")
+    @router.get("/live", responses=problems("malformed_request"))
     async def live() -> Health:
         """Say that the process serves requests."""
         return Health()
 
-    @router.get("/ready", responses=problems("unavailable"))
+    @router.get("/ready", responses=problems("malformed_request", "unavailable"))
     async def is_ready() -> Health:
         """Say whether the service can do its work, and what it stands on."""
         return Health(facts=await ready())

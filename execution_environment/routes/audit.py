@@ -26,7 +26,10 @@ def _query(
     return trail.Query(session_id, run_id, user_id, outcome, since, until)
 
 
-@router.get("/audit", responses=problems("unauthenticated", "invalid_request", "internal"))
+@router.get(
+    "/audit",
+    responses=problems("malformed_request", "unauthenticated", "invalid_request", "internal"),
+)
 async def read_audit(
     query: Annotated[trail.Query, Depends(_query)],
     services: ServicesDep,

@@ -25,7 +25,7 @@ router = APIRouter(prefix="/v1/files", tags=["files"])
 _ERRORS = (
     "path_not_allowed", "permission_denied", "path_not_found", "not_a_file", "not_a_directory",
     "unsupported_file", "unauthenticated", "invalid_request", "precondition_failed", "internal",
-    "overloaded", "deadline_exceeded",
+    "overloaded", "deadline_exceeded", "malformed_request",
 )  # fmt: skip
 
 
@@ -130,7 +130,7 @@ def _answer(outgoing: Outgoing, request: Request, files: Files) -> Response:
     responses={
         200: {"model": ToolResult, "description": "The file was replaced"},
         **problems(
-            *_ERRORS, "malformed_request", "quota_exceeded", "no_space", "idempotency_conflict",
+            *_ERRORS, "quota_exceeded", "no_space", "idempotency_conflict",
             "call_expired", "fenced",
         ),
     },

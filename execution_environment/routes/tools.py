@@ -21,7 +21,7 @@ _CALL_ERRORS = problems(
 )  # fmt: skip
 
 
-@router.get("/tools", responses=problems("unauthenticated", "internal"))
+@router.get("/tools", responses=problems("malformed_request", "unauthenticated", "internal"))
 async def list_tools(services: ServicesDep) -> list[ToolSpec]:
     """Return every tool with the schemas of its arguments and its output."""
     return [tool.spec for tool in services.registry.all()]
@@ -36,9 +36,10 @@ async def call_tool(call: ToolCall, services: ServicesDep) -> ToolResult:
 @router.delete(
     "/tool-calls/{call_id}",
     responses=problems(
-        "unauthenticated", "call_expired", "invalid_request", "internal", "deadline_exceeded"
+        "malformed_request", "unauthenticated", "call_expired", "invalid_request", "internal",
+        "deadline_exceeded",
     ),
-)
+)  # fmt: skip
 async def settle_call(call_id: CallId, services: ServicesDep) -> Settlement:
     """Settle a call that nobody wants any more: it has taken effect, or it never will."""
     return await services.settler.settle(call_id)

@@ -1,7 +1,7 @@
 """Runs: start, list, read, cancel."""
 
 import asyncio
-import re
+from collections.abc import Sequence
 from typing import Annotated
 
 from fastapi import APIRouter, Header, Request, Response
@@ -12,6 +12,7 @@ from common.models import Page
 from common.runs import FINAL_STATUSES, Run, RunCreate
 from common.web.body import JsonRoute
 from common.web.openapi import Responses, problems
+from common.web.prefer import preferred_wait
 from orchestrator.planners.registry import default_planner
 from orchestrator.routes.dependencies import (
     IdempotencyKey,
@@ -27,7 +28,6 @@ from orchestrator.store.records import RunDocument
 
 MAX_WAIT = 300
 """Seconds that `Prefer: wait=N` (RFC 7240) can hold the answer back."""
-_WAIT = re.compile(r"(?:^|[,;\s])wait=([0-9]{1,6})(?:$|[,;\s])")
 _FINISHED: Responses = {
     200: {"model": Run, "description": "The run has ended within `Prefer: wait=N`"}
 }
@@ -48,7 +48,7 @@ async def start_run(
     source: SourceDep,
     services: ServicesDep,
     idempotency_key: IdempotencyKey = None,
-    prefer: Annotated[str, Header()] = "",
+    prefer: Annotated[Sequence[str], Header()] = (),
 ) -> Run:
     """Start a run for a goal or a plan; with `Prefer: wait=N` answer when it has ended."""
     document = RunDocument(
@@ -64,10 +64,12 @@ async def start_run(
     )
     key = idempotency(idempotency_key, body)
     run_id = await services.store.runs.create(document, body.on_busy, key)
-    await _wait(services, session.id, run_id, prefer)
+    wanted = preferred_wait(prefer)
+    if wanted is not None:
+        await _wait(services, session.id, run_id, min(wanted, MAX_WAIT))
     run = await services.store.runs.get(session.id, run_id)
     response.headers["Location"] = f"/v1/sessions/{session.id}/runs/{run_id}"
-    if prefer and run.status in FINAL_STATUSES:
+    if wanted is not None and run.status in FINAL_STATUSES:
         response.status_code = 200
     return run
 
@@ -80,12 +82,9 @@ async def _checked_planner(body: RunCreate, services: Services) -> str:
     return name
 
 
-async def _wait(services: Services, session_id: str, run_id: str, prefer: str) -> None:
-    wanted = _WAIT.search(prefer)
-    if wanted is None:
-        return
+async def _wait(services: Services, session_id: str, run_id: str, seconds: float) -> None:
     try:
-        async with asyncio.timeout(min(int(wanted[1]), MAX_WAIT)):
+        async with asyncio.timeout(seconds):
             async for _ in services.connections.follow(session_id, 0, run_id):
                 pass
     except TimeoutError:

@@ -15,8 +15,10 @@ from orchestrator.routes.dependencies import (
     idempotency,
 )
 
-COMMON = ("unauthenticated", "forbidden", "invalid_request", "internal", "unavailable")
-BODY = ("malformed_request", "request_too_large", "unsupported_media_type", "idempotency_conflict")
+COMMON = (
+    "malformed_request", "unauthenticated", "forbidden", "invalid_request", "internal", "unavailable",
+)  # fmt: skip
+BODY = ("request_too_large", "unsupported_media_type", "idempotency_conflict")
 router = APIRouter(prefix="/v1/sessions", tags=["sessions"], route_class=JsonRoute)
 
 

@@ -1,5 +1,6 @@
 """The plumbing of both services: errors, ids, bodies, secrets, documentation."""
 
+import asyncio
 import threading
 from contextlib import asynccontextmanager
 from typing import ClassVar
@@ -10,6 +11,7 @@ from fastapi import APIRouter
 from pydantic import SecretStr
 from starlette.exceptions import HTTPException
 from starlette.middleware import Middleware
+from starlette.responses import StreamingResponse
 
 from common.errors import SystemFault, ToolError
 from common.models import Strict
@@ -47,7 +49,26 @@ def _router() -> APIRouter:
     async def teapot() -> None:
         raise HTTPException(418)
 
+    for method in ("GET", "PUT"):
+        router.add_api_route("/v1/thing", thing, methods=[method])
+    router.add_api_route("/v1/endless", endless)
     return router
+
+
+async def thing() -> int:
+    """Answer."""
+    return 1
+
+
+async def endless() -> StreamingResponse:
+    """Answer for ever."""
+
+    async def pieces():
+        while True:
+            yield ": alive\n\n"
+            await asyncio.sleep(0)
+
+    return StreamingResponse(pieces(), media_type="text/event-stream")
 
 
 async def _unready() -> dict[str, object]:
@@ -142,9 +163,67 @@ async def test_a_large_body_is_parsed_off_the_event_loop(size, is_here):
     assert (Seen.threads[-1] is threading.main_thread()) is is_here
 
 
-async def test_a_method_that_is_not_allowed_names_those_that_are(client):
-    """RFC 9110, 15.5.6."""
-    assert (await client.put("/v1/echo")).headers["allow"] == "POST"
+@pytest.mark.parametrize(
+    ("method", "path", "allow"),
+    [
+        ("PUT", "/v1/echo", "POST"),
+        ("HEAD", "/v1/echo", "POST"),
+        ("DELETE", "/v1/thing", "HEAD, GET, PUT"),
+        ("POST", "/health/live", "HEAD, GET"),
+        ("POST", "/openapi.json", "HEAD, GET"),
+    ],
+)
+async def test_a_method_that_is_not_allowed_names_those_that_are(client, method, path, allow):
+    """RFC 9110, 15.5.6: all of them, not those of the first route that has the path."""
+    answer = await client.request(method, path)
+    assert (answer.status_code, answer.headers["allow"]) == (405, allow)
+
+
+@pytest.mark.parametrize("path", ["/health/live", "/v1/thing", "/openapi.json", "/v1/tool"])
+async def test_head_is_get_without_the_body(client, path):
+    """RFC 9110, 9.3.2: load balancers ask that way."""
+    head, get = await client.head(path), await client.get(path)
+    assert (head.status_code, head.content) == (get.status_code, b"")
+    for name in ("content-type", "content-length"):
+        assert head.headers[name] == get.headers[name]
+
+
+async def test_head_of_an_endless_answer_ends(client):
+    """The body is not made in order to be left away."""
+    async with asyncio.timeout(10):
+        answer = await client.head("/v1/endless")
+    assert answer.headers["content-type"] == "text/event-stream; charset=utf-8"
+
+
+@pytest.mark.parametrize(
+    "headers",
+    [
+        [("Idempotency-Key", "a"), ("Idempotency-Key", "b")],
+        [("Host", "x"), ("Host", "y")],
+        [("Content-Type", "application/json"), ("Content-Type", "text/plain")],
+        [("X-Execution-Context", "{}"), ("X-Execution-Context", "")],
+    ],
+)
+async def test_a_header_that_contradicts_itself_is_refused(client, headers):
+    """Of two keys one was ignored in silence: the request was repeated under the wrong one."""
+    answer = await client.put("/v1/thing", headers=headers)
+    assert (answer.status_code, answer.json()["code"]) == (400, "malformed_request")
+    assert answer.json()["request_id"] == answer.headers["x-request-id"]
+    same = [headers[0], headers[0]]
+    assert (await client.put("/v1/thing", headers=same)).status_code == 200
+
+
+@pytest.mark.parametrize("path", ["/v1/%ff", "/v1/%ed%a0%80", "/v1/thing?x=%fe"])
+async def test_an_address_that_is_no_text_is_refused(client, path):
+    """What is not UTF-8 was replaced: `%fe` and `%ff` were one."""
+    answer = await client.get(path)
+    assert (answer.status_code, answer.json()["code"]) == (400, "malformed_request")
+
+
+@pytest.mark.parametrize("path", ["/docs", "/redoc", "/docs/oauth2-redirect"])
+async def test_no_page_runs_the_scripts_of_others(client, path):
+    """In the origin of the API they could do whatever the user can."""
+    assert (await client.get(path)).status_code == 404
 
 
 async def test_the_input_is_not_echoed(client):

@@ -101,6 +101,8 @@ async def test_a_tools_error_arrives_unharmed(client, session, tool, arguments, 
         ("POST", "{session}/runs", {"json": {"goal": "list", "planner": "nope"}}, "invalid_request"),
         ("POST", "{session}/runs", {"json": {"goal": "do magic"}}, "goal_not_understood"),
         ("POST", "{session}/runs", {"json": {"plan": {"steps": [{"name": "a", "tool": "no"}]}}}, "invalid_plan"),
+        ("GET", "/v1/sessions/%ff", {}, "malformed_request"),
+        ("POST", "/v1/sessions", {"json": {}, "headers": [("Idempotency-Key", "a"), ("Idempotency-Key", "b")]}, "malformed_request"),
         ("GET", "/v1/sessions", {"headers": {"Host": "evil.example"}}, "forbidden"),
         ("GET", "/v1/sessions", {"headers": {"Origin": "https://evil.example"}}, "forbidden"),
         ("GET", "/v1/sessions", {"headers": {"Origin": "null"}}, "forbidden"),
@@ -148,6 +150,18 @@ async def test_keys_that_are_used_twice_and_busy_sessions_conflict(shared, clien
     assert (busy.value.code, busy.value.retryable) == ("session_busy", True)
     assert deleting.value.code == "session_busy"
     (shared.demo / "slow").unlink()
+
+
+async def test_a_run_is_waited_for_if_the_client_prefers_it(shared, session):
+    """RFC 7240: all lines are one list, and another preference is no wish to wait."""
+    async with httpx.AsyncClient(base_url=shared.main.url, trust_env=False, timeout=30) as http:
+        url = f"/v1/sessions/{session.id}/runs"
+        body = {"goal": "list", "on_busy": "enqueue"}
+        lines = [("Prefer", "handling=strict"), ("Prefer", "return=minimal, wait=20")]
+        waited = await http.post(url, json=body, headers=lines)
+        odd = await http.post(url, json=body, headers={"Prefer": "wait=soon, wait=20"})
+    assert (waited.status_code, waited.json()["status"]) == (200, "succeeded")
+    assert odd.status_code == 202
 
 
 async def test_budgets_end_a_run(client, session):

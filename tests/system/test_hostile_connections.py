@@ -1,6 +1,7 @@
-"""Connections that mean harm, against the real service: its memory, its descriptors, its answers."""
+"""Connections and addresses that mean harm, against the real service: its memory, its files."""
 
 import asyncio
+import http.client
 import os
 import socket
 import threading
@@ -22,11 +23,12 @@ GROWTH = 64
 AUTH = {"Authorization": f"Bearer {TOKEN}"}
 
 
-@pytest.fixture
-def service(tmp_path):
+@pytest.fixture(scope="module")
+def service(tmp_path_factory):
     """An execution environment with a workspace `local/demo`."""
-    service = execution_environment(tmp_path).start()
-    service.demo = tmp_path / "data/workspaces/local/demo"
+    directory = tmp_path_factory.mktemp("hostile")
+    service = execution_environment(directory).start()
+    service.demo = directory / "data/workspaces/local/demo"
     service.demo.mkdir(parents=True)
     yield service
     assert service.stop() == 0
@@ -103,3 +105,30 @@ async def test_a_download_that_nobody_reads_ends_at_its_deadline(service):
         async with httpx.AsyncClient(base_url=service.url, headers=AUTH) as http:
             audit = (await http.get("/v1/audit")).json()["items"]
     assert [record["tool"] for record in audit] == ["download_file"]
+
+
+def test_names_that_are_no_text_are_not_one_file(service):
+    """`%fe` and `%ff` were; both can be written as what they are."""
+    for name, status in (("%ff", 400), ("%fe", 400), ("%5Cxff", 201), ("%5Cxfe", 201)):
+        assert _raw(service, "PUT", f"/v1/files/local/demo/names/{name}") == status
+    assert sorted(os.listdir(os.fsencode(service.demo / "names"))) == [b"\xfe", b"\xff"]
+
+
+def test_head_is_answered_without_a_body_and_the_connection_goes_on(service):
+    """Over a real connection a body that should not be there is taken for the next answer."""
+    connection = http.client.HTTPConnection("127.0.0.1", service.port, timeout=30)
+    for method in ("HEAD", "GET"):
+        connection.request(method, "/health/live")
+        answer = connection.getresponse()
+        assert (answer.status, answer.headers["content-length"]) == (200, "26")
+        assert len(answer.read()) == (0 if method == "HEAD" else 26)
+    connection.close()
+
+
+def _raw(service, method, path):
+    """Return the status of a request whose path is sent as it is."""
+    connection = http.client.HTTPConnection("127.0.0.1", service.port, timeout=30)
+    connection.request(method, path, body=b"x", headers=AUTH)
+    status = connection.getresponse().status
+    connection.close()
+    return status
