@@ -1,20 +1,12 @@
-"""Patterns and globs in tool arguments: compiled by RE2, refused with the argument's name."""
+"""Globs in tool arguments: compiled by RE2, refused with the argument's name."""
 
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import Iterable
 from typing import Any
 
 from common.errors import ToolError
 from common.globs import InvalidPattern, compile_glob
-
-
-@contextmanager
-def named(argument: str) -> Iterator[None]:
-    """Say which argument is at fault when a pattern is not valid."""
-    try:
-        yield
-    except InvalidPattern as error:
-        raise ToolError("invalid_pattern", f"The {argument} is not valid: {error}") from error
+from execution_environment.sandbox.bounds import Bounds
+from execution_environment.sandbox.walking import Entry
 
 
 class Glob:
@@ -23,11 +15,21 @@ class Glob:
     def __init__(self, glob: str | None, base: str) -> None:
         """`base` is the directory's path; no glob matches everything."""
         self._prefix = "" if base == "." else f"{base}/"
-        with named("glob"):
+        try:
             self._pattern: Any = None if glob is None else compile_glob(glob)
+        except InvalidPattern as error:
+            raise ToolError("invalid_pattern", f"The glob is not valid: {error}") from error
 
-    def matches(self, path: str) -> bool:
-        """Tell whether a path of the workspace matches."""
+    def among(self, entries: Iterable[Entry], bounds: Bounds) -> list[Entry]:
+        """Return the entries that match; a glob over many long paths takes its time."""
+        found = []
+        for entry in entries:
+            bounds.check_deadline()
+            if self._matches(entry.path):
+                found.append(entry)
+        return found
+
+    def _matches(self, path: str) -> bool:
         return self._pattern is None or bool(
             self._pattern.fullmatch(path.removeprefix(self._prefix))
         )

@@ -17,7 +17,7 @@ _CALL_ERRORS = problems(
     "text_not_unique", "invalid_pattern", "no_space", "malformed_request", "unauthenticated",
     "request_too_large", "unsupported_media_type", "invalid_request", "internal", "overloaded",
     "deadline_exceeded", "quota_exceeded", "directory_not_empty", "patch_failed",
-    "idempotency_conflict", "call_expired", "fenced",
+    "idempotency_conflict", "call_expired", "fenced", "rate_limited", "unavailable",
 )  # fmt: skip
 
 

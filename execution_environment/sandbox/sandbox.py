@@ -11,6 +11,7 @@ from execution_environment.sandbox.self_test import prove
 from execution_environment.sandbox.staging import Staging
 from execution_environment.sandbox.trees import Measure, measure
 from execution_environment.sandbox.workspace import Workspace
+from execution_environment.searching.searchers import Searchers
 
 
 class Sandbox:
@@ -24,12 +25,13 @@ class Sandbox:
         prove(state)
         self._root = os.open(data_dir / "workspaces", DIRECTORY | os.O_CLOEXEC)
         self._staging = Staging(state / "staging")
+        self._searchers = Searchers()
         self.mover = Mover(self._root, self._staging)
 
     def workspace(self, allowed_paths_root: str, bounds: Bounds, *, dry_run: bool) -> Workspace:
         """Return the view of one workspace that one call gets."""
         base = parse(allowed_paths_root)
-        return Workspace(self.mover, base, bounds, dry_run=dry_run)
+        return Workspace(self.mover, base, bounds, self._searchers, dry_run=dry_run)
 
     def measure(self, allowed_paths_root: str, bounds: Bounds) -> Measure:
         """Measure a whole workspace; one that is not made yet is empty."""
@@ -44,6 +46,7 @@ class Sandbox:
         self._staging.discard(self._staging.add_file([b"probe"], 0o600))
 
     def close(self) -> None:
-        """Give back the descriptors and the staging directory."""
+        """End the processes, and give back the descriptors and the staging directory."""
+        self._searchers.close()
         self._staging.close()
         os.close(self._root)

@@ -2,7 +2,7 @@
 
 import os
 import stat
-from collections.abc import Callable
+from collections.abc import Callable, Iterator, Sequence
 from typing import TypeVar
 
 from common.errors import ToolError
@@ -17,7 +17,9 @@ from execution_environment.sandbox.descriptors import (
 from execution_environment.sandbox.names import Parts, parse, show_path
 from execution_environment.sandbox.paths import Paths
 from execution_environment.sandbox.reading import Bytes, Lines, Slice, Snapshot
+from execution_environment.sandbox.searching import Hit, Query, Search
 from execution_environment.sandbox.walking import Entry
+from execution_environment.searching.searchers import Searchers
 
 T = TypeVar("T")
 MAX_COMPARED = 1024 * 1024
@@ -27,8 +29,9 @@ MAX_COMPARED = 1024 * 1024
 class View:
     """One call's view of its workspace. Paths are as clients write them."""
 
-    def __init__(self, root: int, base: Parts, bounds: Bounds) -> None:
+    def __init__(self, root: int, base: Parts, bounds: Bounds, searchers: Searchers) -> None:
         self._paths = Paths(root, base)
+        self._searchers = searchers
         self.bounds = bounds
 
     def read(self, path: str, wanted: Lines | Bytes, *, as_text: bool) -> Slice:
@@ -92,6 +95,10 @@ class View:
             return show_path(parts[:-1]), [Entry(parts, status)]
         entries = self.walk(path, None)
         return show_path(parts), [item for item in entries if stat.S_ISREG(item.status.st_mode)]
+
+    def search(self, query: Query, files: Sequence[Entry]) -> Iterator[Hit]:
+        """Yield what is found in each of these files."""
+        return Search(self._paths, self.bounds, self._searchers).run(query, files)
 
 
 def _or_none(look: Callable[[], T]) -> T | None:

@@ -18,6 +18,7 @@ from execution_environment.sandbox.receipts import (
 )
 from execution_environment.sandbox.streams import Incoming
 from execution_environment.sandbox.view import View
+from execution_environment.searching.searchers import Searchers
 
 Make = Callable[[bytes | None, Parts], bytes]
 """Stages something beneath new directories, in a tree that is staged already when one is named."""
@@ -26,8 +27,10 @@ Make = Callable[[bytes | None, Parts], bytes]
 class Writer(View):
     """Stages new content; nobody sees it before the call commits."""
 
-    def __init__(self, mover: Mover, base: Parts, bounds: Bounds, *, dry_run: bool) -> None:
-        super().__init__(mover.root, base, bounds)
+    def __init__(
+        self, mover: Mover, base: Parts, bounds: Bounds, searchers: Searchers, *, dry_run: bool
+    ) -> None:
+        super().__init__(mover.root, base, bounds, searchers)
         self._mover = mover
         self._staging = mover.staging
         self._dry_run = dry_run

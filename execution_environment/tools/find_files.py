@@ -29,12 +29,10 @@ class FindFilesArguments(Arguments):
 def find_files(arguments: FindFilesArguments, workspace: Workspace) -> DirectoryPage:
     """Return the files and directories whose paths match a glob, ordered by path."""
     glob = Glob(arguments.glob, show_path(parse(arguments.path)))
-    found = [
-        entry
-        for entry in workspace.walk(arguments.path, None)
-        if _is_a(arguments.type, entry) and glob.matches(entry.path)
-    ]
-    return page_of(found, arguments.limit, arguments.cursor)
+    of_kind = (
+        entry for entry in workspace.walk(arguments.path, None) if _is_a(arguments.type, entry)
+    )
+    return page_of(glob.among(of_kind, workspace.bounds), arguments.limit, arguments.cursor)
 
 
 def _is_a(wanted: Kind | None, entry: Entry) -> bool:

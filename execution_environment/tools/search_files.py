@@ -1,22 +1,14 @@
 """search_files: where a pattern occurs, with the lines around it."""
 
-from collections.abc import Iterator
-from typing import Annotated, Any
+from typing import Annotated
 
-import re2
 from pydantic import Field
 
-from common.errors import ToolError
-from common.globs import compile_pattern
-from execution_environment.patterns import Glob, named
+from execution_environment.patterns import Glob
+from execution_environment.sandbox.searching import Query
 from execution_environment.sandbox.walking import Entry
 from execution_environment.sandbox.workspace import Workspace
 from execution_environment.tool import Arguments, Output, tool
-
-MAX_LINE = 500
-"""Characters of a line that are shown."""
-DEADLINE_INTERVAL = 1000
-"""Matches between two looks at the clock."""
 
 
 class SearchFilesArguments(Arguments):
@@ -54,22 +46,26 @@ class SearchResult(Output):
 
 @tool(effect="read")
 def search_files(arguments: SearchFilesArguments, workspace: Workspace) -> SearchResult:
-    """Search text files line by line for a pattern, in order of their paths."""
-    pattern = _compile(arguments)
+    """Search text files line by line for a pattern, in order of their paths.
+
+    Lines are shown to 500 characters, and a mebibyte of them at most; all occurrences are counted.
+    """
+    query = Query(
+        arguments.pattern,
+        arguments.literal,
+        arguments.ignore_case,
+        arguments.context,
+        arguments.limit,
+    )
     matches: list[Match] = []
     total = searched = skipped = 0
-    for entry in _files(arguments, workspace):
-        data = _text_of(entry, workspace)
-        if data is None:
+    for entry, found in workspace.search(query, _files(arguments, workspace)):
+        if found is None:
             skipped += 1
             continue
         searched += 1
-        for found in pattern.finditer(data):
-            total += 1
-            if len(matches) < arguments.limit:
-                matches.append(_match(entry.path, data, found.start(), arguments.context))
-            if total % DEADLINE_INTERVAL == 0:
-                workspace.bounds.check_deadline()
+        total += found["total"]
+        matches += (Match(path=entry.path, **item) for item in found["shown"])
     return SearchResult(
         matches=matches,
         total=total,
@@ -79,42 +75,6 @@ def search_files(arguments: SearchFilesArguments, workspace: Workspace) -> Searc
     )
 
 
-def _compile(arguments: SearchFilesArguments) -> Any:
-    pattern = re2.escape(arguments.pattern) if arguments.literal else arguments.pattern
-    with named("pattern"):
-        compile_pattern(pattern)  # alone, so that the error shows it as it was given
-        return compile_pattern(f"(?m:{pattern})", ignore_case=arguments.ignore_case, by_line=True)
-
-
-def _files(arguments: SearchFilesArguments, workspace: Workspace) -> Iterator[Entry]:
+def _files(arguments: SearchFilesArguments, workspace: Workspace) -> list[Entry]:
     base, entries = workspace.files_beneath(arguments.path)
-    glob = Glob(arguments.glob, base)
-    return (entry for entry in entries if glob.matches(entry.path))
-
-
-def _text_of(entry: Entry, workspace: Workspace) -> bytes | None:
-    """Return a file's text, or None for one that is binary, too large, or gone meanwhile."""
-    try:
-        data = workspace.snapshot(entry.path, workspace.bounds.max_read).data
-        if data is None or b"\0" in data:
-            return None
-        data.decode()
-    except (ToolError, UnicodeDecodeError):
-        return None
-    return data.replace(b"\r\n", b"\n")
-
-
-def _match(path: str, data: bytes, position: int, context: int) -> Match:
-    start = data.rfind(b"\n", 0, position) + 1
-    end = data.find(b"\n", position)
-    end = len(data) if end < 0 else end
-    before = data[:start].decode().split("\n")[:-1] if context else []
-    after = data[end + 1 :].decode().split("\n") if context and end < len(data) else []
-    return Match(
-        path=path,
-        line=data.count(b"\n", 0, position) + 1,
-        column=len(data[start:position].decode()) + 1,
-        text=data[start:end].decode()[:MAX_LINE],
-        before=[line[:MAX_LINE] for line in before[-context:]],
-        after=[line[:MAX_LINE] for line in after[:context]],
-    )
+    return Glob(arguments.glob, base).among(entries, workspace.bounds)

@@ -18,6 +18,7 @@ import errno, json, multiprocessing, os, shutil, socket, subprocess, sys
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from execution_environment.sandbox import landlock
+from execution_environment.searching.searchers import Searchers
 
 data, outside = Path(sys.argv[1]), Path(sys.argv[2])
 abi = None if sys.argv[3] == "kernel" else int(sys.argv[3])
@@ -34,6 +35,16 @@ def forth_and_back():
     os.rename(staging / "f", work / "f"); os.rename(work, staging / "w")
     os.rename(staging / "w", data / "workspaces" / "w")
 
+def search():
+    (work / "s").write_text("found")
+    request = {"pattern": "f", "literal": False, "ignore_case": False, "context": 0,
+               "limit": 1, "max_shown": 9, "max_read": 9}
+    searchers = Searchers(1)
+    with (work / "s").open() as file:
+        [answer] = searchers.search("ann", request, [file.fileno()], lambda: None)
+    searchers.close()
+    assert answer["total"] == 1
+
 WORK = {
     "make": lambda: (staging.mkdir(parents=True), work.mkdir(parents=True)),
     "write": lambda: (staging / "f").write_text("12"),
@@ -41,7 +52,8 @@ WORK = {
     "truncate": lambda: os.truncate(work / "f", 1),
     "read in a thread": lambda: ThreadPoolExecutor(1).submit((work / "f").read_text).result(),
     "link": lambda: os.link(work / "f", staging / "g"),
-    "unlink": lambda: ((work / "f").unlink(), work.rmdir()),
+    "search": search,
+    "unlink": lambda: ((work / "f").unlink(), (work / "s").unlink(), work.rmdir()),
     "import": lazily,
     "resolve": lambda: socket.getaddrinfo("localhost", 80),
     "start": lambda: subprocess.run([sys.executable, "-c", ""], check=True, stdout=subprocess.DEVNULL),

@@ -1,0 +1,1 @@
+"""Searching in processes of its own: what computes for too long is killed, and starts anew."""
