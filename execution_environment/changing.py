@@ -25,7 +25,9 @@ class Changer:
         """Make a change happen once; return its result, or that of an earlier attempt."""
         workspace = draft.workspace
         try:
-            stored = await self._pool.run(lambda: self._committer.begin(draft))
+            stored = await self._pool.run_for(
+                draft.call.context.user_id, lambda: self._committer.begin(draft)
+            )
             if stored is not None:
                 return stored
             async with self._locks.held(draft.claim.workspace, workspace.bounds.deadline):

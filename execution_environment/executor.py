@@ -56,7 +56,9 @@ class Executor:
     async def _perform(
         self, tool: Tool, arguments: Arguments, call: ToolCall, started: float
     ) -> ToolResult:
-        attempt, result = await self._pool.run(lambda: self._begin(tool, arguments, call, started))
+        attempt, result = await self._pool.run_for(
+            call.context.user_id, lambda: self._begin(tool, arguments, call, started)
+        )
         return await self._changer.make(attempt) if result is None else result
 
     def _begin(

@@ -2,35 +2,61 @@
 
 import asyncio
 import threading
-from collections.abc import Callable
+from asyncio import Future
+from collections.abc import AsyncIterator, Callable
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import asynccontextmanager
 from typing import Any, TypeVar
 
 from common.errors import SystemFault
 from common.logs import get_logger
+from execution_environment.shares import Shares
 
 T = TypeVar("T")
 log = get_logger(__name__)
+MAX_CALLS_TO_FREE = 3
+"""One user's calls may take three of four places in the line."""
 
 
 class Pool:
-    """`size` threads, and at most `backlog` calls that wait for one."""
+    """`size` threads, and at most `backlog` calls that wait for one.
+
+    A thread cannot be killed, so no user gets more of them than are left free: those that one user's
+    calls hold until their deadlines keep nobody else waiting.
+    """
 
     def __init__(self, size: int, backlog: int) -> None:
         self._threads = ThreadPoolExecutor(size, thread_name_prefix="files")
         self._most = size + backlog
         self._taken = 0
+        self._calls = Shares(self._most, ratio=MAX_CALLS_TO_FREE)
+        self._shares = Shares(size)
+        self._waiting: list[tuple[str, Future[None]]] = []
         self._later: set[asyncio.Task[Any]] = set()
         self.stopping = threading.Event()
         """Set at the end: work that looks at it stops."""
 
+    async def run_for(self, user: str, work: Callable[[], T]) -> T:
+        """Do a user's work in a thread; raise `overloaded` when too much of it is waiting already."""
+        self._require_room()
+        if not self._calls.take(user):
+            raise SystemFault("overloaded", "Too many calls of this user are waiting for a thread")
+        try:
+            async with self._place_for(user):
+                return await self.finish(work)
+        finally:
+            self._calls.give(user)
+
     async def run(self, work: Callable[[], T]) -> T:
-        """Do the work in a thread; raise `overloaded` when too much is waiting already."""
-        if self._taken >= self._most:
+        """Do the service's own work in a thread; raise `overloaded` when too much is waiting."""
+        self._require_room()
+        return await self.finish(work)
+
+    def _require_room(self) -> None:
+        if self._taken + len(self._waiting) >= self._most:
             raise SystemFault(
                 "overloaded", "Too many calls are waiting for a thread", limit=self._most
             )
-        return await self.finish(work)
 
     async def finish(self, work: Callable[[], T]) -> T:
         """Do the work in a thread, whatever is waiting: it ends a call that was let in."""
@@ -39,6 +65,36 @@ class Pool:
             return await asyncio.get_running_loop().run_in_executor(self._threads, work)
         finally:
             self._taken -= 1
+
+    @asynccontextmanager
+    async def _place_for(self, user: str) -> AsyncIterator[None]:
+        """Wait in line for one of the user's threads."""
+        if not self._shares.take(user):
+            turn: Future[None] = asyncio.get_running_loop().create_future()
+            self._waiting.append((user, turn))
+            try:
+                await turn
+            except asyncio.CancelledError:
+                self._leave_line(user, turn)
+                raise
+        try:
+            yield
+        finally:
+            self._give_back(user)
+
+    def _leave_line(self, user: str, turn: "Future[None]") -> None:
+        if turn.cancelled():
+            self._waiting.remove((user, turn))
+        else:  # the turn came together with the end
+            self._give_back(user)
+
+    def _give_back(self, user: str) -> None:
+        self._shares.give(user)
+        for place in list(self._waiting):
+            name, turn = place
+            if not turn.done() and self._shares.take(name):
+                self._waiting.remove(place)
+                turn.set_result(None)
 
     def afterwards(self, work: Callable[[], Any]) -> None:
         """Do work that nobody waits for but the end of the service."""

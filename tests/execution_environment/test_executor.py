@@ -93,6 +93,35 @@ async def test_too_many_calls_are_refused_at_once():
     assert (caught.value.code, caught.value.retryable) == ("overloaded", True)
 
 
+async def test_one_users_calls_leave_threads_to_others():
+    """A thread cannot be killed: whoever holds some until a deadline must not hold them all."""
+    pool, gate = Pool(4, 60), threading.Event()
+    waiting = [asyncio.create_task(pool.run_for("eve", gate.wait)) for _ in range(40)]
+    await asyncio.sleep(0)
+    others = [pool.run_for(name, lambda: True) for name in ("ann", "bob")]
+    assert await asyncio.wait_for(asyncio.gather(*others), 30) == [True, True]
+    waiting.pop().cancel()
+    waiting.pop(0).cancel()
+    gate.set()
+    await asyncio.gather(*waiting)
+    assert await pool.run_for("eve", lambda: True)
+    await pool.close()
+
+
+async def test_one_users_calls_leave_places_in_the_line_to_others():
+    """Otherwise all others were refused as long as it lasts."""
+    pool, gate = Pool(1, 7), threading.Event()
+    waiting = [asyncio.create_task(pool.run_for("eve", gate.wait)) for _ in range(8)]
+    other = asyncio.create_task(pool.run_for("ann", lambda: True))
+    await asyncio.sleep(0)
+    gate.set()
+    outcomes = await asyncio.gather(*waiting, return_exceptions=True)
+    codes = [outcome.code for outcome in outcomes if isinstance(outcome, SystemFault)]
+    assert codes == ["overloaded", "overloaded"]
+    assert await other
+    await pool.close()
+
+
 async def test_work_that_nobody_waits_for_is_logged_when_it_fails(capsys):
     """Such as emptying what was deleted: an error must not vanish with its task."""
     pool = Pool(1, 1)
