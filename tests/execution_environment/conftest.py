@@ -160,9 +160,10 @@ def open_descriptors():
 def usage_of(data_dir: Path, workspace: str = "local/demo") -> tuple[int, int]:
     """Return what the ledger counts for a workspace: bytes and entries."""
     with sqlite3.connect(data_dir / "state/ledger.sqlite") as ledger:
-        return ledger.execute(
+        size, entries = ledger.execute(
             "SELECT size, entries FROM usage WHERE workspace = ?", (workspace,)
         ).fetchone()
+    return int(size), int(entries)
 
 
 def taken_up(data_dir: Path, workspace: str = "local/demo") -> tuple[int, int]:
