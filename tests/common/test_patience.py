@@ -8,7 +8,7 @@ from contextlib import asynccontextmanager
 import pytest
 import uvicorn
 from fastapi import APIRouter, Request
-from starlette.responses import StreamingResponse
+from starlette.responses import Response, StreamingResponse
 
 from common.web.app import build_app
 from common.web.body import JsonRoute, read_body
@@ -23,7 +23,22 @@ SOON = 20.0
 """Seconds: far more than what is waited for here takes, far less than for ever."""
 
 
-def _router(gate: asyncio.Event) -> APIRouter:
+class Broken(Response):
+    """An answer that breaks off as soon as the server has to keep some of it."""
+
+    def __init__(self, is_kept, gate: asyncio.Event) -> None:
+        super().__init__()
+        self._is_kept, self._gate = is_kept, gate
+
+    async def __call__(self, scope, receive, send) -> None:
+        """Send until nobody takes it."""
+        await send({"type": "http.response.start", "status": 200, "headers": []})
+        while not self._is_kept():
+            await send({"type": "http.response.body", "body": KIB, "more_body": True})
+        self._gate.set()
+
+
+def _router(gate: asyncio.Event, is_kept) -> APIRouter:
     router = APIRouter(route_class=JsonRoute)
 
     @router.post("/headers")
@@ -38,6 +53,10 @@ def _router(gate: asyncio.Event) -> APIRouter:
     @router.get("/large")
     async def large() -> StreamingResponse:
         return StreamingResponse(_large())
+
+    @router.get("/broken")
+    async def broken() -> Response:
+        return Broken(is_kept, gate)
 
     @router.get("/slow")
     async def slow() -> str:
@@ -97,10 +116,15 @@ async def serve():
 
     async def start(keep_alive=30.0, **times):
         gate = asyncio.Event()
+
+        def is_kept():
+            held = server.server_state.connections
+            return any(connection.transport.get_write_buffer_size() for connection in held)
+
         protocol = type("Hasty", (PatientProtocol,), times)
         app = build_app(
             title="test", source="orchestrator", max_body=100,
-            routers=[_router(gate), health_router(dict)], lifespan=_lifespan,
+            routers=[_router(gate, is_kept), health_router(dict)], lifespan=_lifespan,
         )  # fmt: skip
         config = uvicorn.Config(
             app, port=0, http=protocol, timeout_keep_alive=keep_alive, log_config=None,
@@ -227,6 +251,16 @@ async def test_a_connection_ends_whose_client_takes_nothing_of_its_answer(serve)
     serving = await serve(write_time=0.3)
     _, writer = await serving.connect(received=4096)
     writer.write(b"GET /large HTTP/1.1\r\nHost: x\r\n\r\n")
+    await serving.is_free()
+
+
+async def test_a_connection_ends_whose_answer_broke_off_and_is_not_taken(serve):
+    """What is left of it waited for the client for ever."""
+    serving = await serve(write_time=0.3)
+    _, writer = await serving.connect(received=4096)
+    writer.write(b"GET /broken HTTP/1.1\r\nHost: x\r\n\r\n")
+    async with asyncio.timeout(SOON):
+        await serving.gate.wait()
     await serving.is_free()
 
 
