@@ -1,18 +1,19 @@
 """Reads unified diffs over several files, as git, diff and language models write them."""
 
 import re
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import replace
 
 from common.errors import ToolError
-from execution_environment.patches import FilePatch, Hunk, failed
+from execution_environment.patch_paths import named_twice, renaming, stripped
+from execution_environment.patches import MAX_LINES, FilePatch, Hunk, failed
 from execution_environment.quoting import unquoted
 
+INTERVAL = 1000
+"""Lines between two looks at the clock."""
 _HUNK = re.compile(r"@@ -(\d{1,9})(?:,(\d{1,9}))? \+(\d{1,9})(?:,(\d{1,9}))? @@")
-_SURROGATE = re.compile("[\ud800-\udfff]")
 _BINARY = re.compile(r"Binary files? .* differs?$|GIT binary patch")
 _FACTS = ("rename from ", "rename to ", "new file", "deleted file", "new mode")
-_NOTHING = "/dev/null"
 _SIGNATURE = "-- "
 """What git ends a mail with."""
 _COUNT = "Count the lines: '@@ -old_start,old_lines +new_start,new_lines @@'."
@@ -20,13 +21,15 @@ _HEAD = "A hunk begins with '@@ -1,2 +1,3 @@'."
 _LAST = "Only the last line can be without a newline."
 
 
-def parse(patch: str) -> list[FilePatch]:
-    """Return what happens to each file, in order; raise `patch_failed` for what is no patch."""
-    if _SURROGATE.search(patch):
-        raise failed("The patch is not valid Unicode", "Give it in UTF-8.")
+def parse(patch: str, check_clock: Callable[[], None] = lambda: None) -> list[FilePatch]:
+    """Return what happens to each file, in order; raise `patch_failed` for what is no patch.
+
+    `check_clock` is called now and then, and may raise.
+    """
+    _require_text(patch)
     if "\r\n" in patch and patch.count("\r\n") == patch.count("\n"):
         patch = patch.replace("\r\n", "\n")
-    reader = _Reader(patch.removesuffix("\n").split("\n"))
+    reader = _Reader(patch.removesuffix("\n").split("\n"), check_clock)
     files: list[FilePatch] = []
     seen: set[str] = set()
     for file in reader.files():
@@ -40,11 +43,22 @@ def parse(patch: str) -> list[FilePatch]:
     return files
 
 
+def _require_text(patch: str) -> None:
+    count = patch.count("\n")
+    if count > MAX_LINES:
+        raise failed(f"The patch has {count} lines, more than {MAX_LINES}", "Give it in parts.")
+    try:
+        patch.encode()
+    except UnicodeEncodeError as error:
+        raise failed("The patch is not valid Unicode", "Give it in UTF-8.") from error
+
+
 class _Reader:
     """Goes through the lines once."""
 
-    def __init__(self, lines: list[str]) -> None:
+    def __init__(self, lines: list[str], check_clock: Callable[[], None]) -> None:
         self._lines = lines
+        self._check_clock = check_clock
         self._at = 0
         self._path: str | None = None
 
@@ -59,8 +73,13 @@ class _Reader:
                 self._path = None
                 raise self.garbled("a hunk without a file", "Begin with '---' and '+++' lines.")
             else:
-                self._require_text()
-                self._at += 1
+                self._require_no_binary()
+                self._go_on()
+
+    def _go_on(self) -> None:
+        self._at += 1
+        if self._at % INTERVAL == 0:
+            self._check_clock()
 
     def _line(self) -> str:
         return self._lines[self._at] if self._at < len(self._lines) else ""
@@ -71,9 +90,9 @@ class _Reader:
 
     def _git_file(self) -> Iterator[FilePatch]:
         """Read git's own lines about a file: they matter where there are no others."""
-        self._path = _named_twice(self._line())
+        self._path = named_twice(self._line())
         facts = self._git_facts()
-        renamed = _renamed(facts)
+        renamed = renaming(facts)
         if self._is_header():
             file = self._file()
             if renamed is not None and renamed != (file.old_path, file.new_path):
@@ -91,12 +110,12 @@ class _Reader:
             line = self._line()
             if line.startswith(("diff --git ", "@@ ")):
                 break
-            self._require_text()
+            self._require_no_binary()
             if line.startswith("copy from "):
                 what = f"a copy of '{unquoted(line.removeprefix('copy from '))}'"
                 raise self.garbled(what, "Create the file with '--- /dev/null' instead.")
             facts |= {fact: line.removeprefix(fact) for fact in _FACTS if line.startswith(fact)}
-            self._at += 1
+            self._go_on()
         return facts
 
     def _empty(self, facts: dict[str, str]) -> FilePatch:
@@ -114,7 +133,7 @@ class _Reader:
         return FilePatch(old_path, new_path, ())
 
     def _file(self) -> FilePatch:
-        paths = _stripped(unquoted(self._line()[4:]), unquoted(self._lines[self._at + 1][4:]))
+        paths = stripped(unquoted(self._line()[4:]), unquoted(self._lines[self._at + 1][4:]))
         file = self._named(*paths)
         self._at += 2
         hunks: list[Hunk] = []
@@ -136,7 +155,7 @@ class _Reader:
             new -= tag in " +"
             if tag not in " +-\\" or min(old, new) < 0:
                 raise self.garbled(f"hunk {number} is not as long as its head says", _COUNT)
-            self._at += 1
+            self._go_on()
         hunk = Hunk.of(number, int(head[1]), self._lines[first : self._at])
         if not hunk.is_whole:
             raise self.garbled(f"hunk {number} goes on after its file's last line", _LAST)
@@ -147,7 +166,7 @@ class _Reader:
         if line[:1] in (" ", "+", "-", "@") and line != _SIGNATURE and not self._is_header():
             raise self.garbled("a hunk goes on after its end", _COUNT)
 
-    def _require_text(self) -> None:
+    def _require_no_binary(self) -> None:
         if _BINARY.match(self._line()):
             raise self.garbled("a binary patch", "Write the file as a whole instead.")
 
@@ -155,27 +174,3 @@ class _Reader:
         """Return the error for the line and the file that the reader is at."""
         file = "" if not self._path else f" ('{self._path}')"
         return failed(f"Line {self._at + 1} of the patch: {what}{file}", hint, self._path or None)
-
-
-def _stripped(old: str, new: str) -> tuple[str | None, str | None]:
-    """Return the paths without git's `a/` and `b/`, where both sides have them."""
-    has_prefixes = all(
-        path == _NOTHING or path.startswith(prefix) for path, prefix in ((old, "a/"), (new, "b/"))
-    )
-    names = [
-        None if path == _NOTHING else path[2:] if has_prefixes else path for path in (old, new)
-    ]
-    return names[0], names[1]
-
-
-def _named_twice(head: str) -> str | None:
-    """Return the path that a `diff --git` line has two times, as it may contain spaces itself."""
-    both = head.removeprefix("diff --git ").rstrip("\r")
-    half = len(both) // 2
-    old, new = _stripped(unquoted(both[:half]), unquoted(both[half + 1 :]))
-    return new if old == new and both[half : half + 1] == " " else None
-
-
-def _renamed(facts: dict[str, str]) -> tuple[str, str] | None:
-    old, new = facts.get("rename from "), facts.get("rename to ")
-    return None if old is None or new is None else (unquoted(old), unquoted(new))

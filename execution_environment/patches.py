@@ -4,7 +4,7 @@ Lines keep their newline, so that "no newline at end of file" is a difference li
 """
 
 import re
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from typing import Self
 
@@ -13,8 +13,11 @@ from common.errors import ToolError
 MAX_OFFSET = 1000
 """Lines up and down from where a hunk says it belongs in which its place is looked for."""
 MAX_COMPARED = 2_000_000
-"""Lines compared in vain for the hunks of one file: a search cannot be stopped from outside."""
+"""Lines compared in vain for the hunks of one file."""
+MAX_LINES = 1 << 20
+"""Of a patch, and of a file that is patched: each takes memory of its own."""
 MAX_SHOWN = 80
+_LONG = "Use edit_file, which does not take it apart."
 _LINE = re.compile(r"[^\n]*\n|[^\n]+")
 
 
@@ -63,14 +66,17 @@ def failed(detail: str, hint: str | None = None, path: str | None = None) -> Too
     return ToolError("patch_failed", detail, hint=hint, path=path)
 
 
-def apply(file: FilePatch, content: str) -> str:
+def apply(file: FilePatch, content: str, check_clock: Callable[[], None] = lambda: None) -> str:
     """Return the content that the patch makes of a text with plain newlines.
 
     A hunk goes where it says, else to the nearest place where its lines match exactly, the later
-    one of two. Raises `patch_failed`, with the first line that differs as hint.
+    one of two. Raises `patch_failed`, with the first line that differs as hint, and what
+    `check_clock` raises, which is called while places are looked for.
     """
+    if content.count("\n") > MAX_LINES:
+        raise failed(f"'{file.path}' has more than {MAX_LINES} lines", _LONG, file.path)
     lines = _LINE.findall(content)
-    search = _Search(lines)
+    search = _Search(lines, check_clock)
     made: list[str] = []
     done = moved = 0
     for hunk in _in_the_form_of(content, file.hunks):
@@ -92,14 +98,16 @@ def apply(file: FilePatch, content: str) -> str:
 class _Search:
     """Looks for the places of one file's hunks."""
 
-    def __init__(self, lines: Sequence[str]) -> None:
+    def __init__(self, lines: Sequence[str], check_clock: Callable[[], None]) -> None:
         self._lines = lines
+        self._check_clock = check_clock
         self._left = MAX_COMPARED
 
     def place(self, old: Sequence[str], wanted: int, first: int) -> int | None:
         """Return the place nearest to the wanted one, not before `first`."""
         last = len(self._lines) - len(old)
         for offset in range(MAX_OFFSET + 1):
+            self._check_clock()
             for place in (wanted + offset, wanted - offset):
                 if first <= place <= last and self._fits(old, place):
                     return place

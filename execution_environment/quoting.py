@@ -5,8 +5,10 @@ Source: quote.c of git with `core.quotePath=false`; what is no printable charact
 
 import re
 
-from execution_environment.sandbox.names import parse, show
+from execution_environment.sandbox.names import MAX_PATH, parse, show
 
+MAX_QUOTED = 4 * (MAX_PATH + 2)
+"""Characters of a name that are read: what is cut off here is too long whatever they mean."""
 _ESCAPED = {7: "a", 8: "b", 9: "t", 10: "n", 11: "v", 12: "f", 13: "r", 34: '"', 92: "\\"}
 _BYTES = {letter.encode(): byte for byte, letter in _ESCAPED.items()}
 _ESCAPE = re.compile(rb"\\([0-7]{3}|.)", re.DOTALL)
@@ -16,9 +18,8 @@ def header(prefix: str, path: str) -> str:
     """Return a path, as clients write it, as a header has it, after git's `a/` or `b/`."""
     name = quoted(path, prefix)
     has_bare_spaces = " " in name and not name.startswith('"')
-    return (
-        f"{name}\t" if has_bare_spaces else name
-    )  # the spaces belong to the name, no time follows
+    # a tab says that the spaces belong to the name; no time follows it
+    return f"{name}\t" if has_bare_spaces else name
 
 
 def quoted(path: str, prefix: str = "") -> str:
@@ -31,6 +32,7 @@ def quoted(path: str, prefix: str = "") -> str:
 
 def unquoted(written: str) -> str:
     """Return the path that a header names, as clients write it; others add a time after a tab."""
+    written = written[:MAX_QUOTED]
     if written.startswith('"'):
         raw = written[1:].rpartition('"')[0].encode()
         return show(_ESCAPE.sub(_unescaped, raw))

@@ -3,16 +3,18 @@
 import codecs
 import difflib
 import re
+from collections.abc import Callable
 from dataclasses import dataclass
 
 from common.errors import ToolError
 from execution_environment.quoting import header, quoted
+from execution_environment.sandbox.guessing import most_similar
 
 MAX_DIFF_LINES = 4000
 MAX_DIFF = 64 * 1024
 """Characters of what is compared: a diff is kept with its call's result."""
-MAX_CANDIDATES = 2000
-"""Lines compared to make a diff, and lines looked at for the closest match."""
+MAX_HINTED = 256 * 1024
+"""Characters in which the closest line is looked for."""
 CONTEXT = 3
 """Lines that a diff shows around a change."""
 _LINE = re.compile(r"[^\n]*\n|[^\n]+")
@@ -71,13 +73,14 @@ def line_numbers(content: str, wanted: str, most: int = 10) -> list[int]:
 
 
 def closest(content: str, wanted: str) -> str | None:
-    """Return a hint with the line most like the first line of a text that was not found."""
-    first = next((line for line in wanted.splitlines() if line.strip()), "")
-    lines = content.splitlines()[:MAX_CANDIDATES]
-    match = difflib.get_close_matches(first, lines, n=1, cutoff=0.6)
-    if not match:
-        return None
-    return f"Line {lines.index(match[0]) + 1} comes closest: {match[0][:200]!r}"
+    """Return a hint with the line most like the first line of a text that was not found.
+
+    Only the beginning of both is looked at.
+    """
+    first = next((line for line in wanted[:MAX_HINTED].splitlines() if line.strip()), "")
+    lines = content[:MAX_HINTED].splitlines()
+    best = most_similar(first, lines)
+    return None if best is None else f"Line {best + 1} comes closest: {lines[best][:200]!r}"
 
 
 def diff(path: str, before: bytes | None, after: bytes) -> str:
@@ -86,29 +89,54 @@ def diff(path: str, before: bytes | None, after: bytes) -> str:
     What is binary, or too long to compare, gives one line that says so.
     """
     try:
-        old, new = _lines(before or b""), _lines(after)
+        old, new = (before or b"").decode(), after.decode()
     except UnicodeDecodeError:
         return f"Binary file {quoted(path)} differs\n"
-    first, last = _differing(old, new)
-    old, new = old[first : len(old) - last], new[first : len(new) - last]
-    if len(old) + len(new) > MAX_DIFF_LINES or sum(map(len, (*old, *new))) > MAX_DIFF:
+    start, end = _differing(old, new)
+    if len(old) + len(new) - 2 * (start + end) > MAX_DIFF:
+        return too_long(path)
+    first = old.count("\n", 0, start)
+    old_lines = _LINE.findall(old, start, len(old) - end)
+    new_lines = _LINE.findall(new, start, len(new) - end)
+    if len(old_lines) + len(new_lines) > MAX_DIFF_LINES:
         return too_long(path)
     old_name = "/dev/null" if before is None else header("a/", path)
-    changes = difflib.unified_diff(old, new, old_name, header("b/", path))
-    lines = (_moved(line, first) for line in changes)
+    found = difflib.unified_diff(old_lines, new_lines, old_name, header("b/", path))
+    lines = (_moved(line, first) for line in found)
     return "".join(line if line.endswith("\n") else f"{line}{_NO_NEWLINE}" for line in lines)
 
 
-def _lines(data: bytes) -> list[str]:
-    return _LINE.findall(data.decode())
+def _differing(old: str, new: str) -> tuple[int, int]:
+    """Return how many characters need no comparing at the start and at the end: whole lines.
 
-
-def _differing(old: list[str], new: list[str]) -> tuple[int, int]:
-    """Return how many lines need no comparing at the start and at the end: all but the context."""
+    Those that the diff shows around the change are left.
+    """
     most = min(len(old), len(new))
-    start = next((n for n in range(most) if old[n] != new[n]), most)
-    end = next((n for n in range(most - start) if old[-1 - n] != new[-1 - n]), most - start)
-    return max(start - CONTEXT, 0), max(end - CONTEXT, 0)
+    start = _shared(most, lambda low, high: old[low:high] == new[low:high])
+    end = _shared(
+        most - start,
+        lambda low, high: old[len(old) - high : len(old) - low]
+        == new[len(new) - high : len(new) - low],
+    )
+    start = old.rfind("\n", 0, start) + 1
+    for _ in range(CONTEXT):
+        start = old.rfind("\n", 0, max(start - 1, 0)) + 1
+    is_line = all(text[len(text) - end - 1 : len(text) - end] in ("\n", "") for text in (old, new))
+    for _ in range(CONTEXT if is_line else CONTEXT + 1):
+        end = len(old) - (old.find("\n", len(old) - end) + 1 or len(old))
+    return start, end
+
+
+def _shared(most: int, is_same: Callable[[int, int], bool]) -> int:
+    """Return up to where two texts are the same, by halves: none is compared twice."""
+    low, high = 0, most
+    while low < high:
+        middle = (low + high + 1) // 2
+        if is_same(low, middle):
+            low = middle
+        else:
+            high = middle - 1
+    return low
 
 
 def _moved(line: str, by: int) -> str:

@@ -3,16 +3,18 @@
 import os
 from collections.abc import Iterator
 from contextlib import contextmanager
-from difflib import get_close_matches
 
 from common.errors import ToolError
 from execution_environment.sandbox.descriptors import ANY, opened
 from execution_environment.sandbox.faults import translated
+from execution_environment.sandbox.guessing import most_similar
 from execution_environment.sandbox.names import Parts, show, show_path
-from execution_environment.sandbox.walking import read_directory
+from execution_environment.sandbox.walking import read_names
 
 MAX_NEIGHBOURS = 1000
 """Names that are looked at to guess which one was meant."""
+MAX_GUESSES = 3
+"""Guesses that one call gets: it may name a hundred paths that do not exist."""
 
 
 class Paths:
@@ -21,6 +23,7 @@ class Paths:
     def __init__(self, root: int, base: Parts) -> None:
         self.root = root
         self.base = base
+        self._guesses = MAX_GUESSES
 
     def full(self, parts: Parts) -> Parts:
         """Return the path from the root descriptor."""
@@ -36,6 +39,15 @@ class Paths:
             if error.code == "path_not_found":
                 error.hint = self._guess(parts) or error.hint
             raise
+
+    @contextmanager
+    def without_guesses(self) -> Iterator[None]:
+        """Save them where nobody sees the error: what is missing may be as it should be."""
+        left, self._guesses = self._guesses, 0
+        try:
+            yield
+        finally:
+            self._guesses = left
 
     def place(self, parts: Parts, *, create_parents: bool) -> tuple[Parts, bytes, Parts]:
         """Return the deepest directory there is on the way, the leaf to make in it, and the rest.
@@ -62,14 +74,26 @@ class Paths:
 
     def _guess(self, parts: Parts) -> str | None:
         """Return a hint that names the entry most like the first one that is missing."""
-        for depth, wanted in enumerate(parts):
+        if self._guesses == 0:
+            return None
+        self._guesses -= 1
+        depth = self._depth_of_what_is_there(parts)
+        if depth == len(parts):
+            return None
+        try:
+            names = read_names(self.root, self.full(parts[:depth]), MAX_NEIGHBOURS)
+        except OSError:
+            return None
+        shown = [show(name) for name in names]
+        best = most_similar(show(parts[depth]), shown)
+        folder = "".join(f"{show(part)}/" for part in parts[:depth])
+        return None if best is None else f"Did you mean '{folder}{shown[best]}'?"
+
+    def _depth_of_what_is_there(self, parts: Parts) -> int:
+        for depth in range(len(parts)):
             try:
-                entries = read_directory(self.root, self.base, parts[:depth])
+                with opened(self.root, self.full(parts[: depth + 1]), ANY):
+                    pass
             except OSError:
-                return None
-            names = [show(entry.parts[-1]) for entry in entries[:MAX_NEIGHBOURS]]
-            if show(wanted) not in names:
-                close = get_close_matches(show(wanted), names, n=1)
-                folder = "".join(f"{show(part)}/" for part in parts[:depth])
-                return f"Did you mean '{folder}{close[0]}'?" if close else None
-        return None
+                return depth
+        return len(parts)

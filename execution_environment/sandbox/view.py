@@ -78,11 +78,11 @@ class View:
 
     def find(self, path: str) -> os.stat_result | None:
         """Return the status of what the path names, or None when there is nothing."""
-        return _or_none(lambda: self.status(path))
+        return self._or_none(lambda: self.status(path))
 
     def find_file(self, path: str) -> Snapshot | None:
         """Return a file's state, small enough data included, or None when there is no such file."""
-        return _or_none(lambda: self.snapshot(path, MAX_COMPARED))
+        return self._or_none(lambda: self.snapshot(path, MAX_COMPARED))
 
     def files_beneath(self, path: str) -> tuple[str, list[Entry]]:
         """Return the regular files in a directory, or the one file that the path names.
@@ -100,11 +100,11 @@ class View:
         """Yield what is found in each of these files."""
         return Search(self._paths, self.bounds, self._searchers).run(query, files)
 
-
-def _or_none(look: Callable[[], T]) -> T | None:
-    try:
-        return look()
-    except ToolError as error:
-        if error.code != "path_not_found":
-            raise
-        return None
+    def _or_none(self, look: Callable[[], T]) -> T | None:
+        try:
+            with self._paths.without_guesses():
+                return look()
+        except ToolError as error:
+            if error.code != "path_not_found":
+                raise
+            return None

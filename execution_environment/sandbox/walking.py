@@ -1,9 +1,11 @@
 """Walking a tree: bounded in entries, descriptors and time, and never through a link."""
 
 import errno
+import itertools
 import os
 import stat
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 
 from common.errors import ToolError
@@ -13,6 +15,8 @@ from execution_environment.sandbox.names import Parts, show_path
 
 MAX_ENTRIES = 200_000
 """Entries that one call looks at."""
+INTERVAL = 1000
+"""Entries of a directory between two looks at the clock."""
 _PASSED_OVER = {errno.ENOENT, errno.ENOTDIR, errno.ELOOP, errno.EACCES, errno.ENAMETOOLONG}
 
 
@@ -29,14 +33,40 @@ class Entry:
         return show_path(self.parts)
 
 
-def read_directory(root: int, base: Parts, parts: Parts) -> list[Entry]:
-    """Return a directory's entries; `base` leads to the workspace, `parts` from there on."""
-    with opened(root, base + parts, DIRECTORY) as descriptor, os.scandir(descriptor) as found:
+def read_directory(
+    root: int, base: Parts, parts: Parts, check: Callable[[], None] = lambda: None
+) -> list[Entry]:
+    """Return a directory's entries; `base` leads to the workspace, `parts` from there on.
+
+    `check` is called now and then, and may raise.
+    """
+    with opened(root, base + parts, DIRECTORY) as directory, _scanned(directory, check) as found:
         return [
             Entry((*parts, os.fsencode(item.name)), status)
             for item in found
             if (status := _status(item)) is not None
         ]
+
+
+@contextmanager
+def _scanned(descriptor: int, check: Callable[[], None]) -> Iterator[Iterator["os.DirEntry[str]"]]:
+    with os.scandir(descriptor) as entries:
+        yield _in_time(entries, check)
+
+
+def _in_time(
+    entries: Iterator["os.DirEntry[str]"], check: Callable[[], None]
+) -> Iterator["os.DirEntry[str]"]:
+    for number, entry in enumerate(entries):
+        if number % INTERVAL == 0:
+            check()
+        yield entry
+
+
+def read_names(root: int, path: Parts, most: int) -> list[bytes]:
+    """Return the names of so many of a directory's entries, whichever come first."""
+    with opened(root, path, DIRECTORY) as descriptor, os.scandir(descriptor) as found:
+        return [os.fsencode(item.name) for item in itertools.islice(found, most)]
 
 
 def _status(item: "os.DirEntry[str]") -> os.stat_result | None:
@@ -70,19 +100,19 @@ def scan(
     Each directory is opened anew from the root, so any depth takes one descriptor. One that
     vanished or was replaced meanwhile is passed over.
     """
-    entries = read_directory(root, base, start)
+    entries = read_directory(root, base, start, bounds.check_deadline)
     yield entries
     pending = list(_directories(entries, start, depth))
     while pending:
         bounds.check_deadline()
-        found = _read_if_there(root, base, pending.pop())
+        found = _read_if_there(root, base, pending.pop(), bounds)
         yield found
         pending += _directories(found, start, depth)
 
 
-def _read_if_there(root: int, base: Parts, parts: Parts) -> list[Entry]:
+def _read_if_there(root: int, base: Parts, parts: Parts, bounds: Bounds) -> list[Entry]:
     try:
-        return read_directory(root, base, parts)
+        return read_directory(root, base, parts, bounds.check_deadline)
     except OSError as error:
         if error.errno not in _PASSED_OVER:
             raise

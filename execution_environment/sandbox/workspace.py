@@ -27,7 +27,7 @@ from execution_environment.sandbox.receipts import (
 )
 from execution_environment.sandbox.transfers import Transfers
 from execution_environment.sandbox.trees import Measure, TreeCopy, measure
-from execution_environment.sandbox.walking import read_directory
+from execution_environment.sandbox.walking import read_names
 
 
 class Workspace(Transfers):
@@ -169,7 +169,7 @@ class Workspace(Transfers):
 
     def _require_empty(self, parts: Parts) -> None:
         with self._paths.errors_of(parts):
-            if read_directory(self._paths.root, self._paths.base, parts):
+            if read_names(self._paths.root, self._paths.full(parts), 1):
                 raise OSError(errno.ENOTEMPTY, os.strerror(errno.ENOTEMPTY))
 
 

@@ -10,6 +10,7 @@ from execution_environment import patches, text
 from execution_environment.content import Sha256, diff_of, require_unchanged
 from execution_environment.patch_parsing import parse
 from execution_environment.patches import FilePatch, failed
+from execution_environment.sandbox.bounds import Bounds
 from execution_environment.sandbox.names import plain
 from execution_environment.sandbox.reading import Snapshot
 from execution_environment.sandbox.workspace import Workspace
@@ -35,7 +36,9 @@ class Patched(Output):
 @tool(effect="destructive")
 def apply_patch(arguments: ApplyPatchArguments, workspace: Workspace) -> Patched:
     """Create, change, rename and delete files as a patch says: all of it, or nothing."""
-    files = [_with_plain_paths(file) for file in parse(arguments.patch)]
+    files = [
+        _with_plain_paths(file) for file in parse(arguments.patch, workspace.bounds.check_deadline)
+    ]
     expected = _by_plain_path(arguments.expected_sha256 or {})
     strangers = set(expected) - {path for file in files for path in (file.old_path, file.new_path)}
     if strangers:
@@ -65,6 +68,7 @@ def _by_plain_path(expected: dict[str, str]) -> dict[str, str]:
 
 
 def _apply(file: FilePatch, expected: dict[str, str], workspace: Workspace) -> str:
+    workspace.bounds.check_deadline()
     if file.old_path is None:
         return _create(file, expected, workspace)
     before = workspace.snapshot(file.old_path, workspace.bounds.max_write)
@@ -72,7 +76,7 @@ def _apply(file: FilePatch, expected: dict[str, str], workspace: Workspace) -> s
     if not file.hunks and file.new_path is not None:
         workspace.move(file.old_path, file.new_path, overwrite=False)
         return ""
-    data = _changed(file, file.old_path, before)
+    data = _changed(file, before, workspace.bounds)
     if file.new_path is None:
         return _delete(file.old_path, before, data, workspace)
     if file.new_path == file.old_path:
@@ -100,11 +104,14 @@ def _delete(path: str, before: Snapshot, rest: bytes, workspace: Workspace) -> s
     return diff_of(path, before, b"")
 
 
-def _changed(file: FilePatch, path: str, before: Snapshot) -> bytes:
+def _changed(file: FilePatch, before: Snapshot, bounds: Bounds) -> bytes:
+    path = file.old_path or file.path
     if before.data is None:
         raise ToolError("file_too_large", f"'{path}' is too large to be patched", path=path)
     original = text.decode(before.data, path)
-    return original.encode(original.normalise(patches.apply(file, original.content)))
+    return original.encode(
+        original.normalise(patches.apply(file, original.content, bounds.check_deadline))
+    )
 
 
 def _require_nothing(path: str, workspace: Workspace) -> None:

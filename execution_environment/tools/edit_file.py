@@ -1,5 +1,6 @@
 """edit_file: exact replacements and insertions, all of them or none."""
 
+from collections.abc import Iterable
 from typing import Annotated
 
 from pydantic import Field
@@ -7,6 +8,8 @@ from pydantic import Field
 from common.errors import ToolError
 from execution_environment import text
 from execution_environment.content import Sha256, diff_of, require_unchanged
+from execution_environment.line_blocks import LineBlocks
+from execution_environment.sandbox.bounds import Bounds
 from execution_environment.sandbox.workspace import Workspace
 from execution_environment.text import Text
 from execution_environment.tool import Arguments, Output, tool
@@ -51,72 +54,99 @@ def edit_file(arguments: EditFileArguments, workspace: Workspace) -> Edited:
     before = workspace.snapshot(path, workspace.bounds.max_write)
     require_unchanged(path, before, arguments.expected_sha256)
     if before.data is None:
-        limit = workspace.bounds.max_write
-        raise ToolError(
-            "file_too_large",
-            f"'{path}' is larger than {limit} bytes",
-            path=path,
-            limit=limit,
-            actual=before.size,
-        )
+        raise _too_large(path, workspace.bounds.max_write, before.size)
     original = text.decode(before.data, path)
-    content, counts = original.content, []
-    for number, edit in enumerate(arguments.edits, start=1):
-        content, count = _apply(edit, number, original, content, path)
-        counts.append(count)
-    data = original.encode(content)
+    editing = _Editing(path, original, workspace.bounds)
+    counts = editing.apply(arguments.edits)
+    data = original.encode(editing.content)
     workspace.put_file(path, data, before)
     return Edited(diff=diff_of(path, before, data), counts=counts)
 
 
-def _apply(
-    edit: Replacement | Insertion, number: int, form: Text, content: str, path: str
-) -> tuple[str, int]:
-    if isinstance(edit, Insertion):
-        return _insert(edit, form, content, path), 1
-    return _replace(edit, number, form, content, path)
+class _Editing:
+    """A text while it is edited, within the call's bounds."""
+
+    def __init__(self, path: str, original: Text, bounds: Bounds) -> None:
+        self._path = path
+        self._form = original
+        self._bounds = bounds
+        self._content = original.content
+        self._blocks: LineBlocks | None = None
+
+    def apply(self, edits: Iterable[Replacement | Insertion]) -> list[int]:
+        """Make the edits in order; return how often each applied."""
+        counts = []
+        for number, edit in enumerate(edits, start=1):
+            self._bounds.check_deadline()
+            if isinstance(edit, Insertion):
+                counts.append(self._insert(edit))
+            else:
+                counts.append(self._replace(number, edit))
+        return counts
+
+    @property
+    def content(self) -> str:
+        """The text as it is now; insertions that follow each other don't need it as a whole."""
+        if self._blocks is not None:
+            self._content, self._blocks = self._blocks.join(), None
+        return self._content
+
+    def _replace(self, number: int, edit: Replacement) -> int:
+        old, new = self._form.normalise(edit.old_text), self._form.normalise(edit.new_text)
+        count = self._count(number, old, edit.expected_count)
+        self._require_room(count * (len(new) - len(old)))
+        self._content = self.content.replace(old, new)
+        return count
+
+    def _count(self, number: int, old: str, expected: int) -> int:
+        count = self.content.count(old)
+        if count == 0:
+            raise ToolError(
+                "text_not_found",
+                f"edit {number}: old_text is not in '{self._path}'",
+                hint=text.closest(self.content, old),
+                path=self._path,
+            )
+        if count != expected:
+            lines = ", ".join(map(str, text.line_numbers(self.content, old)))
+            raise ToolError(
+                "text_not_unique",
+                f"edit {number}: old_text occurs {count} times in '{self._path}'",
+                hint=f"It occurs on lines {lines}: include more text, or set expected_count to"
+                f" {count}.",
+                path=self._path,
+                limit=expected,
+                actual=count,
+            )
+        return count
+
+    def _require_room(self, growth: int) -> None:
+        """Raise before a text is made that is too large to be written: it need not fit in memory."""
+        size = len(self.content) + growth
+        if size > self._bounds.max_write:
+            raise _too_large(self._path, self._bounds.max_write, size)
+
+    def _insert(self, edit: Insertion) -> int:
+        if self._blocks is None:
+            self._blocks = LineBlocks(self._content)
+        last = self._blocks.last_line
+        if edit.insert_at_line > last + 1:
+            raise ToolError(
+                "invalid_arguments",
+                f"'{self._path}' has {last} lines: insert_at_line can be {last + 1} at most",
+                path=self._path,
+                limit=last + 1,
+                actual=edit.insert_at_line,
+            )
+        self._blocks.insert(edit.insert_at_line, self._form.normalise(edit.text))
+        return 1
 
 
-def _replace(
-    edit: Replacement, number: int, form: Text, content: str, path: str
-) -> tuple[str, int]:
-    old = form.normalise(edit.old_text)
-    count = content.count(old)
-    if count == 0:
-        raise ToolError(
-            "text_not_found",
-            f"edit {number}: old_text is not in '{path}'",
-            hint=text.closest(content, old),
-            path=path,
-        )
-    if count != edit.expected_count:
-        lines = ", ".join(map(str, text.line_numbers(content, old)))
-        raise ToolError(
-            "text_not_unique",
-            f"edit {number}: old_text occurs {count} times in '{path}'",
-            hint=f"It occurs on lines {lines}: include more text, or set expected_count to {count}.",
-            path=path,
-            limit=edit.expected_count,
-            actual=count,
-        )
-    return content.replace(old, form.normalise(edit.new_text)), count
-
-
-def _insert(edit: Insertion, form: Text, content: str, path: str) -> str:
-    lines = content.split("\n")
-    last = len(lines) if lines[-1] else len(lines) - 1
-    if edit.insert_at_line > last + 1:
-        raise ToolError(
-            "invalid_arguments",
-            f"'{path}' has {last} lines: insert_at_line can be {last + 1} at most",
-            path=path,
-            limit=last + 1,
-            actual=edit.insert_at_line,
-        )
-    new = form.normalise(edit.text)
-    if edit.insert_at_line > last:
-        gap = "" if content.endswith("\n") or not content else "\n"
-        return content + gap + new
-    ending = "" if new.endswith("\n") else "\n"
-    at = edit.insert_at_line - 1
-    return "\n".join([*lines[:at], new + ending + "\n".join(lines[at:])])
+def _too_large(path: str, limit: int, actual: int) -> ToolError:
+    return ToolError(
+        "file_too_large",
+        f"'{path}' is, or would be, larger than {limit} bytes",
+        path=path,
+        limit=limit,
+        actual=actual,
+    )

@@ -1,10 +1,17 @@
 """What a call may compute: its deadline holds, or its input is bounded, whatever it is made of."""
 
+import os
+import random
 import time
 
 import pytest
 
-from common.errors import AgenticError
+from common.errors import AgenticError, SystemFault
+from execution_environment import line_blocks, patch_parsing, patches, text
+from execution_environment.sandbox import walking
+from execution_environment.state.claims import Usage
+from execution_environment.workspaces import Maxima
+from tests.execution_environment.conftest import MIB, tool_call
 from tests.execution_environment.searching.patterns import SLOW, slow_text
 
 SOON = 10
@@ -59,3 +66,135 @@ async def test_a_sparse_file_is_skipped_by_its_size(call, demo):
         file.truncate(2**40)
     output = await answered(call("search_files", {"timeout": 5}, pattern="a"))
     assert (output["files_searched"], output["files_skipped"]) == (0, 1)
+
+
+async def test_a_hint_is_found_in_the_beginning_of_long_lines(call, demo):
+    """difflib takes minutes for two long lines; what they begin with tells enough."""
+    chance = random.Random(1)  # noqa: S311  # to be repeated, not to be secret
+    letters = [chr(0x100 + number) for number in range(150)]
+    line, other = ("".join(chance.choices(letters, k=60_000)) for _ in range(2))
+    (demo / "x").write_text(f"first\n{line}\n")
+    edits = [{"old_text": line[:200] + other, "new_text": ""}]
+    error = await ended(call("edit_file", {"timeout": 5}, path="x", edits=edits))
+    assert error.code == "text_not_found"
+    assert error.hint.startswith("Line 2 comes closest")
+
+
+async def test_names_that_are_missing_get_a_few_guesses_and_no_more(call, demo):
+    """Each was compared with all that is there."""
+    for number in range(1000):
+        (demo / f"{number:04d}-{'ab' * 60}").touch()
+    paths = [f"{number:04d}-{'ba' * 60}" for number in range(40)]
+    files = (await answered(call("read_files", {"timeout": 5}, paths=paths)))["files"]
+    hints = [item["error"]["hint"].startswith("Did you mean") for item in files]
+    assert sum(hints) == 3
+
+
+async def test_guesses_are_kept_for_errors(call, demo):
+    """What a patch creates is missing before, as it should be."""
+    (demo / "main.py").touch()
+    new = "".join(f"--- /dev/null\n+++ {n}\n@@ -0,0 +1 @@\n+x\n" for n in range(5))
+    wrong = "--- mian.py\n+++ mian.py\n@@ -1 +1 @@\n-a\n+b\n"
+    assert "main.py" in (await ended(call("apply_patch", patch=new + wrong))).hint
+
+
+def test_the_clock_is_looked_at_within_one_directory(demo):
+    """A crowded one takes seconds by itself."""
+    for number in range(3000):
+        (demo / str(number)).touch()
+    root, looks = os.open(demo, os.O_RDONLY), []
+    entries = walking.read_directory(root, (), (), lambda: looks.append(1))
+    os.close(root)
+    assert (len(entries), len(looks)) == (3000, 3)
+
+
+async def test_a_thousand_insertions_cost_little_more_than_one(call, demo):
+    """A file of newlines is not split and joined for each of them."""
+    (demo / "x").write_text("\n" * 1_000_000)
+    edits = [{"insert_at_line": 500_001 + n, "text": f"{n}"} for n in range(1000)]
+    output = await answered(call("edit_file", {"timeout": 5}, path="x", edits=edits))
+    assert output["counts"] == [1] * 1000
+    lines = (demo / "x").read_text().split("\n")
+    assert lines[500_000:501_001] == [*map(str, range(1000)), ""]
+
+
+async def test_a_text_too_large_to_be_written_is_not_made(call, demo):
+    """A million replacements of a letter by a megabyte are a terabyte: nothing could hold them."""
+    (demo / "x").write_text("a" * MIB)
+    edits = [{"old_text": "a", "new_text": "b" * MIB, "expected_count": MIB}]
+    error = await ended(call("edit_file", path="x", edits=edits))
+    assert (error.code, error.context.actual) == ("file_too_large", MIB * MIB)
+
+
+@pytest.mark.parametrize("seed", range(20))
+def test_lines_are_inserted_as_into_a_list(seed, monkeypatch):
+    """Wherever the blocks begin and end."""
+    monkeypatch.setattr(line_blocks, "BLOCK", 3)
+    chance = random.Random(seed)  # noqa: S311  # to be repeated, not to be secret
+    content = "".join(chance.choices("a\n", k=chance.randint(0, 20)))
+    blocks = line_blocks.LineBlocks(content)
+    for _ in range(5):
+        lines = content.splitlines(keepends=True)
+        assert blocks.last_line == len(lines)
+        line, new = chance.randint(1, len(lines) + 1), "".join(chance.choices("b\n", k=3))
+        if line <= len(lines):
+            lines.insert(line - 1, new if new.endswith("\n") else new + "\n")
+            content = "".join(lines)
+        else:
+            gap = "" if content.endswith("\n") or not content else "\n"
+            content += gap + new
+        blocks.insert(line, new)
+        assert blocks.join() == content
+
+
+def test_the_diff_of_a_small_change_in_a_large_file_is_found_at_once():
+    """Only what differs is taken apart into lines."""
+    before = b"\n" * 8 * MIB
+    begun = time.monotonic()
+    diff = text.diff("f", before, before[: 4 * MIB] + b"x\n" + before[4 * MIB :])
+    assert time.monotonic() - begun < SOON / 4
+    assert diff.splitlines()[2:] == ["@@ -4194302,6 +4194302,7 @@", *[" "] * 3, "+x", *[" "] * 3]
+
+
+async def test_a_patch_of_too_many_lines_is_refused_by_their_number(call):
+    """Twenty million newlines; each would be looked at, and take memory."""
+    error = await ended(call("apply_patch", {"timeout": 2}, patch="\n" * 20_000_000))
+    assert (error.code, error.hint) == ("patch_failed", "Give it in parts.")
+
+
+async def test_a_file_of_too_many_lines_is_not_taken_apart(assemble, demo):
+    """Each takes memory of its own, many times what it takes in the file."""
+    large = Maxima(4 * MIB, 4 * MIB, Usage(100 * MIB, 100))
+    parts = assemble(maxima=large)
+    (demo / "f").write_text("\n" * 2 * MIB)
+    patch = "--- f\n+++ f\n@@ -1 +1 @@\n-\n+x\n"
+    error = await ended(parts.executor.run(tool_call("apply_patch", patch=patch)))
+    assert error.detail == "'f' has more than 1048576 lines"
+    await parts.close()
+
+
+def test_a_patch_is_read_with_an_eye_on_the_clock():
+    """Between files, and within what is none, or within one hunk."""
+    hunk = "--- f\n+++ f\n@@ -0,0 +1,5000 @@\n" + "+x\n" * 5000
+    git = "diff --git a/f b/f\n" + "similarity\n" * 5000
+    for patch in ("talk\n" * 5000, hunk, git):
+        with pytest.raises(SystemFault):
+            patch_parsing.parse(patch, time_is_up)
+
+
+def test_the_place_of_a_hunk_is_looked_for_with_an_eye_on_the_clock():
+    """Up to two million lines are compared for it."""
+    [file] = patch_parsing.parse("--- f\n+++ f\n@@ -1 +1 @@\n-a\n+b\n")
+    with pytest.raises(SystemFault):
+        patches.apply(file, "x\n", time_is_up)
+
+
+async def test_a_path_in_a_patch_is_read_as_far_as_one_can_be_long(call):
+    """Not tens of megabytes, one unprintable character after the other."""
+    patch = f"--- {chr(1) * 12_000_000}\n+++ /dev/null\n@@ -1 +0,0 @@\n-a\n"
+    assert (await ended(call("apply_patch", patch=patch))).code == "path_not_allowed"
+
+
+def time_is_up():
+    """A clock past the deadline."""
+    raise SystemFault("deadline_exceeded", "time is up")
