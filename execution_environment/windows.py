@@ -6,19 +6,23 @@ from typing import Annotated, Literal, Self
 from pydantic import Field, model_validator
 
 from execution_environment import text
-from execution_environment.sandbox.reading import Bytes, Lines
+from execution_environment.sandbox.slices import Bytes, Lines
 from execution_environment.sandbox.workspace import Workspace
 from execution_environment.tool import Arguments, Output
 
 
 class Window(Arguments):
-    """A window is given by lines, counted from 1, or by bytes."""
+    """A window is given by lines, counted from 1, or by bytes.
+
+    Without `hash` no more of the file is read than the window needs.
+    """
 
     start_line: Annotated[int, Field(ge=1)] = 1
     max_lines: Annotated[int, Field(ge=1)] | None = None
     offset: Annotated[int, Field(ge=0)] | None = None
     max_bytes: Annotated[int, Field(ge=1)] | None = None
     encoding: Literal["utf-8", "base64"] = "utf-8"
+    hash: bool = True
 
     @model_validator(mode="after")
     def _one_kind_of_window(self) -> Self:
@@ -35,22 +39,26 @@ class Window(Arguments):
 
 
 class FileContent(Output):
-    """`size` and `sha256` are the whole file's; `truncated` says that more of it follows."""
+    """`size` and `sha256` are the whole file's; `truncated` says that more of it follows.
+
+    Without `hash`, what only the whole file could tell is null: `sha256`, `total_lines`, and the
+    lines of a window by bytes that does not begin with the file.
+    """
 
     content: str
     encoding: Literal["utf-8", "base64"]
-    start_line: int
-    end_line: int
-    total_lines: int
+    start_line: int | None
+    end_line: int | None
+    total_lines: int | None
     size: int
-    sha256: str
+    sha256: str | None
     truncated: bool
 
 
 def read(path: str, window: Window, limit: int, workspace: Workspace) -> FileContent:
     """Read a window of a file, of at most `limit` bytes."""
     as_text = window.encoding == "utf-8"
-    part = workspace.read(path, window.within(limit), as_text=as_text)
+    part = workspace.read(path, window.within(limit), as_text=as_text, is_hashed=window.hash)
     content = text.to_str(part.data, path) if as_text else base64.b64encode(part.data).decode()
     return FileContent(
         content=content,

@@ -16,8 +16,9 @@ from execution_environment.sandbox.descriptors import (
 )
 from execution_environment.sandbox.names import Parts, parse, show_path
 from execution_environment.sandbox.paths import Paths
-from execution_environment.sandbox.reading import Bytes, Lines, Slice, Snapshot
+from execution_environment.sandbox.reading import Snapshot
 from execution_environment.sandbox.searching import Hit, Query, Search
+from execution_environment.sandbox.slices import Bytes, Lines, Slice, read_slice, read_window
 from execution_environment.sandbox.walking import Entry
 from execution_environment.searching.searchers import Searchers
 
@@ -34,15 +35,17 @@ class View:
         self._searchers = searchers
         self.bounds = bounds
 
-    def read(self, path: str, wanted: Lines | Bytes, *, as_text: bool) -> Slice:
-        """Return a window of a regular file."""
+    def read(self, path: str, wanted: Lines | Bytes, *, as_text: bool, is_hashed: bool) -> Slice:
+        """Return a window of a regular file; unless it is hashed, no more of it is read."""
         parts = parse(path)
         with (
             self._paths.errors_of(parts),
-            opened_file(self._paths.root, self._paths.full(parts), path) as (descriptor, _),
+            opened_file(self._paths.root, self._paths.full(parts), path) as (descriptor, status),
         ):
+            if not is_hashed:
+                return read_window(descriptor, status.st_size, wanted, self.bounds, as_text=as_text)
             pieces = reading.chunks(descriptor, self.bounds)
-            return reading.read_slice(pieces, wanted, as_text=as_text)
+            return read_slice(pieces, wanted, as_text=as_text)
 
     def snapshot(self, path: str, max_data: int) -> Snapshot:
         """Return a file's state, with its data when that is at most `max_data` bytes."""

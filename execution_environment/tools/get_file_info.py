@@ -10,13 +10,14 @@ from execution_environment.tool import Arguments, Output, tool
 
 
 class GetFileInfoArguments(Arguments):
-    """The path to look at."""
+    """The path to look at. The hash of a huge file takes its time: `hash` says whether to make it."""
 
     path: str
+    hash: bool = True
 
 
 class FileInfo(Output):
-    """`size` in bytes; `mode` in octal; `sha256` of regular files only."""
+    """`size` in bytes; `mode` in octal; `sha256` of regular files only, and only with `hash`."""
 
     path: str
     type: str
@@ -30,12 +31,12 @@ class FileInfo(Output):
 def get_file_info(arguments: GetFileInfoArguments, workspace: Workspace) -> FileInfo:
     """Return the type, size, mode, time of change and hash of a file or directory."""
     status = workspace.status(arguments.path)
-    is_file = stat.S_ISREG(status.st_mode)
+    is_hashed = arguments.hash and stat.S_ISREG(status.st_mode)
     return FileInfo(
         path=arguments.path,
         type=kind(status.st_mode),
         size=status.st_size,
         mode=f"{stat.S_IMODE(status.st_mode):04o}",
         modified_at=modified_at(status),
-        sha256=workspace.snapshot(arguments.path, 0).sha256 if is_file else None,
+        sha256=workspace.snapshot(arguments.path, 0).sha256 if is_hashed else None,
     )

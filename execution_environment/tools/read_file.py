@@ -13,5 +13,8 @@ class ReadFileArguments(Window):
 
 @tool(effect="read")
 def read_file(arguments: ReadFileArguments, workspace: Workspace) -> FileContent:
-    """Return a file, or a window of its lines (counted from 1) or of its bytes."""
+    """Return a file, or a window of its lines (counted from 1) or of its bytes.
+
+    The hash takes reading all of it: without `hash`, a window of a huge file is there at once.
+    """
     return read(arguments.path, arguments, workspace.bounds.max_read, workspace)

@@ -47,7 +47,8 @@ async def test_tools_are_listed_with_their_schemas(client):
     ]  # fmt: skip
     assert tools["read_file"]["effect"] == "read"
     assert "path" in tools["read_file"]["arguments_schema"]["required"]
-    assert tools["read_file"]["output_schema"]["properties"]["sha256"]["type"] == "string"
+    sha256 = tools["read_file"]["output_schema"]["properties"]["sha256"]
+    assert [either["type"] for either in sha256["anyOf"]] == ["string", "null"]
     assert all(tool["description"] for tool in tools.values())
 
 

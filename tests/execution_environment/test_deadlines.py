@@ -198,3 +198,68 @@ async def test_a_path_in_a_patch_is_read_as_far_as_one_can_be_long(call):
 def time_is_up():
     """A clock past the deadline."""
     raise SystemFault("deadline_exceeded", "time is up")
+
+
+@pytest.fixture
+def sparse(demo):
+    """The size of a file without anything in it but a little at one place."""
+    with (demo / "sparse").open("wb") as file:
+        file.truncate(2**40)
+        file.seek(2**39)
+        file.write("zwei\nä\n".encode())
+    return 2**40
+
+
+@pytest.mark.parametrize(
+    ("window", "content", "lines"),
+    [
+        ({"offset": 2**39, "max_bytes": 6}, "zwei\n", (None, None)),
+        ({"offset": 2**39 + 6, "max_bytes": 2}, "\n", (None, None)),
+        ({"max_bytes": 3}, "\0\0\0", (1, 1)),
+        ({"offset": 2**50}, "", (None, None)),
+        ({"offset": 2**70}, "", (None, None)),
+        ({}, "\0" * MIB, (1, 1)),
+    ],
+)
+async def test_a_window_of_a_terabyte_is_there_at_once(call, sparse, window, content, lines):
+    """Only its hash takes reading all of it."""
+    arguments = {"path": "sparse", "hash": False, **window}
+    output = await answered(call("read_file", {"timeout": 2}, **arguments))
+    assert output["content"] == content
+    assert (output["start_line"], output["end_line"]) == lines
+    assert (output["size"], output["sha256"], output["total_lines"]) == (sparse, None, None)
+
+
+async def test_a_window_of_lines_is_read_no_further_than_it_goes(call, demo):
+    """The lines after it may be a terabyte."""
+    with (demo / "x").open("wb") as file:
+        file.write(b"one\ntwo\nthree\n")
+        file.truncate(2**40)
+    window = {"start_line": 2, "max_lines": 2, "hash": False}
+    output = await answered(call("read_file", {"timeout": 2}, path="x", **window))
+    assert (output["content"], output["truncated"]) == ("two\nthree\n", True)
+    assert (output["start_line"], output["end_line"]) == (2, 3)
+
+
+@pytest.mark.parametrize("seed", range(30))
+async def test_a_window_is_the_same_with_a_hash_and_without(call, demo, seed):
+    """Whatever is asked for, and wherever lines and characters end."""
+    chance = random.Random(seed)  # noqa: S311  # to be repeated, not to be secret
+    (demo / "x").write_text("".join(chance.choices("aä\n", k=chance.randint(0, 20))))
+    number = chance.randint(1, 12)
+    window = chance.choice([
+        {"start_line": number}, {"start_line": number, "max_lines": 3}, {"max_lines": number},
+        {"offset": number}, {"offset": number, "max_bytes": 4}, {"max_bytes": number},
+    ])  # fmt: skip
+    limits = {"limits": {"max_read_bytes": chance.randint(1, 30)}}
+    whole = (await call("read_file", limits, path="x", **window)).output
+    part = (await call("read_file", limits, path="x", hash=False, **window)).output
+    unknown = ("sha256", "total_lines", *(["start_line", "end_line"] if "offset" in window else []))
+    assert part == whole | dict.fromkeys(unknown)
+
+
+async def test_info_of_a_terabyte_is_there_at_once_without_its_hash(call, sparse):
+    """Somebody may want to know just how large it is."""
+    arguments = {"path": "sparse", "hash": False}
+    output = await answered(call("get_file_info", {"timeout": 2}, **arguments))
+    assert (output["size"], output["sha256"]) == (sparse, None)
