@@ -26,6 +26,7 @@ from execution_environment.sandbox.self_test import SandboxUnavailable
 from execution_environment.settings import Settings
 from execution_environment.state.claims import Usage
 from execution_environment.state.ledger import Ledger
+from execution_environment.state.schema import UnknownFormat
 from execution_environment.workspaces import Maxima
 
 
@@ -46,6 +47,7 @@ def assembly_of(settings: Settings, make_ledger: Callable[[Path], Ledger] = Ledg
         Pool(settings.threads, settings.backlog),
         settings.result_ttl,
         make_ledger,
+        audit_retention=settings.audit_retention,
     )
 
 
@@ -54,10 +56,10 @@ def build_over(parts: Assembly, settings: Settings, landlock_abi: int | None = N
 
     @asynccontextmanager
     async def lifespan(_: FastAPI) -> AsyncIterator[None]:
-        await parts.pool.run(parts.tidy)
-        tidying = asyncio.create_task(parts.keep_tidy())
+        await parts.pool.run(parts.upkeep.recover)
+        upkeep = asyncio.create_task(parts.upkeep.run(parts.pool))
         yield
-        tidying.cancel()
+        upkeep.cancel()
         await parts.close()
 
     app = build_app(
@@ -84,6 +86,7 @@ def _services(parts: Assembly) -> Services:
         files=parts.files,
         settler=parts.settler,
         pool=parts.pool,
+        audit=parts.audit,
         audit_dir=parts.audit_dir,
     )
 
@@ -117,7 +120,7 @@ def main() -> None:
             serve_workers("execution_environment.app:worker", settings, settings.workers)
             return
         app = build(settings, _wall(settings))
-    except (SandboxUnavailable, OSError, sqlite3.Error) as error:
+    except (SandboxUnavailable, UnknownFormat, OSError, sqlite3.Error) as error:
         sys.exit(f"the data directory {settings.data_dir} cannot be used: {error}")
     serve(app, settings)
 
@@ -129,6 +132,7 @@ def _prepare(settings: Settings) -> None:
     if (abi := _wall(settings)) is not None:
         landlock.restrict(settings.data_dir, landlock.interpreter_paths(), abi)
     ledger = Ledger(state / "ledger.sqlite")
+    ledger.compact()
     ledger.forget_usage()
     ledger.close()
 

@@ -1,6 +1,5 @@
 """What the service consists of, over one data directory: put together here, closed in reverse."""
 
-import asyncio
 from collections.abc import Callable
 from datetime import timedelta
 from pathlib import Path
@@ -18,9 +17,8 @@ from execution_environment.state.audit import Audit
 from execution_environment.state.ledger import Ledger
 from execution_environment.state.locks import WorkspaceLocks
 from execution_environment.state.reservations import Reservations
+from execution_environment.upkeep import Ages, Upkeep
 from execution_environment.workspaces import Maxima, Workspaces
-
-UPKEEP_INTERVAL = timedelta(hours=1)
 
 
 class Assembly:
@@ -34,46 +32,42 @@ class Assembly:
         result_ttl: timedelta,
         make_ledger: Callable[[Path], Ledger] = Ledger,
         observe: Callable[[str], None] = nothing,
+        audit_retention: timedelta | None = None,
     ) -> None:
-        """Open the directory; raise SandboxUnavailable or OSError when it cannot be used."""
+        """Open the directory; raise SandboxUnavailable, OSError or UnknownFormat when it cannot be
+        used.
+        """
         state = data_dir / "state"
         self.pool = pool
         self.sandbox = Sandbox(data_dir)
         self.registry = Registry(discover())
         self.audit_dir = state / "audit"
-        self._result_ttl = result_ttl.total_seconds()
         self._locks = WorkspaceLocks(state / "locks")
         self._ledger = make_ledger(state / "ledger.sqlite")
-        self._audit = Audit(self.audit_dir, self.sandbox.mover.staging.process)
-        self._completer = Completer(self.sandbox.mover, self._ledger, self._audit)
-        committer = Committer(self.sandbox, self._ledger, self._audit, self._completer, observe)
         process = self.sandbox.mover.staging.process
+        self.audit = Audit(self.audit_dir, process, tell=self._ledger.chains.note)
+        self._completer = Completer(self.sandbox.mover, self._ledger, self.audit)
         self._reservations = Reservations(state / "ledger.sqlite", process)
+        committer = Committer(self.sandbox, self._ledger, self.audit, self._completer, observe)
         workspaces = Workspaces(self.sandbox, self._ledger, self._reservations, pool, maxima)
         changer = Changer(self._locks, committer, pool)
-        self.executor = Executor(
-            self.registry, workspaces, changer, self._ledger, self._audit, pool
-        )
-        self.files = Files(workspaces, changer, self._audit, pool)
-        self.settler = Settler(self._ledger, self._locks, self._completer, pool)
+        self.executor = Executor(self.registry, workspaces, changer, self._ledger, self.audit, pool)
+        self.files = Files(workspaces, changer, self.audit, pool)
+        self.settler = Settler(self._ledger, self._locks, self._completer, self.audit, pool)
+        ages = Ages(result_ttl, audit_retention)
+        kept = (self._ledger, self._locks, self._completer, self._reservations, self.audit)
+        self.upkeep = Upkeep(self.sandbox, *kept, self.audit_dir, ages)
 
     def tidy(self) -> None:
-        """Complete what processes that died have left, and forget what is too old."""
-        self._completer.recover(self._locks)
-        self._reservations.forget(self.sandbox.mover.staging.is_abandoned)
-        self._ledger.tidy(self._result_ttl)
-
-    async def keep_tidy(self) -> None:
-        """Tidy now and then, until cancelled."""
-        while True:
-            await asyncio.sleep(UPKEEP_INTERVAL.total_seconds())
-            await self.pool.finish(self.tidy)
+        """Complete what processes that died have left, and forget what is too old, at once."""
+        for _ in self.upkeep.steps():
+            pass
 
     async def close(self) -> None:
         """End what is under way and give everything back."""
         await self.pool.close()
-        self._completer.close()
+        self._completer.note_done()
         self._reservations.close()
+        self.audit.close()
         self._ledger.close()
-        self._audit.close()
         self.sandbox.close()

@@ -5,7 +5,8 @@ import sys
 from pathlib import Path
 
 from execution_environment import app
-from execution_environment.state import trail
+from execution_environment.state import proof
+from execution_environment.state.schema import UnknownFormat
 
 USAGE = 2
 
@@ -23,17 +24,18 @@ def main() -> None:
     if arguments.command is None:
         app.main()
     else:
-        sys.exit(_verify(arguments.data_dir / "state" / "audit"))
+        sys.exit(_verify(arguments.data_dir / "state"))
 
 
-def _verify(directory: Path) -> int:
-    """Print the head of each chain, to be compared with the logged ones; return the exit code."""
-    if not directory.is_dir():
-        print(f"{directory} is not a directory", file=sys.stderr)
+def _verify(state: Path) -> int:
+    """Print the head of each chain, having compared it with the ledger's; return the exit code."""
+    audit_dir, ledger = state / "audit", state / "ledger.sqlite"
+    if not audit_dir.is_dir():
+        print(f"{audit_dir} is not a directory", file=sys.stderr)
         return USAGE
     try:
-        heads = trail.verify(directory)
-    except trail.Tampered as error:
+        heads = proof.verify(audit_dir, proof.chains_of(ledger))
+    except (proof.Tampered, UnknownFormat) as error:
         print(error, file=sys.stderr)
         return 1
     for head in heads:

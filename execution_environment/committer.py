@@ -104,6 +104,7 @@ class Committer:
             renames=RENAMES.dump_json(renames).decode() if renames else None,
             record=json.dumps(draft.record(result)),
             growth=Usage(bounds.meter.size, bounds.meter.entries),
+            head=self._audit.head,
         )
 
     def _require_count(self, draft: Draft) -> None:
@@ -127,7 +128,7 @@ class Committer:
                 raise
             if isinstance(failure, AgenticError):
                 failure.outcome = "unknown"  # begun: the workspace's next call completes it
-            self._ledger.let_go(intent.claim.id)
+            self._completer.let_go(intent.claim.id)
             raise
 
     def _is_untouched(self, changes: Changes) -> bool:

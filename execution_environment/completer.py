@@ -29,10 +29,16 @@ class Completer:
         self._ledger = ledger
         self._audit = audit
         self._done: dict[str, str] = {}
+        self._let_go: set[str] = set()
 
     def note(self, workspace: str, call_id: str) -> None:
         """Note that a change is done; the ledger is told along with the workspace's next intent."""
         self._done[workspace] = call_id
+
+    def let_go(self, call_id: str) -> None:
+        """Leave a change that failed in the middle to whoever comes next, in any process."""
+        self._let_go.add(call_id)
+        self._ledger.let_go(call_id)
 
     def is_done(self, workspace: str, call_id: str) -> bool:
         """Tell whether a change that has an intent can be seen already."""
@@ -41,18 +47,18 @@ class Completer:
     def complete(self, workspace: str) -> None:
         """Carry out what a crash has left undone."""
         for intent in self._ledger.unsettled(workspace):
-            if self._is_left(workspace, intent):
+            if self._is_left(intent):
                 self._complete(intent)
 
-    def _is_left(self, workspace: str, intent: Unsettled) -> bool:
+    def _is_left(self, intent: Unsettled) -> bool:
         """Tell whether steps may be missing: those of a living process are not, unless it let go.
 
         It has taken them under the lock that is held here, and only not noted so yet. Taking them
         again would take away what others have put there since.
         """
-        if intent.process == self._mover.staging.process:
-            return self._done.get(workspace) != intent.id
-        return not intent.process or self._mover.staging.is_abandoned(intent.process)
+        if intent.id in self._let_go or not intent.process:
+            return True
+        return self._mover.staging.is_abandoned(intent.process)
 
     def _complete(self, intent: Unsettled) -> None:
         renames = RENAMES.validate_json(intent.renames)
@@ -65,16 +71,12 @@ class Completer:
             self._give_up(intent, failure)
             self._empty(renames)
             return
-        if self._is_off_record(intent):
+        if not self._audit.holds(intent.trail, intent.id):
+            self._ledger.will_record(intent.id, self._audit.head)
             self._audit.append({**json.loads(intent.record), "settled": True})
         self._ledger.settled([intent.id])
+        self._let_go.discard(intent.id)
         self._empty(renames)
-
-    def _is_off_record(self, intent: Unsettled) -> bool:
-        process = intent.process
-        if process in ("", self._mover.staging.process):
-            return True
-        return not self._audit.mentions(process, intent.id)
 
     def _give_up(self, intent: Unsettled, failure: OSError) -> None:
         """Another program has put something in the way, so the change stays half made."""
@@ -106,6 +108,11 @@ class Completer:
         ends = (end for items in changes for item in items for end in (item.source, item.target))
         return {end.process for end in ends if end.process is not None}
 
-    def close(self) -> None:
-        """Tell the ledger of all that is done."""
-        self._ledger.settled(self._done.values())
+    def note_done(self) -> None:
+        """Note all that is done, so that after a crash nobody has to look for its records."""
+        done = list(self._done.items())
+        if done:
+            self._ledger.settled([call_id for _, call_id in done])
+        for workspace, call_id in done:
+            if self._done.get(workspace) == call_id:
+                self._done.pop(workspace, None)

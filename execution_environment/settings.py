@@ -36,6 +36,8 @@ class Settings(ServiceSettings):
     """Files and directories that one workspace may hold."""
     result_ttl: Annotated[Seconds, Field(le=timedelta(days=90))] = timedelta(days=7)
     """Seconds for which a call's result is kept for those who ask again; 90 days at most."""
+    audit_retention: Seconds | None = None
+    """Seconds after which files of the audit trail are removed; unset: they stay."""
     workers: Annotated[int, Field(ge=1, le=64)] = 1
     """Server processes on the one data directory."""
     landlock: Literal["auto", "off"] = "auto"

@@ -30,7 +30,7 @@ class Executor(Protocol):
     async def run(self, call: ToolCall, traceparent: str | None = None) -> ToolResult:
         """Make one attempt; raise AgenticError with a truthful outcome."""
 
-    async def settle(self, call_id: str, request_id: str) -> Settlement:
+    async def settle(self, call: ToolCall) -> Settlement:
         """Return what became of a call, which never takes effect afterwards if it has not yet."""
 
 
@@ -63,7 +63,8 @@ async def complete(
 ) -> ToolResult:
     """Try until there is an answer; the call's own timeout (seconds) bounds all attempts.
 
-    Raises the last attempt's error, `unknown` only when settling failed as well; or Cancelled.
+    Raises the last attempt's error, `unknown` only when settling failed as well; or Cancelled; or
+    `fenced` when a newer owner of the session has been seen.
     """
     try:
         return await _attempt_until(executor, call, traceparent, cancelled, attempts)
@@ -143,13 +144,18 @@ async def _cancel(executor: Executor, call: ToolCall, attempts: Attempts) -> Can
 
 
 async def _settled(executor: Executor, call: ToolCall) -> Settlement | None:
-    """Return what became of a call; None when that cannot be found out in time."""
+    """Return what became of a call; None when that cannot be found out in time.
+
+    Raises `fenced`: a newer owner has taken over, and what becomes of the call is its business.
+    """
     deadline = time.monotonic() + SETTLE_TIME
     pause = FIRST_PAUSE
     while True:
         try:
-            return await executor.settle(call.id, call.context.request_id)
+            return await executor.settle(call)
         except AgenticError as failure:
+            if failure.code == "fenced":
+                raise
             is_hopeless = not isinstance(failure, SystemFault)
             if is_hopeless or time.monotonic() + pause >= deadline:
                 return None

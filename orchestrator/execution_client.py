@@ -1,5 +1,6 @@
 """The execution environment over HTTP: the only module that calls it, honest about outcomes."""
 
+import json
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from urllib.parse import quote
@@ -56,13 +57,18 @@ class ExecutionClient:
         except ValidationError as error:
             raise _unreadable(answer) from error
 
-    async def settle(self, call_id: str, request_id: str) -> Settlement:
+    async def settle(self, call: ToolCall) -> Settlement:
         """Return what became of a call; one without effect never has one afterwards.
 
-        Raises `call_expired` (unknown) when the service does not know any more.
+        Raises `call_expired` (unknown) when the service does not know any more, `fenced` when a
+        newer owner of the session has been seen.
         """
-        path = f"/v1/tool-calls/{quote(call_id, safe='')}"
-        headers = {"X-Request-ID": request_id}
+        path = f"/v1/tool-calls/{quote(call.id, safe='')}"
+        headers = {
+            "X-Request-ID": call.context.request_id,
+            "X-Fence": str(call.fence),
+            "X-Execution-Context": json.dumps(call.context.model_dump(mode="json")),
+        }
         answer = await self._send(self._http.build_request("DELETE", path, headers=headers))
         try:
             return Settlement.model_validate_json(answer.content)

@@ -11,6 +11,7 @@ from execution_environment.files import Files
 from execution_environment.pool import Pool
 from execution_environment.registry import Registry
 from execution_environment.settling import Settler
+from execution_environment.state.audit import Audit
 
 
 @dataclass(frozen=True)
@@ -22,12 +23,14 @@ class Services:
     files: Files
     settler: Settler
     pool: Pool
+    audit: Audit
     audit_dir: Path
 
 
-def _services(request: Request) -> Services:
+def services_of(request: Request) -> Services:
+    """Return the parts of the service that a request has come to."""
     services: Services = request.app.state.services
     return services
 
 
-ServicesDep = Annotated[Services, Depends(_services)]
+ServicesDep = Annotated[Services, Depends(services_of)]

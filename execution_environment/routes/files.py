@@ -6,22 +6,21 @@ from typing import Annotated, Any
 
 from fastapi import APIRouter, Depends, Header, Request, Response
 from fastapi.responses import StreamingResponse
-from pydantic import ValidationError
 from starlette.types import Receive, Scope, Send
 
-from common import strict_json
 from common.context import MAX_TIMEOUT, ExecutionContext, RequestSource
-from common.errors import ClientError, SystemFault
+from common.errors import SystemFault
 from common.ids import CallId, Name, new_id
 from common.tools import ToolResult
 from common.web.body import pieces_of
 from common.web.conditions import Validators, asked_range, is_fresh, require_whole
 from common.web.openapi import Responses, problems
 from execution_environment.files import Files, Transfer
+from execution_environment.routes.contexts import RecordedRoute, RefusedContext, context_from
 from execution_environment.routes.dependencies import ServicesDep
 from execution_environment.sandbox.streams import Outgoing, etag_of, modified_at
 
-router = APIRouter(prefix="/v1/files", tags=["files"])
+router = APIRouter(prefix="/v1/files", tags=["files"], route_class=RecordedRoute)
 _ERRORS = (
     "path_not_allowed", "permission_denied", "path_not_found", "not_a_file", "not_a_directory",
     "unsupported_file", "unauthenticated", "invalid_request", "precondition_failed", "internal",
@@ -55,14 +54,9 @@ def _context(given: str | None, user: str, root: str, request: Request) -> Execu
             allowed_paths_root=root,
             timeout=MAX_TIMEOUT,
         )
-    try:
-        # header values are bytes: Latin-1 gives back the ones that were sent
-        value = strict_json.loads(given.encode("latin-1"), "X-Execution-Context")
-        context = ExecutionContext.model_validate(value)
-    except ValidationError as error:
-        raise ClientError("invalid_request", "X-Execution-Context is not valid") from error
+    context = context_from(given)
     if context.allowed_paths_root != root:
-        raise ClientError("invalid_request", "X-Execution-Context is for another workspace")
+        raise RefusedContext("invalid_request", "X-Execution-Context is for another workspace")
     return context
 
 

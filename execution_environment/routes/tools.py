@@ -1,14 +1,17 @@
 """Tools: what there is, and calls."""
 
-from fastapi import APIRouter
+from typing import Annotated
+
+from fastapi import APIRouter, Depends, Header, Request
 
 from common.ids import CallId
 from common.tools import Settlement, ToolCall, ToolResult, ToolSpec
-from common.web.body import JsonRoute
 from common.web.openapi import problems
+from execution_environment.routes.contexts import RecordedRoute, context_from
 from execution_environment.routes.dependencies import ServicesDep
+from execution_environment.settling import Asked
 
-router = APIRouter(prefix="/v1", tags=["tools"], route_class=JsonRoute)
+router = APIRouter(prefix="/v1", tags=["tools"], route_class=RecordedRoute)
 
 _CALL_ERRORS = problems(
     "invalid_arguments", "path_not_allowed", "permission_denied", "path_not_found",
@@ -33,13 +36,26 @@ async def call_tool(call: ToolCall, services: ServicesDep) -> ToolResult:
     return await services.executor.run(call)
 
 
+def _asked(
+    call_id: CallId,
+    request: Request,
+    x_fence: Annotated[int, Header(ge=0, lt=2**63)] = 0,
+    x_execution_context: Annotated[str | None, Header()] = None,
+) -> Asked:
+    """Return which call is meant; the fence counts within the session that the context names."""
+    context = None if x_execution_context is None else context_from(x_execution_context)
+    return Asked(call_id, x_fence, request.state.request_id, context)
+
+
 @router.delete(
     "/tool-calls/{call_id}",
     responses=problems(
-        "malformed_request", "unauthenticated", "call_expired", "invalid_request", "internal",
+        "malformed_request", "unauthenticated", "call_expired", "fenced", "invalid_request", "internal", "no_space",
         "deadline_exceeded",
     ),
 )  # fmt: skip
-async def settle_call(call_id: CallId, services: ServicesDep) -> Settlement:
+async def settle_call(
+    asked: Annotated[Asked, Depends(_asked)], services: ServicesDep
+) -> Settlement:
     """Settle a call that nobody wants any more: it has taken effect, or it never will."""
-    return await services.settler.settle(call_id)
+    return await services.settler.settle(asked)

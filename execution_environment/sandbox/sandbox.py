@@ -5,7 +5,7 @@ from pathlib import Path
 
 from execution_environment.sandbox.bounds import Bounds
 from execution_environment.sandbox.changes import Mover
-from execution_environment.sandbox.descriptors import DIRECTORY
+from execution_environment.sandbox.descriptors import ANY, DIRECTORY, opened
 from execution_environment.sandbox.names import parse
 from execution_environment.sandbox.self_test import prove
 from execution_environment.sandbox.staging import Staging
@@ -40,6 +40,14 @@ class Sandbox:
         except FileNotFoundError:
             return Measure(0, 0)
         return Measure(found.entries - 1, found.size)
+
+    def has(self, allowed_paths_root: str) -> bool:
+        """Tell whether there is such a workspace."""
+        try:
+            with opened(self._root, parse(allowed_paths_root), ANY):
+                return True
+        except (FileNotFoundError, NotADirectoryError):
+            return False
 
     def probe(self) -> None:
         """Write and remove a staged file: raises OSError while the data directory is unusable."""

@@ -21,16 +21,36 @@ def stored_result(connection: Connection, claim: Claim) -> ToolResult | None:
         "SELECT digest, result, failure FROM calls WHERE id = ?", (claim.id,)
     ).fetchone()
     if row is None:
+        _require_wanted(connection, claim)
         require_progress(connection, claim.id)
         return None
     digest, result, failure = row
-    if result is None and failure is None:
-        raise ClientError("call_expired", "The call was given up before it took effect")
     if digest != claim.digest:
         raise ClientError("idempotency_conflict", "This id belongs to a different call")
     if failure is not None:
         raise from_problem(Problem.model_validate_json(failure))
     return ToolResult.model_validate_json(result).model_copy(update={"replayed": True})
+
+
+def note_abandoned(connection: Connection, claim: Claim) -> None:
+    """Remember that nobody wants a call; without a session, whoever may ask for it (no fence)."""
+    connection.execute(
+        "INSERT INTO abandoned VALUES (?, ?, ?, ?) ON CONFLICT (id)"
+        " DO UPDATE SET fence = max(fence, excluded.fence), at = excluded.at",
+        (claim.id, claim.session, None if claim.session is None else claim.fence, time.time()),
+    )
+
+
+def _require_wanted(connection: Connection, claim: Claim) -> None:
+    """Raise `call_expired` for a call that was given up, unless by an earlier owner of its run."""
+    row = connection.execute(
+        "SELECT session, fence FROM abandoned WHERE id = ?", (claim.id,)
+    ).fetchone()
+    if row is None:
+        return
+    session, fence = row
+    if fence is None or claim.session != session or claim.fence <= fence:
+        raise ClientError("call_expired", "The call was given up before it took effect")
 
 
 def highest_fence(connection: Connection, session: str | None) -> int:

@@ -1,52 +1,68 @@
 """The audit trail's writer: append-only lines, each chained to the one before by its hash.
 
 One chain per process, in files that are rotated by size. A line that was changed, removed or put
-in breaks the chain; a tail that was cut off shows against the head, which is logged at rotation
-and at the end (`state/trail.py` reads and verifies).
+in breaks the chain. A tail that was cut off, or a chain that is gone, shows against the heads that
+the ledger keeps: it is told of each chain before its first line, then with every change, at
+rotation, every minute and at the end (`state/trail.py` reads and verifies).
 """
 
 import errno
-import hashlib
 import json
 import os
 import threading
 import time
+from collections.abc import Callable
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
+from common.errors import AgenticError
 from common.logs import get_logger
+from execution_environment.state import trail
+from execution_environment.state.lines import SEAL, Head, seal
 
-GENESIS = "0" * 64
-"""What the first line of a chain is chained to."""
 MAX_FILE = 64 * 1024 * 1024
 """Bytes after which the next file begins."""
-TAIL = 1024 * 1024
-"""Bytes at a chain's end among which the record of its process's last change lies."""
-SEAL = ',"hash":"'
-"""Ends a line's content: the rest is the hash of what stands before."""
 
 log = get_logger(__name__)
+
+
+def nobody(_head: Head) -> None:
+    """Tell nobody."""
 
 
 class Audit:
     """The chain of one process. Lines survive the process; only a crash of the host may cut it."""
 
-    def __init__(self, directory: Path, process: str, max_file: int = MAX_FILE) -> None:
+    def __init__(
+        self,
+        directory: Path,
+        process: str,
+        max_file: int = MAX_FILE,
+        tell: Callable[[Head], None] = nobody,
+    ) -> None:
+        """Begin a chain; `tell` is told of heads that are worth remembering elsewhere."""
         directory.mkdir(exist_ok=True, mode=0o700)
         self._directory = directory
         self._chain = f"{time.time_ns() // 1_000_000:012x}-{process}"
         self._max_file = max_file
+        self._tell = tell
         self._lock = threading.Lock()
-        self._seq = self._number = self._size = 0
-        self._head = GENESIS
+        self._number = self._size = 0
+        self._told = self._head = Head(self._chain)
+        self._time = _now()
+        tell(self._head)
         self._descriptor = self._open()
 
-    def mentions(self, process: str, call_id: str) -> bool:
-        """Tell whether a process has a call on record, among the last that it wrote."""
-        files = sorted(self._directory.glob(f"*-{process}.*.jsonl"))[-1:]
-        wanted = f'"id":{json.dumps(call_id)}'.encode()
-        return any(wanted in _tail(path) for path in files)
+    @property
+    def head(self) -> Head:
+        """The last line that was written."""
+        with self._lock:
+            return self._head
+
+    def holds(self, position: str | None, call_id: str) -> bool:
+        """Tell whether a call that has taken effect is on record, after a position of a chain."""
+        return position is not None and trail.holds(self._directory, position, call_id)
 
     def append(self, record: dict[str, Any]) -> None:
         """Write a record; on a full disk it goes to the log instead, whole."""
@@ -61,46 +77,62 @@ class Audit:
     def _write(self, record: dict[str, Any]) -> None:
         if self._size >= self._max_file:
             self._rotate()
-        placed = {"seq": self._seq + 1, "time": _now(), "previous": self._head, **record}
+        self._time = max(self._time, _now())  # records are found by time: it never goes back
+        previous = self._head
+        placed: dict[str, Any] = {
+            "seq": previous.seq + 1,
+            "time": self._time,
+            "previous": previous.hash,
+        }
+        placed |= _spared(record)
         body = json.dumps(placed, separators=(",", ":"))[:-1]
-        head = seal(body)
-        line = f'{body}{SEAL}{head}"}}\n'.encode()
+        digest = seal(body)
+        line = f'{body}{SEAL}{digest}"}}\n'.encode()
         if os.write(self._descriptor, line) < len(line):
             os.ftruncate(self._descriptor, self._size)
             raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
         self._size += len(line)
-        self._seq, self._head = self._seq + 1, head
+        self._head = Head(self._chain, previous.seq + 1, digest)
+
+    def tell_head(self) -> None:
+        """Have the head remembered, if there is a new one."""
+        head = self.head
+        if head != self._told:
+            self._told = head
+            self._tell(head)
 
     def close(self) -> None:
-        """End the chain and log its head."""
+        """End the chain, and have its head remembered."""
         with self._lock:
-            self._log_head()
-            os.close(self._descriptor)
+            self._end_file()
 
     def _rotate(self) -> None:
-        self._log_head()
-        os.close(self._descriptor)
+        self._end_file()
         self._number, self._size = self._number + 1, 0
         self._descriptor = self._open()
+
+    def _end_file(self) -> None:
+        log.info("audit head", chain=self._chain, seq=self._head.seq, head=self._head.hash)
+        try:
+            self._tell(self._head)
+        except AgenticError as failure:  # no room: the next head covers this one
+            log.warning("the audit head could not be noted", detail=failure.detail)
+        os.close(self._descriptor)
 
     def _open(self) -> int:
         path = self._directory / f"{self._chain}.{self._number:06d}.jsonl"
         flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_APPEND | os.O_CLOEXEC
         return os.open(path, flags, 0o600)
 
-    def _log_head(self) -> None:
-        log.info("audit head", chain=self._chain, seq=self._seq, head=self._head)
 
-
-def _tail(path: Path) -> bytes:
-    with path.open("rb") as file:
-        file.seek(max(path.stat().st_size - TAIL, 0))
-        return file.read()
-
-
-def seal(body: str) -> str:
-    """Return the hash of a line's content."""
-    return hashlib.sha256(body.encode()).hexdigest()
+def _spared(facts: dict[str, Any]) -> dict[str, Any]:
+    """Leave out what is null, false or empty: a fifth of a line, which says nothing."""
+    inner = {key: _spared(fact) if isinstance(fact, dict) else fact for key, fact in facts.items()}
+    return {
+        key: fact
+        for key, fact in inner.items()
+        if fact is not None and fact is not False and fact not in ([], {})
+    }
 
 
 def _now() -> str:

@@ -7,6 +7,7 @@ from typing import Any
 
 from common.context import ExecutionContext as Context
 from common.tools import ToolResult
+from execution_environment.state.lines import Head
 
 
 @dataclass(frozen=True)
@@ -39,6 +40,8 @@ class Intent:
     """None when there is nothing to rename: the call finds all as it wants it."""
     record: str
     growth: Usage
+    head: Head
+    """The line of the audit trail after which the record will be."""
 
 
 @dataclass(frozen=True)
@@ -50,6 +53,8 @@ class Unsettled:
     """Whose it is; empty when that process has let it go."""
     renames: str
     record: str
+    trail: str | None
+    """The chain in which its record is, if it has been written, and the line before: `chain:n`."""
 
 
 @dataclass(frozen=True)

@@ -7,40 +7,18 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from common.errors import ToolError
+from execution_environment.state import schema
 
 BUSY_TIMEOUT = 30.0
 """Seconds that a process waits while another one writes."""
 RESERVE = 1024 * 1024
 """Bytes that are kept free in the database."""
-_SCHEMA = """
-DROP TABLE IF EXISTS reserve;
-CREATE TABLE IF NOT EXISTS calls (
-    id TEXT PRIMARY KEY,
-    digest TEXT NOT NULL,
-    workspace TEXT NOT NULL,
-    process TEXT NOT NULL,
-    result TEXT,
-    failure TEXT,
-    renames TEXT,
-    record TEXT,
-    at REAL NOT NULL
-) WITHOUT ROWID;
-CREATE INDEX IF NOT EXISTS calls_unsettled ON calls (workspace) WHERE renames IS NOT NULL;
-CREATE INDEX IF NOT EXISTS calls_by_time ON calls (at);
-CREATE TABLE IF NOT EXISTS fences (
-    session TEXT PRIMARY KEY, fence INTEGER NOT NULL, at REAL NOT NULL
-) WITHOUT ROWID;
-CREATE TABLE IF NOT EXISTS runs (
-    run TEXT PRIMARY KEY, step INTEGER NOT NULL, call INTEGER NOT NULL, at REAL NOT NULL
-) WITHOUT ROWID;
-CREATE TABLE IF NOT EXISTS usage (
-    workspace TEXT PRIMARY KEY, size INTEGER NOT NULL, entries INTEGER NOT NULL
-) WITHOUT ROWID;
-CREATE TABLE IF NOT EXISTS reserved (
-    workspace TEXT NOT NULL, process TEXT NOT NULL, size INTEGER NOT NULL,
-    PRIMARY KEY (workspace, process)
-) WITHOUT ROWID;
-"""
+LOG_LIMIT = 8 * 1024 * 1024
+"""Bytes that the write-ahead log is cut back to once all of it is in the database."""
+SHRUNK = 1024 * 1024
+"""Bytes that are given back to the disk in one go."""
+COMPACT = 32 * 1024 * 1024
+"""Bytes in use up to which a database that cannot shrink is written anew: it is held in memory."""
 
 
 class Database:
@@ -52,12 +30,25 @@ class Database:
     def __init__(self, path: Path) -> None:
         self._reading, self._writing = threading.Lock(), threading.Lock()
         self._connection = connect(path)
-        self._connection.execute("PRAGMA journal_mode = WAL")
-        self._connection.execute("PRAGMA synchronous = FULL")
-        self._connection.execute("PRAGMA temp_store = MEMORY")  # other directories are walled off
-        self._connection.executescript(_SCHEMA)
+        try:
+            self._prepare(path)
+        except BaseException:
+            self._connection.close()
+            raise
         self._reader = connect(path)
         self._reader.execute("SELECT 1 FROM calls LIMIT 1").fetchone()  # opens what it needs
+
+    def _prepare(self, path: Path) -> None:
+        is_current = schema.is_current(self._connection)  # nothing is touched before it is known
+        self._connection.execute("PRAGMA auto_vacuum = INCREMENTAL")  # has effect on a new one
+        self._connection.execute("PRAGMA journal_mode = WAL")
+        self._connection.execute("PRAGMA synchronous = FULL")
+        self._connection.execute(f"PRAGMA journal_size_limit = {LOG_LIMIT}")
+        self._connection.execute("PRAGMA temp_store = MEMORY")  # other directories are walled off
+        with self._transaction():
+            self._connection.execute("DROP TABLE IF EXISTS reserve")
+            if not is_current:
+                schema.bring_up(self._connection, path.parent / "audit")
 
     @contextmanager
     def reading(self) -> Iterator[sqlite3.Connection]:
@@ -100,9 +91,7 @@ class Database:
     def keep_reserve(self) -> None:
         """Have room in the database for a while: on a full disk one must be able to delete."""
         with self._writing, suppress(sqlite3.OperationalError):  # too late: it is full already
-            [free] = self._connection.execute("PRAGMA freelist_count").fetchone()
-            [page] = self._connection.execute("PRAGMA page_size").fetchone()
-            if free * page >= RESERVE:
+            if self._pragma("freelist_count") * self._pragma("page_size") >= RESERVE:
                 return
             with self._transaction():
                 self._connection.execute("CREATE TABLE reserve (room BLOB)")
@@ -110,6 +99,31 @@ class Database:
             self._connection.execute("PRAGMA wal_checkpoint(PASSIVE)")  # room that is on the disk
             with self._transaction():
                 self._connection.execute("DROP TABLE reserve")
+
+    def shrink(self) -> bool:
+        """Give some pages back to the disk, but for the reserve; tell whether there are more."""
+        with self._writing, suppress(sqlite3.OperationalError):  # no room to move pages in
+            page = self._pragma("page_size")
+            free = self._pragma("freelist_count")
+            spare = min(free - 2 * RESERVE // page, SHRUNK // page)
+            if spare > 0:
+                self._connection.execute(f"PRAGMA incremental_vacuum({spare})").fetchall()
+                self._connection.execute("PRAGMA wal_checkpoint(PASSIVE)")
+            return self._pragma("freelist_count") < free
+        return False
+
+    def compact(self) -> None:
+        """Let a database that format 1 has made shrink from now on. Nobody else has it open."""
+        page = self._pragma("page_size")
+        used = (self._pragma("page_count") - self._pragma("freelist_count")) * page
+        if self._pragma("auto_vacuum") == 0 and used <= COMPACT:
+            with suppress(sqlite3.OperationalError):  # no room for a second one beside it
+                self._connection.execute("PRAGMA auto_vacuum = INCREMENTAL")
+                self._connection.execute("VACUUM")
+
+    def _pragma(self, name: str) -> int:
+        [value] = self._connection.execute(f"PRAGMA {name}").fetchone()
+        return int(value)
 
     def close(self) -> None:
         """Close the connections."""

@@ -13,11 +13,12 @@ from sqlite3 import Connection
 from common.errors import Problem
 from common.tools import ToolResult
 from execution_environment.state import admission
+from execution_environment.state.ageing import Ageing
+from execution_environment.state.chains import Chains, note, position
 from execution_environment.state.claims import Abandoned, Claim, Intent, Unsettled, Usage
 from execution_environment.state.database import Database
+from execution_environment.state.lines import Head
 
-RUN_MEMORY = 90 * 86400.0
-"""Seconds for which a session's fence and a run's progress are remembered."""
 _SETTLE = "UPDATE calls SET renames = NULL, record = NULL"
 
 
@@ -26,6 +27,12 @@ class Ledger:
 
     def __init__(self, path: Path) -> None:
         self._database = Database(path)
+        self.ageing = Ageing(self._database)
+        self.chains = Chains(self._database)
+
+    def compact(self) -> None:
+        """Write what an older program has left anew, so that it can shrink. For the start."""
+        self._database.compact()
 
     def close(self) -> None:
         """Close the database."""
@@ -75,6 +82,7 @@ class Ledger:
                 f"{_SETTLE} WHERE workspace = ? AND renames IS NOT NULL", (claim.workspace,)
             )
             _insert(connection, intent)
+            note(connection, intent.head)
             admission.note_progress(connection, claim.id)
         self._database.keep_reserve()
         return None
@@ -86,17 +94,18 @@ class Ledger:
             admission.shrink(connection, intent.claim.workspace, intent.growth)
             admission.take_progress_back(connection, intent.claim.id)
 
-    def abandon(self, call_id: str) -> Abandoned:
-        """Make sure that a call without an entry never takes effect; tell of one that has one."""
+    def abandon(self, claim: Claim) -> Abandoned:
+        """Make sure that a call without an entry never takes effect; tell of one that has one.
+
+        Raises `fenced` when a newer owner of the session has been seen. The tombstone holds against
+        this owner and those before it: one that comes later means the call.
+        """
         with self._database.writing() as connection:
-            found = _entry(connection, call_id)
+            admission.require_fence(claim, admission.highest_fence(connection, claim.session))
+            found = _entry(connection, claim.id)
             if found is None:
-                admission.require_progress(connection, call_id)
-                connection.execute(
-                    "INSERT INTO calls (id, digest, workspace, process, at)"
-                    " VALUES (?, '', '', '', ?)",
-                    (call_id, time.time()),
-                )
+                admission.require_progress(connection, claim.id)
+                admission.note_abandoned(connection, claim)
         return found or Abandoned("", None, None)
 
     # Settling
@@ -105,7 +114,7 @@ class Ledger:
         """Return the workspace's intents that nobody has noted as carried out, in their order."""
         with self._database.reading() as connection:
             rows = connection.execute(
-                "SELECT id, process, renames, record FROM calls"
+                "SELECT id, process, renames, record, trail FROM calls"
                 " WHERE workspace = ? AND renames IS NOT NULL ORDER BY at",
                 (workspace,),
             )
@@ -122,6 +131,12 @@ class Ledger:
         """Leave an intent that was carried out in part to whoever comes next."""
         with self._database.writing() as connection:
             connection.execute("UPDATE calls SET process = '' WHERE id = ?", (call_id,))
+
+    def will_record(self, call_id: str, head: Head) -> None:
+        """Note in which chain, and after which line, an intent's missing record is going to be."""
+        with self._database.writing() as connection:
+            note(connection, head)
+            connection.execute("UPDATE calls SET trail = ? WHERE id = ?", (position(head), call_id))
 
     def settled(self, ids: Iterable[str]) -> None:
         """Note that intents have been carried out."""
@@ -160,20 +175,6 @@ class Ledger:
         with self._database.writing() as connection:
             connection.execute("DELETE FROM usage")
 
-    def tidy(self, result_ttl: float) -> None:
-        """Remove results older than so many seconds, and what is known of long ended runs.
-
-        Some room is kept for what has to be written on a full disk.
-        """
-        now = time.time()
-        with self._database.writing() as connection:
-            connection.execute(
-                "DELETE FROM calls WHERE at < ? AND renames IS NULL", (now - result_ttl,)
-            )
-            connection.execute("DELETE FROM fences WHERE at < ?", (now - RUN_MEMORY,))
-            connection.execute("DELETE FROM runs WHERE at < ?", (now - RUN_MEMORY,))
-        self._database.keep_reserve()
-
 
 def _entry(connection: Connection, call_id: str) -> Abandoned | None:
     row = connection.execute(
@@ -184,17 +185,10 @@ def _entry(connection: Connection, call_id: str) -> Abandoned | None:
 
 def _insert(connection: Connection, intent: Intent) -> None:
     claim = intent.claim
+    whose = (claim.id, claim.digest, claim.workspace, intent.process)
+    what = (intent.result.model_dump_json(), intent.renames, intent.record)
     connection.execute(
-        "INSERT INTO calls (id, digest, workspace, process, result, renames, record, at)"
-        " VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
-        (
-            claim.id,
-            claim.digest,
-            claim.workspace,
-            intent.process,
-            intent.result.model_dump_json(),
-            intent.renames,
-            intent.record,
-            time.time(),
-        ),
+        "INSERT INTO calls (id, digest, workspace, process, result, renames, record, at, trail)"
+        " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)",
+        (*whose, *what, time.time(), position(intent.head)),
     )

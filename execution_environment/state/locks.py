@@ -1,10 +1,14 @@
-"""One writer per workspace: a lock file each, waited for on the event loop, freed by any death."""
+"""One writer per workspace: a lock file each, waited for on the event loop, freed by any death.
+
+A file is removed only by who holds its lock; who takes the lock of a file that was removed a moment
+ago holds nothing, and takes that of the file that is there now.
+"""
 
 import asyncio
 import fcntl
 import os
 import time
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import asynccontextmanager, contextmanager
 from pathlib import Path
 from weakref import WeakValueDictionary
@@ -34,27 +38,49 @@ class WorkspaceLocks:
         except TimeoutError as error:
             raise _too_late() from error
         try:
-            descriptor = await asyncio.to_thread(self._open, workspace)
+            descriptor = await self._taken(workspace, deadline)
             try:
-                await _take(descriptor, deadline)
                 yield
             finally:
                 os.close(descriptor)
         finally:
             queue.release()
 
+    async def _taken(self, workspace: str, deadline: float) -> int:
+        while True:
+            descriptor = await asyncio.to_thread(self._open, workspace)
+            try:
+                await _take(descriptor, deadline)
+            except BaseException:
+                os.close(descriptor)
+                raise
+            if _is_there(descriptor):
+                return descriptor
+            os.close(descriptor)
+
     @contextmanager
     def tried(self, workspace: str) -> Iterator[bool]:
         """Hold the lock if nobody else does; tell whether it is held. For the start, in a thread."""
         descriptor = self._open(workspace)
         try:
-            yield _is_taken(descriptor)
+            yield _is_taken(descriptor) and _is_there(descriptor)
         finally:
             os.close(descriptor)
 
+    def forget(self, is_gone: Callable[[str], bool]) -> None:
+        """Remove the lock files of workspaces that are gone and that nobody is busy with."""
+        for name in os.listdir(self._directory):
+            workspace = name.replace(".", "/")
+            if is_gone(workspace):
+                with self.tried(workspace) as is_held:
+                    if is_held and is_gone(workspace):
+                        self._path(workspace).unlink()
+
     def _open(self, workspace: str) -> int:
-        path = self._directory / workspace.replace("/", ".")
-        return os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+        return os.open(self._path(workspace), os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+
+    def _path(self, workspace: str) -> Path:
+        return self._directory / workspace.replace("/", ".")
 
 
 async def _take(descriptor: int, deadline: float) -> None:
@@ -72,6 +98,10 @@ def _is_taken(descriptor: int) -> bool:
     except BlockingIOError:
         return False
     return True
+
+
+def _is_there(descriptor: int) -> bool:
+    return os.fstat(descriptor).st_nlink > 0
 
 
 def _too_late() -> SystemFault:

@@ -1,15 +1,15 @@
-"""The audit trail's readers: records by what they are about, and the proof that none is missing."""
+"""The audit trail's readers: records by what they are about, and those of one call."""
 
 import heapq
 import json
 from collections.abc import Iterator
 from dataclasses import dataclass
-from datetime import datetime
-from itertools import groupby
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from execution_environment.state.audit import GENESIS, SEAL, seal
+from common.audit import SETTLE
+from execution_environment.state.lines import chains_in, lines_after, seq_of
 
 MAX_SCANNED = 100_000
 """Lines that one query looks at; its page may then be short, and says where to go on."""
@@ -27,21 +27,16 @@ class Query:
     until: datetime | None = None
 
     def wants(self, record: dict[str, Any]) -> bool:
-        """Tell whether a record is among them."""
+        """Tell whether a record is among them, but for its time."""
         context = record["context"]
-        moment = datetime.fromisoformat(record["time"])
-        return (
-            all(
-                wanted in (None, found)
-                for wanted, found in (
-                    (self.session_id, context["session_id"]),
-                    (self.run_id, context["run_id"]),
-                    (self.user_id, context["user_id"]),
-                    (self.outcome, record["outcome"]),
-                )
+        return all(
+            wanted in (None, found)
+            for wanted, found in (
+                (self.session_id, context.get("session_id")),
+                (self.run_id, context.get("run_id")),
+                (self.user_id, context.get("user_id")),
+                (self.outcome, record["outcome"]),
             )
-            and (self.since is None or moment >= self.since)
-            and (self.until is None or moment < self.until)
         )
 
 
@@ -50,77 +45,67 @@ def find(
 ) -> tuple[list[dict[str, Any]], str | None]:
     """Return records in order of time, of all processes, and where to go on."""
     found: list[dict[str, Any]] = []
-    position = ""
-    for scanned, (position, record) in enumerate(_merged(directory, cursor or ""), start=1):
-        if query.wants(record):
-            found.append(record)
+    after = max(cursor or "", _iso(query.since) if query.since else "")
+    end = _iso(query.until) if query.until else None
+    scanned = 0
+    for position, record in _merged(directory, after):
+        if end is not None and position >= end:
+            break
+        if record is not None:
+            scanned += 1
+            found += [record] if query.wants(record) else []
         if len(found) == limit or scanned == MAX_SCANNED:
             return found, position
     return found, None
 
 
-def _merged(directory: Path, after: str) -> Iterator[tuple[str, dict[str, Any]]]:
-    chains = [_records(files, after) for _, files in _chains(directory)]
+def _iso(moment: datetime) -> str:
+    """Return a time as records have it: positions begin with theirs, and sort by it."""
+    text = moment.astimezone(UTC).isoformat(timespec="microseconds")
+    return text.replace("+00:00", "Z")
+
+
+Found = tuple[str, dict[str, Any] | None]
+"""A position, and the record there; None where a chain begins."""
+
+
+def _merged(directory: Path, after: str) -> Iterator[Found]:
+    chains = [_records(chain, files, after) for chain, files in chains_in(directory)]
     return heapq.merge(*chains, key=lambda item: item[0])
 
 
-def _records(files: list[Path], after: str) -> Iterator[tuple[str, dict[str, Any]]]:
-    """Yield a chain's records with their positions, which sort by time."""
-    for path in files:
-        for line in _lines(path):
-            record = json.loads(line)
-            position = f"{record['time']}~{path.name.partition('.')[0]}~{record['seq']:012d}"
-            if position > after:
-                yield position, record
+def _records(chain: str, files: list[Path], after: str) -> Iterator[Found]:
+    """Yield a chain's records with their positions, which sort by time.
+
+    The chain's beginning comes first, so that its files are opened only once that is reached.
+    """
+    begun = datetime.fromtimestamp(int(chain.partition("-")[0], 16) / 1000, UTC)
+    yield _iso(begun), None
+
+    def position(line: bytes) -> str:
+        record = json.loads(line)
+        return f"{record['time']}~{chain}~{record['seq']:012d}"
+
+    for line in lines_after(files, position, after):
+        yield position(line), json.loads(line)
 
 
-def _chains(directory: Path) -> list[tuple[str, list[Path]]]:
-    paths = sorted(directory.glob("*.jsonl"))
-    return [
-        (chain, list(files))
-        for chain, files in groupby(paths, key=lambda path: path.name.partition(".")[0])
-    ]
+def holds(directory: Path, position: str, call_id: str) -> bool:
+    """Tell whether a call that has taken effect is on record, after a position (`chain:n`)."""
+    chain, _, seq = position.rpartition(":")
+    files = sorted(directory.glob(f"{chain}.*.jsonl"))
+    wanted = f'"id":{json.dumps(call_id)}'.encode()
+    return any(
+        wanted in line and _is_of_the_change(json.loads(line), call_id)
+        for line in lines_after(files, seq_of, int(seq))
+    )
 
 
-def _lines(path: Path) -> Iterator[str]:
-    """Yield whole lines: a live process may be about to finish its last one."""
-    with path.open(encoding="utf-8") as file:
-        for line in file:
-            if line.endswith("\n"):
-                yield line
-
-
-@dataclass(frozen=True)
-class Head:
-    """The end of a chain, to be compared with what the service logged."""
-
-    chain: str
-    seq: int
-    hash: str
-
-
-class Tampered(Exception):  # reads as the state it is
-    """The trail is not what was written; the message names file and line."""
-
-
-def verify(directory: Path) -> list[Head]:
-    """Return the head of each chain; raise Tampered at the first line that does not fit."""
-    return [_verified(chain, files) for chain, files in _chains(directory)]
-
-
-def _verified(chain: str, files: list[Path]) -> Head:
-    head = Head(chain, 0, GENESIS)
-    for path in files:
-        for number, line in enumerate(_lines(path), start=1):
-            head = _next(head, line, f"{path.name}, line {number}")
-    return head
-
-
-def _next(head: Head, line: str, where: str) -> Head:
-    body, _, ending = line.rpartition(SEAL)
-    if ending != f'{seal(body)}"}}\n':
-        raise Tampered(f"{where}: the line is not as it was written")
-    record = json.loads(line)
-    if (record["seq"], record["previous"]) != (head.seq + 1, head.hash):
-        raise Tampered(f"{where}: number {head.seq + 1} of the chain is missing before it")
-    return Head(head.chain, record["seq"], record["hash"])
+def _is_of_the_change(record: dict[str, Any], call_id: str) -> bool:
+    """Tell a change's own record from those of its refusals, repetitions and settlement."""
+    return (
+        record["id"] == call_id
+        and record["outcome"] == "executed"
+        and not record.get("replayed")
+        and record["tool"] != SETTLE
+    )

@@ -17,6 +17,7 @@ from execution_environment.assembly import Assembly
 from execution_environment.pool import Pool
 from execution_environment.sandbox.bounds import Bounds
 from execution_environment.sandbox.sandbox import Sandbox
+from execution_environment.settling import Asked
 from execution_environment.state.claims import Usage
 from execution_environment.workspaces import Maxima
 
@@ -139,6 +140,12 @@ def tool_call(tool, _context=None, _dry_run=False, _id=None, _fence=1, **argumen
         context=ExecutionContext(**context),
         dry_run=_dry_run,
     )
+
+
+def asked(call_id, session_id=None, fence=0) -> Asked:
+    """Ask for a call to be settled; on behalf of a session's owner where one is named."""
+    context = tool_call("t", {"session_id": session_id}).context if session_id else None
+    return Asked(call_id, fence, "req_test", context)
 
 
 @pytest.fixture

@@ -3,13 +3,16 @@
 import json
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
 
 from common.audit import AuditRecord
 from common.errors import AgenticError
-from execution_environment.state import trail
+from execution_environment.state import proof, trail
 from execution_environment.state.audit import Audit
+from execution_environment.state.ledger import Ledger
+from execution_environment.state.lines import seal
 from tests.execution_environment.conftest import tool_call
 
 SESSION, RUN = "ses_" + "1" * 32, "run_" + "2" * 32
@@ -22,17 +25,32 @@ def facts(**changed):
 
 
 @pytest.fixture
-def trail_dir(tmp_path):
-    """A trail of two processes; the first one's has been rotated."""
-    directory = tmp_path / "audit"
-    first, second = Audit(directory, "p1", max_file=2000), Audit(directory, "p2")
+def state(tmp_path):
+    """Where the trail lies beside the ledger."""
+    state = tmp_path / "data" / "state"
+    state.mkdir(parents=True)
+    return state
+
+
+@pytest.fixture
+def trail_dir(state):
+    """A trail of two processes, whose heads the ledger has; the first one's has been rotated."""
+    directory, ledger = state / "audit", Ledger(state / "ledger.sqlite")
+    first = Audit(directory, "p1", max_file=1600, tell=ledger.chains.note)
+    second = Audit(directory, "p2", tell=ledger.chains.note)
     for number in range(12):
         first.append({**facts(session_id=SESSION), "n": number})
         if number % 3 == 0:
             second.append({**facts(run_id=RUN), "outcome": "not_executed", "n": number})
     first.close()
     second.close()
+    ledger.close()
     return directory
+
+
+def verify(directory):
+    """Verify a trail against the ledger beside it."""
+    return proof.verify(directory, proof.chains_of(directory.parent / "ledger.sqlite"))
 
 
 def files_of(directory):
@@ -97,22 +115,50 @@ def test_records_are_found_by_time(trail_dir):
     assert [record["time"] for record in trail.find(trail_dir, query, 100, None)[0]] == times[4:9]
 
 
+def bytes_read():
+    """Return how many bytes this thread has read so far."""
+    return int(Path("/proc/thread-self/io").read_text().split()[1])
+
+
+@pytest.mark.parametrize("last", [1234, 3990])
+def test_a_page_reads_nothing_of_what_lies_before_it(tmp_path, last):
+    """A trail grows for months: 13 s for a page at the end of 1 GB, and of each page after it."""
+    audit = Audit(tmp_path, "p1", max_file=1_000_000)
+    for number in range(4000):
+        audit.append({**facts(), "n": number})
+    audit.close()
+    size = sum(path.stat().st_size for path in tmp_path.iterdir())
+    _, cursor = trail.find(tmp_path, trail.Query(), last + 1, None)
+    before = bytes_read()
+    found, following = trail.find(tmp_path, trail.Query(), 5, cursor)
+    assert bytes_read() - before < size / 3
+    assert [record["n"] for record in found] == list(range(last + 1, last + 6))
+    assert trail.find(tmp_path, trail.Query(), 1, following)[0][0]["n"] == last + 6
+    since = AuditRecord.model_fields["time"].annotation.fromisoformat(found[0]["time"])
+    before = bytes_read()
+    assert trail.find(tmp_path, trail.Query(since=since), 5, None) == (found, following)
+    assert bytes_read() - before < size / 3
+
+
 def test_an_untouched_trail_is_proven(trail_dir):
     """Each chain's head is what the service has logged."""
-    heads = trail.verify(trail_dir)
+    heads = verify(trail_dir)
+    assert heads == proof.verify(trail_dir)
     assert [head.seq for head in heads] == [12, 4]
     last = json.loads(files_of(trail_dir)[-1].read_text().splitlines()[-1])
     assert heads[0].hash == last["hash"]
 
 
-@pytest.mark.parametrize("attack", ["change", "reseal", "remove", "swap", "insert", "remove file"])
+@pytest.mark.parametrize(
+    "attack", ["change", "reseal", "remove", "swap", "insert", "remove file", "CR for LF"]
+)
 def test_whatever_was_done_to_the_trail_is_named(trail_dir, attack):
-    """A changed line, one taken out or put in, one sealed anew, a whole file."""
+    """A changed line, one taken out or put in, one sealed anew, its ending, a whole file."""
     path = files_of(trail_dir)[1]
-    lines = path.read_text().splitlines(keepends=True)
-    changed = lines[1].replace('"outcome":"executed"', '"outcome":"unknown"')
-    body = changed.rpartition(',"hash":"')[0]
-    resealed = f'{body},"hash":"{trail.seal(body)}"}}\n'
+    lines = path.read_bytes().splitlines(keepends=True)
+    changed = lines[1].replace(b'"outcome":"executed"', b'"outcome":"unknown"')
+    body = changed.rpartition(b',"hash":"')[0]
+    resealed = body + f',"hash":"{seal(body.decode())}"}}\n'.encode()
     attacked = {
         "change": [lines[0], changed, *lines[2:]],
         "reseal": [lines[0], resealed, *lines[2:]],
@@ -120,28 +166,92 @@ def test_whatever_was_done_to_the_trail_is_named(trail_dir, attack):
         "swap": [lines[1], lines[0], *lines[2:]],
         "insert": [lines[0], lines[0], *lines[1:]],
         "remove file": [],
+        "CR for LF": [lines[0][:-1] + b"\r", *lines[1:]],
     }[attack]
     assert attacked != lines
     if attacked:
-        path.write_text("".join(attacked))
+        path.write_bytes(b"".join(attacked))
     else:
         path.unlink()
-    with pytest.raises(trail.Tampered, match=r"\.jsonl, line \d+: "):
-        trail.verify(trail_dir)
+    with pytest.raises(proof.Tampered, match=r"\.jsonl, line \d+: "):
+        proof.verify(trail_dir)
+
+
+def _reseal(path, old, new):
+    """Change a file and seal every line anew, each chained to the one before."""
+    lines, previous = [], ""
+    for line in path.read_text().splitlines():
+        record = json.loads(line.replace(old, new))
+        del record["hash"]
+        record["previous"] = previous or record["previous"]
+        body = json.dumps(record, separators=(",", ":"))[:-1]
+        previous = seal(body)
+        lines.append(f'{body},"hash":"{previous}"}}\n')
+    path.write_text("".join(lines))
+
+
+@pytest.mark.parametrize(
+    ("attack", "named"),
+    [
+        ("cut", "ends with number 11, and had come to number 12"),
+        ("tear", "the line was cut short"),
+        ("reseal all", "the ledger has another hash for number 4"),
+        ("remove chain", "-p2: the chain is missing, and had come to number 4"),
+        ("remove all", "the chain is missing"),
+        ("add chain", "-p3: the ledger knows no such chain"),
+        ("remove ledger", "ledger.sqlite: what chains there are cannot be told"),
+    ],
+)
+def test_what_leaves_no_gap_is_named_by_the_ledger(trail_dir, attack, named):
+    """A cut or torn tail, a chain that is gone, or written anew, or never was the service's."""
+    last, [whole] = files_of(trail_dir)[-1], trail_dir.glob("*-p2.*")
+    lines = last.read_bytes().splitlines(keepends=True)
+    {
+        "cut": lambda: last.write_bytes(b"".join(lines[:-1])),
+        "tear": lambda: last.write_bytes(last.read_bytes()[:-1]),
+        "reseal all": lambda: _reseal(whole, "not_executed", "executed"),
+        "remove chain": whole.unlink,
+        "remove all": lambda: [path.unlink() for path in trail_dir.iterdir()],
+        "add chain": lambda: Audit(trail_dir, "p3").close(),
+        "remove ledger": (trail_dir.parent / "ledger.sqlite").unlink,
+    }[attack]()
+    if attack not in ("tear", "remove ledger"):
+        proof.verify(trail_dir)  # the control: it cannot be told from the files alone
+    with pytest.raises(proof.Tampered, match=named):
+        verify(trail_dir)
+
+
+async def test_heads_are_in_the_ledger_with_each_change_and_every_minute(parts, call, data_dir):
+    """What was written before the last one cannot be cut off unnoticed, though the service is killed."""
+    ledger = data_dir / "state" / "ledger.sqlite"
+
+    def head():
+        [chain] = proof.chains_of(ledger)
+        return chain.head.seq
+
+    assert head() == 0
+    for _ in range(3):
+        await call("list_directory")
+    assert head() == 0
+    await call("create_directory", path="x")
+    assert head() == 3
+    parts.upkeep.note()
+    assert head() == 4
+    [file] = parts.audit_dir.iterdir()
+    file.write_bytes(b"")
+    with pytest.raises(proof.Tampered, match="ends with number 0, and had come to number 4"):
+        proof.verify(parts.audit_dir, proof.chains_of(ledger))
 
 
 def test_the_command_names_the_line(tmp_path, trail_dir):
     """Offline, with an exit code for scripts."""
-    state = tmp_path / "data" / "state"
-    state.mkdir(parents=True)
-    trail_dir.rename(state / "audit")
     command = [sys.executable, "-m", "execution_environment", "verify-audit", tmp_path / "data"]
 
     def verify():
         return subprocess.run(command, capture_output=True, text=True, check=False, timeout=60)
 
     assert verify().stdout.endswith("2 chains, 16 records: nothing is missing\n")
-    path = files_of(state / "audit")[0]
+    path = files_of(trail_dir)[0]
     path.write_text(path.read_text().replace('"n":1', '"n":7', 1))
     ended = verify()
     assert (ended.returncode, ended.stdout) == (1, "")

@@ -1,7 +1,9 @@
 """Exactly once: a process dies between each two steps of the protocol, for each kind of change."""
 
 import asyncio
+import fcntl
 import hashlib
+import json
 import os
 import shutil
 import signal
@@ -14,8 +16,9 @@ import pytest
 
 from common.errors import AgenticError, SystemFault
 from execution_environment.state.claims import Usage
+from execution_environment.state.ledger import Ledger
 from execution_environment.workspaces import Maxima
-from tests.execution_environment.conftest import staged_in, tool_call
+from tests.execution_environment.conftest import asked, staged_in, tool_call
 
 PATCH = """\
 --- a/file
@@ -153,6 +156,82 @@ async def test_a_change_made_twice_shows_without_the_ledger(assemble, data_dir, 
     await parts.close()
 
 
+# On record, once
+
+
+def own_records(data_dir: Path, call_id: str) -> list[bool]:
+    """Return for each record of a call's own effect whether it was written by who settled it."""
+    lines = "".join(path.read_text() for path in (data_dir / "state/audit").iterdir()).splitlines()
+    records = [json.loads(line) for line in lines if f'"id":"{call_id}"' in line]
+    return [
+        record.get("settled", False)
+        for record in records
+        if record["outcome"] == "executed" and not record.get("replayed")
+    ]
+
+
+@pytest.mark.parametrize("step", ["recorded", "renamed", "done"])
+async def test_a_change_that_was_cut_short_is_on_record_once(assemble, data_dir, filled, step):
+    """Though it was refused before under the same id, and is repeated afterwards."""
+    call = tool_call("append_file", _id="the-call", path="file", content="1\n")
+    parts = assemble()
+    with pytest.raises(AgenticError):
+        await parts.executor.run(tool_call("append_file", _id="the-call", path="../file", content=""))  # fmt: skip
+    await parts.close()
+    assert die_at(data_dir, call, step, 1) == -signal.SIGKILL
+    parts = assemble()
+    parts.tidy()
+    assert (await parts.executor.run(call)).replayed
+    await parts.close()
+    assert own_records(data_dir, "the-call") == [step != "done"]
+
+
+async def test_a_record_is_found_however_much_was_written_after_it(assemble, data_dir, filled):
+    """A process lived on for long after its change, and died before it noted the change as done."""
+    dead = assemble()
+    await dead.executor.run(tool_call("append_file", _id="a", path="file", content="1\n"))
+    other = {"allowed_paths_root": "local/demo2"}
+    await dead.executor.run(tool_call("list_directory", other))
+    filler = {
+        "id": "b",
+        "outcome": "executed",
+        "tool": "t",
+        "context": {"request_id": "x" * 100_000},
+    }
+    for _ in range(20):
+        dead.audit.append(filler)
+    fcntl.flock(dead.sandbox.mover.staging.descriptor, fcntl.LOCK_UN)  # what a death does
+    parts = assemble()
+    parts.tidy()
+    assert own_records(data_dir, "a") == [False]
+    await parts.close()
+    await dead.close()
+
+
+async def test_a_settlement_that_is_cut_short_puts_a_change_on_record_once(
+    assemble, data_dir, filled
+):
+    """Whoever settles may die as well, between the record and noting that it is written."""
+
+    class Dying(Ledger):
+        def settled(self, ids):
+            """Die."""
+            if list(ids):
+                raise OSError("dead")
+
+    call = tool_call("append_file", _id="a", path="file", content="1\n")
+    assert die_at(data_dir, call, "renamed", 1) == -signal.SIGKILL
+    for _ in range(2):
+        second = assemble(make_ledger=Dying)
+        with pytest.raises(OSError, match="dead"):
+            second.tidy()
+        fcntl.flock(second.sandbox.mover.staging.descriptor, fcntl.LOCK_UN)
+    parts = assemble()
+    parts.tidy()
+    await parts.close()
+    assert own_records(data_dir, "a") == [True]
+
+
 # Repetitions, conflicts, settling
 
 
@@ -219,7 +298,7 @@ async def test_two_attempts_at_once_make_one_change(call, demo):
 
 async def test_a_call_that_nobody_wants_never_comes(parts, call, demo):
     """The tombstone holds even for a copy of the call that is still on its way."""
-    settled = await parts.settler.settle("a")
+    settled = await parts.settler.settle(asked("a"))
     assert (settled.outcome, settled.result) == ("not_executed", None)
     with pytest.raises(AgenticError) as caught:
         await call("write_file", _id="a", path="x", content="1")
@@ -230,7 +309,7 @@ async def test_a_call_that_nobody_wants_never_comes(parts, call, demo):
 async def test_a_call_that_has_happened_is_settled_with_its_result(parts, call):
     """Whoever cancels learns what was changed."""
     result = await call("write_file", _id=f"{RUN}:1:1", path="x", content="1")
-    settled = await parts.settler.settle(f"{RUN}:1:1")
+    settled = await parts.settler.settle(asked(f"{RUN}:1:1"))
     assert (settled.outcome, settled.result) == (
         "executed",
         result.model_copy(update={"replayed": True}),
@@ -242,7 +321,7 @@ async def test_settling_a_change_that_was_cut_short_completes_it(assemble, data_
     call = tool_call("append_file", _id="a", path="file", content="more\n")
     assert die_at(data_dir, call, "recorded", 1) == -signal.SIGKILL
     parts = assemble()
-    assert (await parts.settler.settle("a")).outcome == "executed"
+    assert (await parts.settler.settle(asked("a"))).outcome == "executed"
     assert (filled / "file").read_text() == "old\nmore\n"
     await parts.close()
 
@@ -252,7 +331,7 @@ async def test_a_change_in_staging_is_beaten_by_its_settlement(assemble, parts, 
     second = assemble(observe=lambda step: step == "checked" and settle())
 
     def settle():
-        asyncio.run_coroutine_threadsafe(parts.settler.settle("a"), loop).result(timeout=10)
+        asyncio.run_coroutine_threadsafe(parts.settler.settle(asked("a")), loop).result(timeout=10)
 
     loop = asyncio.get_running_loop()
     with pytest.raises(AgenticError) as caught:
@@ -273,12 +352,24 @@ async def test_a_call_that_its_run_has_passed_is_expired(assemble, data_dir, dem
     await parts.executor.run(late)
     await parts.executor.run(tool_call("append_file", _id=f"{RUN}:2:1", path="x", content="2\n"))
     parts.tidy()
-    for again in (parts.executor.run(late), parts.settler.settle(late.id)):
+    for again in (parts.executor.run(late), parts.settler.settle(asked(late.id))):
         with pytest.raises(AgenticError) as caught:
             await again
         assert (caught.value.code, caught.value.outcome) == ("call_expired", "unknown")
     await parts.close()
     assert (demo / "x").read_text() == "1\n2\n"
+
+
+@pytest.mark.parametrize("call_id", ["a", f"{RUN}:1:1"])
+async def test_an_abandoned_id_is_not_free_again_after_the_results_time(assemble, demo, call_id):
+    """Its tombstone outlasts results: "it never takes effect" was the answer."""
+    parts = assemble(result_ttl=timedelta(0))
+    await parts.settler.settle(asked(call_id))
+    parts.tidy()
+    with pytest.raises(AgenticError) as caught:
+        await parts.executor.run(tool_call("write_file", _id=call_id, path="x", content="1"))
+    assert (caught.value.code, (demo / "x").exists()) == ("call_expired", False)
+    await parts.close()
 
 
 async def test_an_older_owner_is_refused_on_arrival(call):
@@ -338,7 +429,7 @@ async def test_a_change_that_cannot_be_completed_says_so(assemble, data_dir, fil
             await parts.executor.run(call)
         assert (caught.value.code, caught.value.outcome) == ("internal", "unknown")
     with pytest.raises(SystemFault):
-        await parts.settler.settle("a")
+        await parts.settler.settle(asked("a"))
     await parts.executor.run(tool_call("write_file", path="b", content="1"))
     parts.tidy()
     await parts.close()

@@ -253,7 +253,7 @@ async def test_paths_are_held_like_everywhere(client, demo, outside, path, statu
 
 
 async def test_the_caller_may_send_the_whole_context(client, demo, data_dir):
-    """It reaches the audit trail; one for another workspace is refused."""
+    """It reaches the audit trail; one for another workspace is refused, and on record."""
     context = (
         '{"request_id":"r1","session_id":"ses_%s","user_id":"local","timeout":5,'
         '"request_source":{"kind":"cli"},"allowed_paths_root":"local/%s","access":"%s"}'
@@ -274,6 +274,7 @@ async def test_the_caller_may_send_the_whole_context(client, demo, data_dir):
     assert [(record["tool"], record["code"]) for record in trail["items"]] == [
         ("download_file", None),
         ("upload_file", "permission_denied"),
+        ("download_file", "invalid_request"),
     ]
 
 

@@ -43,15 +43,15 @@ class ScriptedExecutor:
         receipts = [receipt("p", outcome["sha256"])] if "sha256" in outcome else []
         return ToolResult(id=call_id, tool="t", output=outcome, receipts=receipts, duration_ms=1.0)
 
-    async def settle(self, call_id, request_id):
+    async def settle(self, call):
         """Say what became of a call."""
-        self.settled.append(call_id)
+        self.settled.append(call.id)
         outcome = self.settlements.pop(0) if self.settlements else None
         if isinstance(outcome, Exception):
             raise outcome
         if outcome is None:
-            return Settlement(id=call_id, outcome="not_executed")
-        return Settlement(id=call_id, outcome="executed", result=self._result(call_id, outcome))
+            return Settlement(id=call.id, outcome="not_executed")
+        return Settlement(id=call.id, outcome="executed", result=self._result(call.id, outcome))
 
 
 class ScriptedPlanner:

@@ -176,3 +176,20 @@ async def test_a_stale_fence_ends_the_work_at_once(execute):
     with pytest.raises(Outrun) as caught:
         await execute([call()], [fenced(2**62)])
     assert caught.value.highest == 2**62
+
+
+@pytest.mark.parametrize("is_cancelled", [False, True])
+async def test_a_settlement_that_is_fenced_leaves_the_step_to_the_newer_owner(
+    execute, is_cancelled
+):
+    """What becomes of the call is that owner's business: it is not recorded as unknown."""
+    signals = Signals()
+
+    async def lose():
+        if is_cancelled:
+            signals.cancelled.set()
+        raise broken_inside()
+
+    with pytest.raises(Outrun) as caught:
+        await execute([call()], [lose], signals, settlements=[fenced(2**62)])
+    assert caught.value.highest == 2**62

@@ -128,3 +128,19 @@ async def test_tools_that_cannot_be_read_are_an_upstream_failure(upstream):
     async with open_client(await upstream(answer(200, "{}")), SecretStr("t")) as client:
         with pytest.raises(AgenticError, match="upstream_failed"):
             await client.tools()
+
+
+async def test_a_settlement_says_who_asks(upstream):
+    """Without the fence and the session a stale owner's would count as much as the owner's."""
+    agent = CALL.context.request_source.model_copy(update={"agent": "ä\n☃"})
+    context = CALL.context.model_copy(update={"request_source": agent})
+    url = await upstream(answer(200, '{"id": "run_1:1:1", "outcome": "not_executed"}'))
+    async with open_client(url, SecretStr("t")) as client:
+        settled = await client.settle(CALL.model_copy(update={"context": context}))
+    assert settled.outcome == "not_executed"
+    [head] = upstream.seen
+    assert head.startswith("DELETE /v1/tool-calls/run_1:1:1 ")
+    lines = [line.partition(": ") for line in head.splitlines()]
+    sent = {name.lower(): value for name, _, value in lines}
+    assert (sent["x-fence"], sent["x-request-id"]) == ("1", "req_1")
+    assert ExecutionContext.model_validate_json(sent["x-execution-context"]) == context

@@ -1,0 +1,105 @@
+"""The ledger's tables, and the format of the data directory that they belong to.
+
+The format is the ledger's `user_version`: it changes with the tables in one transaction, and is
+looked at when a process opens the ledger. Format 1, which had no number, is taken over.
+"""
+
+from contextlib import suppress
+from pathlib import Path
+from sqlite3 import Connection
+
+from execution_environment.state.lines import GENESIS, Head, chains_in, last_head
+
+FORMAT = 2
+"""What this program writes, and the newest that it can read."""
+_TABLES = """
+CREATE TABLE IF NOT EXISTS calls (
+    id TEXT PRIMARY KEY,
+    digest TEXT NOT NULL,
+    workspace TEXT NOT NULL,
+    process TEXT NOT NULL,
+    result TEXT,
+    failure TEXT,
+    renames TEXT,
+    record TEXT,
+    at REAL NOT NULL,
+    trail TEXT
+) WITHOUT ROWID;
+CREATE INDEX IF NOT EXISTS calls_unsettled ON calls (workspace) WHERE renames IS NOT NULL;
+CREATE INDEX IF NOT EXISTS calls_by_time ON calls (at);
+CREATE TABLE IF NOT EXISTS abandoned (
+    id TEXT PRIMARY KEY, session TEXT, fence INTEGER, at REAL NOT NULL
+) WITHOUT ROWID;
+CREATE INDEX IF NOT EXISTS abandoned_by_time ON abandoned (at);
+CREATE TABLE IF NOT EXISTS fences (
+    session TEXT PRIMARY KEY, fence INTEGER NOT NULL, at REAL NOT NULL
+) WITHOUT ROWID;
+CREATE INDEX IF NOT EXISTS fences_by_time ON fences (at);
+CREATE TABLE IF NOT EXISTS runs (
+    run TEXT PRIMARY KEY, step INTEGER NOT NULL, call INTEGER NOT NULL, at REAL NOT NULL
+) WITHOUT ROWID;
+CREATE INDEX IF NOT EXISTS runs_by_time ON runs (at);
+CREATE TABLE IF NOT EXISTS usage (
+    workspace TEXT PRIMARY KEY, size INTEGER NOT NULL, entries INTEGER NOT NULL
+) WITHOUT ROWID;
+CREATE TABLE IF NOT EXISTS reserved (
+    workspace TEXT NOT NULL, process TEXT NOT NULL, size INTEGER NOT NULL,
+    PRIMARY KEY (workspace, process)
+) WITHOUT ROWID;
+CREATE TABLE IF NOT EXISTS chains (
+    chain TEXT PRIMARY KEY,
+    seq INTEGER NOT NULL,
+    hash TEXT NOT NULL,
+    removed_seq INTEGER NOT NULL,
+    removed_hash TEXT NOT NULL
+) WITHOUT ROWID;
+"""
+
+
+class UnknownFormat(Exception):  # reads as the state it is
+    """A newer program has written the data; the message says so."""
+
+
+def is_current(connection: Connection) -> bool:
+    """Tell whether the tables are as this program wants them; raise UnknownFormat of newer ones."""
+    [version] = connection.execute("PRAGMA user_version").fetchone()
+    if version > FORMAT:
+        raise UnknownFormat(
+            f"its format is {version}, and this program knows none above {FORMAT}:"
+            " start the program that wrote it, or a newer one"
+        )
+    return bool(version == FORMAT)
+
+
+def bring_up(connection: Connection, audit_dir: Path) -> None:
+    """Make the tables, or take those of format 1 over, within a transaction."""
+    if is_current(connection):  # another process was quicker
+        return
+    is_old = connection.execute("SELECT 1 FROM sqlite_master WHERE name = 'calls'").fetchone()
+    if is_old:
+        connection.execute("ALTER TABLE calls ADD COLUMN trail TEXT")
+    for statement in _TABLES.split(";"):
+        connection.execute(statement)
+    if is_old:
+        _take_over(connection, audit_dir)
+    connection.execute(f"PRAGMA user_version = {FORMAT}")
+
+
+def _take_over(connection: Connection, audit_dir: Path) -> None:
+    """Give tombstones the table of their own, and note the chains that nobody has noted."""
+    connection.execute(
+        "INSERT INTO abandoned SELECT id, NULL, NULL, at FROM calls WHERE digest = ''"
+    )
+    connection.execute("DELETE FROM calls WHERE digest = ''")
+    for chain, files in chains_in(audit_dir):
+        head = Head(chain)
+        for path in files:
+            with suppress(ValueError):  # damaged: the proof names the line
+                head = last_head(path) or head
+        connection.execute(
+            "INSERT INTO chains VALUES (?, ?, ?, 0, ?)", (chain, head.seq, head.hash, GENESIS)
+        )
+        connection.execute(
+            "UPDATE calls SET trail = ? WHERE process = ? AND renames IS NOT NULL",
+            (f"{chain}:0", chain.rpartition("-")[2]),
+        )
