@@ -107,7 +107,8 @@ class Database:
             free = self._pragma("freelist_count")
             spare = min(free - 2 * RESERVE // page, SHRUNK // page)
             if spare > 0:
-                self._connection.execute(f"PRAGMA incremental_vacuum({spare})").fetchall()
+                # a script takes all its steps: an ordinary statement without columns, only one
+                self._connection.executescript(f"PRAGMA incremental_vacuum({spare})")
                 self._connection.execute("PRAGMA wal_checkpoint(PASSIVE)")
             return self._pragma("freelist_count") < free
         return False
