@@ -1,7 +1,6 @@
 """The orchestrator put together: one root, one `async with`, everything closed in reverse."""
 
 import asyncio
-import sys
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
@@ -25,10 +24,11 @@ from orchestrator.routes import catalogue, events, runs, sessions
 from orchestrator.routes.dependencies import Services
 from orchestrator.runner import Runner
 from orchestrator.settings import Settings, is_loopback
+from orchestrator.starting import ClearStart, noted_refusal
 from orchestrator.steps import StepMaker
 from orchestrator.stopping import Stopping
 from orchestrator.store.backend import StoreConfig
-from orchestrator.store.embedded import EmbeddedServerError, embedded_server
+from orchestrator.store.embedded import embedded_server
 from orchestrator.store.store import Store, open_store
 from orchestrator.worker import Worker
 
@@ -47,7 +47,11 @@ class Parts:
 
 @asynccontextmanager
 async def open_parts(settings: Settings) -> AsyncIterator[Parts]:
-    """Connect everything; raises EmbeddedServerError when the embedded store cannot start."""
+    """Connect everything.
+
+    Raises EmbeddedServerError when the embedded store cannot start, UnknownFormat when a newer
+    program has written to the store.
+    """
     async with AsyncExitStack() as stack:
         url = await stack.enter_async_context(_redis(settings))
         config = StoreConfig(session_ttl=settings.session_ttl, lease=settings.lease)
@@ -104,16 +108,15 @@ def build(settings: Settings, stopping: Stopping | None = None) -> FastAPI:
 
     @asynccontextmanager
     async def lifespan(app: FastAPI) -> AsyncIterator[None]:
-        try:
-            async with open_parts(settings) as parts, _running(settings, parts, stopping) as tasks:
-                app.state.parts, app.state.tasks = parts, tasks
-                app.state.services = Services(
-                    parts.store, PLANNERS, Catalogue(parts.client), parts.connections
-                )
-                yield
-        except EmbeddedServerError as error:
-            app.state.refusal = str(error)  # the server ends, and main says why
-            raise
+        async with AsyncExitStack() as stack:
+            with noted_refusal(app.state):
+                parts = await stack.enter_async_context(open_parts(settings))
+            tasks = await stack.enter_async_context(_running(settings, parts, stopping))
+            app.state.parts, app.state.tasks = parts, tasks
+            app.state.services = Services(
+                parts.store, PLANNERS, Catalogue(parts.client), parts.connections
+            )
+            yield
 
     app = build_app(
         title="agentic-framework orchestrator",
@@ -121,9 +124,8 @@ def build(settings: Settings, stopping: Stopping | None = None) -> FastAPI:
         max_body=settings.max_body,
         routers=[*_routers(settings), health_router(lambda: _ready(app, settings))],
         lifespan=lifespan,
-        middleware=[_access(settings)],
+        middleware=[Middleware(ClearStart), _access(settings)],
     )
-    app.state.refusal = None
     return app
 
 
@@ -154,10 +156,4 @@ def main() -> None:
     """Serve as the environment says; end with one clear line when that cannot be done."""
     settings = Settings.load()
     stopping = Stopping(settings.shutdown_grace)
-    app = build(settings, stopping)
-    try:
-        serve(app, settings, on_exit=stopping.fire)
-    except SystemExit:
-        if app.state.refusal is not None:
-            sys.exit(app.state.refusal)
-        raise
+    serve(build(settings, stopping), settings, on_exit=stopping.fire)

@@ -15,6 +15,7 @@ from redis.exceptions import (
 )
 
 from common.errors import SystemFault
+from orchestrator.store.formats import UnknownFormat
 from orchestrator.store.keys import Keys
 
 T = TypeVar("T")
@@ -60,6 +61,10 @@ class Backend:
         """Await a command or a pipeline."""
         try:
             return await pending
+        except UnknownFormat as newer:
+            raise SystemFault(
+                "unavailable", f"The session store cannot be used: {newer}"
+            ) from newer
         except _UNAVAILABLE as error:
             raise SystemFault("unavailable", "The session store cannot be reached") from error
 

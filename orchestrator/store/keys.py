@@ -52,6 +52,11 @@ class Keys:
         return f"{self.prefix}:leases"
 
     @property
+    def format(self) -> str:
+        """STRING: the number of the data's format; the one key that stays for ever."""
+        return f"{self.prefix}:format"
+
+    @property
     def queue(self) -> str:
         """STREAM: wake-ups for workers."""
         return f"{self.prefix}:queue"
