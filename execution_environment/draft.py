@@ -52,7 +52,7 @@ class Draft(ABC):
             id=self.call.id,
             tool=self.call.tool,
             output=self._output,
-            receipts=self.workspace.changes.receipts,
+            receipts=self.workspace.receipts(),
             duration_ms=milliseconds_since(self._started),
         )
 

@@ -70,6 +70,13 @@ def make_accessible(leaf: bytes, directory: int) -> None:
         os.close(descriptor)
 
 
+def make_directory(parent: int, leaf: bytes, mode: int) -> None:
+    """Make a directory, durably, with this very mode: the process's umask takes nothing away."""
+    os.mkdir(leaf, mode=mode, dir_fd=parent)
+    os.chmod(leaf, mode, dir_fd=parent)
+    os.fsync(parent)
+
+
 def require_file(status: os.stat_result, path: str) -> None:
     """Raise unless the status is that of a regular file."""
     if stat.S_ISLNK(status.st_mode):

@@ -33,3 +33,7 @@ class Plan:
         new = {path[:depth] for depth in range(existing + 1, len(path) + 1)} - self._made
         self._made |= new
         return len(new)
+
+    def made_on_the_way(self) -> list[Parts]:
+        """Return the directories that are made and that the call does not name itself."""
+        return sorted(self._made - self._places)

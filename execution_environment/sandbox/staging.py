@@ -16,6 +16,7 @@ from execution_environment.sandbox.descriptors import (
     DIRECTORY,
     PERMISSIONS,
     make_accessible,
+    make_directory,
     status_at,
 )
 from execution_environment.sandbox.names import Parts
@@ -167,8 +168,7 @@ class Staging:
 def _directory_in(parent: int, name: bytes) -> int:
     """Open a directory, made if it is not there yet."""
     if status_at(parent, name) is None:
-        os.mkdir(name, mode=DIRECTORY_MODE, dir_fd=parent)
-        os.fsync(parent)
+        make_directory(parent, name, DIRECTORY_MODE)
     return os.open(name, DIRECTORY | os.O_CLOEXEC, dir_fd=parent)
 
 

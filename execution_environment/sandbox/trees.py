@@ -1,13 +1,18 @@
 """Whole trees: measured, and copied from descriptor to descriptor."""
 
-import os
 import stat
 from collections.abc import Iterator
 from dataclasses import dataclass
 
 from execution_environment.sandbox import walking
 from execution_environment.sandbox.bounds import Bounds
-from execution_environment.sandbox.descriptors import DIRECTORY, PERMISSIONS, opened, opened_file
+from execution_environment.sandbox.descriptors import (
+    DIRECTORY,
+    PERMISSIONS,
+    make_directory,
+    opened,
+    opened_file,
+)
 from execution_environment.sandbox.names import Parts
 from execution_environment.sandbox.passing import Passing
 from execution_environment.sandbox.reading import chunks
@@ -71,8 +76,7 @@ class TreeCopy:
         self._bounds.meter.add(entries=1)
         mode = item.status.st_mode & PERMISSIONS
         if stat.S_ISDIR(item.status.st_mode):
-            os.mkdir(leaf, mode=mode | stat.S_IRWXU, dir_fd=parent)
-            os.fsync(parent)
+            make_directory(parent, leaf, mode | stat.S_IRWXU)
             return
         with opened_file(self._root, self._base + item.parts, item.path) as (descriptor, _):
             passing = Passing(chunks(descriptor, self._bounds), self._bounds)

@@ -102,7 +102,8 @@ class Workspace(Transfers):
         if stat.S_ISREG(status.st_mode):
             moved, skipped = self._copy_file(source, new, mode, replaced), []
         else:
-            tree = self._copy_tree(old, new)
+            mode |= stat.S_IRWXU  # as beneath it: what we cannot enter we cannot fill
+            tree = self._copy_tree(old, new, mode)
             moved, skipped = Moved(mode, tree.size, None), [item.path for item in tree.skipped]
         self.changes.receipts.append(receipt_of_copy(show_path(new), moved, replaced))
         return skipped
@@ -118,7 +119,7 @@ class Workspace(Transfers):
             self._put_file(new, passing, mode, None if replaced is None else replaced.identity)
         return Moved(mode, passing.size, passing.sha256)
 
-    def _copy_tree(self, old: Parts, new: Parts) -> TreeCopy:
+    def _copy_tree(self, old: Parts, new: Parts, mode: int) -> TreeCopy:
         tree = TreeCopy(self._paths.root, self._paths.base, old, self.bounds)
         with self._paths.errors_of(old):
             staged = self._put(new, None, self._staging.add_directories)
@@ -126,6 +127,7 @@ class Workspace(Transfers):
                 tree.count()
             else:
                 with opened(self._staging.descriptor, staged, DIRECTORY) as directory:
+                    os.fchmod(directory, mode)
                     tree.fill(directory)
         return tree
 

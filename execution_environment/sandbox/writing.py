@@ -4,6 +4,7 @@ import hashlib
 from collections.abc import Callable, Iterable
 
 from common.errors import ToolError
+from common.tools import Receipt
 from execution_environment.sandbox.bounds import Bounds
 from execution_environment.sandbox.changes import Changes, Guard, Mover, Place
 from execution_environment.sandbox.descriptors import Identity
@@ -11,11 +12,7 @@ from execution_environment.sandbox.names import Parts, parse, show_path
 from execution_environment.sandbox.passing import Passing
 from execution_environment.sandbox.plan import Plan
 from execution_environment.sandbox.reading import Snapshot
-from execution_environment.sandbox.receipts import (
-    FILE_MODE,
-    receipt_of_directory,
-    receipt_of_file,
-)
+from execution_environment.sandbox.receipts import FILE_MODE, receipt_of_directory, receipt_of_file
 from execution_environment.sandbox.streams import Incoming
 from execution_environment.sandbox.view import View
 from execution_environment.searching.searchers import Searchers
@@ -132,7 +129,8 @@ class Writer(View):
 
     def _count_new(self, full: Parts, existing: int) -> None:
         """Count what is new of a path that exists so far; a workspace does not count itself."""
-        new = self._plan.make(full, max(existing, len(self._paths.base)))
+        above = len(self._paths.base)
+        new = self._plan.make(full[above:], max(existing - above, 0))
         self.bounds.meter.add(entries=new)
 
     def _come_from_staging(self, staged: bytes, target: Place, replaced: Identity | None) -> None:
@@ -160,6 +158,11 @@ class Writer(View):
                 self._staging.discard(name)
         self.changes, self._plan, self._trees = Changes(), Plan(), {}
         self.bounds.meter.reset()
+
+    def receipts(self) -> list[Receipt]:
+        """Return those of the paths that the call names, then of directories made on the way."""
+        made = map(show_path, self._plan.made_on_the_way())
+        return [*self.changes.receipts, *map(receipt_of_directory, made)]
 
     @property
     def has_leftovers(self) -> bool:

@@ -296,7 +296,7 @@ async def test_several_files_change_together(call, tree):
     assert [(receipt.path, receipt.operation) for receipt in result.receipts] == [
         ("changed", "replace"), ("dir/made", "create"), ("dir/deep/too", "create"),
         ("gone", "delete"), ("here", "move"), ("dir/there", "move"), ("dir/run.sh", "create"),
-        ("run.sh", "delete"),
+        ("run.sh", "delete"), ("dir", "create"), ("dir/deep", "create"),
     ]  # fmt: skip
 
 

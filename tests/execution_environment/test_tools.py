@@ -31,7 +31,10 @@ async def refusal(pending) -> AgenticError:
 async def test_a_new_file_comes_with_its_directories_and_a_receipt(call, demo):
     """The receipt is what the disk holds."""
     result = await call("write_file", path="a/b/c.txt", content="hé\n")
-    [receipt] = result.receipts
+    receipt, *above = result.receipts
+    assert [(made.path, made.mode, made.sha256_after) for made in above] == [
+        ("a", "0755", None), ("a/b", "0755", None),
+    ]  # fmt: skip
     data = (demo / "a/b/c.txt").read_bytes()
     assert (data, receipt.sha256_after, receipt.size) == ("hé\n".encode(), sha(data), len(data))
     assert (receipt.operation, receipt.created, receipt.mode) == ("create", True, "0644")
@@ -294,7 +297,8 @@ async def test_info_tells_type_mode_and_hash(call, demo):
 
 async def test_directories_are_made_with_those_above(call, demo):
     """Once; the second time nothing changes."""
-    assert len((await call("create_directory", path="a/b/c")).receipts) == 1
+    made = (await call("create_directory", path="a/b/c")).receipts
+    assert [receipt.path for receipt in made] == ["a/b/c", "a", "a/b"]
     assert (demo / "a/b/c").is_dir()
     assert (await call("create_directory", path="a/b")).receipts == []
     error = await refusal(call("create_directory", path="a/b", exist_ok=False))
