@@ -70,7 +70,7 @@ def _report_is_right(root: Path, display: Display) -> bool:
 
 
 def _verify(run: Run, root: Path, display: Display) -> bool:
-    """Compare the last receipt of each path with the disk; print each comparison."""
+    """Compare each path that the run says it changed with the disk; print each comparison."""
     receipts = run.result.changes if run.result is not None else []
     display.line("on disk:", "bold")
     is_right = [_matches(receipt, root, display) for receipt in receipts]
@@ -78,15 +78,26 @@ def _verify(run: Run, root: Path, display: Display) -> bool:
 
 
 def _matches(receipt: Receipt, root: Path, display: Display) -> bool:
-    digest, size, mode = _found(root / receipt.path)
-    is_right = (digest, size, mode) == (receipt.sha256_after, receipt.size, receipt.mode)
+    found = _found(root / receipt.path)
+    size = 0 if receipt.sha256_after is None else receipt.size  # a tree's is that of its files
+    is_right = found == (receipt.sha256_after, size, receipt.mode)
     mark = "ok" if is_right else "DIFFERS"
-    display.line(f"  {mark:<8} {digest[:16]}…  {size:>7} bytes  {mode}  {receipt.path}")
+    display.line(f"  {mark:<8} {_described(*found)}  {receipt.path}")
     return is_right
 
 
-def _found(path: Path) -> tuple[str, int, str]:
-    if not path.is_file():
-        return "missing", 0, ""
+def _described(digest: str | None, size: int, mode: str | None) -> str:
+    if digest is None:
+        return f"{'gone' if mode is None else 'directory':<30}    {mode or '':<4}"
+    return f"{digest[:16]}…  {size:>7} bytes  {mode}"
+
+
+def _found(path: Path) -> tuple[str | None, int, str | None]:
+    """Return hash, size and mode as receipts have them: none for what is not there."""
+    if not path.exists():
+        return None, 0, None
+    mode = f"{stat.S_IMODE(path.stat().st_mode):04o}"
+    if path.is_dir():
+        return None, 0, mode
     data = path.read_bytes()
-    return hashlib.sha256(data).hexdigest(), len(data), f"{stat.S_IMODE(path.stat().st_mode):04o}"
+    return hashlib.sha256(data).hexdigest(), len(data), mode

@@ -100,7 +100,7 @@ class Step(Lenient):
 
 
 class RunResult(Lenient):
-    """What a run came to: its answer in words and the last receipt of each path it changed."""
+    """What a run came to: its answer, and each path that is not as it was, as it is now (`fold`)."""
 
     answer: str
     changes: list[Receipt]

@@ -1,14 +1,15 @@
 """Executes one run: asks its planner what to do next, performs the steps, records the ending."""
 
+import asyncio
 from collections.abc import Mapping, Sequence
 from typing import assert_never
 
 from common.error_table import ERRORS
 from common.errors import AgenticError, ClientError, SystemFault
+from common.folding import fold
 from common.logs import get_logger
 from common.plans import OnError
 from common.runs import RunResult, Step
-from common.tools import Receipt
 from orchestrator.planners.base import Call, CallTools, Finish, History, Planner
 from orchestrator.signals import Signals
 from orchestrator.steps import Now, StepMaker, utc_now
@@ -64,9 +65,9 @@ class Runner:
         decision = await planner.next(History(lease.run.goal, lease.run.plan, history))
         match decision:
             case Finish(answer):
-                return Ending(
-                    "succeeded", result=RunResult(answer=answer, changes=_changes(history))
-                )
+                receipts = [step.receipts for step in history]
+                changes = await asyncio.to_thread(fold, receipts)  # there may be many
+                return Ending("succeeded", result=RunResult(answer=answer, changes=changes))
             case CallTools(calls):
                 return await self._make(lease, history, calls, signals, begun)
             case _:
@@ -126,8 +127,3 @@ def _ending_after(step: Step, on_error: OnError) -> Ending | None:
 def _take_begun(history: list[Step]) -> Step | None:
     """Take out the step that a lost worker had begun, and whose outcome is not known yet."""
     return history.pop() if history and history[-1].status == "running" else None
-
-
-def _changes(history: Sequence[Step]) -> list[Receipt]:
-    """Return the last receipt of each path, in the order of the paths' first change."""
-    return list({receipt.path: receipt for step in history for receipt in step.receipts}.values())

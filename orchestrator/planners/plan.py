@@ -1,8 +1,10 @@
 """The `plan` planner: the client's own steps, one after the other."""
 
+import asyncio
 from collections.abc import Iterator, Sequence
 
 from common.errors import ClientError, FieldError, ToolError
+from common.folding import fold
 from common.plans import Plan, PlanStep
 from common.runs import PlannerSpec, RunCreate, Step
 from orchestrator.planners.arguments import argument_errors
@@ -35,7 +37,7 @@ class PlanPlanner:
         steps = history.plan.steps if history.plan is not None else []
         done = len(history.steps)
         if done == len(steps):
-            return Finish(_summary(history.steps))
+            return Finish(await asyncio.to_thread(_summary, history.steps))
         return CallTools([_call(steps[done], history.steps)])
 
 
@@ -74,11 +76,13 @@ def _pointer_error(pointer: object, earlier: set[str]) -> str | None:
 
 def _summary(steps: Sequence[Step]) -> str:
     """Say what came of the steps, in words."""
-    receipts = [receipt for step in steps for receipt in step.receipts]
-    created = {receipt.path for receipt in receipts if receipt.created}
+    changes = fold(step.receipts for step in steps)
+    removed = sum(change.mode is None for change in changes)
+    created = sum(change.created for change in changes)
     counts = {
-        "created": len(created),
-        "changed": len({receipt.path for receipt in receipts} - created),
+        "created": created,
+        "changed": len(changes) - created - removed,
+        "removed": removed,
         "failed": sum(step.status == "failed" for step in steps),
     }
     told = [f"{count} {what}" for what, count in counts.items() if count]

@@ -50,6 +50,18 @@ def test_a_disk_that_holds_what_the_receipts_say_is_right(root, display):
     assert verified(root, display, receipt())
 
 
+def test_directories_and_what_is_gone_are_compared_too(root, display):
+    """A directory has a mode and no content; what was removed must not be there."""
+    (root / "copied").mkdir(mode=0o755)
+    nothing = {"sha256_after": None, "bytes_written": 0}
+    directory = receipt(**nothing, path="copied", size=17, mode="0755")
+    gone = {**nothing, "size": None, "mode": None, "operation": "delete"}
+    assert verified(root, display, directory, receipt(**gone, path="nope"))
+    assert not verified(root, display, receipt(**gone))
+    assert not verified(root, display, receipt(**gone, path="copied"))
+    assert not verified(root, display, receipt(**nothing, path="a.txt", size=None, mode="0644"))
+
+
 @pytest.mark.parametrize(
     "wrong",
     [{"sha256_after": "0" * 64}, {"size": 1}, {"mode": "0600"}, {"path": "nope"}],

@@ -9,7 +9,12 @@ from orchestrator.planners.base import Call, CallTools, Finish
 
 
 def receipt(path, sha256):
-    """Return the receipt of a new file."""
+    """Return the receipt of a new file; without a hash, of one that is gone."""
+    if sha256 is None:
+        return Receipt(
+            path=path, operation="delete", created=False, sha256_before=None, sha256_after=None,
+            size=None, mode=None, bytes_written=0,
+        )  # fmt: skip
     return Receipt(
         path=path, operation="create", created=True, sha256_before=None, sha256_after=sha256,
         size=1, mode="0644", bytes_written=1,

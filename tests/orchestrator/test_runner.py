@@ -30,6 +30,13 @@ async def test_a_run_ends_with_its_answer_and_the_last_receipt_per_path(execute,
     assert [(change.path, change.sha256_after) for change in run.result.changes] == [("p", "2")]
 
 
+async def test_what_a_run_made_and_removed_again_is_no_change_of_its(execute):
+    """It was listed among the changes, with the hash of a file that was not there."""
+    run, _ = await execute([call("a"), call("b")], [{"sha256": "1"}, {"sha256": None}])
+    assert [made.receipts[0].path for made in run.steps] == ["p", "p"]
+    assert run.result.changes == []
+
+
 async def test_a_call_carries_who_asked_and_how_long_it_may_take(execute):
     """The context is what the audit trail will know."""
     traceparent = "00-" + "a" * 32 + "-" + "b" * 16 + "-01"

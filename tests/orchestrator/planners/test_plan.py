@@ -8,11 +8,12 @@ from hypothesis import given, strategies as st
 from common.errors import ClientError, ToolError
 from common.plans import Plan
 from common.runs import RunCreate
-from common.tools import Receipt, ToolSpec
+from common.tools import ToolSpec
 from orchestrator.planners.base import CallTools, Finish, History
 from orchestrator.planners.plan import PlanPlanner
 from orchestrator.planners.references import resolve
 from tests.orchestrator.conftest import step
+from tests.orchestrator.fakes import receipt
 
 JSON = st.recursive(
     st.none() | st.booleans() | st.integers() | st.text(),
@@ -135,14 +136,28 @@ async def test_steps_are_given_one_by_one():
     failed = step(2, name="b", status="failed")
     decision = await planner.next(History(None, plan, [FOUND, failed]))
     assert decision.calls[0].refusal.code == "invalid_reference"
-    receipt = Receipt(
-        path="p", operation="create", created=True, sha256_before=None, sha256_after="0",
-        size=1, mode="0644", bytes_written=1,
-    )  # fmt: skip
-    done = step(3, name="c", status="succeeded", receipts=[receipt])
+    done = step(3, name="c", status="succeeded", receipts=[receipt("p", "0")])
     assert await planner.next(History(None, plan, [FOUND, failed, done])) == Finish(
         "3 steps done: 1 created, 1 failed"
     )
     assert json.loads(plan.model_dump_json())["steps"][1]["arguments"] == {
         "x": {"$from": "find/output/n"}
     }
+
+
+@pytest.mark.parametrize(
+    ("receipts", "told"),
+    [
+        ([[("p", "1")], [("p", None)]], "2 steps done"),
+        ([[("p", "1")], [("q", None)]], "2 steps done: 1 created, 1 removed"),
+        ([[("p", None)], [("p", "1")]], "2 steps done: 1 changed"),
+    ],
+)
+async def test_a_plans_changes_are_counted_from_what_they_come_to(receipts, told):
+    """Step by step, a file that was made and removed again counted as created."""
+    plan = Plan.model_validate({"steps": [{"name": "a", "tool": "t"}, {"name": "b", "tool": "t"}]})
+    steps = [
+        step(n, status="succeeded", receipts=[receipt(*it) for it in made])
+        for n, made in enumerate(receipts, start=1)
+    ]
+    assert await PlanPlanner().next(History(None, plan, steps)) == Finish(told)
