@@ -22,11 +22,6 @@ _TOKENS = re.compile(r"\*\*/|\*\*|\*|\?|\[!?\]?[^\]]*\]|.", re.DOTALL)
 _FIXED = {"**/": "(?:.*/)?", "**": ".*", "*": "[^/]*", "?": "[^/]"}
 
 
-def is_glob(path: str) -> bool:
-    """Tell whether a path has wildcards in it."""
-    return any(char in path for char in "*?[")
-
-
 def compile_glob(glob: str) -> Any:
     """Return a compiled pattern whose `fullmatch` takes a path relative to the searched one.
 

@@ -7,13 +7,14 @@ from typing import Any, Protocol
 from pydantic import JsonValue
 
 from common.errors import from_problem
-from common.globs import is_glob
 from common.runs import Step
 from orchestrator.planners.base import Call
 
 MAX_SHOWN = 50
 MAX_TEXT = 4000
 """Entries, and characters of a file, that an answer shows."""
+MAX_READ = 64 * 1024
+"""Bytes that are read of a file: its head, when there is more."""
 
 Arguments = dict[str, JsonValue]
 
@@ -72,25 +73,36 @@ class OneCall:
 
 @dataclass(frozen=True)
 class ListDirectory(OneCall):
-    """Lists one directory."""
+    """Lists one directory, or only the directories in it."""
+
+    only_folders: bool = False
 
     def answer(self, done: Sequence[Step]) -> str:
         """Name the entries."""
-        found = output(done[0])
-        names = [_shown(entry) for entry in found["entries"]]
-        at_least = "" if found["next_cursor"] is None else "more than "
-        return listing(f"{self.done_text}: {at_least}{len(names)} entries", names)
+        return shown_directory(self.done_text, output(done[0]), only_folders=self.only_folders)
+
+
+@dataclass(frozen=True)
+class MakeDirectory(OneCall):
+    """Creates a directory that may be there already."""
+
+    def answer(self, done: Sequence[Step]) -> str:
+        """Say whether it was."""
+        was_made = bool(done[0].receipts)
+        return self.done_text if was_made else f"'{self.arguments['path']}' was there already"
 
 
 @dataclass(frozen=True)
 class ReadFile(OneCall):
-    """Reads one file."""
+    """Reads one file, or a window of its lines."""
 
     def answer(self, done: Sequence[Step]) -> str:
         """Show the content, shortened."""
-        content = str(output(done[0])["content"])
-        more = "" if len(content) <= MAX_TEXT else "\n…"
-        return f"{self.done_text}:\n{content[:MAX_TEXT]}{more}"
+        read = output(done[0])
+        if "max_lines" in self.arguments:
+            lines = f"{self.done_text}, lines {read['start_line']} to {read['end_line']}"
+            return shown_file(lines, read | {"truncated": False})
+        return shown_file(self.done_text, read)
 
 
 @dataclass(frozen=True)
@@ -104,11 +116,21 @@ class Search(OneCall):
         return listing(f"{self.done_text}: {found['total']} times", lines)
 
 
-def scope_of(target: str, base: str | None) -> Scope:
-    """Return the scope of `in TARGET [in BASE]`."""
-    if is_glob(target):
-        return Scope(base or ".", target)
-    return Scope(target if base is None else f"{base}/{target}")
+def shown_directory(title: str, page: dict[str, Any], *, only_folders: bool = False) -> str:
+    """Return a title with the names of entries below it."""
+    names = [_shown(entry) for entry in page["entries"]]
+    if only_folders:
+        names = [name for name in names if name.endswith("/")]
+    at_least = "" if page["next_cursor"] is None else "more than "
+    return listing(f"{title}: {at_least}{len(names)} entries", names)
+
+
+def shown_file(title: str, read: dict[str, Any]) -> str:
+    """Return a title with the text of a file below it, shortened, and say so."""
+    text = str(read["content"])
+    if len(text) <= MAX_TEXT and not read.get("truncated"):
+        return f"{title}:\n{text}"
+    return f"{title} (the beginning of {read['size']} bytes):\n{text[:MAX_TEXT]}\n…"
 
 
 def _shown(entry: dict[str, Any]) -> str:

@@ -1,141 +1,130 @@
-"""From words to commands: parses a goal by rules.lark and builds what it asks for."""
+"""From words to commands: takes a goal apart, parses each sentence by rules.lark, builds it."""
 
-import difflib
 import json
 import re
 from collections.abc import Sequence
+from functools import lru_cache
 from importlib.resources import files
+from typing import Any, cast
 
-from lark import Lark, Token, Transformer, UnexpectedInput, UnexpectedToken
+from lark import Lark, Token, Tree, UnexpectedInput, UnexpectedToken
+from lark.exceptions import VisitError
 
 from common.errors import ClientError
-from common.globs import InvalidPattern, compile_glob
-from orchestrator.planners.commands import (
-    Arguments,
-    Command,
-    ListDirectory,
-    OneCall,
-    ReadFile,
-    Scope,
-    Search,
-    scope_of,
-)
-from orchestrator.planners.multi_commands import Append, Find, Replace
+from common.globs import InvalidPattern
+from orchestrator.planners.changing import Changing
+from orchestrator.planners.commands import Command
+from orchestrator.planners.forms import CHANGING, nearest
+from orchestrator.planners.looking import Built, Looking
+from orchestrator.planners.moving import Moving
+from orchestrator.planners.phrases import Phrases
+from orchestrator.planners.sentences import Sentence, Splitter, UnclosedQuote
+from orchestrator.planners.targets import NOTHING, Subject, Unclear
 
-FORMS = (
-    "list files in src",
-    "find *.py in src",
-    "search for 'text' in src",
-    "search for 'text' in *.py in src",
-    "read README.md",
-    "write 'text' to notes.txt",
-    "append 'text' to notes.txt",
-    "replace 'old' with 'new' in README.md",
-    "replace 'old' with 'new' in *.py in src",
-    "create directory docs",
-    "create file notes.txt with 'text'",
-)
+MAX_COMMANDS = 1000
+"""As many as a run can have steps."""
 SHOWN = 40
-_ESCAPE = re.compile(r"\\(.)", re.DOTALL)
-_ESCAPED = {"n": "\n", "t": "\t"}
+_VERB = "_DO_"
+_LIVE_WILDCARD = re.compile(r"[*?]\S*$")
+
+_PARSER = Lark((files("orchestrator.planners") / "rules.lark").read_text(), parser="lalr")
+_PATTERNS = {terminal.name: terminal.pattern.to_regexp() for terminal in _PARSER.terminals}
+_VERBS = {
+    name.removeprefix(_VERB): re.compile(pattern)
+    for name, pattern in _PATTERNS.items()
+    if name.startswith(_VERB)
+}
+_SPLITTER = Splitter(_PATTERNS["STRING"], [verb.pattern for verb in _VERBS.values()])
 
 
-class _Builder(Transformer[Token, list[Command]]):
-    """Turns each rule of the grammar into its command."""
-
-    def STRING(self, token: Token) -> str:  # noqa: N802  # Lark calls it by the terminal's name
-        return _ESCAPE.sub(lambda m: _ESCAPED.get(m[1], m[1]), token[1:-1])
-
-    def WORD(self, token: Token) -> str:  # noqa: N802  # as above
-        return str(token)
-
-    def start(self, commands: list[Command]) -> list[Command]:
-        return commands
-
-    def path(self, children: list[str]) -> str:
-        return children[0].rstrip("/") or "/"
-
-    def scope(self, children: list[str]) -> Scope:
-        return scope_of(children[0], children[1] if len(children) > 1 else None)
-
-    def list_files(self, children: list[str]) -> Command:
-        path = children[0] if children else "."
-        arguments: Arguments = {"path": path, "limit": 1000}
-        return ListDirectory("list_directory", arguments, f"Listed {Scope(path)}")
-
-    def find_files(self, children: list[str]) -> Command:
-        compile_glob(children[0])
-        return Find(children[0], children[1] if len(children) > 1 else ".")
-
-    def search(self, children: list[str | Scope]) -> Command:
-        scope = children[1] if len(children) > 1 else Scope()
-        return _search(str(children[0]), scope if isinstance(scope, Scope) else Scope())
-
-    def search_within(self, children: list[str]) -> Command:
-        return _search(children[1], scope_of(children[0], None))
-
-    def read(self, children: list[str]) -> Command:
-        return ReadFile("read_file", {"path": children[0]}, f"Read '{children[0]}'")
-
-    def write(self, children: list[str]) -> Command:
-        content, path = children
-        arguments: Arguments = {"path": path, "content": content, "mode": "upsert"}
-        return OneCall("write_file", arguments, f"Wrote '{path}'")
-
-    def append(self, children: list[str]) -> Command:
-        return Append(children[1], children[0])
-
-    def replace(self, children: list[str | Scope]) -> Command:
-        old, new, scope = children
-        return Replace(str(old), str(new), scope if isinstance(scope, Scope) else Scope())
-
-    def make_directory(self, children: list[str]) -> Command:
-        return OneCall("create_directory", {"path": children[0]}, f"Created '{children[0]}'")
-
-    def make_file(self, children: list[str]) -> Command:
-        content = children[1] if len(children) > 1 else ""
-        arguments: Arguments = {"path": children[0], "content": content, "mode": "create"}
-        return OneCall("write_file", arguments, f"Created '{children[0]}'")
-
-
-_PARSER = Lark(
-    (files("orchestrator.planners") / "rules.lark").read_text(),
-    parser="lalr",
-    transformer=_Builder(),
-)
-
-
+@lru_cache(maxsize=128)
 def parse(goal: str) -> Sequence[Command]:
-    """Return the commands of a goal; raise `goal_not_understood` with the nearest form."""
-    text = re.sub(r"(?<=[^\s./])\.\s*$", "", goal.strip())  # the full stop of a sentence
+    """Return the commands of a goal; raise `goal_not_understood` with the nearest form.
+
+    Runs again for each step of a run: the last ones are remembered.
+    """
     try:
-        commands: Sequence[Command] = _PARSER.parse(text)  # type: ignore[assignment]
+        sentences = list(_SPLITTER.split(goal))
+    except UnclosedQuote as error:
+        raise _not_understood(goal, str(error)) from error
+    if not sentences:
+        raise _not_understood(goal, "")
+    _require_few(sentences)
+    commands: list[Command] = []
+    subject = NOTHING
+    for sentence in sentences:
+        built = _build(sentence, subject)
+        commands += built.commands
+        subject = built.subject
+        _require_few(commands)
+    return tuple(commands)
+
+
+def _require_few(things: Sequence[object]) -> None:
+    if len(things) > MAX_COMMANDS:
+        detail = f"The goal has more than {MAX_COMMANDS} commands"
+        raise _refused(detail, "list, then read README.md")
+
+
+def _build(sentence: Sentence, subject: Subject) -> Built:
+    text = sentence.text
+    try:
+        tree = _PARSER.parse(text)
+        _require_clear_end(sentence, tree)
+        built: Any = tree
+        for builder in (Phrases(subject), Looking(), Changing(), Moving()):
+            built = builder.transform(built)
     except UnexpectedInput as error:
-        raise _not_understood(
-            text, "" if _is_at_end(error) else text[error.pos_in_stream :]
-        ) from error
-    except InvalidPattern as error:
-        raise ClientError("goal_not_understood", f"A glob is not valid: {error}") from error
-    for command in commands:
-        if isinstance(command, Replace) and "\n" in command.old:
-            raise ClientError("goal_not_understood", "Text to be replaced must be within one line")
-    return commands
+        rest = "" if _is_at_end(error) else text[error.pos_in_stream :]
+        raise _not_understood(text, rest) from error
+    except Unclear as unclear:
+        raise _unclear(unclear, text) from unclear
+    except VisitError as error:
+        raise _reason(error.orig_exc, text) from error
+    return cast("Built", built)
+
+
+def _reason(error: Exception, text: str) -> Exception:
+    if isinstance(error, InvalidPattern):
+        return ClientError("goal_not_understood", f"A glob is not valid: {error}")
+    return _unclear(error, text) if isinstance(error, Unclear) else error
+
+
+def _unclear(unclear: Unclear, text: str) -> ClientError:
+    return _refused(unclear.detail, unclear.form or nearest(text, _verb_of(text)))
+
+
+def _require_clear_end(sentence: Sentence, tree: Tree[Token]) -> None:
+    """Refuse what could end elsewhere: a text without quotes, a wildcard or a question mark."""
+    texts = tree.scan_values(lambda leaf: isinstance(leaf, Token) and leaf.type == "TEXT")
+    if any(texts) and sentence.end not in ("", "."):
+        raise Unclear("Where the text ends is not clear: put it in quotes")
+    if sentence.end == "?" and _is_doubtful(sentence):
+        raise Unclear(
+            "What the question mark means is not clear: leave it out, or put the name in quotes"
+        )
+
+
+def _is_doubtful(sentence: Sentence) -> bool:
+    verb = _verb_of(sentence.text)
+    if _LIVE_WILDCARD.search(sentence.text):
+        return True
+    return not sentence.is_question and (verb in CHANGING or verb == "FIND")
+
+
+def _verb_of(text: str) -> str | None:
+    return next((name for name, verb in _VERBS.items() if verb.match(text)), None)
 
 
 def _is_at_end(error: UnexpectedInput) -> bool:
     return isinstance(error, UnexpectedToken) and error.token.type == "$END"
 
 
-def _search(text: str, scope: Scope) -> Command:
-    wanted: Arguments = {"pattern": text, "literal": True, "limit": 1000}
-    return Search("search_files", wanted | scope.arguments(), f"Found '{text}' in {scope}")
-
-
-def _not_understood(goal: str, rest: str) -> ClientError:
+def _not_understood(text: str, rest: str) -> ClientError:
     where = f"from {json.dumps(rest[:SHOWN], ensure_ascii=False)} on" if rest else "at its end"
-    nearest = difflib.get_close_matches(goal.lower(), FORMS, n=1, cutoff=0.0)
-    return ClientError(
-        "goal_not_understood",
-        f"The goal is not understood {where}",
-        hint=f"Did you mean a form like: {nearest[0]}? docs/rules.md shows every form.",
-    )
+    return _refused(f"The goal is not understood {where}", nearest(text, _verb_of(text)))
+
+
+def _refused(detail: str, form: str) -> ClientError:
+    hint = f"Did you mean a form like: {form}? docs/rules.md shows every form."
+    return ClientError("goal_not_understood", detail, hint=hint)

@@ -6,42 +6,11 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from common.errors import ToolError
-from common.globs import compile_glob
 from common.runs import Step
 from orchestrator.planners.base import Call
 from orchestrator.planners.commands import Arguments, Scope, listing, output
 
 MAX_MATCHES = 1000
-MAX_DEPTH = 100
-PAGE = 1000
-
-
-@dataclass(frozen=True)
-class Find:
-    """Finds files whose path matches a glob, page by page."""
-
-    glob: str
-    path: str
-
-    def calls(self, done: Sequence[Step]) -> Sequence[Call]:
-        """Return the call for the next page."""
-        cursor = output(done[-1])["next_cursor"] if done else None
-        if done and cursor is None:
-            return []
-        arguments: Arguments = {"path": self.path, "depth": MAX_DEPTH, "limit": PAGE}
-        more: Arguments = {} if cursor is None else {"cursor": cursor}
-        return [Call("list_directory", "list_directory", arguments | more)]
-
-    def answer(self, done: Sequence[Step]) -> str:
-        """Name the files that match."""
-        glob, prefix = compile_glob(self.glob), "" if self.path == "." else f"{self.path}/"
-        entries = [entry for step in done for entry in output(step)["entries"]]
-        names = [
-            entry["path"]
-            for entry in entries
-            if entry["type"] == "file" and glob.fullmatch(entry["path"].removeprefix(prefix))
-        ]
-        return listing(f"Found {len(names)} files that match '{self.glob}'", names)
 
 
 @dataclass(frozen=True)

@@ -3,6 +3,7 @@
 The grammar is in rules.lark; docs/rules.md shows every form.
 """
 
+import asyncio
 from collections.abc import Sequence
 from dataclasses import replace
 
@@ -11,6 +12,9 @@ from common.runs import PlannerSpec, RunCreate, Step
 from orchestrator.planners.base import Call, CallTools, Decision, Finish, History, Tools
 from orchestrator.planners.commands import Command
 from orchestrator.planners.grammar import parse
+
+MAX_INLINE = 2000
+"""Characters of a goal that are parsed in a few milliseconds."""
 
 
 class RulesPlanner:
@@ -30,13 +34,18 @@ class RulesPlanner:
 
     async def next(self, history: History) -> Decision:
         """Return the calls of the first command that is not done; answer when all are."""
-        commands = parse(history.goal or "")
+        commands = await _parsed(history.goal or "")
         for number, command in enumerate(commands, start=1):
             done = _steps_of(number, history.steps)
             calls = command.calls(done)
             if calls:
                 return CallTools(_named(number, len(done), calls))
         return Finish(_answer(commands, history.steps))
+
+
+async def _parsed(goal: str) -> Sequence[Command]:
+    """Parse a long goal off the event loop: it may take a tenth of a second."""
+    return parse(goal) if len(goal) <= MAX_INLINE else await asyncio.to_thread(parse, goal)
 
 
 def _prefix(number: int) -> str:

@@ -78,7 +78,9 @@ async def _checked_planner(body: RunCreate, services: Services) -> str:
     name = body.planner or default_planner(has_plan=body.plan is not None)
     if name not in services.planners:
         raise ClientError("invalid_request", f"There is no planner '{name}'")
-    services.planners[name].check(body, await services.catalogue.tools())
+    tools = await services.catalogue.tools()
+    # A long goal, or a plan of a thousand steps, takes longer than others should wait.
+    await asyncio.to_thread(services.planners[name].check, body, tools)
     return name
 
 

@@ -1,0 +1,143 @@
+"""The sentences that change files: which commands write, append, replace, create, and delete."""
+
+import re
+from collections.abc import Callable, Sequence
+from typing import Any, Literal
+
+from lark import Token, Transformer
+
+from orchestrator.planners.commands import Arguments, Command, MakeDirectory, OneCall, Scope
+from orchestrator.planners.looking import Built, checked
+from orchestrator.planners.matches import Each
+from orchestrator.planners.multi_commands import Append, Replace
+from orchestrator.planners.targets import Subject, Target, Unclear, paths_of
+
+_EXTENSION = re.compile(r"\.[^\W\d_]\w*$")
+
+Mode = Literal["create", "replace", "upsert"]
+
+
+class Changing(Transformer[Token, Built]):
+    """Builds the commands of the grammar's rules that have their names."""
+
+    def write(self, children: list[Any]) -> Built:
+        content, targets = children
+        return _for_each(targets, lambda target: _write(target, content, "upsert"))
+
+    def write_content(self, children: list[Any]) -> Built:
+        target, content = children
+        return _for_each([target], lambda target: _write(target, content, "upsert"))
+
+    def overwrite(self, children: list[Any]) -> Built:
+        target, content = children
+        return _for_each([target], lambda target: _write(target, content, "replace"))
+
+    def appending(self, children: list[Any]) -> Built:
+        text, targets = children
+        return _for_each(targets, lambda target: Append(_file(target).path, str(text)))
+
+    def replace(self, children: list[Any]) -> Built:
+        old, new, scope = children
+        return _replaced(old, new, scope)
+
+    def replace_in(self, children: list[Any]) -> Built:
+        old, scope, new = children
+        return _replaced(old, new, scope)
+
+    def erase(self, children: list[Any]) -> Built:
+        old, scope = children
+        return _replaced(old, "", scope)
+
+    def create(self, children: list[Any]) -> Built:
+        targets, *content = children
+        if all(target.kind == "folder" for target in targets) and not content:
+            return self.create_folders(children)
+        unclear = [t for t in targets if t.kind is None and not _EXTENSION.search(t.path)]
+        if unclear:
+            name = unclear[0].path
+            raise Unclear(
+                f"'{name}' could be a file or a directory",
+                f"create file {name}, or create directory {name}",
+            )
+        return self.create_files(children)
+
+    def create_files(self, children: list[Any]) -> Built:
+        targets, *content = children
+        if content and len(targets) > 1:
+            raise Unclear("Only one file can be created with a text", "create file a.txt with 'x'")
+        return _for_each(targets, lambda target: _write(target, "".join(content), "create"))
+
+    def create_file_in(self, children: list[Any]) -> Built:
+        place, target, *content = children
+        return self.create_files([[target.beneath(place)], *content])
+
+    def create_folders(self, children: list[Any]) -> Built:
+        folders = [Target(target.path, "folder") for target in children[0]]
+        return _for_each(folders, _create_folder)
+
+    def create_folder_in(self, children: list[Any]) -> Built:
+        place, target = children
+        return self.create_folders([[target.beneath(place)]])
+
+    def delete(self, children: list[Any]) -> Built:
+        return _deleted(children[0], recursive=False)
+
+    def delete_tree(self, children: list[Any]) -> Built:
+        return _deleted(children[0], recursive=True)
+
+    def delete_matching(self, children: list[Any]) -> Built:
+        [matching] = children
+        glob = matching.scopes[0].glob
+        if not matching.is_every or not all(scope.glob.strip("*./") for scope in matching.scopes):
+            raise Unclear(
+                f"Whether every '{glob}' at any depth is meant is not clear",
+                "delete every *.tmp in src",
+            )
+        return _deleted(matching.scopes, recursive=False)
+
+
+def _for_each(targets: Sequence[Any], make: Callable[[Target], Command]) -> Built:
+    paths = paths_of(targets)
+    return Built([make(target) for target in paths], Subject(tuple(paths)))
+
+
+def _file(target: Target) -> Target:
+    if target.kind == "folder":
+        raise Unclear(f"'{target.path}' is called a directory", "write 'text' to docs/notes.txt")
+    return target
+
+
+def _write(target: Target, content: str, mode: Mode) -> Command:
+    path = _file(target).path
+    arguments: Arguments = {"path": path, "content": str(content), "mode": mode}
+    return OneCall(
+        "write_file", arguments, f"{'Created' if mode == 'create' else 'Wrote'} '{path}'"
+    )
+
+
+def _create_folder(target: Target) -> Command:
+    return MakeDirectory("create_directory", {"path": target.path}, f"Created '{target.path}'")
+
+
+def _replaced(old: str, new: str, scope: Scope) -> Built:
+    if "\n" in old:
+        raise Unclear(
+            "Text to be replaced must be within one line", "replace 'old' with 'new' in README.md"
+        )
+    checked(scope)
+    is_one = scope.glob is None and _EXTENSION.search(scope.path)
+    subject = Subject((Target(scope.path),)) if is_one else Subject()
+    return Built([Replace(str(old), str(new), scope)], subject)
+
+
+def _deleted(targets: Sequence[Any], *, recursive: bool) -> Built:
+    return Built([_delete(target, recursive=recursive) for target in targets])
+
+
+def _delete(what: Target | Scope, *, recursive: bool) -> Command:
+    if isinstance(what, Scope):
+        return Each(checked(what), "delete_path")
+    arguments: Arguments = {"path": what.path}
+    if recursive:
+        arguments["recursive"] = True
+    return OneCall("delete_path", arguments, f"Deleted '{what.path}'")

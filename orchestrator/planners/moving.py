@@ -1,0 +1,102 @@
+"""The sentences that copy, move and rename: which calls they need, and where things go."""
+
+import posixpath
+from typing import Any
+
+from lark import Token, Transformer
+
+from orchestrator.planners.commands import Arguments, Command, OneCall
+from orchestrator.planners.looking import Built
+from orchestrator.planners.targets import Subject, Target, Unclear, paths_of
+from orchestrator.planners.transfers import DONE, Tool, Transfer, within
+
+
+class Moving(Transformer[Token, Built]):
+    """Builds the commands of the grammar's rules that have their names."""
+
+    def save_as(self, children: list[Any]) -> Built:
+        source, place = children
+        source = source if isinstance(source, Target) else Target(str(source))
+        return Built([_transfer("copy_path", source, place)])
+
+    def save_to(self, children: list[Any]) -> Built:
+        source, place = str(children[0]), children[1].path
+        raise Unclear(
+            f"'{source}' could be a file or the text to save",
+            f"copy {source} to {place}, or write '{source}' to {place}",
+        )
+
+    def copy_to(self, children: list[Any]) -> Built:
+        return _transferred("copy_path", *_listed(children))
+
+    def copy_into(self, children: list[Any]) -> Built:
+        return _transferred("copy_path", *children, into=True)
+
+    def copy_over(self, children: list[Any]) -> Built:
+        return Built(_over("copy_path", *children))
+
+    def move_to(self, children: list[Any]) -> Built:
+        return _transferred("move_path", *_listed(children))
+
+    def move_into(self, children: list[Any]) -> Built:
+        return _transferred("move_path", *children, into=True)
+
+    def move_over(self, children: list[Any]) -> Built:
+        return Built(_over("move_path", *children), Subject((children[1],)))
+
+    def renaming(self, children: list[Any]) -> Built:
+        [source], place = paths_of(children[0], 1), children[1]
+        if place.kind == "folder" and source.kind != "folder":
+            raise Unclear(
+                f"'{place.path}' is called a directory", f"move {source.path} into {place.path}/"
+            )
+        if "/" in source.path and "/" not in place.path:
+            folder = posixpath.dirname(source.path)
+            raise Unclear(
+                f"Whether '{place.path}' is to be in '{folder}' is not clear",
+                f"rename {source.path} to {folder}/{place.path}, or move {source.path} to ./{place.path}",
+            )
+        done = f"Renamed '{source.path}' to '{place.path}'"
+        return Built([_exactly("move_path", source, place, done)], Subject((place,)))
+
+
+def _listed(children: list[Any]) -> tuple[list[Any], Target]:
+    """Return sources, which are one path in the shell's form, and their place."""
+    sources, place = children
+    return sources if isinstance(sources, list) else [sources], place
+
+
+def _transferred(tool: Tool, sources: list[Any], place: Target, *, into: bool = False) -> Built:
+    into = into or len(sources) > 1
+    commands = [_transfer(tool, source, place, into=into) for source in paths_of(sources)]
+    moved = [_moved(command) for command in commands] if tool == "move_path" else []
+    return Built(commands, Subject(tuple(target for target in moved if target is not None)))
+
+
+def _transfer(tool: Tool, source: Target, place: Target, *, into: bool = False) -> Command:
+    if place.kind != "folder":
+        return Transfer(tool, source.path, place.path, into)
+    path = within(place.path, source.path)
+    return _exactly(tool, source, Target(path), f"{DONE[tool]} '{source.path}' to '{path}'")
+
+
+def _moved(command: Command) -> Target | None:
+    """Return where something is after a move, if that is known before it."""
+    if isinstance(command, OneCall):
+        return Target(str(command.arguments["destination"]))
+    if isinstance(command, Transfer) and command.into:
+        return Target(within(command.place, command.source))
+    return None
+
+
+def _exactly(
+    tool: Tool, source: Target, place: Target, done: str, *, overwrite: bool = False
+) -> Command:
+    arguments: Arguments = {"source": source.path, "destination": place.path}
+    return OneCall(tool, arguments | ({"overwrite": True} if overwrite else {}), done)
+
+
+def _over(tool: Tool, sources: list[Any], place: Target) -> list[Command]:
+    [source] = paths_of(sources, 1)
+    done = f"{DONE[tool]} '{source.path}' over '{place.path}'"
+    return [_exactly(tool, source, place, done, overwrite=True)]

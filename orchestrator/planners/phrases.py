@@ -1,0 +1,128 @@
+"""What the phrases of a command mean: quoted text, paths, pronouns, globs and where to look."""
+
+import re
+from dataclasses import replace
+from typing import Any
+
+from lark import Token, Transformer, Tree
+
+from orchestrator.planners.commands import Scope
+from orchestrator.planners.targets import (
+    Kind,
+    Matching,
+    Quoted,
+    Subject,
+    Target,
+    Unclear,
+    scope_of,
+)
+
+KINDS = {
+    "python": "*.py", "markdown": "*.md", "text": "*.txt", "txt": "*.txt", "json": "*.json",
+    "csv": "*.csv", "html": "*.html", "css": "*.css", "javascript": "*.js", "typescript": "*.ts",
+    "rust": "*.rs", "go": "*.go", "java": "*.java", "xml": "*.xml", "toml": "*.toml",
+    "log": "*.log", "shell": "*.sh",
+}  # fmt: skip
+_ESCAPE = re.compile(r"\\([ntr\\\"'“”\u2018\u2019])")
+_ESCAPED = {"n": "\n", "t": "\t", "r": "\r"}
+_ENDS_ODDLY = re.compile(r"[^./][.]$|[:!)]$|^\(")
+_PRONOUNS = {"it", "them", "this", "that", "these", "those", "everything", "nothing"}
+# A description of a text is not the text: "a list of the files" is not what is to be written.
+_DESCRIBED = re.compile(
+    r"(?:an?|the|all|every|each|my|your|our|its?|his|her|their|some|this|that|these|those|what"
+    r"|whatever|nothing|everything|something|of|from|in|to|[0-9]+\s+\w)\b|.*\n"
+    r"|.*\b(?:please|thanks|thank you)\s*$",
+    re.IGNORECASE | re.DOTALL,
+)
+
+
+class Phrases(Transformer[Token, Tree[object]]):
+    """Turns the phrases of a command into what they mean; the commands themselves it leaves."""
+
+    def __init__(self, subject: Subject) -> None:
+        super().__init__()
+        self._subject = subject
+
+    def STRING(self, token: Token) -> Quoted:  # noqa: N802  # Lark calls it by the terminal's name
+        return Quoted(_ESCAPE.sub(lambda m: _ESCAPED.get(m[1], m[1]), token[1:-1]))
+
+    def IT(self, token: Token) -> Target:  # noqa: N802  # as above
+        return self._subject.it(str(token))
+
+    def THEM(self, token: Token) -> list[Target] | list[Scope]:  # noqa: N802  # as above
+        return self._subject.them(str(token))
+
+    def HERE(self, _token: Token) -> Target:  # noqa: N802  # as above
+        return Target(".", "folder")
+
+    def KIND(self, token: Token) -> str:  # noqa: N802  # as above
+        return KINDS.get(token.lower(), f"*{token}")
+
+    def path(self, children: list[str | Target]) -> Target:
+        [word] = children
+        if isinstance(word, Target):
+            return word
+        if not word or (not isinstance(word, Quoted) and _ENDS_ODDLY.search(word)):
+            raise Unclear(f"'{word}' is no plain path: put it in quotes", "read 'my file.txt'")
+        kind: Kind | None = "folder" if word.endswith("/") else None
+        return Target(word.rstrip("/") or "/", kind, isinstance(word, Quoted))
+
+    def target(self, children: list[Token | Target]) -> Target:
+        [found] = [child for child in children if isinstance(child, Target)]
+        for noun in children:
+            if isinstance(noun, Token):
+                return replace(found, kind="file" if noun.type == "FILE" else "folder")
+        return found
+
+    def located(self, children: list[Target]) -> Target:
+        return children[0] if len(children) == 1 else children[0].beneath(children[1])
+
+    def targets(self, children: list[Any]) -> list[Any]:
+        [first, *_] = children
+        return first if isinstance(first, list) else children
+
+    def places(self, children: list[Target]) -> list[Target]:
+        return children
+
+    def matching(self, children: list[list[str] | Token | Target]) -> Matching:
+        [globs] = [child for child in children if isinstance(child, list)]
+        places = [child.path for child in children if isinstance(child, Target)]
+        if places and len(globs) > 1:
+            raise Unclear("Which files are meant is not clear", "find *.py in src, then find *.md")
+        scopes = [Scope(path, glob) for path in places or ["."] for glob in globs]
+        return Matching(scopes, is_every=any(isinstance(child, Token) for child in children))
+
+    def globs(self, children: list[str]) -> list[str]:
+        return [str(child) for child in children]
+
+    def everything(self, children: list[Token | Target]) -> Target:
+        places = [child for child in children if isinstance(child, Target)]
+        return places[0] if places else Target(".", "folder")
+
+    def scope(self, children: list[Token | Target | list[Scope]]) -> Scope:
+        return scope_of(children[0])
+
+    def name(self, children: list[str]) -> str:
+        return children[0]
+
+    def word(self, children: list[str]) -> str:
+        return self.value(children)
+
+    def value(self, children: list[str]) -> str:
+        [word] = children
+        if not isinstance(word, Quoted) and word.lower() in _PRONOUNS:
+            raise Unclear(f"'{word}' could be a word or what it stands for: put text in quotes")
+        return word
+
+    def new(self, children: list[str]) -> str:
+        [word] = children
+        return "" if isinstance(word, Token) and word.type == "NOTHING" else str(word)
+
+    def content(self, children: list[str]) -> str:
+        [text] = children
+        if not isinstance(text, Quoted) and _DESCRIBED.match(text):
+            raise Unclear(
+                "What is to be written is not clear: put text in quotes",
+                "create file notes.txt with 'text'",
+            )
+        return str(text).strip() if not isinstance(text, Quoted) else str(text)
