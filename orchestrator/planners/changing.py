@@ -1,18 +1,22 @@
 """The sentences that change files: which commands write, append, replace, create, and delete."""
 
-import re
 from collections.abc import Callable, Sequence
 from typing import Any, Literal
 
 from lark import Token, Transformer
 
 from orchestrator.planners.commands import Arguments, Command, MakeDirectory, OneCall, Scope
-from orchestrator.planners.looking import Built, checked
+from orchestrator.planners.looking import checked
 from orchestrator.planners.matches import Each
 from orchestrator.planners.multi_commands import Append, Replace
-from orchestrator.planners.targets import Subject, Target, Unclear, paths_of
-
-_EXTENSION = re.compile(r"\.[^\W\d_]\w*$")
+from orchestrator.planners.targets import (
+    Built,
+    Subject,
+    Target,
+    Unclear,
+    looks_like_a_file,
+    paths_of,
+)
 
 Mode = Literal["create", "replace", "upsert"]
 
@@ -52,7 +56,7 @@ class Changing(Transformer[Token, Built]):
         targets, *content = children
         if all(target.kind == "folder" for target in targets) and not content:
             return self.create_folders(children)
-        unclear = [t for t in targets if t.kind is None and not _EXTENSION.search(t.path)]
+        unclear = [t for t in targets if t.kind is None and not looks_like_a_file(t.path)]
         if unclear:
             name = unclear[0].path
             raise Unclear(
@@ -88,7 +92,7 @@ class Changing(Transformer[Token, Built]):
     def delete_matching(self, children: list[Any]) -> Built:
         [matching] = children
         glob = matching.scopes[0].glob
-        if not matching.is_every or not all(scope.glob.strip("*./") for scope in matching.scopes):
+        if not matching.is_every:
             raise Unclear(
                 f"Whether every '{glob}' at any depth is meant is not clear",
                 "delete every *.tmp in src",
@@ -125,7 +129,7 @@ def _replaced(old: str, new: str, scope: Scope) -> Built:
             "Text to be replaced must be within one line", "replace 'old' with 'new' in README.md"
         )
     checked(scope)
-    is_one = scope.glob is None and _EXTENSION.search(scope.path)
+    is_one = scope.glob is None and looks_like_a_file(scope.path)
     subject = Subject((Target(scope.path),)) if is_one else Subject()
     return Built([Replace(str(old), str(new), scope)], subject)
 
@@ -136,6 +140,8 @@ def _deleted(targets: Sequence[Any], *, recursive: bool) -> Built:
 
 def _delete(what: Target | Scope, *, recursive: bool) -> Command:
     if isinstance(what, Scope):
+        if not (what.glob or "").strip("*./"):
+            raise Unclear("Everything is not deleted at once", "delete every *.tmp in src")
         return Each(checked(what), "delete_path")
     arguments: Arguments = {"path": what.path}
     if recursive:

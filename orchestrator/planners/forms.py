@@ -9,6 +9,7 @@ FORMS: dict[str, str] = {
     "WHAT_FILES": "what files are in src",
     "WHATS_IN": "what is in src",
     "WHAT_DOES": "what does README.md say",
+    "WHICH_CONTAIN": "search for 'text' in src",
     "WHERE_IS": "where is main.py",
     "FIND": "find *.py in src",
     "SEARCH": "search for 'text' in *.py in src",
@@ -57,7 +58,7 @@ MAX_WORD = 40
 _WORDS = {form.split()[0]: form for form in reversed(FORMS.values())}
 _ALIKE = {
     "edit": "REPLACE", "update": "REPLACE", "modify": "REPLACE", "insert": "APPEND",
-    "prepend": "APPEND", "clear": "OVERWRITE", "empty": "OVERWRITE", "head": "READ",
+    "prepend": "APPEND", "how": "LIST", "count": "LIST", "is": "FIND", "does": "FIND", "clear": "OVERWRITE", "empty": "OVERWRITE", "head": "READ",
     "tail": "READ",}  # fmt: skip
 _ANY = "list files in src; read README.md; write 'text' to notes.txt"
 

@@ -15,11 +15,12 @@ from common.globs import InvalidPattern
 from orchestrator.planners.changing import Changing
 from orchestrator.planners.commands import Command
 from orchestrator.planners.forms import CHANGING, nearest
-from orchestrator.planners.looking import Built, Looking
+from orchestrator.planners.looking import Looking
 from orchestrator.planners.moving import Moving
 from orchestrator.planners.phrases import Phrases
+from orchestrator.planners.searching import Searching
 from orchestrator.planners.sentences import Sentence, Splitter, UnclosedQuote
-from orchestrator.planners.targets import NOTHING, Subject, Unclear
+from orchestrator.planners.targets import NOTHING, Built, Subject, Unclear
 
 MAX_COMMANDS = 1000
 """As many as a run can have steps."""
@@ -72,7 +73,7 @@ def _build(sentence: Sentence, subject: Subject) -> Built:
         tree = _PARSER.parse(text)
         _require_clear_end(sentence, tree)
         built: Any = tree
-        for builder in (Phrases(subject), Looking(), Changing(), Moving()):
+        for builder in (Phrases(subject), Looking(), Searching(), Changing(), Moving()):
             built = builder.transform(built)
     except UnexpectedInput as error:
         rest = "" if _is_at_end(error) else text[error.pos_in_stream :]

@@ -1,8 +1,6 @@
-"""The sentences that change nothing: which commands list, read, find and search."""
+"""The sentences that change nothing: which commands list, read and find."""
 
 import re
-from collections.abc import Sequence
-from dataclasses import dataclass
 from typing import Any, Literal
 
 from lark import Token, Transformer
@@ -14,33 +12,31 @@ from orchestrator.planners.commands import (
     ListDirectory,
     ReadFile,
     Scope,
-    Search,
 )
 from orchestrator.planners.matches import Each, Find, read_arguments
-from orchestrator.planners.targets import NOTHING, Quoted, Subject, Target, Unclear, scope_of
+from orchestrator.planners.targets import (
+    WORKSPACE,
+    Built,
+    Quoted,
+    Subject,
+    Target,
+    Unclear,
+    looks_like_a_file,
+    place_in,
+)
 from orchestrator.planners.transfers import Inspect
 
-_EXTENSION = re.compile(r"\.[^\W\d_]\w*$")
 _NUMBER = re.compile(r"[0-9]{1,9}")
 _LITERAL = {"[": "[[]", "*": "[*]", "?": "[?]"}
 MAX_GLOB = 1000
 """Characters: as many as the tools take."""
-_WORKSPACE = Target(".", "folder")
-
-
-@dataclass(frozen=True)
-class Built:
-    """The commands of a sentence, and what "it" and "them" mean after it: nothing, unless given."""
-
-    commands: Sequence[Command]
-    subject: Subject = NOTHING
 
 
 class Looking(Transformer[Token, Built]):
     """Builds the commands of the grammar's rules that have their names."""
 
     def list_here(self, _children: list[Any]) -> Built:
-        return _listed(_WORKSPACE)
+        return _listed(WORKSPACE)
 
     def list_places(self, children: list[Any]) -> Built:
         return Built([_list(place) for place in children[0]])
@@ -49,13 +45,13 @@ class Looking(Transformer[Token, Built]):
         entries, *places = children
         if len(places) == 1 and len(places[0]) == 1 and not entries.lower().endswith("s"):
             return self.inspect(places[0])  # "everything in README.md" is what it says
-        return self.list_places(places or [[_WORKSPACE]])
+        return self.list_places(places or [[WORKSPACE]])
 
     def list_files(self, children: list[Any]) -> Built:
-        return _listed(_place_in(children))
+        return _listed(place_in(children))
 
     def list_folders(self, children: list[Any]) -> Built:
-        return Built([_list(_place_in(children), only_folders=True)])
+        return Built([_list(place_in(children), only_folders=True)])
 
     def inspect(self, children: list[Any]) -> Built:
         [place] = children
@@ -87,20 +83,20 @@ class Looking(Transformer[Token, Built]):
         return Built(commands, Subject(scope=scopes[0] if len(scopes) == 1 else None))
 
     def find_all(self, children: list[Any]) -> Built:
-        return Built([Find(Scope(_place_in(children).path, "*"))])
+        return Built([Find(Scope(place_in(children).path, "*"))])
 
     def find_named(self, children: list[Any]) -> Built:
-        return _found_by_name(children[1], _place_in(children))
+        return _found_by_name(children[1], place_in(children))
 
     def find_named_in(self, children: list[Any]) -> Built:
-        return _found_by_name(children[2], _place_in(children))
+        return _found_by_name(children[2], place_in(children))
 
     def find_folders(self, children: list[Any]) -> Built:
-        scope = Scope(_place_in(children).path, _glob(children[1]))
+        scope = Scope(place_in(children).path, _glob(children[1]))
         return Built([Find(checked(scope), "directory")])
 
     def find_ending(self, children: list[Any]) -> Built:
-        scope = Scope(_place_in(children).path, f"*{_exact(children[1])}")
+        scope = Scope(place_in(children).path, f"*{_exact(children[1])}")
         return Built([Find(scope)], Subject(scope=scope))
 
     def find_extension(self, children: list[Any]) -> Built:
@@ -109,36 +105,15 @@ class Looking(Transformer[Token, Built]):
 
     def find_one(self, children: list[Any]) -> Built:
         target = children[0]
-        if target.kind is None and not _EXTENSION.search(target.path):
+        if target.kind is None and not looks_like_a_file(target.path):
             raise Unclear(
                 f"'{target.path}' could be a name or a text",
                 f"find files named {target.path}, or search for '{target.path}'",
             )
         name = Quoted(target.path) if target.is_quoted else target.path
-        scope = checked(Scope(_place_in(children[1:]).path, _glob(name)))
+        scope = checked(Scope(place_in(children[1:]).path, _glob(name)))
         kind: Literal["file", "directory"] = "directory" if target.kind == "folder" else "file"
         return Built([Find(scope, kind, is_name=not has_wildcard(name))])
-
-    def search(self, children: list[Any]) -> Built:
-        text, *scopes = children
-        if not isinstance(text, Quoted) and ("*" in text or _EXTENSION.search(text)):
-            raise Unclear(
-                f"'{text}' could be a name or a text",
-                f"find {text}, or search for '{text}'",
-            )
-        return _searched(text, scopes[0] if scopes else Scope())
-
-    def search_containing(self, children: list[Any]) -> Built:
-        return _searched(children[-1], Scope(_place_in(children).path))
-
-    def search_in(self, children: list[Any]) -> Built:
-        return _searched(children[1], Scope(_place_in(children).path))
-
-    def search_within(self, children: list[Any]) -> Built:
-        return _searched(children[1], scope_of(children[0]))
-
-    def grep(self, children: list[Any]) -> Built:
-        return _searched(children[0], scope_of(children[1]))
 
 
 def _listed(place: Target) -> Built:
@@ -156,10 +131,6 @@ def _read(what: Target | Scope) -> Command:
     if what.kind == "folder":
         return _list(what)
     return ReadFile("read_file", read_arguments(what.path), f"Read '{what.path}'")
-
-
-def _place_in(children: Sequence[Any]) -> Target:
-    return next((child for child in children if isinstance(child, Target)), _WORKSPACE)
 
 
 def _found_by_name(name: str, place: Target) -> Built:
@@ -189,9 +160,3 @@ def checked(scope: Scope) -> Scope:
         raise Unclear(f"A pattern has {MAX_GLOB} characters at most", "find *.py in src")
     compile_glob(glob)
     return scope
-
-
-def _searched(text: str, scope: Scope) -> Built:
-    arguments: Arguments = {"pattern": str(text), "literal": True, "limit": 1000}
-    search = Search("search_files", arguments | scope.arguments(), f"Found '{text}' in {scope}")
-    return Built([search])

@@ -6,8 +6,7 @@ from typing import Any
 from lark import Token, Transformer
 
 from orchestrator.planners.commands import Arguments, Command, OneCall
-from orchestrator.planners.looking import Built
-from orchestrator.planners.targets import Subject, Target, Unclear, paths_of
+from orchestrator.planners.targets import Built, Subject, Target, Unclear, paths_of
 from orchestrator.planners.transfers import DONE, Tool, Transfer, within
 
 
@@ -74,9 +73,11 @@ def _transferred(tool: Tool, sources: list[Any], place: Target, *, into: bool = 
 
 
 def _transfer(tool: Tool, source: Target, place: Target, *, into: bool = False) -> Command:
-    if place.kind != "folder":
+    if place.kind is None:
         return Transfer(tool, source.path, place.path, into)
-    path = within(place.path, source.path)
+    if place.kind == "file" and into:
+        raise Unclear(f"'{place.path}' is called a file")
+    path = within(place.path, source.path) if place.kind == "folder" else place.path
     return _exactly(tool, source, Target(path), f"{DONE[tool]} '{source.path}' to '{path}'")
 
 

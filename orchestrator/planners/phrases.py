@@ -14,6 +14,7 @@ from orchestrator.planners.targets import (
     Subject,
     Target,
     Unclear,
+    looks_like_a_file,
     scope_of,
 )
 
@@ -75,7 +76,11 @@ class Phrases(Transformer[Token, Tree[object]]):
         return found
 
     def located(self, children: list[Target]) -> Target:
-        return children[0] if len(children) == 1 else children[0].beneath(children[1])
+        target, *places = children
+        return _within(target, *places) if places else target
+
+    def taken(self, children: list[Target]) -> list[Target]:
+        return [_within(*children)]
 
     def targets(self, children: list[Any]) -> list[Any]:
         [first, *_] = children
@@ -118,7 +123,7 @@ class Phrases(Transformer[Token, Tree[object]]):
         [word] = children
         return "" if isinstance(word, Token) and word.type == "NOTHING" else str(word)
 
-    def content(self, children: list[str]) -> str:
+    def said(self, children: list[str]) -> str:
         [text] = children
         if not isinstance(text, Quoted) and _DESCRIBED.match(text):
             raise Unclear(
@@ -126,3 +131,15 @@ class Phrases(Transformer[Token, Tree[object]]):
                 "create file notes.txt with 'text'",
             )
         return str(text).strip() if not isinstance(text, Quoted) else str(text)
+
+    def given(self, children: list[str]) -> str:
+        return self.said(children)
+
+
+def _within(target: Target, place: Target) -> Target:
+    if place.kind is None and looks_like_a_file(place.path):
+        raise Unclear(
+            f"Whether '{target.path}' is a text in '{place.path}' is not clear",
+            f"replace '{target.path}' with 'new' in {place.path}, or search for '{target.path}' in {place.path}",
+        )
+    return target.beneath(place)

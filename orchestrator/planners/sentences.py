@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 _LEAD_IN = (
     r"(?:(?:please|kindly|now|just|also|and|first|firstly|next|then|finally|lastly|afterwards"
-    r"|after\s++that|okay|ok|hi|hello|hey|let['\u2019]?s|thanks|thank\s++you|(?:can|could|will|would)\s++you"
+    r"|after\s++that|okay|ok|hi|hello|hey|tell\s++me|let\s++me|let['\u2019]?s|thanks|thank\s++you|(?:can|could|will|would)\s++you"
     r"|i\s++(?:want|need)(?:\s++you)?\s++to|i(?:\s++would|['\u2019]d)\s++like(?:\s++you)?\s++to)[\s,:]++)"
 )
 """What people say before the verb: it changes nothing (and is bounded: each "and" looks ahead)."""

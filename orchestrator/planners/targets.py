@@ -1,12 +1,15 @@
 """What sentences name: paths, globs, and what "it" and "them" mean."""
 
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Any, Literal
 
 from lark import Token
 
-from orchestrator.planners.commands import Scope
+from orchestrator.planners.commands import Command, Scope
+
+_EXTENSION = re.compile(r"\.[^\W\d_]\w*$")
 
 Kind = Literal["file", "folder"]
 
@@ -70,8 +73,22 @@ class Subject:
         return list(self.targets)
 
 
+WORKSPACE = Target(".", "folder")
 NOTHING = Subject()
 """What "it" means at first."""
+
+
+@dataclass(frozen=True)
+class Built:
+    """The commands of a sentence, and what "it" and "them" mean after it: nothing, unless given."""
+
+    commands: Sequence[Command]
+    subject: Subject = NOTHING
+
+
+def looks_like_a_file(path: str) -> bool:
+    """Tell whether a path ends like a file's: in a dot and letters."""
+    return _EXTENSION.search(path) is not None
 
 
 def scope_of(where: object) -> Scope:
@@ -92,3 +109,8 @@ def paths_of(targets: Sequence[Any], at_most: int | None = None) -> list[Target]
     if len(paths) < len(targets) or len(paths) > (at_most or len(paths)):
         raise Unclear("This is done to one path at a time")
     return paths
+
+
+def place_in(children: Sequence[Any]) -> Target:
+    """Return the first target among what a phrase came to; the workspace when there is none."""
+    return next((child for child in children if isinstance(child, Target)), WORKSPACE)

@@ -10,6 +10,7 @@ from common.runs import Step
 from orchestrator.planners.base import Call
 from orchestrator.planners.commands import Arguments, output, shown_directory, shown_file
 from orchestrator.planners.matches import read_arguments
+from orchestrator.planners.targets import looks_like_a_file
 
 Tool = Literal["copy_path", "move_path"]
 DONE = {"copy_path": "Copied", "move_path": "Moved"}
@@ -53,7 +54,17 @@ class Transfer:
                 hint=f"Write '{self.place}/' to make it one, or use 'to' for a new name.",
                 path=self.place,
             )
+        if look.error.code == "path_not_found" and self._could_be_either():
+            raise ToolError(
+                "path_not_found",
+                f"'{self.place}' does not exist, and could be a directory or a file",
+                hint=f"Say '{self.place}/' for a directory, or 'the file {self.place}'.",
+                path=self.place,
+            )
         return self.place
+
+    def _could_be_either(self) -> bool:
+        return looks_like_a_file(self.source) and not looks_like_a_file(self.place)
 
 
 @dataclass(frozen=True)

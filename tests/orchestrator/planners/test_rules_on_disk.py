@@ -148,7 +148,10 @@ async def test_a_goal_changes_just_what_it_says(run, demo, goal, written, gone):
         ("overwrite c.txt with 'x'", "path_not_found"),
         ("write 'x' to docs", "not_a_file"),
         ("find main.py in docs", "path_not_found"),
-        ("remove foo from a.txt", "not_a_directory"),
+        ("remove foo from a.txt", "goal_not_understood"),
+        ("copy a.txt to archive", "path_not_found"),
+        ("find files named * then delete them", "goal_not_understood"),
+        ("rm -rf .", "not_a_file"),
     ],
 )
 async def test_a_goal_that_cannot_be_done_changes_nothing(run, demo, goal, code):
