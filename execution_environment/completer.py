@@ -29,6 +29,7 @@ class Completer:
         self._ledger = ledger
         self._audit = audit
         self._done: dict[str, str] = {}
+        self._noted: dict[str, str] = {}
         self._let_go: set[str] = set()
 
     def note(self, workspace: str, call_id: str) -> None:
@@ -110,9 +111,8 @@ class Completer:
 
     def note_done(self) -> None:
         """Note all that is done, so that after a crash nobody has to look for its records."""
-        done = list(self._done.items())
-        if done:
-            self._ledger.settled([call_id for _, call_id in done])
-        for workspace, call_id in done:
-            if self._done.get(workspace) == call_id:
-                self._done.pop(workspace, None)
+        done = dict(self._done)
+        new = [call_id for place, call_id in done.items() if self._noted.get(place) != call_id]
+        if new:
+            self._ledger.settled(new)
+            self._noted = done

@@ -86,12 +86,12 @@ class Upkeep:
             is_ended = self._sandbox.mover.staging.is_abandoned
             remove_old(self._audit_dir, self._ledger.chains, before, is_ended)
 
-    async def run(self, pool: Pool) -> None:
-        """Tidy now and every hour, note heads every minute, until cancelled."""
+    async def run(self, pool: Pool, interval: timedelta = INTERVAL) -> None:
+        """Tidy now and every so many intervals, note heads in each, until cancelled."""
         while True:
             await _guarded(lambda: self._tidy(pool))
             for _ in range(ROUNDS):
-                await asyncio.sleep(INTERVAL.total_seconds())
+                await asyncio.sleep(interval.total_seconds())
                 await _guarded(lambda: pool.finish(self.note))
 
     async def _tidy(self, pool: Pool) -> None:

@@ -26,6 +26,8 @@ _SAID = (
 )  # fmt: skip
 _TOOLS = {"download": "download_file", "upload": "upload_file", "settle_call": SETTLE}
 """What stands for a tool in the record, by the endpoint that was asked."""
+_UNREADABLE = {"malformed_request", "request_too_large", "unsupported_media_type"}
+"""Why the body of a call is not even looked at."""
 
 
 class RefusedContext(ClientError):
@@ -52,11 +54,18 @@ class RecordedRoute(JsonRoute):
         async def handle_on_record(request: Request) -> Response:
             try:
                 return await handle(request)
-            except (RequestValidationError, RefusedContext) as refusal:
-                await asyncio.to_thread(_note, request, self.name, refusal)
+            except (RequestValidationError, ClientError) as refusal:
+                if self._is_of_no_call(refusal):
+                    await asyncio.to_thread(_note, request, self.name, refusal)
                 raise
 
         return handle_on_record
+
+    def _is_of_no_call(self, refusal: Exception) -> bool:
+        """Tell whether a request was refused before there was a call, which is on record itself."""
+        if isinstance(refusal, ClientError) and self.body_field is not None:
+            return refusal.code in _UNREADABLE
+        return isinstance(refusal, (RequestValidationError, RefusedContext))
 
 
 def _note(request: Request, endpoint: str, refusal: Exception) -> None:
@@ -75,7 +84,7 @@ def _note(request: Request, endpoint: str, refusal: Exception) -> None:
                 **{name: text for name in _SAID if (text := _text(claimed.get(name)))},
             },
             "outcome": "not_executed",
-            "code": "invalid_request",
+            "code": refusal.code if isinstance(refusal, ClientError) else "invalid_request",
             "duration_ms": 0,
         }
     )
@@ -99,4 +108,5 @@ def _said_beside_the_body(request: Request) -> dict[str, Any]:
 
 
 def _text(said: Any) -> str | None:
-    return said[:MAX_TEXT] if isinstance(said, str) else None
+    """Return text, cut, that can be shown: half a surrogate pair cannot."""
+    return said[:MAX_TEXT].encode(errors="replace").decode() if isinstance(said, str) else None

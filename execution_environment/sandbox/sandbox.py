@@ -1,5 +1,6 @@
 """The data directory: the workspaces, and beside them the state that no path can reach."""
 
+import errno
 import os
 from pathlib import Path
 
@@ -42,12 +43,12 @@ class Sandbox:
         return Measure(found.entries - 1, found.size)
 
     def has(self, allowed_paths_root: str) -> bool:
-        """Tell whether there is such a workspace."""
+        """Tell whether anything is where a workspace would be."""
         try:
             with opened(self._root, parse(allowed_paths_root), ANY):
                 return True
-        except (FileNotFoundError, NotADirectoryError):
-            return False
+        except OSError as error:
+            return error.errno not in (errno.ENOENT, errno.ENOTDIR)
 
     def probe(self) -> None:
         """Write and remove a staged file: raises OSError while the data directory is unusable."""

@@ -51,7 +51,7 @@ class Audit:
         self._number = self._size = 0
         self._told = self._head = Head(self._chain)
         self._time = _now()
-        tell(self._head)
+        self._tell_if_possible()
         self._descriptor = self._open()
 
     @property
@@ -98,8 +98,8 @@ class Audit:
         """Have the head remembered, if there is a new one."""
         head = self.head
         if head != self._told:
-            self._told = head
             self._tell(head)
+            self._told = head
 
     def close(self) -> None:
         """End the chain, and have its head remembered."""
@@ -113,11 +113,14 @@ class Audit:
 
     def _end_file(self) -> None:
         log.info("audit head", chain=self._chain, seq=self._head.seq, head=self._head.hash)
+        self._tell_if_possible()
+        os.close(self._descriptor)
+
+    def _tell_if_possible(self) -> None:
         try:
             self._tell(self._head)
         except AgenticError as failure:  # no room: the next head covers this one
             log.warning("the audit head could not be noted", detail=failure.detail)
-        os.close(self._descriptor)
 
     def _open(self) -> int:
         path = self._directory / f"{self._chain}.{self._number:06d}.jsonl"

@@ -2,6 +2,7 @@
 
 import heapq
 import json
+import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -13,6 +14,8 @@ from execution_environment.state.lines import chains_in, lines_after, seq_of
 
 MAX_SCANNED = 100_000
 """Lines that one query looks at; its page may then be short, and says where to go on."""
+
+_NAME = re.compile(r"0[0-9a-f]{11}-")
 
 
 @dataclass(frozen=True)
@@ -79,8 +82,7 @@ def _records(chain: str, files: list[Path], after: str) -> Iterator[Found]:
 
     The chain's beginning comes first, so that its files are opened only once that is reached.
     """
-    begun = datetime.fromtimestamp(int(chain.partition("-")[0], 16) / 1000, UTC)
-    yield _iso(begun), None
+    yield _begin_of(chain), None
 
     def position(line: bytes) -> str:
         record = json.loads(line)
@@ -88,6 +90,13 @@ def _records(chain: str, files: list[Path], after: str) -> Iterator[Found]:
 
     for line in lines_after(files, position, after):
         yield position(line), json.loads(line)
+
+
+def _begin_of(chain: str) -> str:
+    """Return when a chain began, by its name; what has another name is looked into first."""
+    if not _NAME.match(chain):
+        return ""
+    return _iso(datetime.fromtimestamp(int(chain[:12], 16) / 1000, UTC))
 
 
 def holds(directory: Path, position: str, call_id: str) -> bool:
@@ -107,5 +116,5 @@ def _is_of_the_change(record: dict[str, Any], call_id: str) -> bool:
         record["id"] == call_id
         and record["outcome"] == "executed"
         and not record.get("replayed")
-        and record["tool"] != SETTLE
+        and record.get("tool") != SETTLE
     )

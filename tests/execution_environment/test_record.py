@@ -23,7 +23,7 @@ CONTEXT = {
 @pytest.fixture
 async def client(tmp_path):
     """A client of the service."""
-    app = build(Settings(data_dir=tmp_path / "data", service_token="secret"))
+    app = build(Settings(data_dir=tmp_path / "data", service_token="secret", max_body=1000))
     transport = httpx.ASGITransport(app, raise_app_exceptions=False)
     async with (
         app.router.lifespan_context(app),
@@ -55,7 +55,7 @@ async def last_record(client):
 ANOTHERS = {**CONTEXT, "allowed_paths_root": "bob/secrets"}
 
 
-@pytest.mark.parametrize("root", ["bob/secrets", "ann/../bob", "/etc", "ann/" + "x" * 5000, 7])
+@pytest.mark.parametrize("root", ["bob/secrets", "ann/../bob", "/etc", "ann/" + "x" * 300, 7])
 async def test_a_call_for_a_root_that_it_may_not_have_is_on_record(client, root):
     """Who tried, and for what: such a call is what a trail is read for."""
     answer = await client.post("/v1/tool-calls", json=body(context={**CONTEXT, "allowed_paths_root": root}))  # fmt: skip
@@ -75,6 +75,44 @@ async def test_what_is_no_call_at_all_is_on_record(client, call):
     assert answer.status_code == 422
     record = await last_record(client)
     assert (record["context"]["request_id"], record["code"]) == ("odd", "invalid_request")
+
+
+@pytest.mark.parametrize(
+    ("content", "kind", "code"),
+    [
+        (b'{"id": "a", "id": "b"}', "application/json", "malformed_request"),
+        (b"{}", "text/plain", "unsupported_media_type"),
+        (b" " * 2000, "application/json", "request_too_large"),
+    ],
+)
+async def test_a_call_that_cannot_be_read_is_on_record(client, content, kind, code):
+    """There is nothing to say of it but that it was refused, and under which request."""
+    sent = {"Content-Type": kind, "X-Request-ID": "unread"}
+    answer = await client.post("/v1/tool-calls", content=content, headers=sent)
+    record = await last_record(client)
+    assert (answer.json()["code"], record["code"]) == (code, code)
+    assert (record["context"]["request_id"], record["outcome"]) == ("unread", "not_executed")
+
+
+async def test_a_call_that_is_refused_in_the_making_is_on_record_once(client):
+    """Its tool has put it there already."""
+    for _ in range(2):
+        await client.post("/v1/tool-calls", json=body())
+    other = {**body(), "arguments": {"path": "b", "content": "1"}}
+    assert (await client.post("/v1/tool-calls", json=other)).json()[
+        "code"
+    ] == "idempotency_conflict"
+    items = (await client.get("/v1/audit")).json()["items"]
+    assert [record["code"] for record in items] == [None, None, "idempotency_conflict"]
+
+
+async def test_what_cannot_be_shown_does_not_spoil_the_trail(client):
+    """Half a surrogate pair in a header: it is on record, and the record can be read."""
+    said = '{"user_id": "\\ud800", "session_id": "x"}'
+    answer = await client.get("/v1/files/bob/w/x", headers={"X-Execution-Context": said})
+    assert answer.status_code == 422
+    context = (await last_record(client))["context"]
+    assert (context["user_id"], context["session_id"]) == ("?", "x")
 
 
 @pytest.mark.parametrize(

@@ -16,6 +16,7 @@ from execution_environment.settings import Settings
 from execution_environment.state import proof
 from execution_environment.state.ageing import STEP
 from execution_environment.state.audit import Audit
+from execution_environment.state.ledger import Ledger
 from execution_environment.state.locks import WorkspaceLocks
 from execution_environment.upkeep import Ages, Upkeep
 from tests.execution_environment.conftest import tool_call
@@ -70,6 +71,38 @@ async def test_the_room_of_what_was_forgotten_goes_back_to_the_disk(parts, data_
     assert files[0].stat().st_size < 6 * MIB
     assert files[1].stat().st_size <= 8 * MIB
     assert files[0].stat().st_size > 1 * MIB
+
+
+# Heads
+
+
+async def test_a_service_notes_how_far_its_trail_has_come(parts):
+    """Reads leave no intent: without this, a night of them could be cut off unnoticed."""
+    await parts.executor.run(tool_call("list_directory"))
+    upkeep = asyncio.create_task(parts.upkeep.run(parts.pool, timedelta(milliseconds=5)))
+    async with asyncio.timeout(20):
+        while [chain.head.seq for chain in parts._ledger.chains.known()] != [1]:
+            await asyncio.sleep(0.01)
+    upkeep.cancel()
+
+
+async def test_upkeep_goes_on_after_it_failed(assemble, capsys):
+    """A disk that was full for a moment must not end it for good."""
+
+    class Failing(Ledger):
+        def unsettled_places(self):
+            """Fail."""
+            raise OSError("no luck")
+
+    parts = assemble(make_ledger=Failing)
+    await parts.executor.run(tool_call("list_directory"))
+    upkeep = asyncio.create_task(parts.upkeep.run(parts.pool, timedelta(milliseconds=5)))
+    async with asyncio.timeout(20):
+        while [chain.head.seq for chain in parts._ledger.chains.known()] != [1]:
+            await asyncio.sleep(0.01)
+    upkeep.cancel()
+    await parts.close()
+    assert "upkeep failed" in capsys.readouterr().out
 
 
 # Audit files
