@@ -14,7 +14,7 @@ _LEFT_IGNORED = (signal.SIGPIPE, signal.SIGXFSZ)
 
 
 def tethered(*command: str) -> list[str]:
-    """Return the command line that runs a command which gets SIGTERM when we end, however we end.
+    """Return the command line that runs a command which gets SIGTERM, once or more, when we end.
 
     The thread that starts it has to live as long as the process does: its end counts (prctl(2)).
     """

@@ -25,8 +25,8 @@ class Handler(BaseHTTPRequestHandler):
 
 
 def stop(*_: object) -> None:
-    """End in order; when lingering, only at the second time of asking."""
-    if BEHAVIOUR == "lingering" and not Path(f"{NAME}.asked").exists():
+    """End in order; when lingering, not before the test lets go."""
+    if BEHAVIOUR == "lingering" and not Path("release").exists():
         Path(f"{NAME}.asked").touch()
         return
     with Path("stopped").open("a") as file:

@@ -84,6 +84,7 @@ def test_what_a_killed_stack_has_left_is_found_and_ended(place, up):
     code, told = agentic("up", "--port", "0")
     assert (code, "serves from data already; agentic down ends it" in told) == (1, True)
     assert runs(pid_of(directory, "orchestrator"))
+    (directory / "release").touch()
     assert agentic("down") == (0, "stopped\n")
     assert not runs(pid_of(directory, "orchestrator"))
     assert agentic("down") == (0, "nothing is up\n")
@@ -123,6 +124,7 @@ def test_ending_is_asked_of_the_starter_while_there_is_one(place, up):
         wait_until(lambda: is_asked(process.pid))
         assert not (directory / "orchestrator.asked").exists()
         assert not (directory / "stopped").exists()
+        (directory / "release").touch()
         process.kill()  # what it cannot do any more is asked of the services themselves
         assert down.communicate(timeout=20) == ("stopped\n", None)
 
