@@ -22,13 +22,18 @@ def tethered(*command: str) -> list[str]:
     return [*script, str(os.getpid()), *command]
 
 
-def main(starter: str, *command: str) -> None:
-    """Become the command, unless its starter has ended already."""
+def tie(starter: int) -> None:
+    """Ask for SIGTERM when the process that started us ends; end at once where it has ended."""
     prctl = ctypes.CDLL(None, use_errno=True).prctl
     if prctl(_PR_SET_PDEATHSIG, ctypes.c_ulong(signal.SIGTERM)) != 0:
         raise OSError(ctypes.get_errno(), "the process cannot be tied to its starter")
-    if os.getppid() != int(starter):  # it ended before the tie held
-        sys.exit(f"process {starter} has ended, so {command[0]} is not started")
+    if os.getppid() != starter:  # it ended before the tie held
+        sys.exit(f"process {starter} has ended, and what it started ends with it")
+
+
+def main(starter: str, *command: str) -> None:
+    """Become the command, unless its starter has ended already."""
+    tie(int(starter))
     for number in _LEFT_IGNORED:
         signal.signal(number, signal.SIG_DFL)
     os.execv(command[0], command)  # noqa: S606  # no shell: the command line is ours

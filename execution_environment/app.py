@@ -1,6 +1,7 @@
 """The execution environment put together: one root, one way in, everything closed in reverse."""
 
 import asyncio
+import multiprocessing
 import sqlite3
 import sys
 from collections.abc import AsyncIterator, Callable
@@ -13,6 +14,7 @@ from starlette.middleware import Middleware
 
 from common import logs
 from common.errors import SystemFault
+from common.tether import tie
 from common.web.app import build_app
 from common.web.auth import ServiceToken
 from common.web.health import Probe, health_router
@@ -106,6 +108,8 @@ def _readiness(parts: Assembly, landlock_abi: int | None) -> Probe:
 
 def worker() -> FastAPI:
     """Return the application of one of several processes, which their parent has restricted."""
+    if (parent := multiprocessing.parent_process()) is not None and parent.pid is not None:
+        tie(parent.pid)
     settings = Settings.load()
     logs.configure(settings.log_format, settings.log_level)
     return build(settings, _wall(settings))

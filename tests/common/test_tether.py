@@ -63,7 +63,7 @@ def test_nothing_is_started_for_a_starter_that_has_ended_already():
     command[command.index(str(os.getpid()))] = "1" if os.getpid() != 1 else "2"
     ended = subprocess.run(command, capture_output=True, text=True, check=False)
     assert (ended.returncode, ended.stdout) == (1, "")
-    assert "/bin/echo is not started" in ended.stderr
+    assert "has ended, and what it started ends with it" in ended.stderr
 
 
 def test_a_tied_command_is_as_it_would_be_otherwise():

@@ -3,6 +3,7 @@
 import asyncio
 import fcntl
 import math
+import socket
 import sys
 import time
 
@@ -73,6 +74,21 @@ def serving_processes(tmp_path):
     """Count the processes that have put a change on record."""
     files = (tmp_path / "data/state/audit").iterdir()
     return sum('"tool":"append_file"' in path.read_text() for path in files)
+
+
+def test_processes_end_when_the_one_that_started_them_is_killed(tmp_path):
+    """They went on serving on its port, and nobody was left who could end them in order."""
+    service = execution_environment(tmp_path, EXEC_ENV_WORKERS="2").start()
+    chains = tmp_path / "data/state/audit"
+    wait_until(lambda: len(list(chains.iterdir())) == 2)
+    service.kill()
+    wait_until(lambda: not listens(service.port))
+
+
+def listens(port):
+    """Tell whether anybody takes connections there."""
+    with socket.socket() as probe:
+        return probe.connect_ex(("127.0.0.1", port)) == 0
 
 
 async def test_an_expected_hash_never_lets_an_update_through_that_would_lose_one(workers, tmp_path):
