@@ -1,6 +1,8 @@
 """One stack on one data directory, with small processes in place of the services."""
 
+import contextlib
 import json
+import os
 import signal
 import subprocess
 import sys
@@ -26,7 +28,7 @@ def agentic(*arguments):
 
 @pytest.fixture
 def up():
-    """Start `agentic up`, and return its process when it serves; it is killed afterwards."""
+    """Start `agentic up`, and return its process when it serves; all is killed afterwards."""
     started = []
 
     def start():
@@ -41,6 +43,11 @@ def up():
     for process in started:
         process.kill()
         process.communicate()
+    for file in Path().glob("*.env"):  # where the test failed, they may be there still
+        pid = pid_of(Path(), file.stem)
+        with contextlib.suppress(FileNotFoundError):
+            if Path(f"/proc/{pid}/cwd").readlink() == Path.cwd():
+                os.kill(pid, signal.SIGKILL)
 
 
 def wait_until(condition):
