@@ -1,5 +1,6 @@
 """A real stack whose starter is killed: nothing serves on without control, nothing is lost."""
 
+import json
 import os
 import signal
 import subprocess
@@ -65,7 +66,7 @@ def test_a_killed_stack_leaves_nothing_behind_and_starts_again(tmp_path):
 
 
 def test_a_store_that_cannot_be_had_ends_the_service_with_one_clear_line(tmp_path):
-    """What others own is refused as well; the last line of a log is what people are shown."""
+    """What others own is refused as well; a traceback hid the reason."""
     private = tmp_path / f"agentic-{os.getuid()}"
     private.mkdir(mode=0o755)
     env = {
@@ -79,5 +80,7 @@ def test_a_store_that_cannot_be_had_ends_the_service_with_one_clear_line(tmp_pat
     ended = subprocess.run(
         [sys.executable, "-m", "orchestrator"], env=env, capture_output=True, text=True, check=False
     )
-    assert ended.returncode == 1
-    assert ended.stderr.splitlines()[-1] == f"{private} must be a directory of ours with mode 700"
+    told = [json.loads(line)["event"] for line in ended.stderr.splitlines()]
+    assert ended.returncode != 0
+    assert f"{private} must be a directory of ours with mode 700" in told
+    assert "Traceback" not in ended.stderr
