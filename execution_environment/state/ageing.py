@@ -6,7 +6,7 @@ from execution_environment.state.database import Database
 
 RUN_MEMORY = 90 * 86400.0
 """Seconds for which a session's fence, a run's progress and an abandoned id are remembered."""
-STEP = 500
+STEP = 200
 """Entries that are removed in one transaction."""
 _RESULTS = (
     "DELETE FROM calls WHERE id IN"

@@ -12,7 +12,7 @@ from typing import Any
 from common.audit import SETTLE
 from execution_environment.state.lines import chains_in, lines_after, seq_of
 
-MAX_SCANNED = 100_000
+MAX_SCANNED = 20_000
 """Lines that one query looks at; its page may then be short, and says where to go on."""
 
 _NAME = re.compile(r"0[0-9a-f]{11}-")
@@ -84,12 +84,12 @@ def _records(chain: str, files: list[Path], after: str) -> Iterator[Found]:
     """
     yield _begin_of(chain), None
 
-    def position(line: bytes) -> str:
-        record = json.loads(line)
+    def place(record: dict[str, Any]) -> str:
         return f"{record['time']}~{chain}~{record['seq']:012d}"
 
-    for line in lines_after(files, position, after):
-        yield position(line), json.loads(line)
+    for line in lines_after(files, lambda line: place(json.loads(line)), after):
+        record = json.loads(line)
+        yield place(record), record
 
 
 def _begin_of(chain: str) -> str:

@@ -21,7 +21,7 @@ from execution_environment.state.locks import WorkspaceLocks
 from execution_environment.upkeep import Ages, Upkeep
 from tests.execution_environment.conftest import tool_call
 
-OLD = 3 * STEP + 1
+OLD = 8 * STEP + 1
 MIB = 1024 * 1024
 
 
