@@ -40,6 +40,8 @@ def context_from(header: str) -> ExecutionContext:
         # header values are bytes: Latin-1 gives back the ones that were sent
         value = strict_json.loads(header.encode("latin-1"), "X-Execution-Context")
         return ExecutionContext.model_validate(value)
+    except ClientError as refusal:
+        raise RefusedContext(refusal.code, refusal.detail) from refusal
     except ValidationError as error:
         raise RefusedContext("invalid_request", "X-Execution-Context is not valid") from error
 

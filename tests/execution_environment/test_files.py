@@ -274,6 +274,7 @@ async def test_the_caller_may_send_the_whole_context(client, demo, data_dir):
     assert [(record["tool"], record["code"]) for record in trail["items"]] == [
         ("download_file", None),
         ("upload_file", "permission_denied"),
+        ("download_file", "malformed_request"),
         ("download_file", "invalid_request"),
     ]
 

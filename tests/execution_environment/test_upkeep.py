@@ -18,7 +18,6 @@ from execution_environment.state.ageing import STEP
 from execution_environment.state.audit import Audit
 from execution_environment.state.ledger import Ledger
 from execution_environment.state.locks import WorkspaceLocks
-from execution_environment.upkeep import Ages, Upkeep
 from tests.execution_environment.conftest import tool_call
 
 OLD = 8 * STEP + 1
@@ -109,28 +108,28 @@ async def test_upkeep_goes_on_after_it_failed(assemble, capsys):
 
 
 @pytest.fixture
-def aged(parts):
-    """Upkeep that keeps audit files for an hour, over a trail of three processes.
+async def aged(assemble):
+    """A service that keeps audit files for an hour, over the trail of three processes, days old.
 
-    Two of them have ended, days ago; the last one lives, and the first file of it is as old.
+    Two of them have ended; the third one lives, and writes to its last file still.
     """
-    tell = parts._ledger.chains.note
+    parts = assemble(audit_retention=timedelta(hours=1))
     living = parts.sandbox.mover.staging.process
-    chains = [Audit(parts.audit_dir, name, 1500, tell) for name in ("ended1", "ended2", living)]
-    for audit in chains:
+    for name in ("ended1", "ended2", living):
+        audit = Audit(parts.audit_dir, name, 1500, parts._ledger.chains.note)
         for number in range(20):
             audit.append({"id": "a", "outcome": "executed", "context": {"n": number}})
-    [own] = [path for path in parts.audit_dir.iterdir() if path.stat().st_size == 0]
-    own.unlink()
-    last = max(parts.audit_dir.glob(f"*-{living}.*"))
+        audit.close()
     for path in parts.audit_dir.iterdir():
         os.utime(path, (0, 0))
-    yield Upkeep(
-        parts.sandbox, parts._ledger, parts._locks, parts._committer, parts.audit, parts.audit_dir,
-        Ages(timedelta(days=1), timedelta(hours=1)),
-    ), last  # fmt: skip
-    for audit in chains:
-        audit.close()
+    yield parts
+    await parts.close()
+
+
+def files_of(parts, name=""):
+    """Return the audit files of a process, those that hold something."""
+    found = sorted(parts.audit_dir.glob(f"*-{name}*.jsonl"))
+    return [path for path in found if path.stat().st_size > 0]
 
 
 def verify(parts):
@@ -138,65 +137,63 @@ def verify(parts):
     return proof.verify(parts.audit_dir, proof.chains_of(parts.audit_dir.parent / "ledger.sqlite"))
 
 
-def test_old_audit_files_are_removed_and_not_missed(parts, aged):
+async def test_old_audit_files_are_removed_and_not_missed(assemble, aged):
     """Never the one that a live process writes to; what is left is still proven to be whole."""
-    upkeep, last = aged
-    before = verify(parts)
-    assert len(list(parts.audit_dir.iterdir())) > 6
-    parts.tidy()
-    assert len(list(parts.audit_dir.iterdir())) > 6  # the control: by default they stay
-    for _ in upkeep.steps():
-        pass
-    assert list(parts.audit_dir.iterdir()) == [last]
-    assert verify(parts) == before
+    before, files = verify(aged), files_of(aged)
+    other = assemble()
+    other.tidy()
+    await other.close()
+    assert files_of(aged) == files  # the control: by default they stay
+    assert len(files) > 6
+    aged.tidy()
+    [last] = files_of(aged)
+    assert last == files_of(aged, aged.sandbox.mover.staging.process)[-1]
+    assert {head for head in verify(aged) if head.seq} == {head for head in before if head.seq}
     lines = last.read_text().splitlines(keepends=True)
     assert len(lines) > 1
     last.write_text("".join(lines[1:]))
     with pytest.raises(proof.Tampered, match="of the chain is missing before it"):
-        verify(parts)
+        verify(aged)
 
 
-def test_what_is_younger_or_needed_stays(parts, aged):
+def test_what_is_younger_or_needed_stays(aged, data_dir):
     """A file is as young as its last record; an unsettled change may have its record in one."""
-    upkeep, _ = aged
-    files = sorted(parts.audit_dir.glob("*-ended1.*"))
-    os.utime(files[1])
-    chain = min(parts.audit_dir.glob("*-ended2.*")).name.partition(".")[0]
-    ledger = parts.audit_dir.parent / "ledger.sqlite"
-    with closing(sqlite3.connect(ledger)) as connection, connection:
-        connection.execute(
+    young, needed = files_of(aged, "ended1"), files_of(aged, "ended2")
+    os.utime(young[1])
+    with closing(sqlite3.connect(data_dir / "state" / "ledger.sqlite")) as ledger, ledger:
+        ledger.execute(
             "INSERT INTO calls (id, digest, workspace, process, renames, at, trail)"
-            " VALUES ('c', 'd', 'local/busy', 'p', '[]', 0, ?)", (f"{chain}:0",),
-        )  # fmt: skip
-    with parts._locks.tried("local/busy"):
-        for _ in upkeep.steps():
-            pass
-    assert sorted(parts.audit_dir.glob("*-ended1.*")) == files[1:]
-    assert len(list(parts.audit_dir.glob("*-ended2.*"))) > 2
-    verify(parts)
-    with closing(sqlite3.connect(ledger)) as connection, connection:
-        connection.execute("DELETE FROM calls WHERE id = 'c'")
+            " VALUES ('c', 'd', 'local/busy', 'p', '[]', 0, ?)",
+            (f"{needed[0].name.partition('.')[0]}:0",),
+        )
+    with aged._locks.tried("local/busy"):
+        aged.tidy()
+    assert (files_of(aged, "ended1"), files_of(aged, "ended2")) == (young[1:], needed)
+    verify(aged)
+    with closing(sqlite3.connect(data_dir / "state" / "ledger.sqlite")) as ledger, ledger:
+        ledger.execute("DELETE FROM calls WHERE id = 'c'")
 
 
-def test_a_removal_that_is_cut_short_is_no_tampering(parts, aged):
+def test_a_removal_that_is_cut_short_is_no_tampering(aged):
     """Between noting a file as removed and removing it the process may die; one later goes on."""
-    upkeep, last = aged
-    kept = {path: path.read_bytes() for path in parts.audit_dir.iterdir()}
-    for _ in upkeep.steps():
-        pass
-    files = sorted(path for path in kept if "-ended1" in path.name)
-    for path in files[1:]:
+    kept = {path: path.read_bytes() for path in files_of(aged, "ended1")}
+    aged.tidy()
+
+    def put_back(path):
         path.write_bytes(kept[path])
         os.utime(path, (0, 0))
-    verify(parts)
-    files[2].unlink()
+
+    _, *files = kept
+    for path in files:
+        put_back(path)
+    verify(aged)
+    files[1].unlink()
     with pytest.raises(proof.Tampered):
-        verify(parts)
-    files[2].write_bytes(kept[files[2]])
-    os.utime(files[2], (0, 0))
-    for _ in upkeep.steps():
-        pass
-    assert list(parts.audit_dir.iterdir()) == [last]
+        verify(aged)
+    put_back(files[1])
+    aged.tidy()
+    assert files_of(aged, "ended1") == []
+    verify(aged)
 
 
 # Lock files
