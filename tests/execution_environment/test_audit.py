@@ -11,6 +11,7 @@ from common.audit import AuditRecord
 from common.errors import AgenticError
 from execution_environment.state import proof, trail
 from execution_environment.state.audit import Audit
+from execution_environment.state.chains import position
 from execution_environment.state.ledger import Ledger
 from execution_environment.state.lines import seal
 from tests.execution_environment.conftest import tool_call
@@ -219,6 +220,28 @@ def test_what_leaves_no_gap_is_named_by_the_ledger(trail_dir, attack, named):
         proof.verify(trail_dir)  # the control: it cannot be told from the files alone
     with pytest.raises(proof.Tampered, match=named):
         verify(trail_dir)
+
+
+@pytest.mark.parametrize(
+    ("changed", "counts"),
+    [
+        ({}, True), ({"settled": True}, True), ({"outcome": "not_executed"}, False),
+        ({"outcome": "unknown"}, False), ({"replayed": True}, False),
+        ({"tool": "settle_call"}, False), ({"id": "b"}, False),
+    ],
+)  # fmt: skip
+def test_only_its_own_record_says_that_a_change_is_on_record(tmp_path, changed, counts):
+    """Its refusals, repetitions and settlements have its id as well, and so may an earlier life."""
+    audit = Audit(tmp_path, "p1", max_file=1000)
+    audit.append({**facts(), "tool": "write_file"})
+    after = position(audit.head)
+    for _ in range(5):
+        audit.append({**facts(), "id": "other"})
+    assert not audit.holds(after, "a")
+    audit.append({**facts(), "tool": "write_file", **changed})
+    audit.append({**facts(), "id": "other"})
+    assert audit.holds(after, "a") is counts
+    audit.close()
 
 
 async def test_heads_are_in_the_ledger_with_each_change_and_every_minute(parts, call, data_dir):
