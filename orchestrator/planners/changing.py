@@ -91,11 +91,12 @@ class Changing(Transformer[Token, Built]):
 
     def delete_matching(self, children: list[Any]) -> Built:
         [matching] = children
-        glob = matching.scopes[0].glob
-        if not matching.is_every:
+        scope = matching.scopes[0]
+        if not matching.is_every and _names_some(scope):
+            place = "" if scope.path == "." else f" in {scope.path}"
             raise Unclear(
-                f"Whether every '{glob}' at any depth is meant is not clear",
-                "delete every *.tmp in src",
+                f"Whether every '{scope.glob}' is meant is not clear",
+                f"delete every {scope.glob}{place}",
             )
         return _deleted(matching.scopes, recursive=False)
 
@@ -128,7 +129,9 @@ def _replaced(old: str, new: str, scope: Scope) -> Built:
         raise Unclear(
             "Text to be replaced must be within one line", "replace 'old' with 'new' in README.md"
         )
-    checked(scope)
+    if not old:
+        raise Unclear("There is no text to be replaced")
+    scope = checked(scope)
     is_one = scope.glob is None and looks_like_a_file(scope.path)
     subject = Subject((Target(scope.path),)) if is_one else Subject()
     return Built([Replace(str(old), str(new), scope)], subject)
@@ -140,10 +143,15 @@ def _deleted(targets: Sequence[Any], *, recursive: bool) -> Built:
 
 def _delete(what: Target | Scope, *, recursive: bool) -> Command:
     if isinstance(what, Scope):
-        if not (what.glob or "").strip("*./"):
+        if not _names_some(what):
             raise Unclear("Everything is not deleted at once", "delete every *.tmp in src")
         return Each(checked(what), "delete_path")
     arguments: Arguments = {"path": what.path}
     if recursive:
         arguments["recursive"] = True
     return OneCall("delete_path", arguments, f"Deleted '{what.path}'")
+
+
+def _names_some(scope: Scope) -> bool:
+    """Tell whether a glob leaves anything out: `*`, `**` and `*.*` name everything."""
+    return bool((scope.glob or "").strip("*./"))

@@ -70,7 +70,7 @@ class Looking(Transformer[Token, Built]):
         first = 1 if "first" in lines.lower() else numbers[0]
         count = numbers[-1] - first + 1
         if first < 1 or count < 1:
-            raise Unclear(f"There are no {lines.strip()}", "show lines 3 to 9 of README.md")
+            raise Unclear("Which lines are meant is not clear", "show lines 3 to 9 of README.md")
         window: Arguments = {"path": target.path, "start_line": first, "max_lines": count}
         return Built([ReadFile("read_file", window, f"Read '{target.path}'")], Subject((target,)))
 
@@ -154,9 +154,11 @@ def has_wildcard(name: str) -> bool:
 
 
 def checked(scope: Scope) -> Scope:
-    """Return a scope whose glob is valid; raise when it is not."""
-    glob = scope.glob or "*"
+    """Return a scope whose glob is valid; raise when it is not, or leads out of the workspace."""
+    glob = (scope.glob or "*").removeprefix("./")
+    if glob.startswith("/") or ".." in glob.split("/"):
+        raise Unclear(f"'{glob}' leads out of the workspace", "find *.py in src")
     if len(glob) > MAX_GLOB:
         raise Unclear(f"A pattern has {MAX_GLOB} characters at most", "find *.py in src")
     compile_glob(glob)
-    return scope
+    return scope if scope.glob is None else Scope(scope.path, glob)

@@ -27,12 +27,31 @@ KINDS = {
 _ESCAPE = re.compile(r"\\([ntr\\\"'“”\u2018\u2019])")
 _ESCAPED = {"n": "\n", "t": "\t", "r": "\r"}
 _ENDS_ODDLY = re.compile(r"[^./][.]$|[:!)]$|^\(")
-_PRONOUNS = {"it", "them", "this", "that", "these", "those", "everything", "nothing"}
+_NO_TEXT = frozenset(
+    [
+        "it",
+        "them",
+        "this",
+        "that",
+        "these",
+        "those",
+        "everything",
+        "nothing",
+        "file",
+        "files",
+        "folder",
+        "folders",
+        "text",
+        "word",
+        "words",
+    ]
+)
+"""Words that stand for something else, rather than for themselves."""
 # A description of a text is not the text: "a list of the files" is not what is to be written.
 _DESCRIBED = re.compile(
     r"(?:an?|the|all|every|each|my|your|our|its?|his|her|their|some|this|that|these|those|what"
-    r"|whatever|nothing|everything|something|of|from|in|to|[0-9]+\s+\w)\b|.*\n"
-    r"|.*\b(?:please|thanks|thank you)\s*$",
+    r"|today|tomorrow|yesterday|current|\w+['\u2019]s|whatever|nothing|everything|something|of|from|in|to|[0-9]+\s+\w)\b|.*\n"
+    r"|.*\b(?:please|thanks|thank you)\s*$|.*\band\s+(?:the|an?)\s+(?:words?|text|line)\b",
     re.IGNORECASE | re.DOTALL,
 )
 
@@ -115,8 +134,10 @@ class Phrases(Transformer[Token, Tree[object]]):
 
     def value(self, children: list[str]) -> str:
         [word] = children
-        if not isinstance(word, Quoted) and word.lower() in _PRONOUNS:
-            raise Unclear(f"'{word}' could be a word or what it stands for: put text in quotes")
+        if isinstance(word, Quoted):
+            return word
+        if word.lower() in _NO_TEXT or "\\" in word:
+            raise Unclear(f"'{word}' may stand for something else: put text in quotes")
         return word
 
     def new(self, children: list[str]) -> str:

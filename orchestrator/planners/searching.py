@@ -5,6 +5,7 @@ from typing import Any
 from lark import Token, Transformer
 
 from orchestrator.planners.commands import Arguments, Scope, Search
+from orchestrator.planners.looking import checked
 from orchestrator.planners.targets import (
     Built,
     Quoted,
@@ -41,6 +42,10 @@ class Searching(Transformer[Token, Built]):
 
 
 def _searched(text: str, scope: Scope) -> Built:
+    if not text:
+        raise Unclear("There is no text to search for")
     arguments: Arguments = {"pattern": str(text), "literal": True, "limit": 1000}
-    search = Search("search_files", arguments | scope.arguments(), f"Found '{text}' in {scope}")
+    search = Search(
+        "search_files", arguments | checked(scope).arguments(), f"Found '{text}' in {scope}"
+    )
     return Built([search])
