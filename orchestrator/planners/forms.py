@@ -2,7 +2,7 @@
 
 import difflib
 
-FORMS: dict[str, str] = {
+LOOKING = {
     "LIST": "list files in src",
     "SHOW": "show README.md",
     "READ": "read README.md",
@@ -14,6 +14,8 @@ FORMS: dict[str, str] = {
     "FIND": "find *.py in src",
     "SEARCH": "search for 'text' in *.py in src",
     "GREP": "grep 'text' in src",
+}
+CHANGING = {
     "WRITE": "write 'text' to notes.txt",
     "PUT": "put 'text' into notes.txt",
     "OVERWRITE": "overwrite notes.txt with 'text'",
@@ -32,34 +34,15 @@ FORMS: dict[str, str] = {
     "RM": "delete a.txt; delete every *.tmp in src",
     "DELETE_TREE": "delete the folder build and everything in it",
 }
+FORMS = LOOKING | CHANGING
 """By the name of the verb's terminal in rules.lark. A semicolon chains, so that each is a goal."""
-CHANGING = frozenset(
-    [
-        "WRITE",
-        "PUT",
-        "OVERWRITE",
-        "APPEND",
-        "ADD",
-        "REPLACE",
-        "CREATE",
-        "MKDIR",
-        "TOUCH",
-        "COPY",
-        "CP",
-        "MOVE",
-        "MV",
-        "RENAME",
-        "DELETE",
-        "RM",
-        "DELETE_TREE",
-    ]
-)
 MAX_WORD = 40
 _WORDS = {form.split()[0]: form for form in reversed(FORMS.values())}
 _ALIKE = {
     "edit": "REPLACE", "update": "REPLACE", "modify": "REPLACE", "insert": "APPEND",
-    "prepend": "APPEND", "how": "LIST", "count": "LIST", "is": "FIND", "does": "FIND", "clear": "OVERWRITE", "empty": "OVERWRITE", "head": "READ",
-    "tail": "READ",}  # fmt: skip
+    "prepend": "APPEND", "clear": "OVERWRITE", "empty": "OVERWRITE", "head": "READ",
+    "tail": "READ", "how": "LIST", "count": "LIST", "is": "FIND", "does": "FIND",
+}  # fmt: skip
 _ANY = "list files in src; read README.md; write 'text' to notes.txt"
 
 

@@ -44,7 +44,7 @@ class Looking(Transformer[Token, Built]):
     def list_entries(self, children: list[Any]) -> Built:
         entries, *places = children
         if len(places) == 1 and len(places[0]) == 1 and not entries.lower().endswith("s"):
-            return self.inspect(places[0])  # "everything in README.md" is what it says
+            return self.inspect(places[0])  # "everything in README.md": what it says
         return self.list_places(places or [[WORKSPACE]])
 
     def list_files(self, children: list[Any]) -> Built:

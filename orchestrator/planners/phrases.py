@@ -8,6 +8,7 @@ from lark import Token, Transformer, Tree
 
 from orchestrator.planners.commands import Scope
 from orchestrator.planners.targets import (
+    WORKSPACE,
     Kind,
     Matching,
     Quoted,
@@ -15,6 +16,7 @@ from orchestrator.planners.targets import (
     Target,
     Unclear,
     looks_like_a_file,
+    place_in,
     scope_of,
 )
 
@@ -27,30 +29,16 @@ KINDS = {
 _ESCAPE = re.compile(r"\\([ntr\\\"'“”\u2018\u2019])")
 _ESCAPED = {"n": "\n", "t": "\t", "r": "\r"}
 _ENDS_ODDLY = re.compile(r"[^./][.]$|[:!)]$|^\(")
-_NO_TEXT = frozenset(
-    [
-        "it",
-        "them",
-        "this",
-        "that",
-        "these",
-        "those",
-        "everything",
-        "nothing",
-        "file",
-        "files",
-        "folder",
-        "folders",
-        "text",
-        "word",
-        "words",
-    ]
+_NO_TEXT = re.compile(
+    r"it|them|this|that|these|those|everything|nothing|files?|folders?|text|words?|.*\\.*",
+    re.IGNORECASE | re.DOTALL,
 )
-"""Words that stand for something else, rather than for themselves."""
+"""Words that may stand for something else than themselves: pronouns, nouns, escapes."""
 # A description of a text is not the text: "a list of the files" is not what is to be written.
 _DESCRIBED = re.compile(
     r"(?:an?|the|all|every|each|my|your|our|its?|his|her|their|some|this|that|these|those|what"
-    r"|today|tomorrow|yesterday|current|\w+['\u2019]s|whatever|nothing|everything|something|of|from|in|to|[0-9]+\s+\w)\b|.*\n"
+    r"|today|tomorrow|yesterday|current|\w+['\u2019]s|whatever|nothing|everything|something"
+    r"|of|from|in|to|[0-9]+\s+\w)\b|.*\n"
     r"|.*\b(?:please|thanks|thank you)\s*$|.*\band\s+(?:the|an?)\s+(?:words?|text|line)\b",
     re.IGNORECASE | re.DOTALL,
 )
@@ -73,7 +61,7 @@ class Phrases(Transformer[Token, Tree[object]]):
         return self._subject.them(str(token))
 
     def HERE(self, _token: Token) -> Target:  # noqa: N802  # as above
-        return Target(".", "folder")
+        return WORKSPACE
 
     def KIND(self, token: Token) -> str:  # noqa: N802  # as above
         return KINDS.get(token.lower(), f"*{token}")
@@ -120,8 +108,7 @@ class Phrases(Transformer[Token, Tree[object]]):
         return [str(child) for child in children]
 
     def everything(self, children: list[Token | Target]) -> Target:
-        places = [child for child in children if isinstance(child, Target)]
-        return places[0] if places else Target(".", "folder")
+        return place_in(children)
 
     def scope(self, children: list[Token | Target | list[Scope]]) -> Scope:
         return scope_of(children[0])
@@ -136,7 +123,7 @@ class Phrases(Transformer[Token, Tree[object]]):
         [word] = children
         if isinstance(word, Quoted):
             return word
-        if word.lower() in _NO_TEXT or "\\" in word:
+        if _NO_TEXT.fullmatch(word):
             raise Unclear(f"'{word}' may stand for something else: put text in quotes")
         return word
 
@@ -161,6 +148,7 @@ def _within(target: Target, place: Target) -> Target:
     if place.kind is None and looks_like_a_file(place.path):
         raise Unclear(
             f"Whether '{target.path}' is a text in '{place.path}' is not clear",
-            f"replace '{target.path}' with 'new' in {place.path}, or search for '{target.path}' in {place.path}",
+            f"replace '{target.path}' with 'new' in {place.path}"
+            f", or search for '{target.path}' in {place.path}",
         )
     return target.beneath(place)

@@ -6,8 +6,9 @@ from dataclasses import dataclass
 
 _LEAD_IN = (
     r"(?:(?:please|kindly|now|just|also|and|first|firstly|next|then|finally|lastly|afterwards"
-    r"|after\s++that|okay|ok|hi|hello|hey|tell\s++me|let\s++me|let['\u2019]?s|thanks|thank\s++you|(?:can|could|will|would)\s++you"
-    r"|i\s++(?:want|need)(?:\s++you)?\s++to|i(?:\s++would|['\u2019]d)\s++like(?:\s++you)?\s++to)[\s,:]++)"
+    r"|after\s++that|okay|ok|hi|hello|hey|tell\s++me|let\s++me|let['\u2019]?s|thanks|thank\s++you"
+    r"|(?:can|could|will|would)\s++you|i\s++(?:want|need)(?:\s++you)?\s++to"
+    r"|i(?:\s++would|['\u2019]d)\s++like(?:\s++you)?\s++to)[\s,:]++)"
 )
 """What people say before the verb: it changes nothing (and is bounded: each "and" looks ahead)."""
 _ASKS = re.compile(r"\b(?:can|could|will|would)\s+you\b", re.IGNORECASE)
@@ -16,7 +17,7 @@ _ASKED = re.compile(r"(?:what|which|where)\b", re.IGNORECASE)
 
 @dataclass(frozen=True)
 class Sentence:
-    """One command in words. `end` is what it ended with: `.`, `!`, `?`, `and`, or nothing."""
+    """One command in words. `end` is its mark, `and` or `line` (another follows), or nothing."""
 
     text: str
     end: str
