@@ -81,8 +81,9 @@ class Runner:
         signals: Signals,
         begun: Step | None,
     ) -> Ending | None:
+        needed = len(history) + len(calls)  # half of a decision helps nobody
         for call in calls:
-            left = self._within_budget(lease, history) if begun is None else SETTLING_TIME
+            left = self._within_budget(lease, history, needed) if begun is None else SETTLING_TIME
             n = len(history) + 1
             step = await self._steps.perform(lease, n, call, left, signals, begun)
             begun = None
@@ -92,15 +93,15 @@ class Runner:
                 return ending
         return None
 
-    def _within_budget(self, lease: Lease, history: Sequence[Step]) -> float:
-        """Return the seconds that are left; raise when steps or seconds are used up."""
+    def _within_budget(self, lease: Lease, history: Sequence[Step], needed: int) -> float:
+        """Return the seconds that are left; raise when they or the steps do not suffice."""
         budget = lease.run.budget
-        if len(history) >= budget.steps:
+        if needed > budget.steps:
             raise ClientError(
                 "budget_exceeded",
-                f"The run's budget of {budget.steps} steps is used up",
+                f"The run needs {needed} steps, and its budget holds {budget.steps}",
                 limit=budget.steps,
-                actual=len(history) + 1,
+                actual=needed,
             )
         used = (self._now() - lease.started_at).total_seconds()
         if used >= budget.seconds:

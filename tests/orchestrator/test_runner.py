@@ -1,6 +1,7 @@
 """The runner: what it makes of answers, errors, cancels, budgets and a lost worker."""
 
 import asyncio
+from datetime import timedelta
 
 import pytest
 
@@ -8,9 +9,12 @@ from common.errors import SystemFault, ToolError
 from common.plans import Plan
 from common.runs import Budget
 from orchestrator import calls
+from orchestrator.planners.rules import RulesPlanner
+from orchestrator.runner import Runner
 from orchestrator.signals import Signals
+from orchestrator.steps import StepMaker
 from tests.orchestrator.conftest import event_types
-from tests.orchestrator.fakes import call, until
+from tests.orchestrator.fakes import ScriptedExecutor, call, until
 
 NOT_FOUND = ToolError("path_not_found", "no x", path="x", errno="ENOENT")
 BROKEN = SystemFault("internal", "a bug", outcome="not_executed")
@@ -141,3 +145,22 @@ async def test_the_helper_waits_for_conditions():
     """A condition that never holds is an error, not a hang."""
     with pytest.raises(TimeoutError):
         await until(lambda: False, seconds=0.02)
+
+
+async def test_a_decision_that_the_budget_cannot_hold_has_no_effect(store, leased):
+    """Two of three replacements help nobody: nothing is begun that would not be finished."""
+    hits = [{"path": name, "line": 1, "text": "old"} for name in "abc"]
+    found = {"matches": hits, "total": 3, "truncated": False}
+    for steps, made, status in ((3, 1, "failed"), (4, 4, "succeeded")):
+        executor = ScriptedExecutor(found)
+        maker = StepMaker(store.leases, executor, timedelta(seconds=5))
+        runner = Runner(store.leases, {"rules": RulesPlanner()}, maker)
+        goal = "replace old with new in *.txt"
+        lease = await leased(goal=goal, budget=Budget(steps=steps))
+        await runner.execute(lease, Signals())
+        run = await store.runs.get(lease.session.id, lease.run.id)
+        assert (len(executor.calls), run.status) == (made, status)
+        assert run.error is None or (run.error.code, run.error.context["actual"]) == (
+            "budget_exceeded",
+            4,
+        )
