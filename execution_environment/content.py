@@ -7,7 +7,7 @@ from typing import Annotated, Literal
 from pydantic import StringConstraints
 
 from common.errors import ToolError
-from execution_environment import text
+from execution_environment import diffs
 from execution_environment.sandbox.reading import Snapshot
 
 Encoding = Literal["utf-8", "base64"]
@@ -39,8 +39,8 @@ def require_unchanged(path: str, before: Snapshot | None, expected: str | None) 
 def diff_of(path: str, before: Snapshot | None, after: bytes) -> str:
     """Return the change as a unified diff; empty when nothing changes."""
     if before is None:
-        return text.diff(path, None, after)
-    return text.too_long(path) if before.data is None else text.diff(path, before.data, after)
+        return diffs.diff(path, None, after)
+    return diffs.too_long(path) if before.data is None else diffs.diff(path, before.data, after)
 
 
 def diff_of_append(path: str, before: Snapshot | None, data: bytes) -> str:

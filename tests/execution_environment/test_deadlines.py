@@ -1,5 +1,6 @@
 """What a call may compute: its deadline holds, or its input is bounded, whatever it is made of."""
 
+import difflib
 import os
 import random
 import time
@@ -7,7 +8,7 @@ import time
 import pytest
 
 from common.errors import AgenticError, SystemFault
-from execution_environment import line_blocks, patch_parsing, patches, text
+from execution_environment import diffs, line_blocks, patch_parsing, patches
 from execution_environment.sandbox import walking
 from execution_environment.state.claims import Usage
 from execution_environment.workspaces import Maxima
@@ -151,7 +152,7 @@ def test_the_diff_of_a_small_change_in_a_large_file_is_found_at_once():
     """Only what differs is taken apart into lines."""
     before = b"\n" * 8 * MIB
     begun = time.monotonic()
-    diff = text.diff("f", before, before[: 4 * MIB] + b"x\n" + before[4 * MIB :])
+    diff = diffs.diff("f", before, before[: 4 * MIB] + b"x\n" + before[4 * MIB :])
     assert time.monotonic() - begun < SOON / 4
     assert diff.splitlines()[2:] == ["@@ -4194302,6 +4194302,7 @@", *[" "] * 3, "+x", *[" "] * 3]
 
@@ -263,3 +264,22 @@ async def test_info_of_a_terabyte_is_there_at_once_without_its_hash(call, sparse
     arguments = {"path": "sparse", "hash": False}
     output = await answered(call("get_file_info", {"timeout": 2}, **arguments))
     assert (output["size"], output["sha256"]) == (sparse, None)
+
+
+def test_a_diff_that_would_take_too_many_steps_says_so():
+    """Two thousand lines can be chosen so that difflib takes a second for them; each call has a few."""
+    old = "".join(f"p{number % 101}\n" for number in range(2000)).encode()
+    new = "".join(f"p{number % 101}\nu{number}\n" for number in range(1000)).encode()
+    assert diffs.diff("f", old, new) == "File f differs: too long to compare\n"
+    ordinary = "".join(f"u{number}\n" for number in range(1000)).encode()
+    assert diffs.diff("f", ordinary, b"x\n" + ordinary[::-1]).count("\n") > 1000
+
+
+@pytest.mark.parametrize("seed", range(20))
+def test_a_diff_reads_as_difflib_writes_it(seed):
+    """The budget and the cutting are ours, not the form."""
+    chance = random.Random(seed)  # noqa: S311  # to be repeated, not to be secret
+    old, new = (chance.choices("abc", k=chance.randint(0, 30)) for _ in range(2))
+    old, new = ([f"{line}\n" for line in lines] for lines in (old, new))
+    expected = "".join(difflib.unified_diff(old, new, "a/f", "b/f"))
+    assert diffs.diff("f", "".join(old).encode(), "".join(new).encode()) == expected

@@ -5,7 +5,7 @@ import subprocess
 
 import pytest
 
-from execution_environment import text
+from execution_environment import diffs
 from execution_environment.quoting import header, quoted, unquoted
 from execution_environment.sandbox.names import show
 
@@ -59,7 +59,7 @@ def test_git_applies_a_diff_of_ours_whatever_the_name(tmp_path, name):
     file = tmp_path / "tree" / os.fsdecode(name)
     file.parent.mkdir(parents=True)
     file.write_text("old\n")
-    (tmp_path / "p").write_text(text.diff(show(name), b"old\n", b"new\n"))
+    (tmp_path / "p").write_text(diffs.diff(show(name), b"old\n", b"new\n"))
     subprocess.run(["git", "apply", "../p"], cwd=tmp_path / "tree", check=True)
     assert file.read_text() == "new\n"
 

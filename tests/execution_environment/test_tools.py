@@ -10,7 +10,7 @@ import subprocess
 import pytest
 
 from common.errors import AgenticError, ToolError
-from execution_environment import text
+from execution_environment import diffs
 
 
 def sha(data: bytes) -> str:
@@ -404,7 +404,7 @@ def test_a_diff_leads_from_the_old_text_to_the_new(seed, tmp_path):
     endings = [chance.choice(["", "\n"]) if lines else "" for lines in (old, new)]
     before, after = ("\n".join(lines) + end for lines, end in zip((old, new), endings, strict=True))
     (tmp_path / "f").write_text(before)
-    diff = text.diff("f", before.encode(), after.encode())
+    diff = diffs.diff("f", before.encode(), after.encode())
     (tmp_path / "p").write_text(diff)
     if diff:  # git takes no empty one
         command = ["git", "apply", "--unidiff-zero", "p"]
