@@ -1,0 +1,140 @@
+"""A load of hostile callers: calls that compute for as long as they are let, again and again."""
+
+import http.client
+import json
+import os
+import threading
+import time
+from collections.abc import Callable
+from contextlib import closing
+from pathlib import Path
+
+from tests.execution_environment.searching.patterns import SLOW, slow_text
+from tests.system.services import TOKEN
+
+Attack = Callable[[str, int, threading.Event], None]
+"""Attacks a host's port until the event is set."""
+CONNECTIONS: tuple[Attack, ...] = ()
+"""Attacks on the connections themselves, which need no token."""
+
+MIB = 1024 * 1024
+DEADLINE = 2.0
+"""Seconds that a hostile call asks for."""
+CROWD = 3000
+_HEADERS = {"Authorization": f"Bearer {TOKEN}", "Content-Type": "application/json"}
+_LETTERS = "".join(chr(0x100 + number) for number in range(150))
+
+
+def prepare(workspace: Path) -> None:
+    """Lay out what the calls are about."""
+    workspace.mkdir(parents=True)
+    (workspace / "slow").write_bytes(slow_text(MIB))
+    (workspace / "lines").write_text(f"ab{'x' * 21}\n" * (MIB // 4))
+    (workspace / "newlines").write_text("\n" * 8 * MIB)
+    (workspace / "long").write_text(_LETTERS * 2000)
+    (workspace / "old").write_text("".join(f"p{n % 101}\n" for n in range(2000)))
+    with (workspace / "sparse").open("wb") as file:
+        file.truncate(2**40)
+    (workspace / "crowd").mkdir()
+    for number in range(CROWD):
+        (workspace / "crowd" / f"{number:05d}-{'ab' * 60}").touch()
+
+
+def calls() -> list[bytes]:
+    """Return one call of each kind, ready to be sent."""
+    new = "".join(f"p{n % 101}\nu{n}\n" for n in range(1000))
+    insertions = [{"insert_at_line": 4 * MIB, "text": str(n)} for n in range(1000)]
+    hint = [{"old_text": "x" + _LETTERS[::-1] * 2000, "new_text": ""}]
+    missing = [f"crowd/{number:05d}-{'ba' * 60}" for number in range(100)]
+    return [
+        _call("search_files", path="slow", pattern=SLOW),
+        _call("search_files", path="lines", pattern="a", context=20, limit=1000),
+        _call("edit_file", path="newlines", edits=insertions),
+        _call("edit_file", path="long", edits=hint),
+        _call("read_files", paths=missing),
+        _call("apply_patch", patch="\n" * 1_100_000),
+        _call("read_file", path="sparse", max_lines=1),
+        _call("search_files", path="sparse", pattern="x"),
+        _call("find_files", glob="*a" * 400 + "*b"),
+        _call("write_file", path="old", content=new, mode="replace"),
+    ]
+
+
+def call_of(user: str, tool: str, *, timeout: float, dry_run: bool = False, **arguments) -> bytes:
+    """Return the body of a tool call in the user's workspace `demo`."""
+    context = {
+        "request_id": "req_hostile", "user_id": user, "timeout": timeout,
+        "request_source": {"kind": "internal"}, "allowed_paths_root": f"{user}/demo",
+    }  # fmt: skip
+    body = {"id": os.urandom(8).hex(), "fence": 0, "tool": tool, "arguments": arguments}
+    return json.dumps(body | {"context": context, "dry_run": dry_run}).encode()
+
+
+def _call(tool: str, **arguments) -> bytes:
+    return call_of("eve", tool, timeout=DEADLINE, dry_run=True, **arguments)
+
+
+class Caller:
+    """One client on a connection of its own."""
+
+    def __init__(self, port: int) -> None:
+        self._connection = http.client.HTTPConnection("127.0.0.1", port, timeout=60)
+
+    def close(self) -> None:
+        """Hang up."""
+        self._connection.close()
+
+    def get(self, path: str) -> tuple[int, bytes]:
+        """Return the status and body of an answer."""
+        self._connection.request("GET", path)
+        return self._answer()
+
+    def call(self, body: bytes) -> tuple[int, bytes]:
+        """Return the status and body of a tool call's answer."""
+        self._connection.request("POST", "/v1/tool-calls", body, _HEADERS)
+        return self._answer()
+
+    def _answer(self) -> tuple[int, bytes]:
+        answer = self._connection.getresponse()
+        return answer.status, answer.read()
+
+
+class Load:
+    """Callers in threads, each at its kind of call until it is stopped or the service is gone."""
+
+    def __init__(self, port: int, callers: int) -> None:
+        kinds = calls()
+        self._port = port
+        self._stop = threading.Event()
+        self.codes: list[tuple[str, float]] = []
+        """How each call ended, and after how many seconds."""
+        self._threads = [
+            threading.Thread(target=self._go_on, args=(kinds[number % len(kinds)],))
+            for number in range(callers)
+        ]
+        self._threads += [
+            threading.Thread(target=attack, args=("127.0.0.1", port, self._stop))
+            for attack in CONNECTIONS
+        ]
+
+    def start(self) -> None:
+        """Begin."""
+        for thread in self._threads:
+            thread.start()
+
+    def stop(self) -> None:
+        """End, once each call that is under way is answered."""
+        self._stop.set()
+        for thread in self._threads:
+            thread.join()
+
+    def _go_on(self, body: bytes) -> None:
+        with closing(Caller(self._port)) as caller:
+            while not self._stop.is_set():
+                begun = time.monotonic()
+                try:
+                    _, answer = caller.call(body)
+                    code = json.loads(answer).get("code", "ok")
+                except (OSError, http.client.HTTPException, ValueError):
+                    return  # cut off by the end of the service
+                self.codes.append((code, time.monotonic() - begun))
