@@ -26,7 +26,9 @@ class Changer:
         workspace = draft.workspace
         try:
             stored = await self._pool.run_for(
-                draft.call.context.user_id, lambda: self._committer.begin(draft)
+                draft.call.context.user_id,
+                workspace.bounds.deadline,
+                lambda: self._committer.begin(draft),
             )
             if stored is not None:
                 return stored

@@ -56,8 +56,11 @@ class Executor:
     async def _perform(
         self, tool: Tool, arguments: Arguments, call: ToolCall, started: float
     ) -> ToolResult:
+        context = call.context
         attempt, result = await self._pool.run_for(
-            call.context.user_id, lambda: self._begin(tool, arguments, call, started)
+            context.user_id,
+            started + context.timeout,
+            lambda: self._begin(tool, arguments, call, started),
         )
         return await self._changer.make(attempt) if result is None else result
 

@@ -57,7 +57,11 @@ class Files:
         """Open a file to be sent; the caller closes it."""
         call, started = transfer.call("download_file"), time.monotonic()
         async with self._recorded(call, started):
-            return await self._pool.run_for(call.context.user_id, lambda: self._open(call, started))
+            return await self._pool.run_for(
+                call.context.user_id,
+                started + call.context.timeout,
+                lambda: self._open(call, started),
+            )
 
     def _open(self, call: ToolCall, started: float) -> Outgoing:
         workspace, quota = self._workspaces.open(call.context, started)

@@ -2,6 +2,7 @@
 
 import asyncio
 import threading
+import time
 from asyncio import Future
 from collections.abc import AsyncIterator, Callable
 from concurrent.futures import ThreadPoolExecutor
@@ -36,13 +37,16 @@ class Pool:
         self.stopping = threading.Event()
         """Set at the end: work that looks at it stops."""
 
-    async def run_for(self, user: str, work: Callable[[], T]) -> T:
-        """Do a user's work in a thread; raise `overloaded` when too much of it is waiting already."""
+    async def run_for(self, user: str, deadline: float, work: Callable[[], T]) -> T:
+        """Do a user's work in a thread; raise `overloaded` when too much of it is waiting already.
+
+        Raises `deadline_exceeded` when no thread is free for it until then (monotonic, in seconds).
+        """
         self._require_room()
         if not self._calls.take(user):
             raise SystemFault("overloaded", "Too many calls of this user are waiting for a thread")
         try:
-            async with self._place_for(user):
+            async with self._place_for(user, deadline):
                 return await self.finish(work)
         finally:
             self._calls.give(user)
@@ -67,26 +71,29 @@ class Pool:
             self._taken -= 1
 
     @asynccontextmanager
-    async def _place_for(self, user: str) -> AsyncIterator[None]:
-        """Wait in line for one of the user's threads."""
+    async def _place_for(self, user: str, deadline: float) -> AsyncIterator[None]:
         if not self._shares.take(user):
-            turn: Future[None] = asyncio.get_running_loop().create_future()
-            self._waiting.append((user, turn))
-            try:
-                await turn
-            except asyncio.CancelledError:
-                self._leave_line(user, turn)
-                raise
+            await self._turn_of(user, deadline)
         try:
             yield
         finally:
             self._give_back(user)
 
-    def _leave_line(self, user: str, turn: "Future[None]") -> None:
-        if turn.cancelled():
-            self._waiting.remove((user, turn))
-        else:  # the turn came together with the end
-            self._give_back(user)
+    async def _turn_of(self, user: str, deadline: float) -> None:
+        """Wait in line for one of the user's threads."""
+        turn: Future[None] = asyncio.get_running_loop().create_future()
+        self._waiting.append((user, turn))
+        try:
+            async with asyncio.timeout(deadline - time.monotonic()):
+                await turn
+        except BaseException as failure:
+            if turn.cancelled():
+                self._waiting.remove((user, turn))
+            else:  # the turn came together with the end
+                self._give_back(user)
+            if isinstance(failure, TimeoutError):
+                raise _too_late() from failure
+            raise
 
     def _give_back(self, user: str) -> None:
         self._shares.give(user)
@@ -112,3 +119,11 @@ class Pool:
         self.stopping.set()
         await asyncio.gather(*self._later, return_exceptions=True)
         await asyncio.to_thread(self._threads.shutdown)
+
+
+def _too_late() -> SystemFault:
+    return SystemFault(
+        "deadline_exceeded",
+        "The call's deadline has passed before a thread was free for it; nothing was changed",
+        outcome="not_executed",
+    )

@@ -93,26 +93,45 @@ async def test_too_many_calls_are_refused_at_once():
     assert (caught.value.code, caught.value.retryable) == ("overloaded", True)
 
 
+def later() -> float:
+    """A deadline that does not get in the way."""
+    return time.monotonic() + 60
+
+
+async def test_a_call_waits_for_a_thread_until_its_deadline():
+    """It is in line behind others of its user, who may hold theirs for much longer."""
+    pool, gate, work = Pool(2, 6), threading.Event(), []
+    holding = asyncio.create_task(pool.run_for("eve", later(), gate.wait))
+    await asyncio.sleep(0)
+    with pytest.raises(SystemFault) as caught:
+        await pool.run_for("eve", time.monotonic() + 0.05, lambda: work.append(1))
+    gate.set()
+    await holding
+    await pool.close()
+    assert (caught.value.code, caught.value.outcome) == ("deadline_exceeded", "not_executed")
+    assert work == []
+
+
 async def test_one_users_calls_leave_threads_to_others():
     """A thread cannot be killed: whoever holds some until a deadline must not hold them all."""
     pool, gate = Pool(4, 60), threading.Event()
-    waiting = [asyncio.create_task(pool.run_for("eve", gate.wait)) for _ in range(40)]
+    waiting = [asyncio.create_task(pool.run_for("eve", later(), gate.wait)) for _ in range(40)]
     await asyncio.sleep(0)
-    others = [pool.run_for(name, lambda: True) for name in ("ann", "bob")]
+    others = [pool.run_for(name, later(), lambda: True) for name in ("ann", "bob")]
     assert await asyncio.wait_for(asyncio.gather(*others), 30) == [True, True]
     waiting.pop().cancel()
     waiting.pop(0).cancel()
     gate.set()
     await asyncio.gather(*waiting)
-    assert await pool.run_for("eve", lambda: True)
+    assert await pool.run_for("eve", later(), lambda: True)
     await pool.close()
 
 
 async def test_one_users_calls_leave_places_in_the_line_to_others():
     """Otherwise all others were refused as long as it lasts."""
     pool, gate = Pool(1, 7), threading.Event()
-    waiting = [asyncio.create_task(pool.run_for("eve", gate.wait)) for _ in range(8)]
-    other = asyncio.create_task(pool.run_for("ann", lambda: True))
+    waiting = [asyncio.create_task(pool.run_for("eve", later(), gate.wait)) for _ in range(8)]
+    other = asyncio.create_task(pool.run_for("ann", later(), lambda: True))
     await asyncio.sleep(0)
     gate.set()
     outcomes = await asyncio.gather(*waiting, return_exceptions=True)

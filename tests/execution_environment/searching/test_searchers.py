@@ -1,8 +1,10 @@
 """Searching in processes: stopped at the deadline, replaced when lost, shared among users."""
 
+import json
 import os
 import random
 import signal
+import socket
 import subprocess
 import sys
 import threading
@@ -25,6 +27,12 @@ from execution_environment.searching.processes import SearchProcess
 process = SearchProcess()
 print(process._process.pid, flush=True)
 time.sleep(60)
+"""
+BUSY = """
+import sys
+from execution_environment.searching import worker
+worker.MAX_SECONDS = 0
+worker.main(int(sys.argv[1]))
 """
 
 
@@ -214,6 +222,22 @@ def test_a_process_ends_with_its_starter():
         pid = int(starter.stdout.readline())
         starter.kill()
     wait_until(lambda: not _runs(pid))
+
+
+def test_a_process_that_nobody_can_end_any_more_ends_itself():
+    """Its starter was killed while it is at work: it would go on for as long as the pattern takes."""
+    ours, theirs = socket.socketpair()
+    with (
+        ours,
+        theirs,
+        subprocess.Popen(
+            [sys.executable, "-c", BUSY, str(theirs.fileno())], pass_fds=[theirs.fileno()], cwd=ROOT
+        ) as process,
+    ):
+        descriptor = file_of(slow_text())
+        socket.send_fds(ours, [json.dumps(request(SLOW)).encode() + b"\n"], [descriptor])
+        os.close(descriptor)
+        assert process.wait(timeout=30) == -signal.SIGALRM
 
 
 def _runs(pid: int) -> bool:
