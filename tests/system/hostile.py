@@ -5,17 +5,12 @@ import json
 import os
 import threading
 import time
-from collections.abc import Callable
-from contextlib import closing
+from contextlib import closing, suppress
 from pathlib import Path
 
 from tests.execution_environment.searching.patterns import SLOW, slow_text
+from tests.system.hostile_connections import ATTACKS, Attack
 from tests.system.services import TOKEN
-
-Attack = Callable[[str, int, threading.Event], None]
-"""Attacks a host's port until the event is set."""
-CONNECTIONS: tuple[Attack, ...] = ()
-"""Attacks on the connections themselves, which need no token."""
 
 MIB = 1024 * 1024
 DEADLINE = 2.0
@@ -100,7 +95,10 @@ class Caller:
 
 
 class Load:
-    """Callers in threads, each at its kind of call until it is stopped or the service is gone."""
+    """Callers in threads, each at its kind of call until it is stopped or the service is gone.
+
+    Beside them go attacks on the connections themselves, which need no token.
+    """
 
     def __init__(self, port: int, callers: int) -> None:
         kinds = calls()
@@ -113,8 +111,7 @@ class Load:
             for number in range(callers)
         ]
         self._threads += [
-            threading.Thread(target=attack, args=("127.0.0.1", port, self._stop))
-            for attack in CONNECTIONS
+            threading.Thread(target=self._attack, args=(attack,)) for attack in ATTACKS
         ]
 
     def start(self) -> None:
@@ -127,6 +124,10 @@ class Load:
         self._stop.set()
         for thread in self._threads:
             thread.join()
+
+    def _attack(self, attack: Attack) -> None:
+        with suppress(OSError):  # cut off by the end of the service
+            attack("127.0.0.1", self._port, self._stop)
 
     def _go_on(self, body: bytes) -> None:
         with closing(Caller(self._port)) as caller:
