@@ -36,11 +36,15 @@ def require_unchanged(path: str, before: Snapshot | None, expected: str | None) 
         )
 
 
-def diff_of(path: str, before: Snapshot | None, after: bytes) -> str:
-    """Return the change as a unified diff; empty when nothing changes."""
+def diff_of(
+    path: str, before: Snapshot | None, after: bytes | None, old_path: str | None = None
+) -> str:
+    """Return the change as a unified diff; empty when no line changes."""
     if before is None:
         return diffs.diff(path, None, after)
-    return diffs.too_long(path) if before.data is None else diffs.diff(path, before.data, after)
+    if before.data is None:
+        return diffs.too_long(path)
+    return diffs.diff(path, before.data, after, old_path)
 
 
 def diff_of_append(path: str, before: Snapshot | None, data: bytes) -> str:

@@ -5,7 +5,7 @@ import itertools
 import re
 from collections.abc import Callable, Iterator, Sequence
 
-from execution_environment.quoting import header, quoted
+from execution_environment.quoting import NOTHING, header, quoted
 
 MAX_LINES = 4000
 MAX_SIZE = 64 * 1024
@@ -22,13 +22,14 @@ class _TooLong(Exception):  # never leaves this module
     """The budget is used up."""
 
 
-def diff(path: str, before: bytes | None, after: bytes) -> str:
-    """Return a unified diff, from nothing when `before` is None.
+def diff(path: str, before: bytes | None, after: bytes | None, old_path: str | None = None) -> str:
+    """Return a unified diff, from nothing when `before` is None, to nothing when `after` is.
 
-    What is binary, or too long to compare, gives one line that says so.
+    `old_path` is what the file was called before, if it was called otherwise. What is binary, or
+    too long to compare, gives one line that says so.
     """
     try:
-        old, new = (before or b"").decode(), after.decode()
+        old, new = (before or b"").decode(), (after or b"").decode()
     except UnicodeDecodeError:
         return f"Binary file {quoted(path)} differs\n"
     start, end = _differing(old, new)
@@ -41,8 +42,9 @@ def diff(path: str, before: bytes | None, after: bytes) -> str:
         hunks = "".join(_hunks(old_lines, new_lines, old.count("\n", 0, start)))
     except _TooLong:
         return too_long(path)
-    old_name = "/dev/null" if before is None else header("a/", path)
-    return f"--- {old_name}\n+++ {header('b/', path)}\n{hunks}" if hunks else ""
+    old_name = NOTHING if before is None else header("a/", old_path or path)
+    new_name = NOTHING if after is None else header("b/", path)
+    return f"--- {old_name}\n+++ {new_name}\n{hunks}" if hunks else ""
 
 
 def too_long(path: str) -> str:

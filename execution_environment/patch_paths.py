@@ -1,18 +1,14 @@
 """The paths that a patch names, as our tools write them."""
 
-from execution_environment.quoting import unquoted
-
-_NOTHING = "/dev/null"
+from execution_environment.quoting import NOTHING, unquoted
 
 
 def stripped(old: str, new: str) -> tuple[str | None, str | None]:
     """Return the paths without git's `a/` and `b/`, where both sides have them."""
     has_prefixes = all(
-        path == _NOTHING or path.startswith(prefix) for path, prefix in ((old, "a/"), (new, "b/"))
+        path == NOTHING or path.startswith(prefix) for path, prefix in ((old, "a/"), (new, "b/"))
     )
-    names = [
-        None if path == _NOTHING else path[2:] if has_prefixes else path for path in (old, new)
-    ]
+    names = [None if path == NOTHING else path[2:] if has_prefixes else path for path in (old, new)]
     return names[0], names[1]
 
 

@@ -1,6 +1,7 @@
 """Names in the headers of diffs, quoted as git does: a name must not read as a line of the diff.
 
-Source: quote.c of git with `core.quotePath=false`; what is no printable character is quoted too.
+Source: quote.c of git with `core.quotePath=false`; what is no printable character, or a space at
+the end, is quoted too.
 """
 
 import re
@@ -9,6 +10,8 @@ from execution_environment.sandbox.names import MAX_PATH, parse, show
 
 MAX_QUOTED = 4 * (MAX_PATH + 2)
 """Characters of a name that are read: what is cut off here is too long whatever they mean."""
+NOTHING = "/dev/null"
+"""What a header names where there is no file."""
 _ESCAPED = {7: "a", 8: "b", 9: "t", 10: "n", 11: "v", 12: "f", 13: "r", 34: '"', 92: "\\"}
 _BYTES = {letter.encode(): byte for byte, letter in _ESCAPED.items()}
 _ESCAPE = re.compile(rb"\\([0-7]{3}|.)", re.DOTALL)
@@ -25,9 +28,15 @@ def header(prefix: str, path: str) -> str:
 def quoted(path: str, prefix: str = "") -> str:
     """Return a path, as clients write it, on one line."""
     name = prefix + b"/".join(parse(path)).decode(errors="surrogateescape")
-    if name.isprintable() and not {'"', "\\"} & set(name):
+    if name.isprintable() and not {'"', "\\"} & set(name) and not name.endswith(" "):
         return name
     return f'"{"".join(map(_escaped, name))}"'
+
+
+def renaming(old_path: str, new_path: str) -> str:
+    """Return what git writes above the hunks of a file that is renamed."""
+    names = f"{quoted(old_path, 'a/')} {quoted(new_path, 'b/')}"
+    return f"diff --git {names}\nrename from {quoted(old_path)}\nrename to {quoted(new_path)}\n"
 
 
 def unquoted(written: str) -> str:

@@ -10,6 +10,7 @@ from execution_environment import patches, text
 from execution_environment.content import Sha256, diff_of, require_unchanged
 from execution_environment.patch_parsing import parse
 from execution_environment.patches import FilePatch, failed
+from execution_environment.quoting import renaming
 from execution_environment.sandbox.bounds import Bounds
 from execution_environment.sandbox.names import plain
 from execution_environment.sandbox.reading import Snapshot
@@ -75,17 +76,18 @@ def _apply(file: FilePatch, expected: dict[str, str], workspace: Workspace) -> s
     require_unchanged(file.old_path, before, expected.get(file.old_path))
     if not file.hunks and file.new_path is not None:
         workspace.move(file.old_path, file.new_path, overwrite=False)
-        return ""
+        return renaming(file.old_path, file.new_path)
     data = _changed(file, before, workspace.bounds)
     if file.new_path is None:
         return _delete(file.old_path, before, data, workspace)
     if file.new_path == file.old_path:
         workspace.put_file(file.old_path, data, before)
-    else:
-        _require_nothing(file.new_path, workspace)
-        workspace.put_file(file.new_path, data, None, mode=before.mode)
-        workspace.remove(file.old_path, before, recursive=False)
-    return diff_of(file.new_path, before, data)
+        return diff_of(file.new_path, before, data)
+    _require_nothing(file.new_path, workspace)
+    workspace.put_file(file.new_path, data, None, mode=before.mode)
+    workspace.remove(file.old_path, before, recursive=False)
+    head = renaming(file.old_path, file.new_path)
+    return head + diff_of(file.new_path, before, data, file.old_path)
 
 
 def _create(file: FilePatch, expected: dict[str, str], workspace: Workspace) -> str:
@@ -101,7 +103,7 @@ def _delete(path: str, before: Snapshot, rest: bytes, workspace: Workspace) -> s
     if rest:
         raise failed(f"'{path}' would not be empty", "Take all its lines out to delete it.", path)
     workspace.remove(path, before, recursive=False)
-    return diff_of(path, before, b"")
+    return diff_of(path, before, None)
 
 
 def _changed(file: FilePatch, before: Snapshot, bounds: Bounds) -> bytes:

@@ -1,7 +1,9 @@
 """Patches as git, diff and language models write them; what does not apply says where and why."""
 
+import asyncio
 import difflib
 import random
+import shutil
 import subprocess
 import time
 
@@ -298,6 +300,22 @@ async def test_several_files_change_together(call, tree):
         ("gone", "delete"), ("here", "move"), ("dir/there", "move"), ("dir/run.sh", "create"),
         ("run.sh", "delete"), ("dir", "create"), ("dir/deep", "create"),
     ]  # fmt: skip
+
+
+async def test_what_a_patch_did_is_a_patch_that_does_it(call, tree, tmp_path):
+    """A file that was deleted was shown as emptied, and one that was renamed not at all."""
+    shutil.copytree(tree, tmp_path / "first")
+    shutil.copytree(tree, tmp_path / "git")
+    diff = (await call("apply_patch", patch=ALL)).output["diff"]
+    done = contents(tree)
+    shutil.rmtree(tree)
+    shutil.copytree(tmp_path / "first", tree)
+    assert (await call("apply_patch", patch=diff)).output["diff"] == diff
+    assert contents(tree) == done
+    (tmp_path / "p").write_text(diff, newline="")
+    applied = await asyncio.create_subprocess_exec("git", "apply", "../p", cwd=tmp_path / "git")
+    assert await applied.wait() == 0
+    assert contents(tmp_path / "git") == done
 
 
 async def test_a_preview_changes_nothing(call, tree):

@@ -6,7 +6,8 @@ import subprocess
 import pytest
 
 from execution_environment import diffs
-from execution_environment.quoting import header, quoted, unquoted
+from execution_environment.patch_parsing import parse
+from execution_environment.quoting import header, quoted, renaming, unquoted
 from execution_environment.sandbox.names import show
 
 FORGED = "f\n--- a/g\n+++ b/g\n@@ -1 +1 @@\n-old\n+new\n"
@@ -33,11 +34,13 @@ def test_a_name_is_read_back_as_it_was_written(name):
         ("\\xff\\x1b", '"\\377\\033"'),
         ('a"\\\\b', '"a\\"\\\\b"'),
         ("./a//b", "a/b"),
+        ("a b", "a b"),
+        ("a ", '"a "'),
         ("\u2028", '"\\342\\200\\250"'),
     ],
 )
 def test_names_are_quoted_as_git_does(path, expected):
-    """What is printable stays as it is."""
+    """What is printable stays as it is, but for a space at the end, which people's editors cut."""
     assert quoted(path) == expected
 
 
@@ -62,6 +65,14 @@ def test_git_applies_a_diff_of_ours_whatever_the_name(tmp_path, name):
     (tmp_path / "p").write_text(diffs.diff(show(name), b"old\n", b"new\n"))
     subprocess.run(["git", "apply", "../p"], cwd=tmp_path / "tree", check=True)
     assert file.read_text() == "new\n"
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_a_renaming_is_read_back_whatever_the_names(name):
+    """git's own lines take no tab after the name, so one that ends with a space is quoted."""
+    old, new = show(name), show(b"dir/" + name)
+    [file] = parse(renaming(old, new))
+    assert (file.old_path, file.new_path, file.hunks) == (old, new, ())
 
 
 async def test_a_name_forges_no_lines_of_a_diff(call):
