@@ -182,7 +182,7 @@ async def test_a_call_past_its_deadline_is_told_truthfully(services):
         file.truncate(2**40)
     async with AgenticClient(stack.main.url) as client:
         session = await client.create_session("demo")
-        run = await client.start_run(session.id, goal="search for x in sparse")
+        run = await client.start_run(session.id, goal="read the file sparse")
         run = await client.wait(session.id, run.id)
     assert (run.error.code, run.error.outcome) == ("deadline_exceeded", "not_executed")
     assert run.error.source == "execution_environment"

@@ -73,7 +73,7 @@ async def test_a_call_that_was_read_and_not_answered_is_unknown(services):
         file.truncate(2**40)
     async with AgenticClient(stack.main.url) as client:
         session = await client.create_session("demo")
-        run = await client.start_run(session.id, goal="search for x in sparse")
+        run = await client.start_run(session.id, goal="read the file sparse")
         await event(client, run, "step.started")
         pid = stack.execution.process.pid
         await asyncio.to_thread(wait_until, lambda: _reads(pid, "sparse"))
@@ -179,7 +179,7 @@ def test_a_service_that_is_asked_to_end_does_not_wait_for_long_work(services):
         file.truncate(2**40)
     session = httpx.post(f"{stack.main.url}/v1/sessions", json={"workspace": "demo"}).json()
     runs = f"{stack.main.url}/v1/sessions/{session['id']}/runs"
-    assert httpx.post(runs, json={"goal": "search for x in sparse"}).status_code == 202
+    assert httpx.post(runs, json={"goal": "read the file sparse"}).status_code == 202
     wait_until(lambda: _reads(stack.execution.process.pid, "sparse"))
     started = time.monotonic()
     assert stack.execution.stop() == 0

@@ -69,7 +69,7 @@ async def test_ctrl_c_cancels_the_run(shared):
     demo.mkdir(parents=True)
     with (demo / "sparse").open("wb") as file:
         file.truncate(2**40)
-    command = [*AGENTIC, "run", "search for x in sparse", "--workspace", "interrupted", "--url"]
+    command = [*AGENTIC, "run", "read the file sparse", "--workspace", "interrupted", "--url"]
     with subprocess.Popen(
         [*command, shared.main.url], stdout=subprocess.PIPE, text=True
     ) as process:
