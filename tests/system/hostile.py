@@ -3,6 +3,8 @@
 import http.client
 import json
 import os
+import subprocess
+import sys
 import threading
 import time
 from contextlib import closing, suppress
@@ -12,6 +14,7 @@ from tests.execution_environment.searching.patterns import SLOW, slow_text
 from tests.system.hostile_connections import ATTACKS, Attack
 from tests.system.services import TOKEN
 
+ROOT = Path(__file__).parents[2]
 MIB = 1024 * 1024
 DEADLINE = 2.0
 """Seconds that a hostile call asks for."""
@@ -95,7 +98,24 @@ class Caller:
 
 
 class Load:
-    """Callers in threads, each at its kind of call until it is stopped or the service is gone.
+    """Callers in a process of their own, so that they take no turns from those who measure."""
+
+    def __init__(self, port: int, callers: int) -> None:
+        """Begin."""
+        command = [sys.executable, "-m", "tests.system.hostile", str(port), str(callers)]
+        self._process = subprocess.Popen(
+            command, cwd=ROOT, stdin=subprocess.PIPE, stdout=subprocess.PIPE
+        )
+
+    def stop(self) -> list[tuple[str, float]]:
+        """End it, and return how each call ended, and after how many seconds."""
+        answers, _ = self._process.communicate(timeout=60)
+        assert self._process.returncode == 0
+        return [(code, taken) for code, taken in json.loads(answers)]
+
+
+class _Callers:
+    """Threads, each at its kind of call until it is stopped or the service is gone.
 
     Beside them go attacks on the connections themselves, which need no token.
     """
@@ -105,7 +125,6 @@ class Load:
         self._port = port
         self._stop = threading.Event()
         self.codes: list[tuple[str, float]] = []
-        """How each call ended, and after how many seconds."""
         self._threads = [
             threading.Thread(target=self._go_on, args=(kinds[number % len(kinds)],))
             for number in range(callers)
@@ -114,13 +133,11 @@ class Load:
             threading.Thread(target=self._attack, args=(attack,)) for attack in ATTACKS
         ]
 
-    def start(self) -> None:
-        """Begin."""
+    def run_until_told(self) -> None:
+        """Go on until the standard input ends, and each call that is under way is answered."""
         for thread in self._threads:
             thread.start()
-
-    def stop(self) -> None:
-        """End, once each call that is under way is answered."""
+        sys.stdin.read()
         self._stop.set()
         for thread in self._threads:
             thread.join()
@@ -139,3 +156,9 @@ class Load:
                 except (OSError, http.client.HTTPException, ValueError):
                     return  # cut off by the end of the service
                 self.codes.append((code, time.monotonic() - begun))
+
+
+if __name__ == "__main__":
+    load = _Callers(int(sys.argv[1]), int(sys.argv[2]))
+    load.run_until_told()
+    json.dump(load.codes, sys.stdout)
