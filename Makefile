@@ -56,7 +56,7 @@ race: setup ## clients against a program that swaps what they name: make race SE
 	SECONDS=$(or $(SECONDS),60) $(BIN)/pytest -q tests/system/race --timeout=7200
 
 mutate-guards: setup ## drop each guard of the sandbox in turn, in a copy: a test must turn red
-	$(BIN)/python tests/mutate_guards.py
+	$(BIN)/python -m tests.mutate_guards
 
 crash: setup ## SIGKILL at random moments, restart, retry: make crash ROUNDS=200 (SEED=n repeats)
 	ROUNDS=$(or $(ROUNDS),50) SEED=$(or $(SEED),4711) $(BIN)/pytest -q tests/system/crash --timeout=7200

@@ -14,151 +14,19 @@ import sys
 import tempfile
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
 from pathlib import Path
 from queue import SimpleQueue
 
+from tests.guards import FIRST, GUARDS, Guard
+
 ROOT = Path(__file__).parent.parent
 PACKAGES = ("agentic", "common", "execution_environment", "orchestrator", "tests")
-FIRST = ("tests/execution_environment/test_primitives.py", "tests/common/test_models.py")
 REST = "tests/execution_environment"
 SLOW = "test_race.py"
 TEST_SECONDS = 20
 ALL_SECONDS = 300
 """How long one test, and one run of all of them, may take: the loss of a guard may hang."""
 _RED = re.compile(r"^(?:FAILED|ERROR) tests/(.+?)(?: - .*)?$", re.MULTILINE)
-
-SYSCALLS = "execution_environment/sandbox/syscalls.py"
-DESCRIPTORS = "execution_environment/sandbox/descriptors.py"
-NAMES = "execution_environment/sandbox/names.py"
-WALKING = "execution_environment/sandbox/walking.py"
-CONTEXT = "common/context.py"
-
-
-@dataclass(frozen=True)
-class Guard:
-    """One guard, and how its file reads without it."""
-
-    name: str
-    file: str
-    text: str
-    without: str
-    tests: tuple[str, ...] = FIRST
-    """The test files that are to notice; all of the package are asked when they do not."""
-
-
-def guards_of(file: str, test: str, *texts: tuple[str, str, str]) -> tuple[Guard, ...]:
-    """Return the guards of one file that one test file is to notice: name, text, text without."""
-    return tuple(Guard(*(name, file, text, without), (test,)) for name, text, without in texts)
-
-
-GUARDS = (
-    Guard("RESOLVE_BENEATH", SYSCALLS, "RESOLVE = _RESOLVE_BENEATH | ", "RESOLVE = "),
-    Guard("RESOLVE_NO_SYMLINKS", SYSCALLS, " | _RESOLVE_NO_SYMLINKS", ""),
-    Guard("RESOLVE_NO_MAGICLINKS", SYSCALLS, " | _RESOLVE_NO_MAGICLINKS", ""),
-    Guard("RESOLVE_NO_XDEV", SYSCALLS, " | _RESOLVE_NO_XDEV", ""),
-    Guard("RENAME_NOREPLACE", SYSCALLS, "_RENAME_NOREPLACE = 1", "_RENAME_NOREPLACE = 0"),
-    Guard("O_NOFOLLOW of READ", DESCRIPTORS, " | os.O_NOCTTY | os.O_NOFOLLOW", " | os.O_NOCTTY"),
-    Guard("O_NONBLOCK of READ", DESCRIPTORS, "os.O_RDONLY | os.O_NONBLOCK", "os.O_RDONLY"),
-    Guard("O_NOFOLLOW of ANY", DESCRIPTORS, "ANY = os.O_PATH | os.O_NOFOLLOW", "ANY = os.O_PATH"),
-    Guard(
-        "regular file, after the open",
-        DESCRIPTORS,
-        "        require_file(status, path)\n        yield descriptor, status\n",
-        "        yield descriptor, status\n",
-    ),
-    Guard("path: empty", NAMES, "    if not raw:\n", "    if False:\n"),
-    Guard("path: absolute", NAMES, '    if raw.startswith(b"/"):\n', "    if False:\n"),
-    Guard("path: NUL", NAMES, '    if b"\\0" in raw:\n', "    if False:\n"),
-    Guard("path: '..'", NAMES, '    if b".." in parts:\n', "    if False:\n"),
-    Guard("path: overlong", NAMES, "    if len(raw) > MAX_PATH:\n", "    if False:\n"),
-    Guard(
-        "path: overlong name",
-        NAMES,
-        "    if any(len(part) > MAX_NAME for part in parts):\n",
-        "    if False:\n",
-    ),
-    Guard(
-        "path: lone surrogates", NAMES, "(path.encode())", '(path.encode(errors="surrogatepass"))'
-    ),
-    Guard(
-        "user owns the root",
-        CONTEXT,
-        '    if self.allowed_paths_root.split("/")[0] != self.user_id:\n',
-        "    if False:\n",
-    ),
-    Guard(
-        "status before the close",
-        WALKING,
-        """as found:
-        return [
-            Entry((*parts, os.fsencode(item.name)), status)
-            for item in found
-            if (status := _status(item)) is not None
-        ]
-""",
-        """as found:
-        late = list(found)
-    return [
-        Entry((*parts, os.fsencode(item.name)), status)
-        for item in late
-        if (status := _status(item)) is not None
-    ]
-""",
-    ),
-    *guards_of(
-        "execution_environment/sandbox/marks.py",
-        f"{REST}/test_completer.py",
-        ("mark: the time of birth", '{status.st_ino}@{birth}"', '{status.st_ino}"'),
-    ),
-    *guards_of(
-        "execution_environment/sandbox/changes.py",
-        f"{REST}/test_completer.py",
-        ("no mark, no repetition", "        if rename.mark is None:\n", "        if False:\n"),
-    ),
-    *guards_of(
-        "execution_environment/completer.py",
-        f"{REST}/test_completer.py",
-        (
-            "intents of the living",
-            "        return not intent.process or ",
-            "        return True or ",
-        ),
-    ),
-    *guards_of(
-        "execution_environment/changing.py",
-        f"{REST}/test_completer.py",
-        ("the lock, to the end of the thread", "await to_its_end(", "await ("),
-    ),
-    *guards_of(
-        "execution_environment/sandbox/writing.py",
-        f"{REST}/test_usage.py",
-        ("one change of a place", "        self._plan.add(parts)\n", ""),
-        (
-            "a user's directory, outside any change",
-            "            self._mover.make_above(self._paths.base)\n",
-            "            pass\n",
-        ),
-    ),
-    *guards_of(
-        "execution_environment/tools/delete_path.py",
-        f"{REST}/test_usage.py",
-        (
-            "trees measured under the lock",
-            "        return self.recursive\n",
-            "        return False\n",
-        ),
-    ),
-    *guards_of(
-        "execution_environment/state/reservations.py",
-        f"{REST}/test_usage.py",
-        (
-            "staged bytes of all calls",
-            "            if size > 0 and taken + size > limit:\n",
-            "            if False:\n",
-        ),
-    ),
-)
 
 
 class Unusable(Exception):
@@ -236,8 +104,9 @@ def _red_test(copy: Path, tests: Sequence[str]) -> str | None:
 
 
 def _all_tests(copy: Path) -> list[str]:
+    named = (test for guard in GUARDS for test in guard.tests)
     rest = (path for path in sorted((copy / REST).rglob("test_*.py")) if path.name != SLOW)
-    names = [*FIRST, *(str(path.relative_to(copy)) for path in rest)]
+    names = [*FIRST, *named, *(str(path.relative_to(copy)) for path in rest)]
     return list(dict.fromkeys(names))
 
 

@@ -1,0 +1,285 @@
+"""The guards that `make mutate-guards` drops, and how their files read without them."""
+
+from dataclasses import dataclass
+
+FIRST = ("tests/execution_environment/test_primitives.py", "tests/common/test_models.py")
+SYSCALLS = "execution_environment/sandbox/syscalls.py"
+DESCRIPTORS = "execution_environment/sandbox/descriptors.py"
+NAMES = "execution_environment/sandbox/names.py"
+WALKING = "execution_environment/sandbox/walking.py"
+CONTEXT = "common/context.py"
+
+
+@dataclass(frozen=True)
+class Guard:
+    """One guard, and how its file reads without it."""
+
+    name: str
+    file: str
+    text: str
+    without: str
+    tests: tuple[str, ...] = FIRST
+    """The test files that are to notice; all of the package are asked when they do not."""
+
+
+def guards_of(file: str, test: str, *texts: tuple[str, str, str]) -> tuple[Guard, ...]:
+    """Return guards of one file that one test file is to notice: each its name, text, and without."""
+    return tuple(Guard(name, file, text, without, (test,)) for name, text, without in texts)
+
+
+GUARDS = (
+    Guard("RESOLVE_BENEATH", SYSCALLS, "RESOLVE = _RESOLVE_BENEATH | ", "RESOLVE = "),
+    Guard("RESOLVE_NO_SYMLINKS", SYSCALLS, " | _RESOLVE_NO_SYMLINKS", ""),
+    Guard("RESOLVE_NO_MAGICLINKS", SYSCALLS, " | _RESOLVE_NO_MAGICLINKS", ""),
+    Guard("RESOLVE_NO_XDEV", SYSCALLS, " | _RESOLVE_NO_XDEV", ""),
+    Guard("RENAME_NOREPLACE", SYSCALLS, "_RENAME_NOREPLACE = 1", "_RENAME_NOREPLACE = 0"),
+    Guard("O_NOFOLLOW of READ", DESCRIPTORS, " | os.O_NOCTTY | os.O_NOFOLLOW", " | os.O_NOCTTY"),
+    Guard("O_NONBLOCK of READ", DESCRIPTORS, "os.O_RDONLY | os.O_NONBLOCK", "os.O_RDONLY"),
+    Guard("O_NOFOLLOW of ANY", DESCRIPTORS, "ANY = os.O_PATH | os.O_NOFOLLOW", "ANY = os.O_PATH"),
+    Guard(
+        "regular file, after the open",
+        DESCRIPTORS,
+        "        require_file(status, path)\n        yield descriptor, status\n",
+        "        yield descriptor, status\n",
+    ),
+    Guard("path: empty", NAMES, "    if not raw:\n", "    if False:\n"),
+    Guard("path: absolute", NAMES, '    if raw.startswith(b"/"):\n', "    if False:\n"),
+    Guard("path: NUL", NAMES, '    if b"\\0" in raw:\n', "    if False:\n"),
+    Guard("path: '..'", NAMES, '    if b".." in parts:\n', "    if False:\n"),
+    Guard("path: overlong", NAMES, "    if len(raw) > MAX_PATH:\n", "    if False:\n"),
+    Guard(
+        "path: overlong name",
+        NAMES,
+        "    if any(len(part) > MAX_NAME for part in parts):\n",
+        "    if False:\n",
+    ),
+    Guard(
+        "path: lone surrogates", NAMES, "(path.encode())", '(path.encode(errors="surrogatepass"))'
+    ),
+    Guard(
+        "user owns the root",
+        CONTEXT,
+        '    if self.allowed_paths_root.split("/")[0] != self.user_id:\n',
+        "    if False:\n",
+    ),
+    Guard(
+        "status before the close",
+        WALKING,
+        """as found:
+        return [
+            Entry((*parts, os.fsencode(item.name)), status)
+            for item in found
+            if (status := _status(item)) is not None
+        ]
+""",
+        """as found:
+        late = list(found)
+    return [
+        Entry((*parts, os.fsencode(item.name)), status)
+        for item in late
+        if (status := _status(item)) is not None
+    ]
+""",
+    ),
+    *guards_of(
+        "execution_environment/sandbox/marks.py",
+        "tests/execution_environment/test_completer.py",
+        ("mark: the time of birth", '{status.st_ino}@{birth}"', '{status.st_ino}"'),
+    ),
+    *guards_of(
+        "execution_environment/sandbox/changes.py",
+        "tests/execution_environment/test_completer.py",
+        ("no mark, no repetition", "if rename.mark is None:", "if False:"),
+    ),
+    *guards_of(
+        "execution_environment/changing.py",
+        "tests/execution_environment/test_completer.py",
+        ("the lock, to the end of the thread", "await to_its_end(", "await ("),
+    ),
+    *guards_of(
+        "execution_environment/completer.py",
+        "tests/execution_environment/test_completer.py",
+        (
+            "changes of the living are made",
+            "        if intent.id in self._let_go or not intent.process:\n            return True\n        return self._mover.staging.is_abandoned(intent.process)\n",
+            "        return True\n",
+        ),
+    ),
+    *guards_of(
+        "execution_environment/completer.py",
+        "tests/execution_environment/test_committer.py",
+        (
+            "a record is looked for",
+            "if not self._audit.holds(intent.trail, intent.id):",
+            "if True:",
+        ),
+        (
+            "a missing record is announced",
+            "            self._ledger.will_record(intent.id, self._audit.head)\n",
+            "",
+        ),
+    ),
+    *guards_of(
+        "execution_environment/sandbox/writing.py",
+        "tests/execution_environment/test_usage.py",
+        ("one change of a place", "        self._plan.add(parts)\n", ""),
+        (
+            "a user's directory, outside any change",
+            "            self._mover.make_above(self._paths.base)\n",
+            "            pass\n",
+        ),
+    ),
+    *guards_of(
+        "execution_environment/tools/delete_path.py",
+        "tests/execution_environment/test_usage.py",
+        ("trees measured under the lock", "return self.recursive", "return False"),
+    ),
+    *guards_of(
+        "execution_environment/state/reservations.py",
+        "tests/execution_environment/test_usage.py",
+        ("staged bytes of all calls", "if size > 0 and taken + size > limit:", "if False:"),
+    ),
+    *guards_of(
+        "execution_environment/state/admission.py",
+        "tests/execution_environment/test_committer.py",
+        ("an id that was given up", "        _require_wanted(connection, claim)\n", ""),
+    ),
+    *guards_of(
+        "execution_environment/state/admission.py",
+        "tests/execution_environment/test_record.py",
+        ("given up by this owner", " or claim.fence <= fence:", ":"),
+    ),
+    *guards_of(
+        "execution_environment/state/ledger.py",
+        "tests/execution_environment/test_audit.py",
+        ("heads with each intent", "            note(connection, intent.head)\n", ""),
+    ),
+    *guards_of(
+        "execution_environment/state/proof.py",
+        "tests/execution_environment/test_audit.py",
+        ("a tail that was cut", "if head.seq < chain.head.seq:", "if False:"),
+        (
+            "a chain that was sealed anew",
+            "if fixed.get(head.seq, head.hash) != head.hash:",
+            "if False:",
+        ),
+        ("a torn line", 'if not text.endswith("\\n"):', "if False:"),
+    ),
+    *guards_of(
+        "execution_environment/state/locks.py",
+        "tests/execution_environment/test_upkeep.py",
+        ("a lock file that was removed", "if _is_there(descriptor):", "if True:"),
+    ),
+    *guards_of(
+        "execution_environment/state/retention.py",
+        "tests/execution_environment/test_upkeep.py",
+        ("chains that are needed", "if chain not in needed:", "if True:"),
+    ),
+    *guards_of(
+        "execution_environment/state/schema.py",
+        "tests/execution_environment/test_format.py",
+        ("a newer program's data", "if version > FORMAT:", "if False:"),
+    ),
+    *guards_of(
+        "execution_environment/routes/contexts.py",
+        "tests/execution_environment/test_record.py",
+        (
+            "refusals on record",
+            "await asyncio.to_thread(_note, request, self.name, refusal)",
+            "pass",
+        ),
+    ),
+    *guards_of(
+        "execution_environment/routes/files.py",
+        "tests/execution_environment/test_files.py",
+        ("whole uploads only", "    require_whole(request.headers)\n", ""),
+    ),
+    *guards_of(
+        "common/web/conditions.py",
+        "tests/execution_environment/test_files.py",
+        ("dates beyond any clock", "(ValueError, OverflowError)", "ValueError"),
+    ),
+    *guards_of(
+        "execution_environment/quoting.py",
+        "tests/execution_environment/test_quoting.py",
+        ("names quoted in diffs", "    if name.isprintable() and not", "    if True or not"),
+    ),
+    *guards_of(
+        "execution_environment/sandbox/descriptors.py",
+        "tests/execution_environment/test_receipts.py",
+        ("modes as in receipts", "    os.chmod(leaf, mode, dir_fd=parent)\n", ""),
+    ),
+    *guards_of(
+        "common/strict_json.py",
+        "tests/common/test_strict_json.py",
+        ("values, counted before they are made", "    _require_few(body, name)\n", ""),
+    ),
+    *guards_of(
+        "common/web/ambiguity.py",
+        "tests/common/test_web.py",
+        (
+            "addresses are text",
+            '                _require_text(scope["raw_path"] + b"?" + scope["query_string"])\n',
+            "",
+        ),
+        (
+            "headers that contradict themselves",
+            '                _require_single(scope["headers"])\n',
+            "",
+        ),
+    ),
+    *guards_of(
+        "common/web/patience.py",
+        "tests/common/test_patience.py",
+        (
+            "requests that wait",
+            "size > MAX_HEADERS or len(self.pipeline) >= MAX_QUEUED",
+            "size > MAX_HEADERS",
+        ),
+        ("bytes that the parser keeps", "        self._kept += len(data)\n", ""),
+        (
+            "an answer has to be taken",
+            "        super().pause_writing()\n        self._wait(self.write_time)\n",
+            "        super().pause_writing()\n",
+        ),
+    ),
+    *guards_of(
+        "common/models.py",
+        "tests/common/test_models.py",
+        ("numbers as numbers", ", strict=True)", ")"),
+        ("digits only", "isinstance(value, str) and not _DIGITS.fullmatch(value)", "False"),
+    ),
+    *guards_of(
+        "common/settings.py",
+        "tests/common/test_settings.py",
+        ("absolute data directories", "Annotated[Path, AfterValidator(_real)]", "Path"),
+    ),
+    *guards_of(
+        "common/tether.py",
+        "tests/common/test_tether.py",
+        ("no start for a starter that is gone", "    if os.getppid() != starter:", "    if False:"),
+    ),
+    *guards_of(
+        "common/folding.py",
+        "tests/common/test_folding.py",
+        (
+            "what came back is home",
+            "stays = is_home and child.home == there",
+            "stays = child.home == there",
+        ),
+    ),
+    *guards_of(
+        "orchestrator/settings.py",
+        "tests/orchestrator/test_access.py",
+        ("a key for one user", "if len(table) < len(pairs):", "if False:"),
+    ),
+    *guards_of(
+        "orchestrator/runner.py",
+        "tests/orchestrator/test_runner.py",
+        (
+            "a budget for the whole decision",
+            "needed = len(history) + len(calls)",
+            "needed = len(history) + 1",
+        ),
+    ),
+)
