@@ -101,7 +101,7 @@ def later() -> float:
 async def test_a_call_waits_for_a_thread_until_its_deadline():
     """It is in line behind others of its user, who may hold theirs for much longer."""
     pool, gate, work = Pool(2, 6), threading.Event(), []
-    holding = asyncio.create_task(pool.run_for("eve", later(), gate.wait))
+    holding = asyncio.create_task(pool.run_for("eve", later(), lambda: gate.wait(10)))
     await asyncio.sleep(0)
     with pytest.raises(SystemFault) as caught:
         await pool.run_for("eve", time.monotonic() + 0.05, lambda: work.append(1))
@@ -115,10 +115,12 @@ async def test_a_call_waits_for_a_thread_until_its_deadline():
 async def test_one_users_calls_leave_threads_to_others():
     """A thread cannot be killed: whoever holds some until a deadline must not hold them all."""
     pool, gate = Pool(4, 60), threading.Event()
-    waiting = [asyncio.create_task(pool.run_for("eve", later(), gate.wait)) for _ in range(40)]
+    waiting = [
+        asyncio.create_task(pool.run_for("eve", later(), lambda: gate.wait(10))) for _ in range(40)
+    ]
     await asyncio.sleep(0)
     others = [pool.run_for(name, later(), lambda: True) for name in ("ann", "bob")]
-    assert await asyncio.wait_for(asyncio.gather(*others), 30) == [True, True]
+    assert await asyncio.wait_for(asyncio.gather(*others), 5) == [True, True]
     waiting.pop().cancel()
     waiting.pop(0).cancel()
     gate.set()
@@ -130,7 +132,9 @@ async def test_one_users_calls_leave_threads_to_others():
 async def test_one_users_calls_leave_places_in_the_line_to_others():
     """Otherwise all others were refused as long as it lasts."""
     pool, gate = Pool(1, 7), threading.Event()
-    waiting = [asyncio.create_task(pool.run_for("eve", later(), gate.wait)) for _ in range(8)]
+    waiting = [
+        asyncio.create_task(pool.run_for("eve", later(), lambda: gate.wait(10))) for _ in range(8)
+    ]
     other = asyncio.create_task(pool.run_for("ann", later(), lambda: True))
     await asyncio.sleep(0)
     gate.set()
