@@ -106,7 +106,7 @@ def _readiness(parts: Assembly, landlock_abi: int | None) -> Probe:
     return ready
 
 
-SWITCH_INTERVAL = 0.0002
+SWITCH_INTERVAL = 0.00005
 """Seconds after which a thread that computes lets another one go on, Python's own being 0.005.
 
 The event loop waits that long for each thread that computes, several times for each request.

@@ -17,13 +17,16 @@ T = TypeVar("T")
 log = get_logger(__name__)
 MAX_CALLS_TO_FREE = 3
 """One user's calls may take three of four places in the line."""
+THREADS_TO_FREE = 1 / 3
+"""And one of four threads: more that compute would only wait for the interpreter, and all others,
+the event loop first, for them."""
 
 
 class Pool:
     """`size` threads, and at most `backlog` calls that wait for one.
 
-    A thread cannot be killed, so no user gets more of them than are left free: those that one user's
-    calls hold until their deadlines keep nobody else waiting.
+    A thread cannot be killed, so no user gets more than a part of them: those that one user's calls
+    hold until their deadlines keep nobody else waiting.
     """
 
     def __init__(self, size: int, backlog: int) -> None:
@@ -31,7 +34,7 @@ class Pool:
         self._most = size + backlog
         self._taken = 0
         self._calls = Shares(self._most, ratio=MAX_CALLS_TO_FREE)
-        self._shares = Shares(size)
+        self._shares = Shares(size, ratio=THREADS_TO_FREE)
         self._waiting: list[tuple[str, Future[None]]] = []
         self._later: set[asyncio.Task[Any]] = set()
         self.stopping = threading.Event()

@@ -9,7 +9,7 @@ class Shares:
     Not safe for threads by itself: its owner takes care of that.
     """
 
-    def __init__(self, size: int, ratio: int = 1) -> None:
+    def __init__(self, size: int, ratio: float = 1) -> None:
         self._free = size
         self._ratio = ratio
         self._held: Counter[str] = Counter()

@@ -260,15 +260,6 @@ GUARDS = (
         ("no start for a starter that is gone", "    if os.getppid() != starter:", "    if False:"),
     ),
     *guards_of(
-        "common/folding.py",
-        "tests/common/test_folding.py",
-        (
-            "what came back is home",
-            "stays = is_home and child.home == there",
-            "stays = child.home == there",
-        ),
-    ),
-    *guards_of(
         "orchestrator/settings.py",
         "tests/orchestrator/test_access.py",
         ("a key for one user", "if len(table) < len(pairs):", "if False:"),
@@ -281,5 +272,53 @@ GUARDS = (
             "needed = len(history) + len(calls)",
             "needed = len(history) + 1",
         ),
+    ),
+    *guards_of(
+        "execution_environment/searching/searchers.py",
+        "tests/execution_environment/test_deadlines.py",
+        ("processes worn out by one user", "            self._note_kill(user)\n", ""),
+    ),
+    *guards_of(
+        "execution_environment/searching/processes.py",
+        "tests/execution_environment/searching/test_searchers.py",
+        ("a process without secrets", "                    env={},\n", ""),
+    ),
+    *guards_of(
+        "execution_environment/shares.py",
+        "tests/execution_environment/test_executor.py",
+        (
+            "threads left to others",
+            "self._held[user] >= self._ratio * self._free",
+            "self._free <= 0",
+        ),
+    ),
+    *guards_of(
+        "execution_environment/tools/edit_file.py",
+        "tests/execution_environment/test_deadlines.py",
+        (
+            "room for a replacement",
+            "        self._require_room(count * (len(new) - len(old)))\n",
+            "",
+        ),
+    ),
+    *guards_of(
+        "execution_environment/patch_parsing.py",
+        "tests/execution_environment/test_deadlines.py",
+        ("lines of a patch", "    if count > MAX_LINES:\n", "    if False:\n"),
+    ),
+    *guards_of(
+        "execution_environment/sandbox/paths.py",
+        "tests/execution_environment/test_deadlines.py",
+        ("guesses of a call", "        self._guesses -= 1\n", ""),
+    ),
+    *guards_of(
+        "execution_environment/diffs.py",
+        "tests/execution_environment/test_deadlines.py",
+        ("steps of a diff", "        if self._left < 0:\n", "        if False:\n"),
+    ),
+    *guards_of(
+        "execution_environment/sandbox/walking.py",
+        "tests/execution_environment/test_deadlines.py",
+        ("the clock inside a directory", "            check()\n", "            pass\n"),
     ),
 )

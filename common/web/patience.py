@@ -21,7 +21,7 @@ from common.ids import new_id
 
 MAX_HEADERS = 64 * 1024
 """Bytes of a request's first line and headers."""
-MAX_QUEUED = 32
+MAX_QUEUED = 8
 """Requests that may wait behind the one that runs; the connection ends after the last of them."""
 
 
@@ -36,6 +36,9 @@ class PatientProtocol(HttpToolsProtocol):
     """Seconds for a request's first line and headers."""
     write_time = 30.0
     """Seconds within which a client has to take something of what is to be sent."""
+
+    drain_pause = 0.05
+    """Seconds between two reads of a refused body: its sender should come to read why, no more."""
 
     _timer: TimerHandle | None = None
     _kept = 0
@@ -64,6 +67,9 @@ class PatientProtocol(HttpToolsProtocol):
         super().data_received(data)
         if self._kept > MAX_HEADERS:
             self.transport.abort()
+        elif self.cycle is not None and self.cycle.response_complete and self.cycle.more_body:
+            self.flow.pause_reading()
+            self.loop.call_later(self.drain_pause, self.flow.resume_reading)
 
     def on_message_begin(self) -> None:
         """Begin to wait for the headers."""

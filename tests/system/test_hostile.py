@@ -1,4 +1,4 @@
-"""Sixteen callers who want the service to compute for ever, and one who wants to read a file."""
+"""Sixteen attackers who want all of the service for ever, and one caller who wants to read a file."""
 
 import sys
 import threading
@@ -9,10 +9,12 @@ from pathlib import Path
 import pytest
 
 from tests.system import hostile
+from tests.system.hostile_connections import ATTACKS
 from tests.system.services import execution_environment
 
-CALLERS = 16
-SECONDS = 3.0
+CALLERS = 12
+"""Who have the token; beside them go four attacks on connections, which need none."""
+SECONDS = 4.0
 ROUNDS = 3
 """Of load: on a machine that is busy with other tests, the best of them counts."""
 GRACE = 1
@@ -48,7 +50,7 @@ class Reader:
 
     def _go_on(self):
         with closing(self._caller):
-            while not self._stop.wait(0.01):
+            while not self._stop.wait(0.002):
                 begun = time.monotonic()
                 status, body = self._ask(self._caller)
                 self._taken.append(time.monotonic() - begun)
@@ -108,7 +110,7 @@ def test_hostile_callers_keep_nobody_waiting(service, capsys):
     codes = load.stop()
     with capsys.disabled():
         sys.stdout.write(
-            f"\n{CALLERS} hostile callers, {len(codes)} calls, the longest"
+            f"\n{CALLERS} hostile callers and {len(ATTACKS)} connections, {len(codes)} calls, the longest"
             f" {max(taken for _, taken in codes):.1f} s: 99 of 100 reads within"
             f" {_ms(busy[0], quiet[0])}, of live within {_ms(busy[1], quiet[1])};"
             f" memory grew by {grown:.0f} MiB; gone {ended:.1f} s after SIGTERM\n"
