@@ -28,7 +28,7 @@ setup-lock:
 run: setup-run ## run the main job: both services, a goal in words, a plan, the result checked on disk
 	$(BIN)/agentic demo
 
-TESTS := -m pytest -q -n auto --maxprocesses 4 --dist worksteal tests \
+TESTS := -m pytest -q -n 3 --dist worksteal tests \
 	--ignore=tests/live --ignore=tests/requirements --ignore=tests/system/race
 
 test: setup ## unit tests and system tests; with COVERAGE=1 their branch coverage too

@@ -56,7 +56,7 @@ def _copied(copy: Path) -> Path:
 def _try_all(copies: list[Path]) -> list[str]:
     """Print a row for each guard; return the names of those whose loss went unnoticed."""
     without = {guard: _source_without(guard, copies[0]) for guard in GUARDS}
-    red = _red_test(copies[0], _all_tests(copies[0]))
+    red = _red_test(copies[0], ["-n", "auto", *_all_tests(copies[0])])
     if red is not None:
         raise Unusable(f"the copy is red before anything is dropped from it: {red}")
     _say("| guard | file | test that turned red |\n|---|---|---|")
@@ -93,7 +93,7 @@ def _red_without(guard: Guard, without: str, free: SimpleQueue[Path]) -> str | N
 
 
 def _red_test(copy: Path, tests: Sequence[str]) -> str | None:
-    """Run the tests until one turns red; return its name, or None when all are green."""
+    """Run tests (and with options of pytest) until one turns red; return its name, or None when all are green."""
     code, output = _run_tests(copy, tests)
     if code == 0:
         return None

@@ -34,7 +34,7 @@ TOOL_ERRORS = [
 ]  # fmt: skip
 
 
-@pytest.fixture(scope="module", autouse=True)
+@pytest.fixture(scope="session", autouse=True)
 def _files(shared):
     demo = shared.demo
     (demo / "dir").mkdir(parents=True)
