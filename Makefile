@@ -55,7 +55,7 @@ test-sandbox: setup ## every path attack on every operation, with the canary ora
 race: setup ## clients against a program that swaps what they name: make race SECONDS=60 (needs gcc)
 	SECONDS=$(or $(SECONDS),60) $(BIN)/pytest -q tests/system/race --timeout=7200
 
-mutate-guards: setup ## drop each guard of the sandbox in turn, in a copy: a test must turn red
+mutate-guards: setup ## drop each guard in turn, in a copy: a test must turn red
 	$(BIN)/python -m tests.mutate_guards
 
 crash: setup ## SIGKILL at random moments, restart, retry: make crash ROUNDS=200 (SEED=n repeats)

@@ -87,7 +87,7 @@ async def running_stack(
     the directory. Seconds: until both are ready, and for each to stop before it is killed. The
     services end with us, also where we are killed.
     """
-    port, execution_port = port or _free_port(), _free_port()
+    port, execution_port = _usable(host, port) if port else _free_port(), _free_port()
     url, execution_url = f"http://{host}:{port}", f"http://{HOST}:{execution_port}"
     token = secrets.token_urlsafe(32)
     execution = {
@@ -175,3 +175,18 @@ def _free_port() -> int:
     with socket.socket() as probe:
         probe.bind((HOST, 0))
         return int(probe.getsockname()[1])
+
+
+def _usable(host: str, port: int) -> int:
+    """Return the port; raise StackError where it is taken: somebody else would answer for us."""
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    with socket.socket(family) as probe:
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            probe.bind((host, port))
+        except OSError as error:
+            raise StackError(
+                f"port {port} of {host} cannot be used ({error.strerror});"
+                " agentic up --port 0 takes a free one"
+            ) from error
+    return port

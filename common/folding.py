@@ -49,8 +49,9 @@ def fold(calls: Iterable[Sequence[Receipt]]) -> list[Receipt]:
 
     `created` says that nothing was there before; `sha256_before` is the hash of the file that was.
     The receipt of a directory that was moved or copied, or is gone, speaks for all beneath it that
-    is not listed; so does that of what has taken a directory's place (`created` is false). A file
-    that was removed and made again alike is listed where its old mode is not known.
+    is not listed; so does that of what has taken a directory's place (`created` is false), beneath
+    which `created` is meant within the new one. A file that was removed and made again alike is
+    listed where its old mode is not known.
     """
     tree = _Tree()
     for receipts in calls:

@@ -5,9 +5,14 @@ touch it, also when a newer one has come while it ran.
 """
 
 from collections.abc import Awaitable, Callable
+from contextlib import suppress
 from typing import Any
 
-from redis.exceptions import ConnectionError as RedisConnectionError
+from redis.exceptions import (
+    ConnectionError as RedisConnectionError,
+    OutOfMemoryError,
+    ReadOnlyError,
+)
 
 FORMAT = 2
 """What this program writes, and the newest that it can read."""
@@ -23,8 +28,9 @@ def known_format(key: str) -> Callable[[Any], Awaitable[None]]:
     async def connected(connection: Any) -> None:
         await connection.on_connect()
         found = await _ask(connection, "GET", key)
-        if found is None:  # a full store refuses to be written to, and is read all the same
-            await _ask(connection, "SET", key, FORMAT, "NX")
+        if found is None:
+            with suppress(OutOfMemoryError, ReadOnlyError):  # it is read all the same
+                await _ask(connection, "SET", key, FORMAT, "NX")
         elif int(found) > FORMAT:
             raise UnknownFormat(
                 f"its format is {int(found)}, and this program knows none above {FORMAT}:"

@@ -3,6 +3,7 @@
 import json
 import os
 import signal
+import socket
 import subprocess
 import sys
 from pathlib import Path
@@ -93,6 +94,16 @@ async def test_a_service_that_does_not_stop_is_killed(place):
         pid = settings(directory, "orchestrator")["pid"]
     assert not is_running(pid)
     assert (directory / "stopped").read_text() == "execution_environment\n"
+
+
+async def test_a_port_that_is_taken_is_refused(place):
+    """Whoever listens there would answer for the stack: it was announced, and ended a moment later."""
+    with (
+        socket.create_server(("127.0.0.1", 0)) as taken,
+        pytest.raises(StackError, match="--port 0 takes a free one"),
+    ):
+        async with running_stack(place, taken.getsockname()[1]):
+            pytest.fail("it was started")
 
 
 async def test_logs_are_kept_and_an_error_quotes_this_start_only(place):

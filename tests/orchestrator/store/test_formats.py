@@ -80,6 +80,15 @@ async def test_a_full_store_is_read_all_the_same(url, redis):
         assert (await store.sessions.list("ann", 10, None)).items == []
 
 
+async def test_a_full_store_of_an_older_program_is_read_as_well(url, redis):
+    """Its format cannot be written down yet: that waits for a connection that finds room."""
+    await redis.config_set("maxmemory", "1")
+    async with open_store(url, "test", CONFIG) as store:
+        assert (await store.sessions.list("ann", 10, None)).items == []
+    assert await redis.get("test:format") is None
+    await redis.config_set("maxmemory", "0")
+
+
 async def test_a_store_that_is_away_may_come_back(tmp_path):
     """The service starts, and is not ready."""
     async with open_store(f"unix://{tmp_path}/nothing", "test", CONFIG) as store:
