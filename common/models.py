@@ -22,7 +22,10 @@ _DIGITS = re.compile(r"[0-9]{1,18}")
 def _as_utc(moment: datetime) -> datetime:
     if moment.tzinfo is None:
         raise ValueError("a time needs its offset from UTC")
-    return moment.astimezone(UTC)
+    try:
+        return moment.astimezone(UTC)
+    except OverflowError as error:
+        raise ValueError("in UTC that is beyond the years 1 to 9999") from error
 
 
 UtcTime = Annotated[datetime, AfterValidator(_as_utc)]

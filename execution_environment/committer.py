@@ -78,8 +78,8 @@ class Committer:
         draft.workspace.changes.fate = "recorded"
         self._observe("recorded")
         self._carry_out(intent, draft.workspace.changes)
-        self._completer.note(claim.workspace, claim.id)
         self._audit.append(json.loads(intent.record))
+        self._completer.note(claim.workspace, claim.id)  # done is what is on record as well
         self._observe("done")
         return intent.result
 

@@ -18,6 +18,9 @@ from execution_environment.state.locks import WorkspaceLocks
 PASSING = {errno.ENOSPC, errno.EDQUOT, errno.EIO, errno.ENOMEM, errno.EMFILE, errno.ENFILE}
 """Why a rename fails now that may succeed later; for any other reason it never will."""
 
+_IN_THE_WAY = "The change was cut short, and its place was then taken from outside"
+_OF_OLD = "The change was cut short under an older program, which kept too little to go on with it"
+
 log = get_logger(__name__)
 
 
@@ -80,10 +83,11 @@ class Completer:
         self._empty(renames)
 
     def _give_up(self, intent: Unsettled, failure: OSError) -> None:
-        """Another program has put something in the way, so the change stays half made."""
-        problem = SystemFault(
-            "internal", "The change was cut short, and its place was then taken from outside"
-        ).problem("execution_environment", None)
+        """Note, and put on record, that the change stays as the crash has left it."""
+        why = _OF_OLD if failure.errno == errno.ESTALE else _IN_THE_WAY
+        problem = SystemFault("internal", why).problem("execution_environment", None)
+        record = {**json.loads(intent.record), "outcome": "unknown", "code": "internal"}
+        self._audit.append({**record, "receipts": [], "settled": True})
         self._ledger.failed(intent.id, problem)
         log.error("a change cannot be completed", call_id=intent.id, error=failure.strerror)
 

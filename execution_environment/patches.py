@@ -125,11 +125,13 @@ class _Search:
 def _in_the_form_of(content: str, hunks: tuple[Hunk, ...]) -> tuple[Hunk, ...]:
     """Return the hunks with the line endings of the content.
 
-    git quotes the CRLF of a file in its diff, and `text.decode` has taken it out of the content.
+    git quotes the CRLF of a file in its diff, and `text.decode` has taken it out of the content. A
+    file without any line ending has none to take out.
     """
     old = [line for hunk in hunks for line in hunk.old]
     new = [line for hunk in hunks for line in hunk.new]
-    if "\r\n" in content or not old or not all(_has_crlf(line) for line in old + new):
+    is_quoted = any(line.endswith("\r\n") for line in old)
+    if "\r\n" in content or not is_quoted or not all(_has_crlf(line) for line in old + new):
         return hunks
     return tuple(replace(hunk, old=_plain(hunk.old), new=_plain(hunk.new)) for hunk in hunks)
 

@@ -52,7 +52,7 @@ class Audit:
         self._told = self._head = Head(self._chain)
         self._time = _now()
         self._tell_if_possible()
-        self._descriptor = self._open()
+        self._descriptor = self._open(self._number)
 
     @property
     def head(self) -> Head:
@@ -104,17 +104,25 @@ class Audit:
     def close(self) -> None:
         """End the chain, and have its head remembered."""
         with self._lock:
-            self._end_file()
+            self._end_file(self._descriptor)
 
     def _rotate(self) -> None:
-        self._end_file()
+        """Go on in a new file; where there can be none the old one grows, until there can."""
+        try:
+            descriptor = self._open(self._number + 1)
+        except OSError as failure:
+            log.warning("the audit trail cannot begin its next file", error=failure.strerror)
+            return
+        ended, self._descriptor = self._descriptor, descriptor
         self._number, self._size = self._number + 1, 0
-        self._descriptor = self._open()
+        self._end_file(ended)
 
-    def _end_file(self) -> None:
-        log.info("audit head", chain=self._chain, seq=self._head.seq, head=self._head.hash)
-        self._tell_if_possible()
-        os.close(self._descriptor)
+    def _end_file(self, descriptor: int) -> None:
+        try:
+            log.info("audit head", chain=self._chain, seq=self._head.seq, head=self._head.hash)
+            self._tell_if_possible()
+        finally:
+            os.close(descriptor)
 
     def _tell_if_possible(self) -> None:
         try:
@@ -122,8 +130,8 @@ class Audit:
         except AgenticError as failure:  # no room: the next head covers this one
             log.warning("the audit head could not be noted", detail=failure.detail)
 
-    def _open(self) -> int:
-        path = self._directory / f"{self._chain}.{self._number:06d}.jsonl"
+    def _open(self, number: int) -> int:
+        path = self._directory / f"{self._chain}.{number:06d}.jsonl"
         flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_APPEND | os.O_CLOEXEC
         return os.open(path, flags, 0o600)
 

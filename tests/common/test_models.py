@@ -7,7 +7,7 @@ from pydantic import TypeAdapter, ValidationError
 
 from common.context import ExecutionContext
 from common.ids import new_id, request_id_from
-from common.models import Digits
+from common.models import Digits, UtcTime
 from common.plans import Plan
 from common.runs import Budget, Run, RunCreate, Session, SessionCreate
 from common.tools import ToolCall
@@ -68,6 +68,13 @@ def test_times_without_an_offset_are_refused():
     )
     with pytest.raises(ValidationError):
         Run.model_validate(fields | {"created_at": "2026-01-01T01:00:00"})
+
+
+@pytest.mark.parametrize("moment", ["9999-12-31T23:59:59-14:00", "0001-01-01T00:00:00+14:00"])
+def test_times_beyond_the_calendar_are_refused(moment):
+    """They are valid where they were written, and have no counterpart in UTC: it was a fault."""
+    with pytest.raises(ValidationError, match="beyond the years"):
+        TypeAdapter(UtcTime).validate_python(moment)
 
 
 @pytest.mark.parametrize(

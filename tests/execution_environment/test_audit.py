@@ -108,6 +108,23 @@ def test_records_are_found_by_what_they_are_about(trail_dir, query, count):
     assert [record["time"] for record in found] == sorted(record["time"] for record in found)
 
 
+def test_a_trail_that_cannot_begin_its_next_file_goes_on_in_this_one(state):
+    """It closed the file first: later records went to whatever had its number then, a socket say."""
+    directory, ledger = state / "audit", Ledger(state / "ledger.sqlite")
+    audit = Audit(directory, "p1", max_file=1, tell=ledger.chains.note)
+    [first] = directory.iterdir()
+    in_the_way = first.with_name(first.name.replace(".000000.", ".000001."))
+    in_the_way.mkdir()
+    for _ in range(3):
+        audit.append(facts())
+    in_the_way.rmdir()
+    audit.append(facts())
+    audit.close()
+    ledger.close()
+    counts = [len(path.read_text().splitlines()) for path in sorted(directory.iterdir())]
+    assert (counts, [head.seq for head in verify(directory)]) == ([3, 1], [4])
+
+
 def test_records_are_found_by_time(trail_dir):
     """`since` is included, `until` is not."""
     times = [record["time"] for record in trail.find(trail_dir, trail.Query(), 100, None)[0]]

@@ -133,8 +133,11 @@ async def test_an_older_programs_deletion_is_not_repeated_on_what_is_there(
     for _ in range(2):
         with pytest.raises(SystemFault) as caught:
             await parts.executor.run(delete())
-        assert caught.value.outcome == "unknown"
+        assert (caught.value.outcome, "older program" in caught.value.detail) == ("unknown", True)
     await parts.close()
+    trail = "".join(path.read_text() for path in (data_dir / "state/audit").iterdir())
+    assert trail.count('"outcome":"unknown","code":"internal"') >= 1
+    assert '"settled":true' in trail
     assert file.read_text() == "mine\n"
 
 

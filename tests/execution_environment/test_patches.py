@@ -52,6 +52,11 @@ def patched(patch, content):
         ("--- f\n+++ f\n@@ -1,2 +1,2 @@\n a\n-b\r\n+B\r\n", "a\nb\r\n", "a\nB\r\n"),
         ("--- f\n+++ f\n@@ -1 +1 @@\n-a\n+a\r\n", "a\n", "a\r\n"),
         ("--- f\r\n+++ f\r\n@@ -1 +1 @@\n-a\n+A\n", "a\n", "A\n"),
+        (
+            "--- f\n+++ f\n@@ -1 +1,2 @@\n-x\n" + NO_NEWLINE + "+a\r\n+b\n" + NO_NEWLINE,
+            "x",
+            "a\r\nb",
+        ),
     ],
 )
 def test_a_patch_applies(patch, before, after):
