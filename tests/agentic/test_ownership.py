@@ -77,7 +77,8 @@ def test_services_end_when_their_starter_is_killed(place, up):
     up().kill()
     pids = [pid_of(directory, name) for name in SERVICES]
     wait_until(lambda: not any(map(runs, pids)))
-    assert sorted((directory / "stopped").read_text().split()) == sorted(SERVICES)
+    # the request to end may come twice: from each thread of the starter that ended
+    assert set((directory / "stopped").read_text().split()) == set(SERVICES)
     process = up()
     assert agentic("down") == (0, "stopped\n")
     assert process.wait(timeout=10) == 0
