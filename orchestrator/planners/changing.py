@@ -1,6 +1,7 @@
 """The sentences that change files: which commands write, append, replace, create, and delete."""
 
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from typing import Any, Literal
 
 from lark import Token, Transformer
@@ -76,7 +77,8 @@ class Changing(Transformer[Token, Built]):
         return self.create_files([[target.beneath(place)], *content])
 
     def create_folders(self, children: list[Any]) -> Built:
-        folders = [Target(target.path, "folder") for target in children[0]]
+        first, *others = paths_of(children[0])
+        folders = [_folder(first), *(_folder(target, is_listed=True) for target in others)]
         return _for_each(folders, _create_folder)
 
     def create_folder_in(self, children: list[Any]) -> Built:
@@ -110,6 +112,17 @@ def _file(target: Target) -> Target:
     if target.kind == "folder":
         raise Unclear(f"'{target.path}' is called a directory", "write 'text' to docs/notes.txt")
     return target
+
+
+def _folder(target: Target, *, is_listed: bool = False) -> Target:
+    """Return a target as a folder; raise when it is called a file, or is listed and looks like one."""
+    form = f"create directory docs; create file {target.path}"
+    if target.kind == "file":
+        raise Unclear(f"'{target.path}' is called a file", form)
+    is_plain = target.kind is None and not target.is_quoted
+    if is_listed and is_plain and looks_like_a_file(target.path):
+        raise Unclear(f"'{target.path}' could be a file: put a directory's name in quotes", form)
+    return replace(target, kind="folder")
 
 
 def _write(target: Target, content: str, mode: Mode) -> Command:
