@@ -6,6 +6,7 @@ from typing import Any, Literal
 
 from lark import Token, Transformer
 
+from orchestrator.planners.checking import with_looks
 from orchestrator.planners.commands import Arguments, Command, MakeDirectory, OneCall, Scope
 from orchestrator.planners.looking import checked
 from orchestrator.planners.matches import Each
@@ -89,7 +90,7 @@ class Changing(Transformer[Token, Built]):
         return _deleted(children[0], recursive=False)
 
     def delete_tree(self, children: list[Any]) -> Built:
-        return _deleted(children[0], recursive=True)
+        return _deleted([_tree(target) for target in children[0]], recursive=True)
 
     def delete_matching(self, children: list[Any]) -> Built:
         [matching] = children
@@ -151,7 +152,17 @@ def _replaced(old: str, new: str, scope: Scope) -> Built:
 
 
 def _deleted(targets: Sequence[Any], *, recursive: bool) -> Built:
-    return Built([_delete(target, recursive=recursive) for target in targets])
+    deleted = Built([_delete(target, recursive=recursive) for target in targets])
+    return with_looks(deleted, targets)
+
+
+def _tree(target: Target | Scope) -> Target | Scope:
+    if isinstance(target, Target) and target.kind == "file":
+        raise Unclear(
+            f"'{target.path}' is called a file: there is nothing in it",
+            f"delete file {target.path}",
+        )
+    return target
 
 
 def _delete(what: Target | Scope, *, recursive: bool) -> Command:

@@ -1,10 +1,12 @@
 """The sentences that copy, move and rename: which calls they need, and where things go."""
 
 import posixpath
+from dataclasses import replace
 from typing import Any
 
 from lark import Token, Transformer
 
+from orchestrator.planners.checking import as_called, with_looks
 from orchestrator.planners.commands import Arguments, Command, OneCall
 from orchestrator.planners.targets import Built, Subject, Target, Unclear, paths_of
 from orchestrator.planners.transfers import DONE, Tool, Transfer, within
@@ -16,7 +18,8 @@ class Moving(Transformer[Token, Built]):
     def save_as(self, children: list[Any]) -> Built:
         source, place = children
         source = source if isinstance(source, Target) else Target(str(source))
-        return Built([_transfer("copy_path", source, place)])
+        source = as_called(source, place)
+        return with_looks(Built([_transfer("copy_path", source, place)]), [source])
 
     def save_to(self, children: list[Any]) -> Built:
         source, place = str(children[0]), children[1].path
@@ -32,7 +35,7 @@ class Moving(Transformer[Token, Built]):
         return _transferred("copy_path", *children, into=True)
 
     def copy_over(self, children: list[Any]) -> Built:
-        return Built(_over("copy_path", *children))
+        return _over("copy_path", *children)
 
     def move_to(self, children: list[Any]) -> Built:
         return _transferred("move_path", *_listed(children))
@@ -41,7 +44,7 @@ class Moving(Transformer[Token, Built]):
         return _transferred("move_path", *children, into=True)
 
     def move_over(self, children: list[Any]) -> Built:
-        return Built(_over("move_path", *children), Subject((children[1],)))
+        return replace(_over("move_path", *children), subject=Subject((children[1],)))
 
     def renaming(self, children: list[Any]) -> Built:
         [source], place = paths_of(children[0], 1), children[1]
@@ -56,7 +59,8 @@ class Moving(Transformer[Token, Built]):
                 f"rename {source.path} to {folder}/{place.path}, or move {source.path} to ./{place.path}",
             )
         done = f"Renamed '{source.path}' to '{place.path}'"
-        return Built([_exactly("move_path", source, place, done)], Subject((place,)))
+        renamed = Built([_exactly("move_path", source, place, done)], Subject((place,)))
+        return with_looks(renamed, [as_called(source, place)])
 
 
 def _listed(children: list[Any]) -> tuple[list[Any], Target]:
@@ -67,9 +71,11 @@ def _listed(children: list[Any]) -> tuple[list[Any], Target]:
 
 def _transferred(tool: Tool, sources: list[Any], place: Target, *, into: bool = False) -> Built:
     into = into or len(sources) > 1
-    commands = [_transfer(tool, source, place, into=into) for source in paths_of(sources)]
+    called = [as_called(source, place) for source in paths_of(sources)]
+    commands = [_transfer(tool, source, place, into=into) for source in called]
     moved = [_moved(command) for command in commands] if tool == "move_path" else []
-    return Built(commands, Subject(tuple(target for target in moved if target is not None)))
+    subject = Subject(tuple(target for target in moved if target is not None))
+    return with_looks(Built(commands, subject), called)
 
 
 def _transfer(tool: Tool, source: Target, place: Target, *, into: bool = False) -> Command:
@@ -97,7 +103,8 @@ def _exactly(
     return OneCall(tool, arguments | ({"overwrite": True} if overwrite else {}), done)
 
 
-def _over(tool: Tool, sources: list[Any], place: Target) -> list[Command]:
+def _over(tool: Tool, sources: list[Any], place: Target) -> Built:
     [source] = paths_of(sources, 1)
+    called = as_called(source, place)
     done = f"{DONE[tool]} '{source.path}' over '{place.path}'"
-    return [_exactly(tool, source, place, done, overwrite=True)]
+    return with_looks(Built([_exactly(tool, source, place, done, overwrite=True)]), [called])

@@ -38,7 +38,9 @@ class Target:
     is_quoted: bool = False
 
     def beneath(self, folder: "Target") -> "Target":
-        """Return it in a folder."""
+        """Return it in a folder; raise when that is called a file."""
+        if folder.kind == "file":
+            raise Unclear(f"'{folder.path}' is called a file: nothing is in it")
         return self if folder.path == "." else replace(self, path=f"{folder.path}/{self.path}")
 
 

@@ -17,7 +17,7 @@ FILES = [
     "src/main.py",
     "src/old.tmp",
 ]
-UNSAID = {"limit", "literal", "max_bytes", "expected_sha256", "expected_count"}
+UNSAID = {"hash", "limit", "literal", "max_bytes", "expected_sha256", "expected_count"}
 """Bounds and safeguards, which are the same for every sentence."""
 
 
@@ -49,7 +49,12 @@ def _content(arguments):
     return {"content": "text", "size": 4, "sha256": "0" * 64, "truncated": False, **window}
 
 
+def _info(arguments):
+    return {"type": "file" if "." in arguments["path"][1:] else "directory"}
+
+
 ANSWERS = {
+    "get_file_info": _info,
     "list_directory": _page,
     "find_files": _found,
     "search_files": _hit,
