@@ -1,5 +1,6 @@
 """The sentences that change files: which commands write, append, replace, create, and delete."""
 
+import re
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 from typing import Any, Literal
@@ -21,6 +22,7 @@ from orchestrator.planners.targets import (
 )
 
 Mode = Literal["create", "replace", "upsert"]
+_OF_ONE = re.compile(r"\bits?\b", re.IGNORECASE)
 
 
 class Changing(Transformer[Token, Built]):
@@ -90,7 +92,14 @@ class Changing(Transformer[Token, Built]):
         return _deleted(children[0], recursive=False)
 
     def delete_tree(self, children: list[Any]) -> Built:
-        return _deleted([_tree(target) for target in children[0]], recursive=True)
+        targets, *said = children
+        if len(targets) > 1 and any(_OF_ONE.search(words) for words in said):
+            path = targets[-1].path
+            raise Unclear(
+                "Whether all of them go with what is in them is not clear",
+                f"delete {path} and everything in it",
+            )
+        return _deleted([_tree(target) for target in targets], recursive=True)
 
     def delete_matching(self, children: list[Any]) -> Built:
         [matching] = children

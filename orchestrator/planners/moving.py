@@ -18,8 +18,7 @@ class Moving(Transformer[Token, Built]):
     def save_as(self, children: list[Any]) -> Built:
         source, place = children
         source = source if isinstance(source, Target) else Target(str(source))
-        source = as_called(source, place)
-        return with_looks(Built([_transfer("copy_path", source, place)]), [source])
+        return _named("copy_path", [source], place)
 
     def save_to(self, children: list[Any]) -> Built:
         source, place = str(children[0]), children[1].path
@@ -31,6 +30,9 @@ class Moving(Transformer[Token, Built]):
     def copy_to(self, children: list[Any]) -> Built:
         return _transferred("copy_path", *_listed(children))
 
+    def copy_as(self, children: list[Any]) -> Built:
+        return _named("copy_path", *children)
+
     def copy_into(self, children: list[Any]) -> Built:
         return _transferred("copy_path", *children, into=True)
 
@@ -39,6 +41,9 @@ class Moving(Transformer[Token, Built]):
 
     def move_to(self, children: list[Any]) -> Built:
         return _transferred("move_path", *_listed(children))
+
+    def move_as(self, children: list[Any]) -> Built:
+        return replace(_named("move_path", *children), subject=Subject((children[1],)))
 
     def move_into(self, children: list[Any]) -> Built:
         return _transferred("move_path", *children, into=True)
@@ -76,6 +81,18 @@ def _transferred(tool: Tool, sources: list[Any], place: Target, *, into: bool = 
     moved = [_moved(command) for command in commands] if tool == "move_path" else []
     subject = Subject(tuple(target for target in moved if target is not None))
     return with_looks(Built(commands, subject), called)
+
+
+def _named(tool: Tool, sources: list[Any], place: Target) -> Built:
+    """Give one thing exactly this name: it never goes into a directory that has it."""
+    [source] = paths_of(sources, 1)
+    called = as_called(source, place)
+    if place.kind == "folder" and called.kind != "folder":
+        raise Unclear(
+            f"'{place.path}' is called a directory", f"copy {source.path} to {place.path}/"
+        )
+    done = f"{DONE[tool]} '{source.path}' to '{place.path}'"
+    return with_looks(Built([_exactly(tool, source, place, done)]), [called])
 
 
 def _transfer(tool: Tool, source: Target, place: Target, *, into: bool = False) -> Command:

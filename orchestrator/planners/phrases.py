@@ -34,6 +34,12 @@ _NO_TEXT = re.compile(
     re.IGNORECASE | re.DOTALL,
 )
 """Words that may stand for something else than themselves: pronouns, nouns, escapes."""
+_DESCRIBING = re.compile(
+    r"parent|above|below|other|another|same|previous|next|first|second|third|last|top|bottom|new|old"
+    r"|big|small|large|hidden|empty|current|[0-9]+|one|two|three",
+    re.IGNORECASE,
+)
+"""Words that, beside "file" or "folder", tell which one rather than what it is called."""
 # A description of a text is not the text: "a list of the files" is not what is to be written.
 _DESCRIBED = re.compile(
     r"(?:an?|the|all|every|each|my|your|our|its?|his|her|their|some|this|that|these|those|what"
@@ -79,6 +85,7 @@ class Phrases(Transformer[Token, Tree[object]]):
         [found] = [child for child in children if isinstance(child, Target)]
         for noun in children:
             if isinstance(noun, Token):
+                _require_name(found)
                 return replace(found, kind="file" if noun.type == "FILE" else "folder")
         return found
 
@@ -142,6 +149,14 @@ class Phrases(Transformer[Token, Tree[object]]):
 
     def given(self, children: list[str]) -> str:
         return self.said(children)
+
+
+def _require_name(target: Target) -> None:
+    if not target.is_quoted and _DESCRIBING.fullmatch(target.path):
+        raise Unclear(
+            f"'{target.path}' describes something: put it in quotes if it is its name",
+            "read 'my file.txt'",
+        )
 
 
 def _within(target: Target, place: Target) -> Target:

@@ -146,6 +146,8 @@ async def test_a_goal_changes_just_what_it_says(run, demo, goal, written, gone):
         ("move a.txt into b.txt", "not_a_directory"),
         ("move a.txt into nowhere", "not_a_directory"),
         ("rename a.txt to b.txt", "already_exists"),
+        ("make a copy of docs called src", "already_exists"),
+        ("copy a.txt as src", "already_exists"),
         ("create a.txt", "already_exists"),
         ("overwrite c.txt with 'x'", "path_not_found"),
         ("write 'x' to docs", "not_a_file"),
