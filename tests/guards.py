@@ -275,7 +275,7 @@ GUARDS = (
     ),
     *guards_of(
         "execution_environment/searching/searchers.py",
-        "tests/execution_environment/test_deadlines.py",
+        "tests/execution_environment/searching/test_searchers.py",
         ("processes worn out by one user", "            self._note_kill(user)\n", ""),
     ),
     *guards_of(
