@@ -5,6 +5,7 @@ import os
 import sqlite3
 import stat
 import time
+from contextlib import closing
 from datetime import timedelta
 from pathlib import Path
 
@@ -166,7 +167,7 @@ def open_descriptors():
 
 def usage_of(data_dir: Path, workspace: str = "local/demo") -> tuple[int, int]:
     """Return what the ledger counts for a workspace: bytes and entries."""
-    with sqlite3.connect(data_dir / "state/ledger.sqlite") as ledger:
+    with closing(sqlite3.connect(data_dir / "state/ledger.sqlite")) as ledger:
         size, entries = ledger.execute(
             "SELECT size, entries FROM usage WHERE workspace = ?", (workspace,)
         ).fetchone()

@@ -6,6 +6,7 @@ import json
 import os
 import signal
 import sqlite3
+from contextlib import closing
 
 import pytest
 
@@ -115,7 +116,7 @@ async def test_what_a_living_process_could_not_complete_is_completed_by_another(
 
 def forget_marks(data_dir):
     """Have the ledger's intents as an older program wrote them."""
-    with sqlite3.connect(data_dir / "state/ledger.sqlite") as ledger:
+    with closing(sqlite3.connect(data_dir / "state/ledger.sqlite")) as ledger, ledger:
         [[call_id, text]] = ledger.execute("SELECT id, renames FROM calls WHERE renames != ''")
         renames = [{**item, "inode": 1} for item in json.loads(text)]
         for item in renames:
@@ -157,7 +158,7 @@ async def test_what_was_let_go_is_kept_in_staging_until_it_is_in_place(assemble,
     """Its process has died, and a busy workspace is not completed: its staged file is still needed."""
     call = tool_call("write_file", _id="a", path="x", content="1")
     assert die_at(data_dir, call, "recorded", 1) == -signal.SIGKILL
-    with sqlite3.connect(data_dir / "state/ledger.sqlite") as ledger:
+    with closing(sqlite3.connect(data_dir / "state/ledger.sqlite")) as ledger, ledger:
         ledger.execute("UPDATE calls SET process = ''")
     parts = assemble()
     with WorkspaceLocks(data_dir / "state/locks").tried("local/demo"):

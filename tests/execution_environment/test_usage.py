@@ -3,6 +3,7 @@
 import asyncio
 import os
 import sqlite3
+from contextlib import closing
 
 import pytest
 from starlette.datastructures import Headers
@@ -76,7 +77,7 @@ async def test_a_tree_that_grew_while_its_deletion_waited_is_counted_as_it_went(
     def come_first(step):
         if step == "settled":  # the lock was just taken: this is what another process did with it
             (demo / "tree/deep/y").write_text("y" * 1000)
-            with sqlite3.connect(data_dir / "state/ledger.sqlite") as ledger:
+            with closing(sqlite3.connect(data_dir / "state/ledger.sqlite")) as ledger, ledger:
                 ledger.execute("UPDATE usage SET size = size + 1000, entries = entries + 1")
 
     parts = assemble(observe=come_first)

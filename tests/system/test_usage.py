@@ -6,6 +6,7 @@ import random
 import signal
 import sqlite3
 import stat
+from contextlib import closing
 from pathlib import Path
 
 import httpx
@@ -112,7 +113,7 @@ async def until_answered(client, call):
 
 def counted_in(ledger):
     """Return the bytes and entries that the ledger counts."""
-    with sqlite3.connect(ledger) as connection:
+    with closing(sqlite3.connect(ledger)) as connection:
         return connection.execute("SELECT size, entries FROM usage").fetchone()
 
 
