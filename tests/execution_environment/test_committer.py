@@ -225,7 +225,7 @@ async def test_a_settlement_that_is_cut_short_puts_a_change_on_record_once(
         second = assemble(make_ledger=Dying)
         with pytest.raises(OSError, match="dead"):
             second.tidy()
-        fcntl.flock(second.sandbox.mover.staging.descriptor, fcntl.LOCK_UN)
+        await second.close()
     parts = assemble()
     parts.tidy()
     await parts.close()
