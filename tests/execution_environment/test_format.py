@@ -124,12 +124,9 @@ def test_data_of_a_newer_format_is_refused_and_left_alone(newer_data, monkeypatc
     assert "its format is 3" in verified.stderr
 
 
-def test_new_data_says_its_format(assemble, data_dir):
+async def test_new_data_says_its_format(assemble, data_dir):
     """From the first start on, and every other start finds it."""
     for _ in range(2):
-        parts = assemble()
-        parts.audit.close()
-        parts.sandbox.close()
-        parts._ledger.close()
+        await assemble().close()
     with closing(sqlite3.connect(data_dir / "state" / "ledger.sqlite")) as ledger:
         assert ledger.execute("PRAGMA user_version").fetchone() == (FORMAT,)
