@@ -28,18 +28,20 @@ setup-lock:
 run: setup-run ## run the main job: both services, a goal in words, a plan, the result checked on disk
 	$(BIN)/agentic demo
 
-TESTS := -m pytest -q -n 3 --dist worksteal tests \
+TESTS := -m pytest -q tests \
 	--ignore=tests/live --ignore=tests/requirements --ignore=tests/system/race
+SHARED := $(TESTS) -m "not alone" -n 3 --dist worksteal
 
 test: setup ## unit tests and system tests; with COVERAGE=1 their branch coverage too
 ifdef COVERAGE
 	$(BIN)/coverage erase
-	$(BIN)/coverage run $(TESTS)
+	$(BIN)/coverage run $(SHARED)
 	$(BIN)/coverage combine -q
 	$(BIN)/coverage report --fail-under=90
 else
-	$(BIN)/python $(TESTS)
+	$(BIN)/python $(SHARED)
 endif
+	$(BIN)/python $(TESTS) -m alone
 
 test-setup: setup setup-lock ## set-up itself, beside newer releases of everything: make test-setup PYTHONS="…"
 	PYTHONS="$(PYTHONS)" $(BIN)/pytest -q -n auto --maxprocesses 4 --dist loadgroup tests/requirements --timeout=600

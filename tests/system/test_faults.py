@@ -186,6 +186,7 @@ def test_a_service_that_is_asked_to_end_does_not_wait_for_long_work(services):
     assert time.monotonic() - started < 10
 
 
+@pytest.mark.alone
 async def test_live_answers_while_files_keep_every_thread_busy(services):
     """No file work on the event loop."""
     stack = services({"EXEC_ENV_THREADS": "2"})

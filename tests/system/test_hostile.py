@@ -16,7 +16,7 @@ CALLERS = 12
 """Who have the token; beside them go four attacks on connections, which need none."""
 SECONDS = 4.0
 ROUNDS = 3
-"""Of load: on a machine that is busy with other tests, the best of them counts."""
+"""Of load: on a machine that is busy with something else too, the best of them counts."""
 GRACE = 1
 READ_WITHIN = 0.250
 LIVE_WITHIN = 0.050
@@ -95,6 +95,7 @@ def best_of(port: int, within: tuple[float, float]) -> tuple[float, float]:
     return taken
 
 
+@pytest.mark.alone
 def test_hostile_callers_keep_nobody_waiting(service, capsys):
     """A deadline binds what is computed: others are served meanwhile, and SIGTERM ends all of it."""
     quiet = measured(service.port, 1)
