@@ -1,6 +1,5 @@
 """Who serves from a data directory: one stack at a time, until the last of its processes ended."""
 
-import fcntl
 import os
 import signal
 import time
@@ -8,6 +7,8 @@ from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import TextIO
+
+from common.locking import try_lock
 
 PID_FILE = "up.pid"
 STOP_TIMEOUT = 60.0
@@ -28,7 +29,7 @@ def owning(data_dir: Path) -> Iterator[TextIO]:
     """
     data_dir.mkdir(parents=True, exist_ok=True)
     with (data_dir / PID_FILE).open("a+") as file:
-        if not _lock(file):
+        if not try_lock(file):
             raise StackError(f"a stack serves from {data_dir} already; agentic down ends it")
         file.truncate(0)
         note(file, os.getpid())
@@ -47,11 +48,11 @@ def end_owner(data_dir: Path) -> bool:
     if not path.exists():
         return False
     with path.open("r+") as file:
-        if _lock(file):
+        if try_lock(file):
             return False
         deadline = time.monotonic() + STOP_TIMEOUT
         asked: set[int] = set()
-        while not _lock(file):
+        while not try_lock(file):
             asked |= _asked_to_end(_responsible(file) - asked)
             if time.monotonic() > deadline:
                 raise StackError(f"the stack did not end within {STOP_TIMEOUT:g} seconds")
@@ -89,11 +90,3 @@ def _is_same(entry: "os.DirEntry[str]", ours: os.stat_result) -> bool:
         return os.path.samestat(entry.stat(), ours)
     except FileNotFoundError:  # closed meanwhile
         return False
-
-
-def _lock(file: TextIO) -> bool:
-    try:
-        fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except BlockingIOError:
-        return False
-    return True

@@ -5,7 +5,6 @@ ago holds nothing, and takes that of the file that is there now.
 """
 
 import asyncio
-import fcntl
 import os
 import time
 from collections.abc import AsyncIterator, Callable, Iterator
@@ -14,6 +13,7 @@ from pathlib import Path
 from weakref import WeakValueDictionary
 
 from common.errors import SystemFault
+from common.locking import try_lock
 
 FIRST_PAUSE = 0.001
 LONGEST_PAUSE = 0.05
@@ -63,7 +63,7 @@ class WorkspaceLocks:
         """Hold the lock if nobody else does; tell whether it is held. For the start, in a thread."""
         descriptor = self._open(workspace)
         try:
-            yield _is_taken(descriptor) and _is_there(descriptor)
+            yield try_lock(descriptor) and _is_there(descriptor)
         finally:
             os.close(descriptor)
 
@@ -85,19 +85,11 @@ class WorkspaceLocks:
 
 async def _take(descriptor: int, deadline: float) -> None:
     pause = FIRST_PAUSE
-    while not _is_taken(descriptor):
+    while not try_lock(descriptor):
         if time.monotonic() >= deadline:
             raise _too_late()
         await asyncio.sleep(pause)
         pause = min(2 * pause, LONGEST_PAUSE)
-
-
-def _is_taken(descriptor: int) -> bool:
-    try:
-        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except BlockingIOError:
-        return False
-    return True
 
 
 def _is_there(descriptor: int) -> bool:

