@@ -96,3 +96,10 @@ def kind(mode: int) -> str:
     if stat.S_ISDIR(mode):
         return "directory"
     return "symlink" if stat.S_ISLNK(mode) else "other"
+
+
+def write_all(descriptor: int, data: bytes) -> None:
+    """Write all of it, in as many pieces as the kernel takes."""
+    view = memoryview(data)
+    while view:
+        view = view[os.write(descriptor, view) :]

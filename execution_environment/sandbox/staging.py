@@ -4,7 +4,6 @@ Staging lies beside the workspaces on the same mount, one directory per process.
 lock on the directory; a directory that nobody holds was left by a process that died.
 """
 
-import fcntl
 import os
 import secrets
 import stat
@@ -12,12 +11,14 @@ from collections.abc import Callable, Container, Iterable, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
+from common.locking import try_lock
 from execution_environment.sandbox.descriptors import (
     DIRECTORY,
     PERMISSIONS,
     make_accessible,
     make_directory,
     status_at,
+    write_all,
 )
 from execution_environment.sandbox.names import Parts
 
@@ -32,10 +33,18 @@ class Staging:
     def __init__(self, directory: Path) -> None:
         directory.mkdir(exist_ok=True, mode=0o700)
         self._parent = os.open(directory, DIRECTORY | os.O_CLOEXEC)
-        self.process = secrets.token_hex(8)
-        os.mkdir(self.process, mode=0o700, dir_fd=self._parent)
-        self.descriptor = os.open(self.process, DIRECTORY | os.O_CLOEXEC, dir_fd=self._parent)
-        fcntl.flock(self.descriptor, fcntl.LOCK_EX)
+        self.process, self.descriptor = self._own()
+
+    def _own(self) -> tuple[str, int]:
+        """Make and lock a directory; another where somebody took it for one that was left."""
+        while True:
+            process = secrets.token_hex(8)
+            os.mkdir(process, mode=0o700, dir_fd=self._parent)
+            with suppress(FileNotFoundError):
+                descriptor = os.open(process, DIRECTORY | os.O_CLOEXEC, dir_fd=self._parent)
+                if try_lock(descriptor) and os.fstat(descriptor).st_nlink > 0:
+                    return process, descriptor
+                os.close(descriptor)
 
     @contextmanager
     def opened(self, process: str) -> Iterator[int]:
@@ -52,8 +61,17 @@ class Staging:
     def clean(self, needed: Container[str] = ()) -> None:
         """Remove what processes that died have left, unless it is still to be put in place."""
         for process in os.listdir(self._parent):
-            if process not in needed and self.is_abandoned(process):
-                self.discard(process.encode(), self._parent)
+            if process != self.process and process not in needed:
+                with suppress(FileNotFoundError):  # another process was quicker
+                    self._clean(process)
+
+    def _clean(self, process: str) -> None:
+        """Empty and remove a directory that nobody holds, holding it meanwhile."""
+        with self.opened(process) as descriptor:
+            if try_lock(descriptor):
+                for entry in os.listdir(descriptor):
+                    self.discard(os.fsencode(entry), descriptor)
+                os.rmdir(process, dir_fd=self._parent)
 
     def is_abandoned(self, process: str) -> bool:
         """Tell whether the process that staged there has ended."""
@@ -61,12 +79,9 @@ class Staging:
             return False
         try:
             with self.opened(process) as descriptor:
-                fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            return False
-        except FileNotFoundError:
-            pass  # another process was quicker
-        return True
+                return try_lock(descriptor)
+        except FileNotFoundError:  # it is gone already
+            return True
 
     def close(self) -> None:
         """Remove the directory, unless something in it is still to be put in place."""
@@ -182,10 +197,3 @@ def write_file(directory: int, name: bytes, chunks: Iterable[bytes], mode: int) 
         os.fsync(descriptor)
     finally:
         os.close(descriptor)
-
-
-def write_all(descriptor: int, data: bytes) -> None:
-    """Write all of it, in as many pieces as the kernel takes."""
-    view = memoryview(data)
-    while view:
-        view = view[os.write(descriptor, view) :]

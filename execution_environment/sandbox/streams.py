@@ -9,8 +9,8 @@ from datetime import UTC, datetime
 
 from common.errors import SystemFault
 from execution_environment.sandbox.bounds import Bounds
-from execution_environment.sandbox.descriptors import PERMISSIONS
-from execution_environment.sandbox.staging import Staging, write_all
+from execution_environment.sandbox.descriptors import PERMISSIONS, write_all
+from execution_environment.sandbox.staging import Staging
 
 _EARLIEST = datetime.min.replace(tzinfo=UTC).timestamp()
 _LATEST = datetime.max.replace(tzinfo=UTC, microsecond=0).timestamp()
