@@ -45,11 +45,7 @@ class Assembly:
         self._locks = WorkspaceLocks(state / "locks")
         self._ledger = make_ledger(state / "ledger.sqlite")
         process = self.sandbox.mover.staging.process
-        try:
-            self.audit = Audit(self.audit_dir, process, tell=self._ledger.chains.note)
-        except BaseException:
-            self._ledger.close()
-            raise
+        self.audit = Audit(self.audit_dir, process, tell=self._ledger.chains.note)
         self._completer = Completer(self.sandbox.mover, self._ledger, self.audit)
         self._reservations = Reservations(state / "ledger.sqlite", process)
         committer = Committer(self.sandbox, self._ledger, self.audit, self._completer, observe)

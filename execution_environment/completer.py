@@ -53,6 +53,7 @@ class Completer:
         for intent in self._ledger.unsettled(workspace):
             if self._is_left(intent):
                 self._complete(intent)
+                self._let_go.discard(intent.id)
 
     def _is_left(self, intent: Unsettled) -> bool:
         """Tell whether steps may be missing: those of a living process are not, unless it let go.
@@ -79,7 +80,6 @@ class Completer:
             self._ledger.will_record(intent.id, self._audit.head)
             self._audit.append({**json.loads(intent.record), "settled": True})
         self._ledger.settled([intent.id])
-        self._let_go.discard(intent.id)
         self._empty(renames)
 
     def _give_up(self, intent: Unsettled, failure: OSError) -> None:
