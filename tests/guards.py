@@ -244,6 +244,21 @@ GUARDS = (
         ),
     ),
     *guards_of(
+        "common/web/upgrades.py",
+        "tests/common/test_upgrades.py",
+        ("a body behind an offer", "is_offered and not self._should_upgrade()", "False"),
+    ),
+    *guards_of(
+        "execution_environment/sandbox/staging.py",
+        "tests/execution_environment/test_staging.py",
+        ("staging that was cleared", " and os.fstat(descriptor).st_nlink > 0:", ":"),
+        (
+            "one who clears at a time",
+            "            if try_lock(descriptor):\n                for",
+            "            if True:\n                for",
+        ),
+    ),
+    *guards_of(
         "common/models.py",
         "tests/common/test_models.py",
         ("numbers as numbers", ", strict=True)", ")"),

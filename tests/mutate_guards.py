@@ -1,8 +1,8 @@
 """Drops each guard in turn and asks for a red test: `make mutate-guards`.
 
 A guard that can be lost without a red test is not tested, however green everything is. All work is
-done in copies, one for each processor. Exits 1 when the copy is not green as it is, when the text of a guard is no longer
-there exactly once, or when a loss goes unnoticed.
+done in copies, one for each processor. Exits 1 when the copy is not green as it is, when the text of a
+guard is no longer there exactly once, or when a loss goes unnoticed.
 """
 
 import os

@@ -10,14 +10,11 @@ import termios
 from asyncio import TimerHandle, Transport
 
 from uvicorn._types import ASGI3Application, ASGIReceiveCallable, ASGISendCallable, Scope
-from uvicorn.protocols.http.httptools_impl import (
-    STATUS_LINE,
-    HttpToolsProtocol,
-    RequestResponseCycle,
-)
+from uvicorn.protocols.http.httptools_impl import STATUS_LINE, RequestResponseCycle
 
 from common.errors import MEDIA_TYPE, ClientError
 from common.ids import new_id
+from common.web.upgrades import SteadfastProtocol
 
 MAX_HEADERS = 64 * 1024
 """Bytes of a request's first line and headers."""
@@ -25,7 +22,7 @@ MAX_QUEUED = 8
 """Requests that may wait behind the one that runs; the connection ends after the last of them."""
 
 
-class PatientProtocol(HttpToolsProtocol):
+class PatientProtocol(SteadfastProtocol):
     """Ends connections that hold a place without a request, or without taking its answer.
 
     One timer runs whenever no request does, and whenever what is to be sent is not taken. What
@@ -153,7 +150,7 @@ class PatientProtocol(HttpToolsProtocol):
         return b"".join([STATUS_LINE[400], *lines, b"\r\n", body])
 
     def _unsupported_upgrade_warning(self) -> None:
-        """Answer in HTTP/1.1 and end: what follows may be in the other protocol."""
+        """Answer a CONNECT and end: what follows is meant for somebody else."""
         self._ends = True
         self.cycle.keep_alive = False
 
