@@ -132,7 +132,9 @@ def tools(url: Url = LOCAL_URL, api_key: ApiKey = None) -> None:
 
 @app.command()
 def up(
-    port: Annotated[int, typer.Option(help="Port of the orchestrator; 0: a free one.")] = 8000,
+    port: Annotated[
+        int, typer.Option(min=0, max=65535, help="Port of the orchestrator; 0: a free one.")
+    ] = 8000,
     host: Annotated[str, typer.Option(help="Address of the orchestrator.")] = HOST,
     data_dir: DataDir = None,
 ) -> None:

@@ -1,5 +1,6 @@
 """The main job on real input: the standard library's `json` and `http`, edited and checked."""
 
+import asyncio
 import hashlib
 import http
 import json
@@ -29,7 +30,10 @@ GOAL = (
 
 
 async def run_demo(display: Display, data_dir: Path | None) -> int:
-    """Run a goal and a plan on copies of real files; return 0 if the disk holds what they say."""
+    """Run a goal and a plan on copies of real files; return 0 if the disk holds what they say.
+
+    A run that is cancelled cancels the job: asyncio.CancelledError.
+    """
     with tempfile.TemporaryDirectory(prefix="agentic-") as scratch:
         async with running_stack(data_dir or Path(scratch)) as stack:
             display.line(f"stack ready at {stack.url}", "bold")
@@ -53,12 +57,21 @@ async def _run_and_check(stack: Stack, root: Path, display: Display) -> bool:
     plan = Plan.model_validate_json((files("agentic") / "demo_plan.json").read_text())
     async with AgenticClient(stack.url) as client:
         display.line(f"\ngoal: {GOAL}", "bold")
-        by_goal = await run_and_show(client, display, workspace=WORKSPACE, goal=GOAL)
+        by_goal = await _run(client, display, goal=GOAL)
         goal_is_right = _verify(by_goal, root, display)
         display.line(f"\nplan: {len(plan.steps)} steps", "bold")
-        by_plan = await run_and_show(client, display, workspace=WORKSPACE, plan=plan)
+        by_plan = await _run(client, display, plan=plan)
         plan_is_right = _verify(by_plan, root, display)
     return goal_is_right and plan_is_right and _report_is_right(root, display)
+
+
+async def _run(
+    client: AgenticClient, display: Display, goal: str | None = None, plan: Plan | None = None
+) -> Run:
+    run = await run_and_show(client, display, workspace=WORKSPACE, goal=goal, plan=plan)
+    if run.status == "cancelled":  # by Ctrl-C, which was meant for all of the job
+        raise asyncio.CancelledError
+    return run
 
 
 def _report_is_right(root: Path, display: Display) -> bool:

@@ -22,18 +22,28 @@ class StackError(Exception):
 
 @contextmanager
 def owning(data_dir: Path) -> Iterator[TextIO]:
-    """Own the directory: yield the file whose lock says so; raise StackError if it is another's.
+    """Own the directory: yield the file whose lock says so.
 
-    The processes of the stack inherit the file, and it holds their pids, ours first: the directory
+    Raises StackError if it is another's, or cannot be used. The processes of the stack inherit the file, and it holds their pids, ours first: the directory
     is owned until they have all ended, also where we were killed.
     """
-    data_dir.mkdir(parents=True, exist_ok=True)
-    with (data_dir / PID_FILE).open("a+") as file:
+    with _made(data_dir) as file:
         if not try_lock(file):
             raise StackError(f"a stack serves from {data_dir} already; agentic down ends it")
         file.truncate(0)
         note(file, os.getpid())
         yield file
+
+
+def _made(data_dir: Path) -> TextIO:
+    try:
+        data_dir.mkdir(parents=True, exist_ok=True)
+        return (data_dir / PID_FILE).open("a+")
+    except OSError as error:
+        raise StackError(
+            f"{data_dir} cannot be used for the stack's data ({error.strerror});"
+            " --data-dir names another directory"
+        ) from error
 
 
 def note(file: TextIO, pid: int) -> None:

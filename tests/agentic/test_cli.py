@@ -160,6 +160,8 @@ def test_a_refusal_is_shown_with_all_that_helps(serve, refused, code):
         ["run", "list", "--nonsense"],
         ["nonsense"],
         ["up", "--port", "x"],
+        ["up", "--port", "65536"],
+        ["up", "--port", "-1"],
     ],
 )
 def test_wrong_usage_is_told_and_sends_nothing(serve, arguments):

@@ -110,6 +110,16 @@ def test_the_main_job_leaves_a_stack_alone_that_serves_from_its_directory(place,
     assert "speaking" in (directory / "data/logs/orchestrator.log").read_text()
 
 
+@pytest.mark.parametrize("command", [["up", "--port", "0"], ["demo"]], ids=["up", "demo"])
+def test_a_directory_that_cannot_be_used_is_told(place, command):
+    """In a line that says what to do; it was a traceback of seventy."""
+    (place() / "data").touch()
+    code, told = agentic(*command)
+    assert code == 1
+    assert "cannot be used" in told
+    assert "--data-dir names another" in told
+
+
 def test_a_number_that_is_another_process_now_gets_no_signal(place, up):
     """Numbers are given out again: only who has the directory's file open is meant."""
     directory = place()

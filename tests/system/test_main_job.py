@@ -63,6 +63,18 @@ def test_exit_codes_tell_what_happened(arguments, code):
     assert "Traceback" not in ended.stdout + ended.stderr
 
 
+@pytest.mark.parametrize("moment", ["goal: ", "  1  ok"])
+def test_ctrl_c_ends_the_main_job(moment):
+    """Wherever it is: exit code 3, and nothing is said of a disk that was not looked at."""
+    with subprocess.Popen([*AGENTIC, "demo"], stdout=subprocess.PIPE, text=True) as process:
+        while moment not in (line := process.stdout.readline()):
+            assert line, "the moment did not come"
+        process.send_signal(signal.SIGINT)
+        output, _ = process.communicate(timeout=30)
+    assert process.returncode == 3
+    assert "as it should be" not in output
+
+
 async def test_ctrl_c_cancels_the_run(shared):
     """And waits for its end: exit code 3."""
     demo = shared.demo.parent / "interrupted"
