@@ -6,6 +6,7 @@ from typing import Annotated, Any
 
 from fastapi import APIRouter, Depends, Header, Request, Response
 from fastapi.responses import StreamingResponse
+from starlette.convertors import PathConvertor, register_url_convertor
 from starlette.types import Receive, Scope, Send
 
 from common.context import MAX_TIMEOUT, ExecutionContext, RequestSource
@@ -84,7 +85,16 @@ _DOWNLOAD: Responses = {
     304: {"description": "The client has this state of it already"},
     **problems(*_ERRORS, "range_not_satisfiable"),
 }
-_PATH = "/{user}/{workspace}/{path:path}"
+
+
+class _AnyPath(PathConvertor):
+    """Takes every path: Starlette's own ends at a newline, which names may have."""
+
+    regex = "(?s:.*)"
+
+
+register_url_convertor("any_path", _AnyPath())
+_PATH = "/{user}/{workspace}/{path:any_path}"
 
 
 @router.head(_PATH, status_code=200, response_class=StreamingResponse, responses=_DOWNLOAD)

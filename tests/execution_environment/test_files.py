@@ -3,6 +3,7 @@
 import asyncio
 import hashlib
 import os
+from urllib.parse import quote
 
 import httpx
 import pytest
@@ -250,6 +251,15 @@ async def test_paths_are_held_like_everywhere(client, demo, outside, path, statu
         assert answer.status_code in (status, 409, 404), answer.text
         assert not code or answer.json()["code"] in (code, "not_a_file")
     assert sorted(path.name for path in outside.iterdir()) == ["canary.txt"]
+
+
+@pytest.mark.parametrize("name", ["a\nb", "a\n", "\nb/c\n", "a\r\nb", "a\u2028b", "\t"])
+async def test_every_name_has_an_address(client, demo, name):
+    """A newline in it led to no route."""
+    address = URL + quote(name)
+    assert (await client.put(address, content=b"x")).status_code == 201
+    assert (demo / name).read_bytes() == (await client.get(address)).content == b"x"
+    assert (await client.head(address)).status_code == 200
 
 
 async def test_the_caller_may_send_the_whole_context(client, demo, data_dir):
