@@ -17,6 +17,7 @@ from orchestrator.planners.targets import (
     Subject,
     Target,
     Unclear,
+    Word,
     looks_like_a_file,
     paths_of,
 )
@@ -157,7 +158,8 @@ def _replaced(old: str, new: str, scope: Scope) -> Built:
     scope = checked(scope)
     is_one = scope.glob is None and looks_like_a_file(scope.path)
     subject = Subject((Target(scope.path),)) if is_one else Subject()
-    return Built([Replace(str(old), str(new), scope)], subject)
+    command = Replace(str(old), str(new), scope, is_word=isinstance(old, Word))
+    return Built([command], subject)
 
 
 def _deleted(targets: Sequence[Any], *, recursive: bool) -> Built:

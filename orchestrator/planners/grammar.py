@@ -45,7 +45,7 @@ def parse(goal: str) -> Sequence[Command]:
     Runs again for each step of a run: the last ones are remembered.
     """
     try:
-        sentences = list(_SPLITTER.split(goal))
+        sentences = _SPLITTER.split(goal)
     except UnclosedQuote as error:
         raise _not_understood(goal, str(error)) from error
     if not sentences:
@@ -98,7 +98,7 @@ def _unclear(unclear: Unclear, text: str) -> ClientError:
 def _require_clear_end(sentence: Sentence, tree: Tree[Token]) -> None:
     """Refuse what could end elsewhere: a text without quotes, a wildcard or a question mark."""
     texts = tree.scan_values(lambda leaf: isinstance(leaf, Token) and leaf.type == "TEXT")
-    if any(texts) and sentence.end not in ("", "."):
+    if any(texts) and (sentence.is_trailed or sentence.end not in ("", ".")):
         raise Unclear("Where the text ends is not clear: put it in quotes")
     if sentence.end == "?" and _is_doubtful(sentence):
         raise Unclear(

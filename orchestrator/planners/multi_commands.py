@@ -1,5 +1,6 @@
 """Commands of the `rules` planner that take several calls, each made from what the last one gave."""
 
+import re
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, field
@@ -11,6 +12,11 @@ from orchestrator.planners.base import Call
 from orchestrator.planners.commands import Arguments, Scope, listing, output
 
 MAX_MATCHES = 1000
+SHOWN_OF_LINE = 500
+"""Characters of a line that a search shows."""
+_JOINT = r"['\u2019-]?"
+_BEFORE, _AFTER = re.compile(rf"\w{_JOINT}$"), re.compile(rf"{_JOINT}\w|[\u0300-\u036f]")
+"""What makes a word longer: letters and digits, also over an apostrophe or a hyphen; accents."""
 
 
 @dataclass(frozen=True)
@@ -49,11 +55,15 @@ class Append:
 
 @dataclass(frozen=True)
 class Replace:
-    """Replaces plain text wherever it occurs: looks first, then edits file by file."""
+    """Replaces plain text wherever it occurs: looks first, then edits file by file.
+
+    A word is replaced only where it is part of no longer one, or nothing is.
+    """
 
     old: str
     new: str
     scope: Scope = field(default_factory=Scope)
+    is_word: bool = False
 
     def calls(self, done: Sequence[Step]) -> Sequence[Call]:
         """Return the search, then an edit for each file in which the text was found."""
@@ -81,7 +91,19 @@ class Replace:
             )
         if not found["matches"]:
             raise ToolError("text_not_found", f"'{self.old}' does not occur in {self.scope}")
+        if self.is_word:
+            self._require_words(found["matches"])
         return Counter(hit["path"] for hit in found["matches"])
+
+    def _require_words(self, hits: Sequence[dict[str, Any]]) -> None:
+        for hit in hits:
+            if not _is_apart(hit["text"], hit["column"] - 1, len(self.old)):
+                raise ToolError(
+                    "text_not_unique",
+                    f"'{self.old}' may be a part of a longer word in line {hit['line']} of"
+                    f" '{hit['path']}': nothing was replaced",
+                    hint="Leave out 'the word' to replace it there, too.",
+                )
 
     def _edit(self, path: str, count: int) -> Call:
         edit: Arguments = {"old_text": self.old, "new_text": self.new, "expected_count": count}
@@ -91,6 +113,13 @@ class Replace:
 
 def _is_missing(step: Step) -> bool:
     return step.error is not None and step.error.code == "path_not_found"
+
+
+def _is_apart(line: str, start: int, size: int) -> bool:
+    """Tell whether what stands there is a word of its own; not where the line is cut before."""
+    end = start + size
+    is_begun = _BEFORE.search(line[max(start - 2, 0) : start])
+    return end < SHOWN_OF_LINE and not (is_begun or _AFTER.match(line[end : end + 2]))
 
 
 def _line(text: str) -> str:

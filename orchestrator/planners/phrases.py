@@ -15,6 +15,7 @@ from orchestrator.planners.targets import (
     Subject,
     Target,
     Unclear,
+    Word,
     looks_like_a_file,
     place_in,
     scope_of,
@@ -29,6 +30,7 @@ KINDS = {
 _ESCAPE = re.compile(r"\\([ntr\\\"'“”\u2018\u2019])")
 _ESCAPED = {"n": "\n", "t": "\t", "r": "\r"}
 _ENDS_ODDLY = re.compile(r"[^./][.]$|[:!)]$|^\(")
+_IS_WORD = re.compile(r"\w+(?:['\u2019-]\w+)*")
 _NO_TEXT = re.compile(
     r"it|them|this|that|these|those|everything|nothing|files?|folders?|text|words?|.*\\.*",
     re.IGNORECASE | re.DOTALL,
@@ -40,12 +42,17 @@ _DESCRIBING = re.compile(
     re.IGNORECASE,
 )
 """Words that, beside "file" or "folder", tell which one rather than what it is called."""
-# A description of a text is not the text: "a list of the files" is not what is to be written.
+# A description of a text is not the text, and what leads on may be about the command: "a list of the
+# files", "3 lines", "hello if a.txt exists". Only what has nothing of the kind is taken at its word.
 _DESCRIBED = re.compile(
-    r"(?:an?|the|all|every|each|my|your|our|its?|his|her|their|some|this|that|these|those|what"
-    r"|today|tomorrow|yesterday|current|\w+['\u2019]s|whatever|nothing|everything|something"
-    r"|of|from|in|to|[0-9]+\s+\w)\b|.*\n"
-    r"|.*\b(?:please|thanks|thank you)\s*$|.*\band\s+(?:the|an?)\s+(?:words?|text|line)\b",
+    r"(?:an?|the|all|every|each|my|your|our|its?|his|her|their|some|any|both|this|that|these|those"
+    r"|what|whatever|nothing|everything|something|anything|today|tomorrow|yesterday|current|exactly"
+    r"|same|random|list|copy|size|date|time|contents?|[0-9]+\s+(?:[0-9]+|[^\W\d]\w*))\b"
+    r"|.*\b(?:of|from|in|into|to|under|inside|within|beneath|at|as|for|by|with|without|if|unless|when"
+    r"|while|until|before|after|except|but|only|instead|twice|times|files?|folders?|director(?:y|ies))\b"
+    r"|.*(?:\w['\u2019]s\s+\w|[^\W\d]\.\w|\w\.[^\W\d]|\w/\w|[\\\n])"
+    r"|.*\band\s+(?:the|an?)\s+(?:words?|text|line)\b"
+    r"|.*\b(?:please|thanks|thank\s+you|now)\s*$",
     re.IGNORECASE | re.DOTALL,
 )
 
@@ -133,6 +140,12 @@ class Phrases(Transformer[Token, Tree[object]]):
         if _NO_TEXT.fullmatch(word):
             raise Unclear(f"'{word}' may stand for something else: put text in quotes")
         return word
+
+    def whole_word(self, children: list[Any]) -> Word:
+        _, word = children
+        if not _IS_WORD.fullmatch(word):
+            raise Unclear(f"'{word}' is not one word", f"replace '{word}' with 'new' in README.md")
+        return Word(word)
 
     def new(self, children: list[str]) -> str:
         [word] = children

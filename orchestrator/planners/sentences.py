@@ -2,7 +2,7 @@
 
 import re
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 _LEAD_IN = (
     r"(?:(?:please|kindly|now|just|also|and|first|firstly|next|then|finally|lastly|afterwards"
@@ -17,11 +17,15 @@ _ASKED = re.compile(r"(?:what|which|where)\b", re.IGNORECASE)
 
 @dataclass(frozen=True)
 class Sentence:
-    """One command in words. `end` is its mark, `and` or `line` (another follows), or nothing."""
+    """One command in words. `end` is its mark, `and` or `line` (another follows), or nothing.
+
+    `is_trailed` tells that words follow which are no command, such as "Thanks."
+    """
 
     text: str
     end: str
     is_question: bool
+    is_trailed: bool = False
 
 
 class UnclosedQuote(ValueError):
@@ -51,8 +55,17 @@ class Splitter:
             re.IGNORECASE | re.DOTALL | re.VERBOSE,
         )
 
-    def split(self, goal: str) -> Iterator[Sentence]:
-        """Yield the sentences of a goal; raise UnclosedQuote."""
+    def split(self, goal: str) -> list[Sentence]:
+        """Return the sentences of a goal; raise UnclosedQuote."""
+        sentences: list[Sentence] = []
+        for sentence in self._pieces(goal):
+            if sentence.text:
+                sentences.append(sentence)
+            elif sentences:
+                sentences[-1] = replace(sentences[-1], is_trailed=True)
+        return sentences
+
+    def _pieces(self, goal: str) -> Iterator[Sentence]:
         start, is_question = 0, False
         for piece in self._piece.finditer(goal):
             kind = piece.lastgroup
@@ -68,10 +81,12 @@ class Splitter:
         yield from self._sentence(goal[start:], "", is_question)
 
     def _sentence(self, words: str, end: str, is_question: bool) -> list[Sentence]:
-        """Return the sentence without its lead-in, nothing when there is nothing else."""
+        """Return the sentence without its lead-in, which may be all; nothing where no word is."""
+        if not words.strip():
+            return []
         said = f"{words.strip()} "
         begun = self._lead_in.match(said)
         lead_in = begun[0] if begun else ""
         text = said.removeprefix(lead_in).strip()
         asks = is_question or bool(_ASKS.search(lead_in) or _ASKED.match(text))
-        return [Sentence(text, end, asks)] if text else []
+        return [Sentence(text, end, asks)]

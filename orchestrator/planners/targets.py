@@ -29,6 +29,12 @@ class Quoted(str):
     __slots__ = ()
 
 
+class Word(str):
+    """Text that is meant only where it is a word of its own."""
+
+    __slots__ = ()
+
+
 @dataclass(frozen=True)
 class Target:
     """A path, and what it was said to be (a slash at its end says that it is a folder)."""

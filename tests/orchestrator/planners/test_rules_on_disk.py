@@ -153,6 +153,8 @@ async def test_a_goal_changes_just_what_it_says(run, demo, goal, written, gone):
         ("write 'x' to docs", "not_a_file"),
         ("find main.py in docs", "path_not_found"),
         ("remove foo from a.txt", "goal_not_understood"),
+        ("remove the word fo from a.txt", "text_not_unique"),
+        ("replace the word 'ol' in a.txt with 'x'", "text_not_unique"),
         ("copy a.txt to archive", "path_not_found"),
         ("find files named * then delete them", "goal_not_understood"),
         ("rm -rf .", "not_a_file"),
@@ -172,6 +174,33 @@ async def test_a_goal_that_cannot_be_done_changes_nothing(run, demo, goal, code)
     """It fails with the tool's reason, or is refused; every file is as it was."""
     assert await run(goal) == code
     assert on_disk(demo) == BEFORE
+
+
+@pytest.mark.parametrize(
+    ("text", "changed"),
+    [
+        ("cat\n", "dog\n"),
+        ("a cat, the 'cat'. cat", "a dog, the 'dog'. dog"),
+        ("(cat) - “cat”\ncat!\n", "(dog) - “dog”\ndog!\n"),
+        ("x" * 496 + " cat", None),
+        ("x" * 495 + " cat ", "x" * 495 + " dog "),
+        ("cat\nconcat\n", None),
+        ("cats", None),
+        ("cat's", None),
+        ("cat-like", None),
+        ("pole-cat", None),
+        ("cat_1", None),
+        ("écat", None),
+        ("cat\u0301", None),
+        ("cat" * 2, None),
+    ],
+)
+async def test_a_word_is_no_part_of_another(run, demo, text, changed):
+    """`the word cat` made "condogenate" of "concatenate"; where it cannot be told, nothing is done."""
+    (demo / "a.txt").write_text(text)
+    answer = await run("replace the word cat with the word dog in a.txt")
+    assert (answer == "text_not_unique") == (changed is None)
+    assert (demo / "a.txt").read_text() == (text if changed is None else changed)
 
 
 @pytest.mark.parametrize(

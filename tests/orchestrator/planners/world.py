@@ -40,7 +40,7 @@ def _found(arguments):
 
 def _hit(arguments):
     path = arguments["path"] if "." in arguments["path"][1:] else "src/main.py"
-    match = {"path": path, "line": 1, "text": arguments["pattern"]}
+    match = {"path": path, "line": 1, "column": 1, "text": arguments["pattern"]}
     return {"matches": [match], "total": 1, "truncated": False}
 
 
