@@ -47,9 +47,11 @@ _DESCRIBING = re.compile(
 _DESCRIBED = re.compile(
     r"(?:an?|the|all|every|each|my|your|our|its?|his|her|their|some|any|both|this|that|these|those"
     r"|what|whatever|nothing|everything|something|anything|today|tomorrow|yesterday|current|exactly"
-    r"|same|random|list|copy|size|date|time|contents?|[0-9]+\s+(?:[0-9]+|[^\W\d]\w*))\b"
-    r"|.*\b(?:of|from|in|into|to|under|inside|within|beneath|at|as|for|by|with|without|if|unless|when"
-    r"|while|until|before|after|except|but|only|instead|twice|times|files?|folders?|director(?:y|ies))\b"
+    r"|same|random|list|copy|size|date|time|contents?|text|code|just|no|zero|one|two|three|several"
+    r"|[0-9]+\s+(?:[0-9]+|[^\W\d]\w*))\b"
+    r"|.*\b(?:of|on|from|in|into|to|under|inside|within|beneath|at|as|for|by|with|without|if|unless"
+    r"|when|while|until|before|after|except|but|only|instead|else|once|twice|times|files?|folders?"
+    r"|director(?:y|ies)|lines?|words?)\b"
     r"|.*(?:\w['\u2019]s\s+\w|[^\W\d]\.\w|\w\.[^\W\d]|\w/\w|[\\\n])"
     r"|.*\band\s+(?:the|an?)\s+(?:words?|text|line)\b"
     r"|.*\b(?:please|thanks|thank\s+you|now)\s*$",
