@@ -116,10 +116,10 @@ class Committer:
 
     def _carry_out(self, intent: Intent, changes: Changes) -> None:
         try:
-            with translated(changes.path):
-                for rename in changes.renames:
+            for rename in changes.renames:
+                with translated(rename.path):
                     self._mover.apply(rename)
-                    self._observe("renamed")
+                self._observe("renamed")
             changes.fate = "done"
         except Exception as failure:
             if self._is_untouched(changes):

@@ -249,6 +249,11 @@ GUARDS = (
         ("a body behind an offer", "is_offered and not self._should_upgrade()", "False"),
     ),
     *guards_of(
+        "execution_environment/sandbox/workspace.py",
+        "tests/execution_environment/test_completer.py",
+        ("where a move goes", "not self._is_within_made(target)", "not self._trees"),
+    ),
+    *guards_of(
         "execution_environment/sandbox/staging.py",
         "tests/execution_environment/test_staging.py",
         ("staging that was cleared", " and os.fstat(descriptor).st_nlink > 0:", ":"),

@@ -20,7 +20,7 @@ from execution_environment.sandbox.descriptors import (
     status_at,
 )
 from execution_environment.sandbox.marks import mark_at
-from execution_environment.sandbox.names import Parts
+from execution_environment.sandbox.names import Parts, show_path
 from execution_environment.sandbox.staging import DIRECTORY_MODE, Staging
 from execution_environment.sandbox.syscalls import rename_new
 
@@ -56,6 +56,12 @@ class Rename(_Stored):
     mark: str | None = None
     """Of a source in a workspace."""
     replaces: bool = False
+
+    @property
+    def path(self) -> str:
+        """The path in the workspace that changes, for errors."""
+        place = self.source if self.target.process is not None else self.target
+        return show_path((*place.directory, place.leaf)[2:])  # those are the user and the workspace
 
 
 RENAMES = TypeAdapter(list[Rename])
@@ -96,11 +102,6 @@ class Changes:
             return []
         ends = [item.source if self.fate == "staged" else item.target for item in self.renames]
         return [place.leaf for place in ends if place.process is not None]
-
-    @property
-    def path(self) -> str:
-        """The first path that changes, for errors."""
-        return self.receipts[0].path if self.receipts else "."
 
 
 class Mover:

@@ -52,6 +52,9 @@ class Incoming:
     take turns, since a descriptor's number is soon another file's.
     """
 
+    is_kept = True
+    """Whether what comes is written; else it is only hashed."""
+
     def __init__(self, staging: Staging, bounds: Bounds) -> None:
         self.name = staging.new_name()
         self._staging = staging
@@ -65,13 +68,17 @@ class Incoming:
         """Write what has come; raise `quota_exceeded` when there is no room for it."""
         with self._lock:
             assert self._descriptor is not None  # noqa: S101  # not finished yet
-            self._bounds.meter.add(len(data))
             self._digest.update(data)
             self.size += len(data)
-            write_all(self._descriptor, data)
+            if self.is_kept:
+                self._bounds.meter.add(len(data))
+                write_all(self._descriptor, data)
 
     def finish(self) -> None:
         """Have it all on the disk."""
+        if not self.is_kept:
+            self.close()
+            return
         with self._lock:
             assert self._descriptor is not None  # noqa: S101  # finished once
             os.fsync(self._descriptor)

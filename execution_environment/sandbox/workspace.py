@@ -161,13 +161,19 @@ class Workspace(Transfers):
         with self._paths.errors_of(parts):
             mark = self._mover.mark(source)
         self.changes.guards.append(Guard(source, identity(status)))
-        if target.process is None and not self._trees:
+        if target.process is None and not self._is_within_made(target):
             self.changes.guards.append(
                 Guard(target, None if replaced is None else replaced.identity)
             )
         if replaced is not None and replaced.identity == identity(status):
             target, replaced = self._trash(), None  # two names of one file: rename(2) leaves both
         self.changes.rename(source, target, mark, replaces=replaced is not None)
+
+    def _is_within_made(self, place: Place) -> bool:
+        """Tell whether a place is in a directory that this call makes: it is not there yet."""
+        path = place.directory
+        above = (Place(leaf=path[at], directory=path[:at]) for at in range(len(path)))
+        return any(directory in self._trees for directory in above)
 
     def _require_empty(self, parts: Parts) -> None:
         with self._paths.errors_of(parts):

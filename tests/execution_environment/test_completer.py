@@ -10,7 +10,7 @@ from contextlib import closing
 
 import pytest
 
-from common.errors import SystemFault
+from common.errors import AgenticError, SystemFault
 from execution_environment.sandbox.changes import Place, Rename
 from execution_environment.state.locks import WorkspaceLocks
 from tests.execution_environment.conftest import tool_call
@@ -191,3 +191,51 @@ async def test_the_lock_is_held_until_the_change_is_made(assemble, data_dir, dem
         await task
     assert (demo / "x").read_text() == "1"
     await parts.close()
+
+
+@pytest.mark.parametrize(
+    ("made", "moved"), [("new", "b"), ("d/new", "b"), ("d/new", "d/b"), ("d/new", "e/b")]
+)
+async def test_a_place_that_another_call_takes_meanwhile_leaves_nothing_half_made(
+    assemble, data_dir, demo, made, moved
+):
+    """Of a patch that makes a file first and then moves one to where it was taken."""
+    patch = (
+        f"--- /dev/null\n+++ b/{made}\n@@ -0,0 +1 @@\n+new\n"
+        f"diff --git a/a b/{moved}\nsimilarity index 100%\nrename from a\nrename to {moved}\n"
+    )
+    (demo / "a").write_text("mine\n")
+    parts = assemble()
+    with WorkspaceLocks(data_dir / "state/locks").tried("local/demo"):
+        patching = asyncio.create_task(
+            parts.executor.run(tool_call("apply_patch", _id="p", patch=patch))
+        )
+        while not list((data_dir / "state/staging").glob("*/*")):
+            await asyncio.sleep(0.01)
+        (demo / moved).parent.mkdir(exist_ok=True)
+        (demo / moved).write_text(OTHERS)
+    with pytest.raises(AgenticError) as caught:
+        await patching
+    error = caught.value
+    assert (error.code, error.outcome) == ("already_exists", "not_executed")
+    assert error.context.path == moved
+    assert not (demo / made).exists()
+    assert ((demo / "a").read_text(), (demo / moved).read_text()) == ("mine\n", OTHERS)
+    (demo / moved).unlink()
+    await parts.executor.run(tool_call("apply_patch", _id="p", patch=patch))
+    await parts.close()
+    assert ((demo / made).read_text(), (demo / moved).read_text()) == ("new\n", "mine\n")
+
+
+async def test_a_change_that_fails_in_the_middle_names_the_place(assemble, demo):
+    """A program beside the service takes it when the first step is done already."""
+    (demo / "a").write_text("mine\n")
+    patch = (
+        "--- /dev/null\n+++ b/new\n@@ -0,0 +1 @@\n+new\n"
+        "diff --git a/a b/b\nsimilarity index 100%\nrename from a\nrename to b\n"
+    )
+    parts = assemble(observe=lambda step: step == "renamed" and (demo / "b").write_text(OTHERS))
+    with pytest.raises(AgenticError) as caught:
+        await parts.executor.run(tool_call("apply_patch", patch=patch))
+    await parts.close()
+    assert (caught.value.outcome, caught.value.context.path) == ("unknown", "b")
