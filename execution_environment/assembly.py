@@ -52,7 +52,7 @@ class Assembly:
         workspaces = Workspaces(self.sandbox, self._ledger, self._reservations, pool, maxima)
         changer = Changer(self._locks, committer, pool)
         self.executor = Executor(self.registry, workspaces, changer, self._ledger, self.audit, pool)
-        self.files = Files(workspaces, changer, self.audit, pool)
+        self.files = Files(workspaces, changer, self._ledger, self.audit, pool)
         self.settler = Settler(self._ledger, self._locks, self._completer, self.audit, pool)
         ages = Ages(result_ttl, audit_retention)
         kept = (self._ledger, self._locks, self._completer, self._reservations, self.audit)

@@ -2,9 +2,10 @@
 
 import asyncio
 import time
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Coroutine
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
+from typing import Any
 
 from starlette.datastructures import Headers
 
@@ -17,6 +18,7 @@ from execution_environment.pool import Pool
 from execution_environment.sandbox.streams import Incoming, Outgoing
 from execution_environment.sandbox.workspace import Workspace
 from execution_environment.state.audit import Audit
+from execution_environment.state.ledger import Ledger
 from execution_environment.transfer import Download, Upload
 from execution_environment.workspaces import Workspaces
 
@@ -47,9 +49,12 @@ class Transfer:
 class Files:
     """Downloads and uploads, with the bounds, the audit and the once-only effects of tool calls."""
 
-    def __init__(self, workspaces: Workspaces, changer: Changer, audit: Audit, pool: Pool) -> None:
+    def __init__(
+        self, workspaces: Workspaces, changer: Changer, ledger: Ledger, audit: Audit, pool: Pool
+    ) -> None:
         self._workspaces = workspaces
         self._changer = changer
+        self._ledger = ledger
         self._audit = audit
         self._pool = pool
 
@@ -89,7 +94,7 @@ class Files:
             )
             incoming = await self._pool.run(workspace.receive)
             try:
-                await self._fill(incoming, workspace, transfer.path, pieces)
+                await self._fill(incoming, workspace, transfer, pieces)
             except BaseException:
                 self._pool.afterwards(workspace.sweep)
                 raise
@@ -98,13 +103,33 @@ class Files:
             return await self._changer.make(draft)
 
     async def _fill(
-        self, incoming: Incoming, workspace: Workspace, path: str, pieces: AsyncIterator[bytes]
+        self,
+        incoming: Incoming,
+        workspace: Workspace,
+        transfer: Transfer,
+        pieces: AsyncIterator[bytes],
     ) -> None:
-        await self._pool.run(lambda: _free_what_goes(workspace, path))
+        freeing = self._pool.run(lambda: _free_what_goes(workspace, transfer.path))
+        await self._or_compare(freeing, incoming, transfer.id)
         async for piece in pieces:
             workspace.bounds.check_deadline()
-            await self._pool.finish(_writing(incoming, piece))
+            writing = self._pool.finish(_writing(incoming, piece))
+            await self._or_compare(writing, incoming, transfer.id)
         await self._pool.finish(incoming.finish)
+
+    async def _or_compare(
+        self, work: Coroutine[Any, Any, None], incoming: Incoming, call_id: str
+    ) -> None:
+        """Do the work; where it fails for a call that has happened, its content is only compared.
+
+        What an earlier attempt has done needs no place and no room any more.
+        """
+        try:
+            await work
+        except Exception:
+            if not await self._pool.finish(lambda: self._ledger.has(call_id)):
+                raise
+            incoming.is_kept = False
 
     @asynccontextmanager
     async def _recorded(self, call: ToolCall, started: float) -> AsyncIterator[None]:

@@ -4,6 +4,7 @@ from typing import Any
 
 from starlette.datastructures import Headers
 
+from common.errors import SystemFault
 from common.tools import ToolCall
 from common.web.conditions import Validators, require_match
 from execution_environment.draft import Draft
@@ -38,6 +39,8 @@ class Upload(Draft):
         self._conditions = conditions
 
     def _make(self) -> dict[str, Any]:
+        if not self._incoming.is_kept:
+            raise SystemFault("unavailable", "An earlier attempt has come to nothing meanwhile")
         path = str(self.call.arguments["path"])
         self.workspace.bounds.meter.reset()
         status = self.workspace.find(path)

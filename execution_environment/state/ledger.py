@@ -56,6 +56,11 @@ class Ledger:
         with self._database.reading() as connection:
             return admission.stored_result(connection, claim)
 
+    def has(self, call_id: str) -> bool:
+        """Tell whether a call has happened, whoever made it."""
+        with self._database.reading() as connection:
+            return _entry(connection, call_id) is not None
+
     def is_settled(self, call_id: str) -> bool:
         """Tell whether a call that has an entry is noted as carried out."""
         with self._database.reading() as connection:

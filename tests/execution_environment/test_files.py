@@ -7,11 +7,16 @@ from urllib.parse import quote
 
 import httpx
 import pytest
+from starlette.datastructures import Headers
 
+from common.context import Limits
+from common.errors import SystemFault
 from execution_environment.app import build
+from execution_environment.files import Transfer
 from execution_environment.sandbox.streams import modified_at
 from execution_environment.settings import Settings
-from tests.execution_environment.conftest import bounds, staged_in
+from execution_environment.state.ledger import Ledger
+from tests.execution_environment.conftest import bounds, staged_in, tool_call
 
 URL = "/v1/files/local/demo/"
 DATA = b"".join(n.to_bytes(4, "big") for n in range(2560))
@@ -200,6 +205,38 @@ async def test_an_upload_happens_once(client, demo):
     assert (other.status_code, other.json()["code"]) == (409, "idempotency_conflict")
 
 
+async def no_room(client, demo):
+    """Leave no room for what was uploaded to `d/x`, which is elsewhere now."""
+    (demo / "d/x").rename(demo / "moved")
+    assert (await client.put(f"{URL}rest", content=b"z" * 9_000)).status_code == 201
+
+
+async def no_place(_client, demo):
+    """Have a file where the directory was."""
+    (demo / "d/x").unlink()
+    (demo / "d").rmdir()
+    (demo / "d").write_text("a file")
+
+
+@pytest.mark.parametrize("change", [no_room, no_place])
+@pytest.mark.parametrize("size", [10_000, 0])
+async def test_an_upload_that_has_happened_needs_no_room_or_place(client, demo, change, size):
+    """Its retry was told 507 or 409, and that nothing had been executed."""
+    key, content = {"Idempotency-Key": "u1"}, b"y" * size
+    made = await client.put(f"{URL}d/x", content=content, headers=key)
+    await change(client, demo)
+    again = await client.put(f"{URL}d/x", content=content, headers=key)
+    assert (again.status_code, again.json()["replayed"]) == (201, True)
+    assert again.json()["receipts"] == made.json()["receipts"]
+    other = await client.put(f"{URL}d/x", content=b"other", headers=key)
+    assert (other.status_code, other.json()["code"]) == (409, "idempotency_conflict")
+    new = await client.put(f"{URL}d/x", content=b"y" * 12_000)
+    assert (new.status_code, new.json()["outcome"]) in (
+        (507, "not_executed"),
+        (409, "not_executed"),
+    )
+
+
 async def test_an_upload_is_bounded_while_it_comes(client, demo):
     """It is refused at the quota, not at its end, and leaves nothing."""
     (demo / "x").write_bytes(b"x" * 15_000)
@@ -298,3 +335,21 @@ async def test_an_upload_that_is_cut_off_writes_to_nobody_elses_file(parts, demo
     with (demo / "other").open("wb"), pytest.raises(AssertionError):
         incoming.write(b"late")
     assert (demo / "other").read_bytes() == b""
+
+
+async def test_an_upload_whose_earlier_attempt_is_taken_back_meanwhile_is_to_be_repeated(
+    parts, data_dir, monkeypatch
+):
+    """Its content was only compared, so there is none to be put in the place."""
+    monkeypatch.setattr(Ledger, "has", lambda *_: True)
+    context = tool_call("x").context.model_copy(
+        update={"limits": Limits(workspace_quota_bytes=100)}
+    )
+
+    async def pieces():
+        yield b"y" * 200
+
+    with pytest.raises(SystemFault) as caught:
+        await parts.files.take(Transfer("u", 0, "x", context), Headers({}), pieces())
+    error = caught.value
+    assert (error.code, error.outcome, error.retryable) == ("unavailable", "not_executed", True)
