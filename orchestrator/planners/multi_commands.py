@@ -1,6 +1,7 @@
 """Commands of the `rules` planner that take several calls, each made from what the last one gave."""
 
 import re
+import unicodedata
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, field
@@ -15,8 +16,8 @@ MAX_MATCHES = 1000
 SHOWN_OF_LINE = 500
 """Characters of a line that a search shows."""
 _JOINT = r"['\u2019-]?"
-_BEFORE, _AFTER = re.compile(rf"\w{_JOINT}$"), re.compile(rf"{_JOINT}\w|[\u0300-\u036f]")
-"""What makes a word longer: letters and digits, also over an apostrophe or a hyphen; accents."""
+_BEFORE, _AFTER = re.compile(rf"\w{_JOINT}$"), re.compile(rf"{_JOINT}\w")
+"""What makes a word longer: letters and digits, also over an apostrophe or a hyphen."""
 
 
 @dataclass(frozen=True)
@@ -118,8 +119,13 @@ def _is_missing(step: Step) -> bool:
 def _is_apart(line: str, start: int, size: int) -> bool:
     """Tell whether what stands there is a word of its own; not where the line is cut before."""
     end = start + size
-    is_begun = _BEFORE.search(line[max(start - 2, 0) : start])
-    return end < SHOWN_OF_LINE and not (is_begun or _AFTER.match(line[end : end + 2]))
+    before, after = _lettered(line[max(start - 2, 0) : start]), _lettered(line[end : end + 2])
+    return end < SHOWN_OF_LINE and not (_BEFORE.search(before) or _AFTER.match(after))
+
+
+def _lettered(text: str) -> str:
+    """Put letters for accents and vowel signs: they belong to a word, which `\\w` denies."""
+    return "".join("x" if unicodedata.category(sign)[0] == "M" else sign for sign in text)
 
 
 def _line(text: str) -> str:

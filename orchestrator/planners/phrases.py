@@ -31,6 +31,8 @@ _ESCAPE = re.compile(r"\\([ntr\\\"'“”\u2018\u2019])")
 _ESCAPED = {"n": "\n", "t": "\t", "r": "\r"}
 _ENDS_ODDLY = re.compile(r"[^./][.]$|[:!)]$|^\(")
 _IS_WORD = re.compile(r"\w+(?:['\u2019-]\w+)*")
+_ARE_WORDS = re.compile(r"\w(?:.*\w)?", re.DOTALL)
+"""Text whose ends are ends of words."""
 _NO_TEXT = re.compile(
     r"it|them|this|that|these|those|everything|nothing|files?|folders?|text|words?|.*\\.*",
     re.IGNORECASE | re.DOTALL,
@@ -144,9 +146,11 @@ class Phrases(Transformer[Token, Tree[object]]):
         return word
 
     def whole_word(self, children: list[Any]) -> Word:
-        _, word = children
-        if not _IS_WORD.fullmatch(word):
-            raise Unclear(f"'{word}' is not one word", f"replace '{word}' with 'new' in README.md")
+        noun, word = children
+        is_one = "words" not in noun.lower()
+        if not (_IS_WORD if is_one else _ARE_WORDS).fullmatch(word):
+            number = "one word" if is_one else "words"
+            raise Unclear(f"'{word}' is not {number}", f"replace '{word}' with 'new' in README.md")
         return Word(word)
 
     def new(self, children: list[str]) -> str:

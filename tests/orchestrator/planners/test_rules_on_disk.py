@@ -155,6 +155,8 @@ async def test_a_goal_changes_just_what_it_says(run, demo, goal, written, gone):
         ("remove foo from a.txt", "goal_not_understood"),
         ("remove the word fo from a.txt", "text_not_unique"),
         ("replace the word 'ol' in a.txt with 'x'", "text_not_unique"),
+        ("remove the words 'ld fo' from a.txt", "text_not_unique"),
+        ("replace words 'old fo' with 'x' in a.txt", "text_not_unique"),
         ("copy a.txt to archive", "path_not_found"),
         ("find files named * then delete them", "goal_not_understood"),
         ("rm -rf .", "not_a_file"),
@@ -192,6 +194,8 @@ async def test_a_goal_that_cannot_be_done_changes_nothing(run, demo, goal, code)
         ("cat_1", None),
         ("écat", None),
         ("cat\u0301", None),
+        ("cat\u093f", None),
+        ("\u0915\u093fcat", None),
         ("cat" * 2, None),
     ],
 )
