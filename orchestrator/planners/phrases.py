@@ -46,17 +46,21 @@ _DESCRIBING = re.compile(
 """Words that, beside "file" or "folder", tell which one rather than what it is called."""
 # A description of a text is not the text, and what leads on may be about the command: "a list of the
 # files", "3 lines", "hello if a.txt exists". Only what has nothing of the kind is taken at its word.
+# Prepositions and conjunctions (but "and" and "or") are few: listed are the common ones.
 _DESCRIBED = re.compile(
     r"(?:an?|the|all|every|each|my|your|our|its?|his|her|their|some|any|both|this|that|these|those"
-    r"|what|whatever|nothing|everything|something|anything|today|tomorrow|yesterday|current|exactly"
-    r"|same|random|list|copy|size|date|time|contents?|text|code|just|no|zero|one|two|three|several"
-    r"|[0-9]+\s+(?:[0-9]+|[^\W\d]\w*))\b"
-    r"|.*\b(?:of|on|from|in|into|to|under|inside|within|beneath|at|as|for|by|with|without|if|unless"
-    r"|when|while|until|before|after|except|but|only|instead|else|once|twice|times|files?|folders?"
-    r"|director(?:y|ies)|lines?|words?)\b"
+    r"|what|whatever|whichever|nothing|everything|something|anything|today|tomorrow|yesterday"
+    r"|current|exactly|same|random|list|copy|size|date|time|just|half|no|zero|one|two|three|four"
+    r"|five|six|seven|eight|nine|ten|eleven|twelve|twenty|thirty|forty|fifty|hundreds?|thousands?"
+    r"|dozens?|few|many|more|several|[0-9]+\s+(?:[0-9]+|[^\W\d]\w*))\b"
+    r"|.*\b(?:about|above|across|after|against|along|among|around|as|at|before|behind|below|beneath"
+    r"|besides?|between|beyond|by|despite|during|except|for|from|in|inside|into|like|near|of|off|on"
+    r"|onto|outside|over|per|plus|than|through|till|to|towards?|under|until|upon|using|via|with"
+    r"|within|without|although|assuming|because|but|if|once|otherwise|provided|providing|since|so"
+    r"|though|unless|when|whenever|where|wherever|whether|while|else|only|instead|twice|thrice|times"
+    r"|here|files?|folders?|director(?:y|ies)|lines?|newlines?|words?|text|code|contents?)\b"
     r"|.*(?:\w['\u2019]s\s+\w|[^\W\d]\.\w|\w\.[^\W\d]|\w/\w|[\\\n])"
-    r"|.*\band\s+(?:the|an?)\s+(?:words?|text|line)\b"
-    r"|.*\b(?:please|thanks|thank\s+you|now)\s*$",
+    r"|.*\b(?:please|thanks|thank\s+you|now|immediately)\s*$",
     re.IGNORECASE | re.DOTALL,
 )
 
