@@ -10,7 +10,7 @@ from typing import Any
 from starlette.datastructures import Headers
 
 from common.context import ExecutionContext
-from common.errors import ToolError
+from common.errors import AgenticError, ToolError
 from common.tools import ToolCall, ToolResult
 from execution_environment.changing import Changer
 from execution_environment.draft import record_of_failure
@@ -126,7 +126,7 @@ class Files:
         """
         try:
             await work
-        except Exception:
+        except (AgenticError, OSError):
             if not await self._pool.finish(lambda: self._ledger.has(call_id)):
                 raise
             incoming.is_kept = False
