@@ -55,11 +55,21 @@ class Committer:
         claim = draft.claim
         self._ledger.admit(claim)
         stored = self._ledger.find(claim)
-        if stored is None:
-            if not draft.needs_lock:
-                draft.stage()
-        elif self._completer.is_done(claim.workspace, claim.id):
-            self._audit.append(draft.record(stored))
+        if stored is None and not draft.needs_lock:
+            stored = self._staged(draft)
+        if stored is None or not self._completer.is_done(claim.workspace, claim.id):
+            return None
+        self._audit.append(draft.record(stored))
+        return stored
+
+    def _staged(self, draft: Draft) -> ToolResult | None:
+        """Stage a draft; return the result of an attempt that has just taken its ground, if any."""
+        try:
+            draft.stage()
+        except AgenticError:
+            stored = self._ledger.find(draft.claim)
+            if stored is None:
+                raise
             return stored
         return None
 

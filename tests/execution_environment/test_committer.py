@@ -435,6 +435,47 @@ async def test_a_change_that_cannot_be_completed_says_so(assemble, data_dir, fil
     await parts.close()
 
 
+class Overtaken(Ledger):
+    """Lets another attempt at the call come to its end after each look that finds none."""
+
+    other = None
+
+    def find(self, claim):
+        """Look, then wait for the other."""
+        stored = super().find(claim)
+        other, self.other = self.other, None
+        if other is not None:
+            other()
+        return stored
+
+
+@pytest.mark.parametrize("name", CHANGES)
+async def test_an_attempt_that_another_one_overtakes_has_its_result(assemble, filled, name):
+    """What it looks at is the other's effect by then: it was told 409 or 404, and not to repeat it."""
+    tool, arguments = CHANGES[name]
+    call, loop = tool_call(tool, _id="a", **arguments), asyncio.get_running_loop()
+    first, ledgers = assemble(), []
+
+    def overtaken(path):
+        ledgers.append(Overtaken(path))
+        return ledgers[0]
+
+    second = assemble(make_ledger=overtaken)
+    ledgers[0].other = lambda: asyncio.run_coroutine_threadsafe(
+        first.executor.run(call), loop
+    ).result(timeout=10)
+    result = await second.executor.run(call)
+    assert (result.replayed, ledgers[0].other) == (True, None)
+    ledgers[0].other = lambda: asyncio.run_coroutine_threadsafe(
+        first.executor.run(tool_call("write_file", _id="b", path="fresh", content="1")), loop
+    ).result(timeout=10)
+    with pytest.raises(AgenticError) as caught:
+        await second.executor.run(tool_call("write_file", _id="b", path="fresh", content="2"))
+    assert caught.value.code == "idempotency_conflict"
+    await second.close()
+    await first.close()
+
+
 # Quotas
 
 
