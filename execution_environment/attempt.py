@@ -6,7 +6,7 @@ from common.tools import ToolCall
 from execution_environment.draft import Draft
 from execution_environment.sandbox.workspace import Workspace
 from execution_environment.state.claims import Usage
-from execution_environment.tool import Arguments, Tool
+from execution_environment.toolkit.tool import Arguments, Tool
 
 
 class Attempt(Draft):

@@ -13,7 +13,7 @@ from execution_environment.pool import Pool
 from execution_environment.registry import Registry
 from execution_environment.state.audit import Audit
 from execution_environment.state.ledger import Ledger
-from execution_environment.tool import Arguments, Tool
+from execution_environment.toolkit.tool import Arguments, Tool
 from execution_environment.workspaces import Workspaces
 
 

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 
 from common.errors import ToolError
 from execution_environment import tools
-from execution_environment.tool import Tool
+from execution_environment.toolkit.tool import Tool
 
 
 def discover() -> Mapping[str, Tool]:

@@ -200,7 +200,7 @@ GUARDS = (
         ("dates beyond any clock", "(ValueError, OverflowError)", "ValueError"),
     ),
     *guards_of(
-        "execution_environment/quoting.py",
+        "execution_environment/toolkit/quoting.py",
         "tests/execution_environment/test_quoting.py",
         ("names quoted in diffs", "    if name.isprintable() and not", "    if True or not"),
     ),
@@ -322,7 +322,7 @@ GUARDS = (
         ),
     ),
     *guards_of(
-        "execution_environment/patch_parsing.py",
+        "execution_environment/toolkit/patch_parser.py",
         "tests/execution_environment/test_deadlines.py",
         ("lines of a patch", "    if count > MAX_LINES:\n", "    if False:\n"),
     ),
@@ -332,7 +332,7 @@ GUARDS = (
         ("guesses of a call", "        self._guesses -= 1\n", ""),
     ),
     *guards_of(
-        "execution_environment/diffs.py",
+        "execution_environment/toolkit/diffs.py",
         "tests/execution_environment/test_deadlines.py",
         ("steps of a diff", "        if self._left < 0:\n", "        if False:\n"),
     ),

@@ -1,15 +1,15 @@
 """append_file: more at the end of a file."""
 
 from common.errors import ToolError
-from execution_environment.content import (
+from execution_environment.sandbox.workspace import Workspace
+from execution_environment.toolkit.content import (
     Encoding,
     Sha256,
     decode_content,
     diff_of_append,
     require_unchanged,
 )
-from execution_environment.sandbox.workspace import Workspace
-from execution_environment.tool import Arguments, Output, tool
+from execution_environment.toolkit.tool import Arguments, Output, tool
 
 
 class AppendFileArguments(Arguments):

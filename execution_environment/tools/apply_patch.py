@@ -6,16 +6,16 @@ from typing import Annotated
 from pydantic import Field
 
 from common.errors import ToolError
-from execution_environment import patches, text
-from execution_environment.content import Sha256, diff_of, require_unchanged
-from execution_environment.patch_parsing import parse
-from execution_environment.patches import FilePatch, failed
-from execution_environment.quoting import renaming
 from execution_environment.sandbox.bounds import Bounds
 from execution_environment.sandbox.names import plain
 from execution_environment.sandbox.reading import Snapshot
 from execution_environment.sandbox.workspace import Workspace
-from execution_environment.tool import Arguments, Output, tool
+from execution_environment.toolkit import patch, text
+from execution_environment.toolkit.content import Sha256, diff_of, require_unchanged
+from execution_environment.toolkit.patch import FilePatch, failed
+from execution_environment.toolkit.patch_parser import parse
+from execution_environment.toolkit.quoting import renaming
+from execution_environment.toolkit.tool import Arguments, Output, tool
 
 MAX_FILES = 1000
 
@@ -94,7 +94,7 @@ def _create(file: FilePatch, expected: dict[str, str], workspace: Workspace) -> 
     path = file.path
     require_unchanged(path, workspace.find_file(path), expected.get(path))
     _require_nothing(path, workspace)
-    data = patches.apply(file, "").encode()
+    data = patch.apply(file, "").encode()
     workspace.put_file(path, data, None)
     return diff_of(path, None, data)
 
@@ -112,7 +112,7 @@ def _changed(file: FilePatch, before: Snapshot, bounds: Bounds) -> bytes:
         raise ToolError("file_too_large", f"'{path}' is too large to be patched", path=path)
     original = text.decode(before.data, path)
     return original.encode(
-        original.normalise(patches.apply(file, original.content, bounds.check_deadline))
+        original.normalise(patch.apply(file, original.content, bounds.check_deadline))
     )
 
 

@@ -4,7 +4,7 @@ import stat
 
 from common.errors import ToolError
 from execution_environment.sandbox.workspace import Workspace
-from execution_environment.tool import Arguments, Output, tool
+from execution_environment.toolkit.tool import Arguments, Output, tool
 
 
 class CreateDirectoryArguments(Arguments):

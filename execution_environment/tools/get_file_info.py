@@ -6,7 +6,7 @@ from common.models import UtcTime
 from execution_environment.sandbox.descriptors import kind
 from execution_environment.sandbox.streams import modified_at
 from execution_environment.sandbox.workspace import Workspace
-from execution_environment.tool import Arguments, Output, tool
+from execution_environment.toolkit.tool import Arguments, Output, tool
 
 
 class GetFileInfoArguments(Arguments):

@@ -6,8 +6,8 @@ from pydantic import Field
 
 from common.errors import Problem, ToolError
 from execution_environment.sandbox.workspace import Workspace
-from execution_environment.tool import Output, tool
-from execution_environment.windows import FileContent, Window, read
+from execution_environment.toolkit.tool import Output, tool
+from execution_environment.toolkit.windows import FileContent, Window, read
 
 MAX_FILES = 100
 

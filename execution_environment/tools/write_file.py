@@ -3,16 +3,16 @@
 from typing import Literal
 
 from common.errors import ToolError
-from execution_environment.content import (
+from execution_environment.sandbox.reading import Snapshot
+from execution_environment.sandbox.workspace import Workspace
+from execution_environment.toolkit.content import (
     Encoding,
     Sha256,
     decode_content,
     diff_of,
     require_unchanged,
 )
-from execution_environment.sandbox.reading import Snapshot
-from execution_environment.sandbox.workspace import Workspace
-from execution_environment.tool import Arguments, Output, tool
+from execution_environment.toolkit.tool import Arguments, Output, tool
 
 Mode = Literal["create", "replace", "upsert"]
 

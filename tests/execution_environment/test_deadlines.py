@@ -8,9 +8,9 @@ import time
 import pytest
 
 from common.errors import AgenticError, SystemFault
-from execution_environment import diffs, line_blocks, patch_parsing, patches
 from execution_environment.sandbox import walking
 from execution_environment.state.claims import Usage
+from execution_environment.toolkit import diffs, line_blocks, patch, patch_parser
 from execution_environment.workspaces import Maxima
 from tests.execution_environment.conftest import MIB, tool_call
 from tests.execution_environment.searching.patterns import SLOW, slow_text
@@ -180,14 +180,14 @@ def test_a_patch_is_read_with_an_eye_on_the_clock():
     git = "diff --git a/f b/f\n" + "similarity\n" * 5000
     for patch in ("talk\n" * 5000, hunk, git):
         with pytest.raises(SystemFault):
-            patch_parsing.parse(patch, time_is_up)
+            patch_parser.parse(patch, time_is_up)
 
 
 def test_the_place_of_a_hunk_is_looked_for_with_an_eye_on_the_clock():
     """Up to two million lines are compared for it."""
-    [file] = patch_parsing.parse("--- f\n+++ f\n@@ -1 +1 @@\n-a\n+b\n")
+    [file] = patch_parser.parse("--- f\n+++ f\n@@ -1 +1 @@\n-a\n+b\n")
     with pytest.raises(SystemFault):
-        patches.apply(file, "x\n", time_is_up)
+        patch.apply(file, "x\n", time_is_up)
 
 
 async def test_a_path_in_a_patch_is_read_as_far_as_one_can_be_long(call):

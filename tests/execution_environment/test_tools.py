@@ -10,7 +10,7 @@ import subprocess
 import pytest
 
 from common.errors import AgenticError, ToolError
-from execution_environment import diffs
+from execution_environment.toolkit import diffs
 
 
 def sha(data: bytes) -> str:

@@ -5,7 +5,7 @@ import itertools
 import re
 from collections.abc import Callable, Iterator, Sequence
 
-from execution_environment.quoting import NOTHING, header, quoted
+from execution_environment.toolkit.quoting import NOTHING, header, quoted
 
 MAX_LINES = 4000
 MAX_SIZE = 64 * 1024

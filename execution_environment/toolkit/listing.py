@@ -8,7 +8,7 @@ from execution_environment.sandbox.descriptors import kind
 from execution_environment.sandbox.names import parse
 from execution_environment.sandbox.streams import modified_at
 from execution_environment.sandbox.walking import Entry
-from execution_environment.tool import Output
+from execution_environment.toolkit.tool import Output
 
 
 class DirectoryEntry(Output):

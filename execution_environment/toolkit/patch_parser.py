@@ -5,9 +5,9 @@ from collections.abc import Callable, Iterator
 from dataclasses import replace
 
 from common.errors import ToolError
-from execution_environment.patch_paths import named_twice, renaming, stripped
-from execution_environment.patches import MAX_LINES, FilePatch, Hunk, failed
-from execution_environment.quoting import unquoted
+from execution_environment.toolkit.patch import MAX_LINES, FilePatch, Hunk, failed
+from execution_environment.toolkit.patch_paths import named_twice, renaming, stripped
+from execution_environment.toolkit.quoting import unquoted
 
 INTERVAL = 1000
 """Lines between two looks at the clock."""

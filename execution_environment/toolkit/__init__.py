@@ -1,0 +1,1 @@
+"""What tools share: their declaration, windows, pages, patterns, text, diffs and patches."""
