@@ -4,6 +4,7 @@ from collections.abc import Callable
 from datetime import timedelta
 from pathlib import Path
 
+from execution_environment.audit.writer import Audit
 from execution_environment.changing import Changer
 from execution_environment.committer import Committer, nothing
 from execution_environment.completer import Completer
@@ -13,7 +14,6 @@ from execution_environment.pool import Pool
 from execution_environment.registry import Registry, discover
 from execution_environment.sandbox.sandbox import Sandbox
 from execution_environment.settling import Settler
-from execution_environment.state.audit import Audit
 from execution_environment.state.ledger import Ledger
 from execution_environment.state.locks import WorkspaceLocks
 from execution_environment.state.reservations import Reservations

@@ -5,7 +5,7 @@ import sys
 from pathlib import Path
 
 from execution_environment import app
-from execution_environment.state import proof
+from execution_environment.audit import verifier
 from execution_environment.state.schema import UnknownFormat
 
 USAGE = 2
@@ -34,8 +34,8 @@ def _verify(state: Path) -> int:
         print(f"{audit_dir} is not a directory", file=sys.stderr)
         return USAGE
     try:
-        heads = proof.verify(audit_dir, proof.chains_of(ledger))
-    except (proof.Tampered, UnknownFormat) as error:
+        heads = verifier.verify(audit_dir, verifier.chains_of(ledger))
+    except (verifier.Tampered, UnknownFormat) as error:
         print(error, file=sys.stderr)
         return 1
     for head in heads:

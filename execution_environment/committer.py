@@ -14,12 +14,12 @@ from collections.abc import Callable
 
 from common.errors import AgenticError
 from common.tools import ToolResult
+from execution_environment.audit.writer import Audit
 from execution_environment.completer import Completer
 from execution_environment.draft import Draft
 from execution_environment.sandbox.changes import RENAMES, Changes, Mover, Stale
 from execution_environment.sandbox.faults import translated
 from execution_environment.sandbox.sandbox import Sandbox
-from execution_environment.state.audit import Audit
 from execution_environment.state.claims import Intent, Usage
 from execution_environment.state.ledger import Ledger
 

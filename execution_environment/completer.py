@@ -9,8 +9,8 @@ from contextlib import suppress
 
 from common.errors import SystemFault
 from common.logs import get_logger
+from execution_environment.audit.writer import Audit
 from execution_environment.sandbox.changes import RENAMES, Mover, Rename
-from execution_environment.state.audit import Audit
 from execution_environment.state.claims import Unsettled
 from execution_environment.state.ledger import Ledger
 from execution_environment.state.locks import WorkspaceLocks

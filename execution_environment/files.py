@@ -12,12 +12,12 @@ from starlette.datastructures import Headers
 from common.context import ExecutionContext
 from common.errors import AgenticError, ToolError
 from common.tools import ToolCall, ToolResult
+from execution_environment.audit.writer import Audit
 from execution_environment.changing import Changer
 from execution_environment.draft import record_of_failure
 from execution_environment.pool import Pool
 from execution_environment.sandbox.streams import Incoming, Outgoing
 from execution_environment.sandbox.workspace import Workspace
-from execution_environment.state.audit import Audit
 from execution_environment.state.ledger import Ledger
 from execution_environment.transfer import Download, Upload
 from execution_environment.workspaces import Workspaces

@@ -9,10 +9,10 @@ from common.audit import SETTLE
 from common.context import ExecutionContext
 from common.errors import AgenticError, Problem, from_problem
 from common.tools import Settlement, ToolResult
+from execution_environment.audit.writer import Audit
 from execution_environment.completer import Completer
 from execution_environment.draft import milliseconds_since
 from execution_environment.pool import Pool
-from execution_environment.state.audit import Audit
 from execution_environment.state.claims import Abandoned, Claim, arguments_digest
 from execution_environment.state.ledger import Ledger
 from execution_environment.state.locks import WorkspaceLocks

@@ -155,7 +155,7 @@ GUARDS = (
         ("heads with each intent", "            note(connection, intent.head)\n", ""),
     ),
     *guards_of(
-        "execution_environment/state/proof.py",
+        "execution_environment/audit/verifier.py",
         "tests/execution_environment/test_audit.py",
         ("a tail that was cut", "if head.seq < chain.head.seq:", "if False:"),
         (
@@ -171,7 +171,7 @@ GUARDS = (
         ("a lock file that was removed", "if _is_there(descriptor):", "if True:"),
     ),
     *guards_of(
-        "execution_environment/state/retention.py",
+        "execution_environment/audit/retention.py",
         "tests/execution_environment/test_upkeep.py",
         ("chains that are needed", "if chain not in needed:", "if True:"),
     ),

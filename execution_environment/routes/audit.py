@@ -9,8 +9,8 @@ from common.error_table import Outcome
 from common.ids import Name, RunId, SessionId
 from common.models import Page, UtcTime
 from common.web.openapi import problems
+from execution_environment.audit import reader
 from execution_environment.routes.dependencies import ServicesDep
-from execution_environment.state import trail
 
 router = APIRouter(prefix="/v1", tags=["audit"])
 
@@ -22,8 +22,8 @@ def _query(
     outcome: Outcome | None = None,
     since: UtcTime | None = None,
     until: UtcTime | None = None,
-) -> trail.Query:
-    return trail.Query(session_id, run_id, user_id, outcome, since, until)
+) -> reader.Query:
+    return reader.Query(session_id, run_id, user_id, outcome, since, until)
 
 
 @router.get(
@@ -31,14 +31,14 @@ def _query(
     responses=problems("malformed_request", "unauthenticated", "invalid_request", "internal"),
 )
 async def read_audit(
-    query: Annotated[trail.Query, Depends(_query)],
+    query: Annotated[reader.Query, Depends(_query)],
     services: ServicesDep,
     limit: Annotated[int, Query(ge=1, le=1000)] = 100,
     cursor: Annotated[str, Query(max_length=100)] | None = None,
 ) -> Page[AuditRecord]:
     """Return records of calls in order of time, `since` included and `until` left out."""
     records, following = await services.pool.run(
-        lambda: trail.find(services.audit_dir, query, limit, cursor)
+        lambda: reader.find(services.audit_dir, query, limit, cursor)
     )
     items = [AuditRecord.model_validate(record) for record in records]
     return Page(items=items, next_cursor=following)

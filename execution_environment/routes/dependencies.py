@@ -6,12 +6,12 @@ from typing import Annotated
 
 from fastapi import Depends, Request
 
+from execution_environment.audit.writer import Audit
 from execution_environment.executor import Executor
 from execution_environment.files import Files
 from execution_environment.pool import Pool
 from execution_environment.registry import Registry
 from execution_environment.settling import Settler
-from execution_environment.state.audit import Audit
 
 
 @dataclass(frozen=True)

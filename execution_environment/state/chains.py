@@ -6,8 +6,8 @@ The files could lose a tail, or a whole chain, without a gap in what is left; th
 from dataclasses import dataclass
 from sqlite3 import Connection
 
+from execution_environment.audit.chain import GENESIS, Head
 from execution_environment.state.database import Database
-from execution_environment.state.lines import GENESIS, Head
 
 
 @dataclass(frozen=True)

@@ -7,7 +7,7 @@ from typing import Any
 
 from common.context import ExecutionContext as Context
 from common.tools import ToolResult
-from execution_environment.state.lines import Head
+from execution_environment.audit.chain import Head
 
 
 @dataclass(frozen=True)

@@ -12,12 +12,12 @@ from sqlite3 import Connection
 
 from common.errors import Problem
 from common.tools import ToolResult
+from execution_environment.audit.chain import Head
 from execution_environment.state import admission
 from execution_environment.state.ageing import Ageing
 from execution_environment.state.chains import Chains, note, position
 from execution_environment.state.claims import Abandoned, Claim, Intent, Unsettled, Usage
 from execution_environment.state.database import Database
-from execution_environment.state.lines import Head
 
 _SETTLE = "UPDATE calls SET renames = NULL, record = NULL"
 

@@ -8,7 +8,7 @@ from contextlib import suppress
 from pathlib import Path
 from sqlite3 import Connection
 
-from execution_environment.state.lines import GENESIS, Head, chains_in, last_head
+from execution_environment.audit.chain import GENESIS, Head, chains_in, last_head
 
 FORMAT = 2
 """What this program writes, and the newest that it can read."""

@@ -9,11 +9,11 @@ import pytest
 
 from common.audit import AuditRecord
 from common.errors import AgenticError
-from execution_environment.state import proof, trail
-from execution_environment.state.audit import Audit
+from execution_environment.audit import reader, verifier
+from execution_environment.audit.chain import seal
+from execution_environment.audit.writer import Audit
 from execution_environment.state.chains import position
 from execution_environment.state.ledger import Ledger
-from execution_environment.state.lines import seal
 from tests.execution_environment.conftest import tool_call
 
 SESSION, RUN = "ses_" + "1" * 32, "run_" + "2" * 32
@@ -51,7 +51,7 @@ def trail_dir(state):
 
 def verify(directory):
     """Verify a trail against the ledger beside it."""
-    return proof.verify(directory, proof.chains_of(directory.parent / "ledger.sqlite"))
+    return verifier.verify(directory, verifier.chains_of(directory.parent / "ledger.sqlite"))
 
 
 def files_of(directory):
@@ -70,7 +70,7 @@ async def test_every_call_is_on_record_allowed_or_denied(parts, call, demo):
     for tool, arguments in (("read_file", {"path": "../x"}), ("nope", {}), ("read_file", {})):
         with pytest.raises(AgenticError):
             await call(tool, **arguments)
-    found, following = trail.find(parts.audit_dir, trail.Query(), 100, None)
+    found, following = reader.find(parts.audit_dir, reader.Query(), 100, None)
     records = [AuditRecord.model_validate(record) for record in found]
     assert following is None
     assert [(record.tool, record.outcome, record.code) for record in records] == [
@@ -100,7 +100,7 @@ def test_records_are_found_by_what_they_are_about(trail_dir, query, count):
     """In order of time over all processes, page by page."""
     found, cursor = [], None
     while True:
-        page, cursor = trail.find(trail_dir, trail.Query(**query), 5, cursor)
+        page, cursor = reader.find(trail_dir, reader.Query(**query), 5, cursor)
         found += page
         if cursor is None:
             break
@@ -127,10 +127,10 @@ def test_a_trail_that_cannot_begin_its_next_file_goes_on_in_this_one(state):
 
 def test_records_are_found_by_time(trail_dir):
     """`since` is included, `until` is not."""
-    times = [record["time"] for record in trail.find(trail_dir, trail.Query(), 100, None)[0]]
+    times = [record["time"] for record in reader.find(trail_dir, reader.Query(), 100, None)[0]]
     moments = [AuditRecord.model_fields["time"].annotation.fromisoformat(time) for time in times]
-    query = trail.Query(since=moments[4], until=moments[9])
-    assert [record["time"] for record in trail.find(trail_dir, query, 100, None)[0]] == times[4:9]
+    query = reader.Query(since=moments[4], until=moments[9])
+    assert [record["time"] for record in reader.find(trail_dir, query, 100, None)[0]] == times[4:9]
 
 
 def bytes_read():
@@ -146,22 +146,22 @@ def test_a_page_reads_nothing_of_what_lies_before_it(tmp_path, last):
         audit.append({**facts(), "n": number})
     audit.close()
     size = sum(path.stat().st_size for path in tmp_path.iterdir())
-    _, cursor = trail.find(tmp_path, trail.Query(), last + 1, None)
+    _, cursor = reader.find(tmp_path, reader.Query(), last + 1, None)
     before = bytes_read()
-    found, following = trail.find(tmp_path, trail.Query(), 5, cursor)
+    found, following = reader.find(tmp_path, reader.Query(), 5, cursor)
     assert bytes_read() - before < size / 3
     assert [record["n"] for record in found] == list(range(last + 1, last + 6))
-    assert trail.find(tmp_path, trail.Query(), 1, following)[0][0]["n"] == last + 6
+    assert reader.find(tmp_path, reader.Query(), 1, following)[0][0]["n"] == last + 6
     since = AuditRecord.model_fields["time"].annotation.fromisoformat(found[0]["time"])
     before = bytes_read()
-    assert trail.find(tmp_path, trail.Query(since=since), 5, None) == (found, following)
+    assert reader.find(tmp_path, reader.Query(since=since), 5, None) == (found, following)
     assert bytes_read() - before < size / 3
 
 
 def test_an_untouched_trail_is_proven(trail_dir):
     """Each chain's head is what the service has logged."""
     heads = verify(trail_dir)
-    assert heads == proof.verify(trail_dir)
+    assert heads == verifier.verify(trail_dir)
     assert [head.seq for head in heads] == [12, 4]
     last = json.loads(files_of(trail_dir)[-1].read_text().splitlines()[-1])
     assert heads[0].hash == last["hash"]
@@ -191,8 +191,8 @@ def test_whatever_was_done_to_the_trail_is_named(trail_dir, attack):
         path.write_bytes(b"".join(attacked))
     else:
         path.unlink()
-    with pytest.raises(proof.Tampered, match=r"\.jsonl, line \d+: "):
-        proof.verify(trail_dir)
+    with pytest.raises(verifier.Tampered, match=r"\.jsonl, line \d+: "):
+        verifier.verify(trail_dir)
 
 
 def _reseal(path, old, new):
@@ -234,8 +234,8 @@ def test_what_leaves_no_gap_is_named_by_the_ledger(trail_dir, attack, named):
         "remove ledger": (trail_dir.parent / "ledger.sqlite").unlink,
     }[attack]()
     if attack not in ("tear", "remove ledger"):
-        proof.verify(trail_dir)  # the control: it cannot be told from the files alone
-    with pytest.raises(proof.Tampered, match=named):
+        verifier.verify(trail_dir)  # the control: it cannot be told from the files alone
+    with pytest.raises(verifier.Tampered, match=named):
         verify(trail_dir)
 
 
@@ -266,7 +266,7 @@ async def test_heads_are_in_the_ledger_with_each_change_and_every_minute(parts, 
     ledger = data_dir / "state" / "ledger.sqlite"
 
     def head():
-        [chain] = proof.chains_of(ledger)
+        [chain] = verifier.chains_of(ledger)
         return chain.head.seq
 
     assert head() == 0
@@ -279,8 +279,8 @@ async def test_heads_are_in_the_ledger_with_each_change_and_every_minute(parts, 
     assert head() == 4
     [file] = parts.audit_dir.iterdir()
     file.write_bytes(b"")
-    with pytest.raises(proof.Tampered, match="ends with number 0, and had come to number 4"):
-        proof.verify(parts.audit_dir, proof.chains_of(ledger))
+    with pytest.raises(verifier.Tampered, match="ends with number 0, and had come to number 4"):
+        verifier.verify(parts.audit_dir, verifier.chains_of(ledger))
 
 
 def test_the_command_names_the_line(tmp_path, trail_dir):

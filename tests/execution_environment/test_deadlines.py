@@ -178,9 +178,9 @@ def test_a_patch_is_read_with_an_eye_on_the_clock():
     """Between files, and within what is none, or within one hunk."""
     hunk = "--- f\n+++ f\n@@ -0,0 +1,5000 @@\n" + "+x\n" * 5000
     git = "diff --git a/f b/f\n" + "similarity\n" * 5000
-    for patch in ("talk\n" * 5000, hunk, git):
+    for text in ("talk\n" * 5000, hunk, git):
         with pytest.raises(SystemFault):
-            patch_parser.parse(patch, time_is_up)
+            patch_parser.parse(text, time_is_up)
 
 
 def test_the_place_of_a_hunk_is_looked_for_with_an_eye_on_the_clock():

@@ -10,9 +10,9 @@ import pytest
 
 from common.errors import AgenticError
 from execution_environment.app import build, main
+from execution_environment.audit import verifier
+from execution_environment.audit.writer import Audit
 from execution_environment.settings import Settings
-from execution_environment.state import proof
-from execution_environment.state.audit import Audit
 from execution_environment.state.ledger import Ledger
 from execution_environment.state.schema import FORMAT, UnknownFormat
 from tests.execution_environment.conftest import asked, tool_call
@@ -71,12 +71,12 @@ async def test_data_of_the_first_format_is_taken_over(assemble, old_data):
     assert [(record["id"], record.get("settled")) for record in found] == [
         ("a", None), ("done", None), ("z", None), ("lost", True),
     ]  # fmt: skip
-    old, _ = proof.verify(parts.audit_dir, proof.chains_of(ledger))
+    old, _ = verifier.verify(parts.audit_dir, verifier.chains_of(ledger))
     assert old.seq == 3
     for path in parts.audit_dir.glob("*-p1.*"):
         path.unlink()
-    with pytest.raises(proof.Tampered, match="-p1: the chain is missing"):
-        proof.verify(parts.audit_dir, proof.chains_of(ledger))
+    with pytest.raises(verifier.Tampered, match="-p1: the chain is missing"):
+        verifier.verify(parts.audit_dir, verifier.chains_of(ledger))
 
 
 def test_a_ledger_of_the_first_format_shrinks_from_now_on(old_data):

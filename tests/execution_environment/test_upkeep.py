@@ -12,10 +12,10 @@ from pathlib import Path
 import pytest
 
 from execution_environment.app import build
+from execution_environment.audit import verifier
+from execution_environment.audit.writer import Audit
 from execution_environment.settings import Settings
-from execution_environment.state import proof
 from execution_environment.state.ageing import STEP
-from execution_environment.state.audit import Audit
 from execution_environment.state.ledger import Ledger
 from execution_environment.state.locks import WorkspaceLocks
 from tests.execution_environment.conftest import tool_call
@@ -134,7 +134,9 @@ def files_of(parts, name=""):
 
 def verify(parts):
     """Verify the trail against the ledger."""
-    return proof.verify(parts.audit_dir, proof.chains_of(parts.audit_dir.parent / "ledger.sqlite"))
+    return verifier.verify(
+        parts.audit_dir, verifier.chains_of(parts.audit_dir.parent / "ledger.sqlite")
+    )
 
 
 async def test_old_audit_files_are_removed_and_not_missed(assemble, aged):
@@ -152,7 +154,7 @@ async def test_old_audit_files_are_removed_and_not_missed(assemble, aged):
     lines = last.read_text().splitlines(keepends=True)
     assert len(lines) > 1
     last.write_text("".join(lines[1:]))
-    with pytest.raises(proof.Tampered, match="of the chain is missing before it"):
+    with pytest.raises(verifier.Tampered, match="of the chain is missing before it"):
         verify(aged)
 
 
@@ -188,7 +190,7 @@ def test_a_removal_that_is_cut_short_is_no_tampering(aged):
         put_back(path)
     verify(aged)
     files[1].unlink()
-    with pytest.raises(proof.Tampered):
+    with pytest.raises(verifier.Tampered):
         verify(aged)
     put_back(files[1])
     aged.tidy()

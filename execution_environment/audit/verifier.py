@@ -8,8 +8,8 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import quote
 
+from execution_environment.audit.chain import SEAL, Head, chains_in, seal
 from execution_environment.state.chains import Chain, known
-from execution_environment.state.lines import SEAL, Head, chains_in, seal
 from execution_environment.state.schema import is_current
 
 

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from common.audit import SETTLE
-from execution_environment.state.lines import chains_in, lines_after, seq_of
+from execution_environment.audit.chain import chains_in, lines_after, seq_of
 
 MAX_SCANNED = 20_000
 """Lines that one query looks at; its page may then be short, and says where to go on."""

@@ -18,8 +18,8 @@ from typing import Any
 
 from common.errors import AgenticError
 from common.logs import get_logger
-from execution_environment.state import trail
-from execution_environment.state.lines import SEAL, Head, seal
+from execution_environment.audit import reader
+from execution_environment.audit.chain import SEAL, Head, seal
 
 MAX_FILE = 64 * 1024 * 1024
 """Bytes after which the next file begins."""
@@ -62,7 +62,7 @@ class Audit:
 
     def holds(self, position: str | None, call_id: str) -> bool:
         """Tell whether a call that has taken effect is on record, after a position of a chain."""
-        return position is not None and trail.holds(self._directory, position, call_id)
+        return position is not None and reader.holds(self._directory, position, call_id)
 
     def append(self, record: dict[str, Any]) -> None:
         """Write a record; on a full disk it goes to the log instead, whole."""

@@ -4,8 +4,8 @@ from collections.abc import Callable
 from pathlib import Path
 
 from common.logs import get_logger
+from execution_environment.audit.chain import chains_in, last_head
 from execution_environment.state.chains import Chains
-from execution_environment.state.lines import chains_in, last_head
 
 log = get_logger(__name__)
 
