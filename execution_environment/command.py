@@ -6,7 +6,7 @@ from pathlib import Path
 
 from execution_environment import app
 from execution_environment.audit import verifier
-from execution_environment.state.schema import UnknownFormat
+from execution_environment.ledger.schema import UnknownFormat
 
 USAGE = 2
 

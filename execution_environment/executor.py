@@ -8,12 +8,12 @@ from common.errors import AgenticError, ToolError
 from common.tools import ToolCall, ToolResult
 from execution_environment.attempt import Attempt
 from execution_environment.audit.writer import Audit
-from execution_environment.changing import Changer
-from execution_environment.draft import record_of_failure
+from execution_environment.ledger.ledger import Ledger
 from execution_environment.pool import Pool
 from execution_environment.registry import Registry
-from execution_environment.state.ledger import Ledger
 from execution_environment.toolkit.tool import Arguments, Tool
+from execution_environment.transactions.coordinator import Changer
+from execution_environment.transactions.transaction import record_of_failure
 from execution_environment.workspaces import Workspaces
 
 

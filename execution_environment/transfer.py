@@ -7,10 +7,10 @@ from starlette.datastructures import Headers
 from common.errors import SystemFault
 from common.tools import ToolCall
 from common.web.conditions import Validators, require_match
-from execution_environment.draft import Draft
+from execution_environment.ledger.records import Usage
 from execution_environment.sandbox.streams import Incoming, Outgoing, etag_of, modified_at
 from execution_environment.sandbox.workspace import Workspace
-from execution_environment.state.claims import Usage
+from execution_environment.transactions.transaction import Draft
 
 
 class Download(Draft):

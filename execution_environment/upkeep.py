@@ -12,12 +12,12 @@ from common.errors import AgenticError
 from common.logs import get_logger
 from execution_environment.audit.retention import remove_old
 from execution_environment.audit.writer import Audit
-from execution_environment.completer import Completer
+from execution_environment.ledger.ledger import Ledger
+from execution_environment.ledger.reservations import Reservations
 from execution_environment.pool import Pool
 from execution_environment.sandbox.sandbox import Sandbox
-from execution_environment.state.ledger import Ledger
-from execution_environment.state.locks import WorkspaceLocks
-from execution_environment.state.reservations import Reservations
+from execution_environment.transactions.locks import WorkspaceLocks
+from execution_environment.transactions.recovery import Completer
 
 INTERVAL = timedelta(minutes=1)
 """How often heads are noted: what is cut off the trail after the last one cannot be told."""

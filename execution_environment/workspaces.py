@@ -3,13 +3,13 @@
 from dataclasses import dataclass
 
 from common.context import ExecutionContext
+from execution_environment.ledger.ledger import Ledger
+from execution_environment.ledger.records import Usage
+from execution_environment.ledger.reservations import Reservations
 from execution_environment.pool import Pool
 from execution_environment.sandbox.bounds import Bounds, Meter, unshared
 from execution_environment.sandbox.sandbox import Sandbox
 from execution_environment.sandbox.workspace import Workspace
-from execution_environment.state.claims import Usage
-from execution_environment.state.ledger import Ledger
-from execution_environment.state.reservations import Reservations
 
 
 @dataclass(frozen=True)

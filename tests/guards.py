@@ -92,12 +92,12 @@ GUARDS = (
         ("no mark, no repetition", "if rename.mark is None:", "if False:"),
     ),
     *guards_of(
-        "execution_environment/changing.py",
+        "execution_environment/transactions/coordinator.py",
         "tests/execution_environment/test_completer.py",
         ("the lock, to the end of the thread", "await to_its_end(", "await ("),
     ),
     *guards_of(
-        "execution_environment/completer.py",
+        "execution_environment/transactions/recovery.py",
         "tests/execution_environment/test_completer.py",
         (
             "changes of the living are made",
@@ -106,7 +106,7 @@ GUARDS = (
         ),
     ),
     *guards_of(
-        "execution_environment/completer.py",
+        "execution_environment/transactions/recovery.py",
         "tests/execution_environment/test_committer.py",
         (
             "a record is looked for",
@@ -135,22 +135,22 @@ GUARDS = (
         ("trees measured under the lock", "return self.recursive", "return False"),
     ),
     *guards_of(
-        "execution_environment/state/reservations.py",
+        "execution_environment/ledger/reservations.py",
         "tests/execution_environment/test_usage.py",
         ("staged bytes of all calls", "if size > 0 and taken + size > limit:", "if False:"),
     ),
     *guards_of(
-        "execution_environment/state/admission.py",
+        "execution_environment/ledger/idempotency.py",
         "tests/execution_environment/test_committer.py",
         ("an id that was given up", "        _require_wanted(connection, claim)\n", ""),
     ),
     *guards_of(
-        "execution_environment/state/admission.py",
+        "execution_environment/ledger/idempotency.py",
         "tests/execution_environment/test_record.py",
         ("given up by this owner", " or claim.fence <= fence:", ":"),
     ),
     *guards_of(
-        "execution_environment/state/ledger.py",
+        "execution_environment/ledger/ledger.py",
         "tests/execution_environment/test_audit.py",
         ("heads with each intent", "            note(connection, intent.head)\n", ""),
     ),
@@ -166,7 +166,7 @@ GUARDS = (
         ("a torn line", 'if not text.endswith("\\n"):', "if False:"),
     ),
     *guards_of(
-        "execution_environment/state/locks.py",
+        "execution_environment/transactions/locks.py",
         "tests/execution_environment/test_upkeep.py",
         ("a lock file that was removed", "if _is_there(descriptor):", "if True:"),
     ),
@@ -176,7 +176,7 @@ GUARDS = (
         ("chains that are needed", "if chain not in needed:", "if True:"),
     ),
     *guards_of(
-        "execution_environment/state/schema.py",
+        "execution_environment/ledger/schema.py",
         "tests/execution_environment/test_format.py",
         ("a newer program's data", "if version > FORMAT:", "if False:"),
     ),

@@ -5,7 +5,7 @@ from pathlib import Path
 
 from common.logs import get_logger
 from execution_environment.audit.chain import chains_in, last_head
-from execution_environment.state.chains import Chains
+from execution_environment.ledger.chains import Chains
 
 log = get_logger(__name__)
 

@@ -9,8 +9,8 @@ from typing import Any
 from urllib.parse import quote
 
 from execution_environment.audit.chain import SEAL, Head, chains_in, seal
-from execution_environment.state.chains import Chain, known
-from execution_environment.state.schema import is_current
+from execution_environment.ledger.chains import Chain, known
+from execution_environment.ledger.schema import is_current
 
 
 class Tampered(Exception):  # reads as the state it is

@@ -15,8 +15,8 @@ from common.audit import SETTLE
 from common.context import ExecutionContext
 from common.errors import ClientError
 from common.web.body import JsonRoute
+from execution_environment.ledger.records import arguments_digest
 from execution_environment.routes.dependencies import services_of
-from execution_environment.state.claims import arguments_digest
 
 MAX_TEXT = 200
 """Characters that are put on record of each thing that a refused call says."""

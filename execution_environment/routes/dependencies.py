@@ -11,7 +11,7 @@ from execution_environment.executor import Executor
 from execution_environment.files import Files
 from execution_environment.pool import Pool
 from execution_environment.registry import Registry
-from execution_environment.settling import Settler
+from execution_environment.transactions.settlement import Settler
 
 
 @dataclass(frozen=True)

@@ -9,7 +9,7 @@ from common.tools import Settlement, ToolCall, ToolResult, ToolSpec
 from common.web.openapi import problems
 from execution_environment.routes.contexts import RecordedRoute, context_from
 from execution_environment.routes.dependencies import ServicesDep
-from execution_environment.settling import Asked
+from execution_environment.transactions.settlement import Asked
 
 router = APIRouter(prefix="/v1", tags=["tools"], route_class=RecordedRoute)
 

@@ -13,8 +13,8 @@ from pathlib import Path
 
 from common.tools import ToolCall
 from execution_environment.assembly import Assembly
+from execution_environment.ledger.records import Usage
 from execution_environment.pool import Pool
-from execution_environment.state.claims import Usage
 from execution_environment.workspaces import Maxima
 
 

@@ -12,8 +12,8 @@ from common.errors import AgenticError
 from execution_environment.audit import reader, verifier
 from execution_environment.audit.chain import seal
 from execution_environment.audit.writer import Audit
-from execution_environment.state.chains import position
-from execution_environment.state.ledger import Ledger
+from execution_environment.ledger.chains import position
+from execution_environment.ledger.ledger import Ledger
 from tests.execution_environment.conftest import tool_call
 
 SESSION, RUN = "ses_" + "1" * 32, "run_" + "2" * 32

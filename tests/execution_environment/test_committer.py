@@ -15,8 +15,8 @@ from pathlib import Path
 import pytest
 
 from common.errors import AgenticError, SystemFault
-from execution_environment.state.claims import Usage
-from execution_environment.state.ledger import Ledger
+from execution_environment.ledger.ledger import Ledger
+from execution_environment.ledger.records import Usage
 from execution_environment.workspaces import Maxima
 from tests.execution_environment.conftest import asked, staged_in, tool_call
 

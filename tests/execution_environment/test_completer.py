@@ -12,7 +12,7 @@ import pytest
 
 from common.errors import AgenticError, SystemFault
 from execution_environment.sandbox.changes import Place, Rename
-from execution_environment.state.locks import WorkspaceLocks
+from execution_environment.transactions.locks import WorkspaceLocks
 from tests.execution_environment.conftest import tool_call
 from tests.execution_environment.test_committer import die_at
 

@@ -8,8 +8,8 @@ import time
 import pytest
 
 from common.errors import AgenticError, SystemFault
+from execution_environment.ledger.records import Usage
 from execution_environment.sandbox import walking
-from execution_environment.state.claims import Usage
 from execution_environment.toolkit import diffs, line_blocks, patch, patch_parser
 from execution_environment.workspaces import Maxima
 from tests.execution_environment.conftest import MIB, tool_call

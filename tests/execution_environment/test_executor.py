@@ -14,7 +14,7 @@ from execution_environment.sandbox.changes import Stale
 from execution_environment.sandbox.faults import translated
 from execution_environment.sandbox.sandbox import Sandbox
 from execution_environment.sandbox.self_test import SandboxUnavailable, prove
-from execution_environment.state.locks import WorkspaceLocks
+from execution_environment.transactions.locks import WorkspaceLocks
 from tests.execution_environment.conftest import bounds
 
 PATCH = """\

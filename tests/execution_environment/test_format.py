@@ -12,9 +12,9 @@ from common.errors import AgenticError
 from execution_environment.app import build, main
 from execution_environment.audit import verifier
 from execution_environment.audit.writer import Audit
+from execution_environment.ledger.ledger import Ledger
+from execution_environment.ledger.schema import FORMAT, UnknownFormat
 from execution_environment.settings import Settings
-from execution_environment.state.ledger import Ledger
-from execution_environment.state.schema import FORMAT, UnknownFormat
 from tests.execution_environment.conftest import asked, tool_call
 
 FORMAT_1 = """

@@ -16,8 +16,8 @@ from hypothesis import HealthCheck, given, settings, strategies as st
 from common.errors import ToolError
 from common.folding import fold
 from execution_environment.assembly import Assembly
+from execution_environment.ledger.records import Usage
 from execution_environment.pool import Pool
-from execution_environment.state.claims import Usage
 from execution_environment.workspaces import Maxima
 from tests.execution_environment.conftest import tool_call
 

@@ -14,10 +14,10 @@ import pytest
 from execution_environment.app import build
 from execution_environment.audit import verifier
 from execution_environment.audit.writer import Audit
+from execution_environment.ledger.ageing import STEP
+from execution_environment.ledger.ledger import Ledger
 from execution_environment.settings import Settings
-from execution_environment.state.ageing import STEP
-from execution_environment.state.ledger import Ledger
-from execution_environment.state.locks import WorkspaceLocks
+from execution_environment.transactions.locks import WorkspaceLocks
 from tests.execution_environment.conftest import tool_call
 
 OLD = 8 * STEP + 1

@@ -11,8 +11,8 @@ from starlette.datastructures import Headers
 from common.context import Limits
 from common.errors import ToolError
 from execution_environment.files import Transfer
+from execution_environment.ledger.records import Usage
 from execution_environment.sandbox.bounds import STEP
-from execution_environment.state.claims import Usage
 from execution_environment.workspaces import Maxima
 from tests.execution_environment.conftest import MIB, staged_in, taken_up, tool_call, usage_of
 

@@ -8,8 +8,8 @@ from common.context import ExecutionContext, RequestSource
 from common.errors import AgenticError
 from common.tools import ToolCall
 from execution_environment.assembly import Assembly
+from execution_environment.ledger.records import Usage
 from execution_environment.pool import Pool
-from execution_environment.state.claims import Usage
 from execution_environment.workspaces import Maxima
 from orchestrator.planners.base import CallTools, History
 from orchestrator.planners.rules import RulesPlanner

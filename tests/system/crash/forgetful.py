@@ -2,8 +2,8 @@
 
 from common.web.server import serve
 from execution_environment.app import assembly_of, build_over
+from execution_environment.ledger.ledger import Ledger
 from execution_environment.settings import Settings
-from execution_environment.state.ledger import Ledger
 
 
 class ForgetfulLedger(Ledger):

@@ -10,12 +10,12 @@ from common.context import ExecutionContext
 from common.errors import AgenticError, Problem, from_problem
 from common.tools import Settlement, ToolResult
 from execution_environment.audit.writer import Audit
-from execution_environment.completer import Completer
-from execution_environment.draft import milliseconds_since
+from execution_environment.ledger.ledger import Ledger
+from execution_environment.ledger.records import Abandoned, Claim, arguments_digest
 from execution_environment.pool import Pool
-from execution_environment.state.claims import Abandoned, Claim, arguments_digest
-from execution_environment.state.ledger import Ledger
-from execution_environment.state.locks import WorkspaceLocks
+from execution_environment.transactions.locks import WorkspaceLocks
+from execution_environment.transactions.recovery import Completer
+from execution_environment.transactions.transaction import milliseconds_since
 
 PATIENCE = 4.0
 """Seconds to wait for the workspace, for a call whose change may still be under way."""

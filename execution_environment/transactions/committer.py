@@ -15,13 +15,13 @@ from collections.abc import Callable
 from common.errors import AgenticError
 from common.tools import ToolResult
 from execution_environment.audit.writer import Audit
-from execution_environment.completer import Completer
-from execution_environment.draft import Draft
+from execution_environment.ledger.ledger import Ledger
+from execution_environment.ledger.records import Intent, Usage
 from execution_environment.sandbox.changes import RENAMES, Changes, Mover, Stale
 from execution_environment.sandbox.faults import translated
 from execution_environment.sandbox.sandbox import Sandbox
-from execution_environment.state.claims import Intent, Usage
-from execution_environment.state.ledger import Ledger
+from execution_environment.transactions.recovery import Completer
+from execution_environment.transactions.transaction import Draft
 
 
 def nothing(_step: str) -> None:

@@ -6,8 +6,8 @@ from typing import Any
 
 from common.errors import AgenticError
 from common.tools import ToolCall, ToolResult
+from execution_environment.ledger.records import Usage, arguments_digest, claim_of
 from execution_environment.sandbox.workspace import Workspace
-from execution_environment.state.claims import Usage, arguments_digest, claim_of
 
 
 class Draft(ABC):

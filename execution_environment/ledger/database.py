@@ -7,7 +7,7 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from common.errors import ToolError
-from execution_environment.state import schema
+from execution_environment.ledger import schema
 
 BUSY_TIMEOUT = 30.0
 """Seconds that a process waits while another one writes."""

@@ -2,7 +2,7 @@
 
 import time
 
-from execution_environment.state.database import Database
+from execution_environment.ledger.database import Database
 
 RUN_MEMORY = 90 * 86400.0
 """Seconds for which a session's fence, a run's progress and an abandoned id are remembered."""

@@ -8,7 +8,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 from common.errors import ToolError
-from execution_environment.state.database import connect
+from execution_environment.ledger.database import connect
 
 
 class Reservations:

@@ -13,11 +13,11 @@ from sqlite3 import Connection
 from common.errors import Problem
 from common.tools import ToolResult
 from execution_environment.audit.chain import Head
-from execution_environment.state import admission
-from execution_environment.state.ageing import Ageing
-from execution_environment.state.chains import Chains, note, position
-from execution_environment.state.claims import Abandoned, Claim, Intent, Unsettled, Usage
-from execution_environment.state.database import Database
+from execution_environment.ledger import idempotency
+from execution_environment.ledger.ageing import Ageing
+from execution_environment.ledger.chains import Chains, note, position
+from execution_environment.ledger.database import Database
+from execution_environment.ledger.records import Abandoned, Claim, Intent, Unsettled, Usage
 
 _SETTLE = "UPDATE calls SET renames = NULL, record = NULL"
 
@@ -45,16 +45,16 @@ class Ledger:
         if claim.session is None:
             return
         with self._database.reading() as connection:
-            highest = admission.highest_fence(connection, claim.session)
+            highest = idempotency.highest_fence(connection, claim.session)
         if claim.fence > highest:
             with self._database.writing() as connection:
-                admission.note_fence(connection, claim)
-        admission.require_fence(claim, highest)
+                idempotency.note_fence(connection, claim)
+        idempotency.require_fence(claim, highest)
 
     def find(self, claim: Claim) -> ToolResult | None:
-        """Return the stored result; errors as `admission.stored_result` has them."""
+        """Return the stored result; errors as `idempotency.stored_result` has them."""
         with self._database.reading() as connection:
-            return admission.stored_result(connection, claim)
+            return idempotency.stored_result(connection, claim)
 
     def has(self, call_id: str) -> bool:
         """Tell whether a call has happened, whoever made it."""
@@ -77,18 +77,18 @@ class Ledger:
         """
         claim = intent.claim
         with self._database.writing() as connection:
-            stored = admission.stored_result(connection, claim)
+            stored = idempotency.stored_result(connection, claim)
             if stored is not None:
                 return stored
-            highest = admission.highest_fence(connection, claim.session)
-            admission.require_fence(claim, highest)
-            admission.grow(connection, claim.workspace, intent.growth, quota)
+            highest = idempotency.highest_fence(connection, claim.session)
+            idempotency.require_fence(claim, highest)
+            idempotency.grow(connection, claim.workspace, intent.growth, quota)
             connection.execute(
                 f"{_SETTLE} WHERE workspace = ? AND renames IS NOT NULL", (claim.workspace,)
             )
             _insert(connection, intent)
             note(connection, intent.head)
-            admission.note_progress(connection, claim.id)
+            idempotency.note_progress(connection, claim.id)
         self._database.keep_reserve()
         return None
 
@@ -96,8 +96,8 @@ class Ledger:
         """Take an intent back of which nothing was carried out: its id is free again."""
         with self._database.writing() as connection:
             connection.execute("DELETE FROM calls WHERE id = ?", (intent.claim.id,))
-            admission.shrink(connection, intent.claim.workspace, intent.growth)
-            admission.take_progress_back(connection, intent.claim.id)
+            idempotency.shrink(connection, intent.claim.workspace, intent.growth)
+            idempotency.take_progress_back(connection, intent.claim.id)
 
     def abandon(self, claim: Claim) -> Abandoned:
         """Make sure that a call without an entry never takes effect; tell of one that has one.
@@ -106,11 +106,11 @@ class Ledger:
         this owner and those before it: one that comes later means the call.
         """
         with self._database.writing() as connection:
-            admission.require_fence(claim, admission.highest_fence(connection, claim.session))
+            idempotency.require_fence(claim, idempotency.highest_fence(connection, claim.session))
             found = _entry(connection, claim.id)
             if found is None:
-                admission.require_progress(connection, claim.id)
-                admission.note_abandoned(connection, claim)
+                idempotency.require_progress(connection, claim.id)
+                idempotency.note_abandoned(connection, claim)
         return found or Abandoned("", None, None)
 
     # Settling
@@ -165,7 +165,7 @@ class Ledger:
     def usage(self, workspace: str) -> Usage | None:
         """Return what a workspace takes up, None while it was not counted."""
         with self._database.reading() as connection:
-            return admission.usage_of(connection, workspace)
+            return idempotency.usage_of(connection, workspace)
 
     def count(self, workspace: str, usage: Usage) -> None:
         """Start to keep count of a workspace. Its lock is held."""

@@ -10,10 +10,10 @@ from contextlib import suppress
 from common.errors import SystemFault
 from common.logs import get_logger
 from execution_environment.audit.writer import Audit
+from execution_environment.ledger.ledger import Ledger
+from execution_environment.ledger.records import Unsettled
 from execution_environment.sandbox.changes import RENAMES, Mover, Rename
-from execution_environment.state.claims import Unsettled
-from execution_environment.state.ledger import Ledger
-from execution_environment.state.locks import WorkspaceLocks
+from execution_environment.transactions.locks import WorkspaceLocks
 
 PASSING = {errno.ENOSPC, errno.EDQUOT, errno.EIO, errno.ENOMEM, errno.EMFILE, errno.ENFILE}
 """Why a rename fails now that may succeed later; for any other reason it never will."""

@@ -6,7 +6,7 @@ from sqlite3 import Connection
 
 from common.errors import ClientError, Problem, ToolError, from_problem
 from common.tools import ToolResult
-from execution_environment.state.claims import Claim, Usage
+from execution_environment.ledger.records import Claim, Usage
 
 _CALL_OF_RUN = re.compile(r"(run_[0-9a-f]{32}):(\d{1,9}):(\d{1,9})")
 

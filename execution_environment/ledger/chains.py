@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from sqlite3 import Connection
 
 from execution_environment.audit.chain import GENESIS, Head
-from execution_environment.state.database import Database
+from execution_environment.ledger.database import Database
 
 
 @dataclass(frozen=True)

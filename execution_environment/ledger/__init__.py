@@ -1,0 +1,1 @@
+"""The ledger: which calls have happened, kept in SQLite for all processes of a data directory."""

@@ -1,1 +1,0 @@
-"""What the service remembers beside the workspaces: locks now."""

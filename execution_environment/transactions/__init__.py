@@ -1,0 +1,1 @@
+"""Each effect once: staged, written down, renamed into place, recovered after a crash."""
