@@ -20,6 +20,7 @@ from common.web.auth import ServiceToken
 from common.web.health import Probe, health_router
 from common.web.server import serve, serve_workers
 from execution_environment.assembly import Assembly
+from execution_environment.calls.workspace_factory import Maxima
 from execution_environment.ledger.ledger import Ledger
 from execution_environment.ledger.records import Usage
 from execution_environment.ledger.schema import UnknownFormat
@@ -29,7 +30,6 @@ from execution_environment.routes.dependencies import Services
 from execution_environment.sandbox import landlock
 from execution_environment.sandbox.self_test import SandboxUnavailable
 from execution_environment.settings import Settings
-from execution_environment.workspaces import Maxima
 
 
 def build(settings: Settings, landlock_abi: int | None = None) -> FastAPI:

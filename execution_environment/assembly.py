@@ -5,12 +5,13 @@ from datetime import timedelta
 from pathlib import Path
 
 from execution_environment.audit.writer import Audit
-from execution_environment.executor import Executor
-from execution_environment.files import Files
+from execution_environment.calls.executor import Executor
+from execution_environment.calls.registry import Registry, discover
+from execution_environment.calls.uploads import Files
+from execution_environment.calls.workspace_factory import Maxima, Workspaces
 from execution_environment.ledger.ledger import Ledger
 from execution_environment.ledger.reservations import Reservations
 from execution_environment.pool import Pool
-from execution_environment.registry import Registry, discover
 from execution_environment.sandbox.sandbox import Sandbox
 from execution_environment.transactions.committer import Committer, nothing
 from execution_environment.transactions.coordinator import Changer
@@ -18,7 +19,6 @@ from execution_environment.transactions.locks import WorkspaceLocks
 from execution_environment.transactions.recovery import Completer
 from execution_environment.transactions.settlement import Settler
 from execution_environment.upkeep import Ages, Upkeep
-from execution_environment.workspaces import Maxima, Workspaces
 
 
 class Assembly:

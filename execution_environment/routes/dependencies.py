@@ -7,10 +7,10 @@ from typing import Annotated
 from fastapi import Depends, Request
 
 from execution_environment.audit.writer import Audit
-from execution_environment.executor import Executor
-from execution_environment.files import Files
+from execution_environment.calls.executor import Executor
+from execution_environment.calls.registry import Registry
+from execution_environment.calls.uploads import Files
 from execution_environment.pool import Pool
-from execution_environment.registry import Registry
 from execution_environment.transactions.settlement import Settler
 
 

@@ -16,7 +16,7 @@ from common.tools import ToolResult
 from common.web.body import pieces_of
 from common.web.conditions import Validators, asked_range, is_fresh, require_whole
 from common.web.openapi import Responses, problems
-from execution_environment.files import Files, Transfer
+from execution_environment.calls.uploads import Files, Transfer
 from execution_environment.routes.contexts import RecordedRoute, RefusedContext, context_from
 from execution_environment.routes.dependencies import ServicesDep
 from execution_environment.sandbox.streams import Outgoing, etag_of, modified_at

@@ -13,9 +13,9 @@ from pathlib import Path
 
 from common.tools import ToolCall
 from execution_environment.assembly import Assembly
+from execution_environment.calls.workspace_factory import Maxima
 from execution_environment.ledger.records import Usage
 from execution_environment.pool import Pool
-from execution_environment.workspaces import Maxima
 
 
 class Death:

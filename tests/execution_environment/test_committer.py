@@ -15,9 +15,9 @@ from pathlib import Path
 import pytest
 
 from common.errors import AgenticError, SystemFault
+from execution_environment.calls.workspace_factory import Maxima
 from execution_environment.ledger.ledger import Ledger
 from execution_environment.ledger.records import Usage
-from execution_environment.workspaces import Maxima
 from tests.execution_environment.conftest import asked, staged_in, tool_call
 
 PATCH = """\

@@ -8,10 +8,10 @@ import time
 import pytest
 
 from common.errors import AgenticError, SystemFault
+from execution_environment.calls.workspace_factory import Maxima
 from execution_environment.ledger.records import Usage
 from execution_environment.sandbox import walking
 from execution_environment.toolkit import diffs, line_blocks, patch, patch_parser
-from execution_environment.workspaces import Maxima
 from tests.execution_environment.conftest import MIB, tool_call
 from tests.execution_environment.searching.patterns import SLOW, slow_text
 

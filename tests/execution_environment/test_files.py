@@ -12,7 +12,7 @@ from starlette.datastructures import Headers
 from common.context import Limits
 from common.errors import SystemFault
 from execution_environment.app import build
-from execution_environment.files import Transfer
+from execution_environment.calls.uploads import Transfer
 from execution_environment.ledger.ledger import Ledger
 from execution_environment.sandbox.streams import modified_at
 from execution_environment.settings import Settings

@@ -16,10 +16,10 @@ from hypothesis.stateful import RuleBasedStateMachine, invariant, rule
 
 from common.errors import SystemFault, ToolError
 from execution_environment.assembly import Assembly
+from execution_environment.calls.workspace_factory import Maxima
 from execution_environment.ledger.records import Usage
 from execution_environment.pool import Pool
 from execution_environment.sandbox.names import show
-from execution_environment.workspaces import Maxima
 from tests.execution_environment.conftest import staged_in, tool_call
 
 NAMES = st.sampled_from(

@@ -8,9 +8,9 @@ from common.context import ExecutionContext, RequestSource
 from common.errors import AgenticError
 from common.tools import ToolCall
 from execution_environment.assembly import Assembly
+from execution_environment.calls.workspace_factory import Maxima
 from execution_environment.ledger.records import Usage
 from execution_environment.pool import Pool
-from execution_environment.workspaces import Maxima
 from orchestrator.planners.base import CallTools, History
 from orchestrator.planners.rules import RulesPlanner
 from tests.orchestrator.conftest import step

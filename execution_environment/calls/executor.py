@@ -6,15 +6,15 @@ import time
 from common.context import ExecutionContext
 from common.errors import AgenticError, ToolError
 from common.tools import ToolCall, ToolResult
-from execution_environment.attempt import Attempt
 from execution_environment.audit.writer import Audit
+from execution_environment.calls.attempt import Attempt
+from execution_environment.calls.registry import Registry
+from execution_environment.calls.workspace_factory import Workspaces
 from execution_environment.ledger.ledger import Ledger
 from execution_environment.pool import Pool
-from execution_environment.registry import Registry
 from execution_environment.toolkit.tool import Arguments, Tool
 from execution_environment.transactions.coordinator import Changer
 from execution_environment.transactions.transaction import record_of_failure
-from execution_environment.workspaces import Workspaces
 
 
 class Executor:

@@ -1,0 +1,1 @@
+"""One request, from its arrival to its answer: tool calls, downloads, uploads."""
