@@ -19,17 +19,17 @@ from common.web.app import build_app
 from common.web.auth import ServiceToken
 from common.web.health import Probe, health_router
 from common.web.server import serve, serve_workers
-from execution_environment.assembly import Assembly
+from execution_environment.bootstrap import Assembly
 from execution_environment.calls.workspace_factory import Maxima
 from execution_environment.ledger.ledger import Ledger
 from execution_environment.ledger.records import Usage
 from execution_environment.ledger.schema import UnknownFormat
-from execution_environment.pool import Pool
 from execution_environment.routes import audit, files, tools
 from execution_environment.routes.dependencies import Services
 from execution_environment.sandbox import landlock
 from execution_environment.sandbox.self_test import SandboxUnavailable
 from execution_environment.settings import Settings
+from execution_environment.threads import Pool
 
 
 def build(settings: Settings, landlock_abi: int | None = None) -> FastAPI:

@@ -304,7 +304,7 @@ GUARDS = (
         ("a process without secrets", "                    env={},\n", ""),
     ),
     *guards_of(
-        "execution_environment/shares.py",
+        "common/shares.py",
         "tests/execution_environment/test_executor.py",
         (
             "threads left to others",

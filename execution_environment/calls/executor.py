@@ -11,7 +11,7 @@ from execution_environment.calls.attempt import Attempt
 from execution_environment.calls.registry import Registry
 from execution_environment.calls.workspace_factory import Workspaces
 from execution_environment.ledger.ledger import Ledger
-from execution_environment.pool import Pool
+from execution_environment.threads import Pool
 from execution_environment.toolkit.tool import Arguments, Tool
 from execution_environment.transactions.coordinator import Changer
 from execution_environment.transactions.transaction import record_of_failure

@@ -10,7 +10,7 @@ from execution_environment.audit.writer import Audit
 from execution_environment.calls.executor import Executor
 from execution_environment.calls.registry import Registry
 from execution_environment.calls.uploads import Files
-from execution_environment.pool import Pool
+from execution_environment.threads import Pool
 from execution_environment.transactions.settlement import Settler
 
 

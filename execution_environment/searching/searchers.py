@@ -7,10 +7,10 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 
 from common.errors import ClientError, SystemFault, ToolError
+from common.shares import Shares
 from execution_environment.searching.matching import Occurrences
 from execution_environment.searching.processes import LOOK, SearchProcess
 from execution_environment.searching.worker import MAX_SECONDS, Request
-from execution_environment.shares import Shares
 
 MAX_KILLS = 5
 KILLS_WITHIN = 60.0

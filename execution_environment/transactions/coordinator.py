@@ -5,7 +5,7 @@ from collections.abc import Coroutine
 from typing import Any, TypeVar
 
 from common.tools import ToolResult
-from execution_environment.pool import Pool
+from execution_environment.threads import Pool
 from execution_environment.transactions.committer import Committer
 from execution_environment.transactions.locks import WorkspaceLocks
 from execution_environment.transactions.transaction import Draft

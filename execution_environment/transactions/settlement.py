@@ -12,7 +12,7 @@ from common.tools import Settlement, ToolResult
 from execution_environment.audit.writer import Audit
 from execution_environment.ledger.ledger import Ledger
 from execution_environment.ledger.records import Abandoned, Claim, arguments_digest
-from execution_environment.pool import Pool
+from execution_environment.threads import Pool
 from execution_environment.transactions.locks import WorkspaceLocks
 from execution_environment.transactions.recovery import Completer
 from execution_environment.transactions.transaction import milliseconds_since

@@ -12,10 +12,10 @@ from datetime import timedelta
 from pathlib import Path
 
 from common.tools import ToolCall
-from execution_environment.assembly import Assembly
+from execution_environment.bootstrap import Assembly
 from execution_environment.calls.workspace_factory import Maxima
 from execution_environment.ledger.records import Usage
-from execution_environment.pool import Pool
+from execution_environment.threads import Pool
 
 
 class Death:

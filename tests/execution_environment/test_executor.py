@@ -9,11 +9,11 @@ import time
 import pytest
 
 from common.errors import AgenticError, SystemFault, ToolError
-from execution_environment.pool import Pool
 from execution_environment.sandbox.changes import Stale
 from execution_environment.sandbox.faults import translated
 from execution_environment.sandbox.sandbox import Sandbox
 from execution_environment.sandbox.self_test import SandboxUnavailable, prove
+from execution_environment.threads import Pool
 from execution_environment.transactions.locks import WorkspaceLocks
 from tests.execution_environment.conftest import bounds
 

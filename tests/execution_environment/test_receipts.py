@@ -15,10 +15,10 @@ from hypothesis import HealthCheck, given, settings, strategies as st
 
 from common.errors import ToolError
 from common.folding import fold
-from execution_environment.assembly import Assembly
+from execution_environment.bootstrap import Assembly
 from execution_environment.calls.workspace_factory import Maxima
 from execution_environment.ledger.records import Usage
-from execution_environment.pool import Pool
+from execution_environment.threads import Pool
 from tests.execution_environment.conftest import tool_call
 
 NAMES = st.sampled_from(["a", "b", "c", "new\nline"])

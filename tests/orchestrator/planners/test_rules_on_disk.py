@@ -7,10 +7,10 @@ import pytest
 from common.context import ExecutionContext, RequestSource
 from common.errors import AgenticError
 from common.tools import ToolCall
-from execution_environment.assembly import Assembly
+from execution_environment.bootstrap import Assembly
 from execution_environment.calls.workspace_factory import Maxima
 from execution_environment.ledger.records import Usage
-from execution_environment.pool import Pool
+from execution_environment.threads import Pool
 from orchestrator.planners.base import CallTools, History
 from orchestrator.planners.rules import RulesPlanner
 from tests.orchestrator.conftest import step

@@ -11,7 +11,7 @@ from typing import Any, TypeVar
 
 from common.errors import SystemFault
 from common.logs import get_logger
-from execution_environment.shares import Shares
+from common.shares import Shares
 
 T = TypeVar("T")
 log = get_logger(__name__)

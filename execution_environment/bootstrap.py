@@ -11,14 +11,14 @@ from execution_environment.calls.uploads import Files
 from execution_environment.calls.workspace_factory import Maxima, Workspaces
 from execution_environment.ledger.ledger import Ledger
 from execution_environment.ledger.reservations import Reservations
-from execution_environment.pool import Pool
+from execution_environment.maintenance import Ages, Upkeep
 from execution_environment.sandbox.sandbox import Sandbox
+from execution_environment.threads import Pool
 from execution_environment.transactions.committer import Committer, nothing
 from execution_environment.transactions.coordinator import Changer
 from execution_environment.transactions.locks import WorkspaceLocks
 from execution_environment.transactions.recovery import Completer
 from execution_environment.transactions.settlement import Settler
-from execution_environment.upkeep import Ages, Upkeep
 
 
 class Assembly:

@@ -14,8 +14,8 @@ from execution_environment.audit.retention import remove_old
 from execution_environment.audit.writer import Audit
 from execution_environment.ledger.ledger import Ledger
 from execution_environment.ledger.reservations import Reservations
-from execution_environment.pool import Pool
 from execution_environment.sandbox.sandbox import Sandbox
+from execution_environment.threads import Pool
 from execution_environment.transactions.locks import WorkspaceLocks
 from execution_environment.transactions.recovery import Completer
 
