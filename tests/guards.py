@@ -5,7 +5,7 @@ from dataclasses import dataclass
 FIRST = ("tests/execution_environment/test_primitives.py", "tests/common/test_models.py")
 SYSCALLS = "execution_environment/sandbox/syscalls.py"
 DESCRIPTORS = "execution_environment/sandbox/descriptors.py"
-NAMES = "execution_environment/sandbox/names.py"
+NAMES = "execution_environment/sandbox/paths.py"
 WALKING = "execution_environment/sandbox/walking.py"
 CONTEXT = "common/context.py"
 
@@ -87,7 +87,7 @@ GUARDS = (
         ("mark: the time of birth", '{status.st_ino}@{birth}"', '{status.st_ino}"'),
     ),
     *guards_of(
-        "execution_environment/sandbox/changes.py",
+        "execution_environment/sandbox/renames.py",
         "tests/execution_environment/test_completer.py",
         ("no mark, no repetition", "if rename.mark is None:", "if False:"),
     ),
@@ -120,7 +120,7 @@ GUARDS = (
         ),
     ),
     *guards_of(
-        "execution_environment/sandbox/writing.py",
+        "execution_environment/workspace/file_writer.py",
         "tests/execution_environment/test_usage.py",
         ("one change of a place", "        self._plan.add(parts)\n", ""),
         (
@@ -249,7 +249,7 @@ GUARDS = (
         ("a body behind an offer", "is_offered and not self._should_upgrade()", "False"),
     ),
     *guards_of(
-        "execution_environment/sandbox/workspace.py",
+        "execution_environment/workspace/entry_mover.py",
         "tests/execution_environment/test_completer.py",
         ("where a move goes", "not self._is_within_made(target)", "not self._trees"),
     ),
@@ -327,7 +327,7 @@ GUARDS = (
         ("lines of a patch", "    if count > MAX_LINES:\n", "    if False:\n"),
     ),
     *guards_of(
-        "execution_environment/sandbox/paths.py",
+        "execution_environment/workspace/root.py",
         "tests/execution_environment/test_deadlines.py",
         ("guesses of a call", "        self._guesses -= 1\n", ""),
     ),

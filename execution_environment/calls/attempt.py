@@ -4,9 +4,9 @@ from typing import Any
 
 from common.tools import ToolCall
 from execution_environment.ledger.records import Usage
-from execution_environment.sandbox.workspace import Workspace
 from execution_environment.toolkit.tool import Arguments, Tool
 from execution_environment.transactions.transaction import Draft
+from execution_environment.workspace.entry_mover import Workspace
 
 
 class Attempt(Draft):

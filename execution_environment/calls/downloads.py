@@ -8,9 +8,9 @@ from common.errors import SystemFault
 from common.tools import ToolCall
 from common.web.conditions import Validators, require_match
 from execution_environment.ledger.records import Usage
-from execution_environment.sandbox.streams import Incoming, Outgoing, etag_of, modified_at
-from execution_environment.sandbox.workspace import Workspace
 from execution_environment.transactions.transaction import Draft
+from execution_environment.workspace.entry_mover import Workspace
+from execution_environment.workspace.streams import Incoming, Outgoing, etag_of, modified_at
 
 
 class Download(Draft):

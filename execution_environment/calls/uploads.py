@@ -16,11 +16,11 @@ from execution_environment.audit.writer import Audit
 from execution_environment.calls.downloads import Download, Upload
 from execution_environment.calls.workspace_factory import Workspaces
 from execution_environment.ledger.ledger import Ledger
-from execution_environment.sandbox.streams import Incoming, Outgoing
-from execution_environment.sandbox.workspace import Workspace
 from execution_environment.threads import Pool
 from execution_environment.transactions.coordinator import Changer
 from execution_environment.transactions.transaction import record_of_failure
+from execution_environment.workspace.entry_mover import Workspace
+from execution_environment.workspace.streams import Incoming, Outgoing
 
 CHUNK = 256 * 1024
 """Bytes that are read, or written, in one go."""

@@ -6,10 +6,10 @@ from common.context import ExecutionContext
 from execution_environment.ledger.ledger import Ledger
 from execution_environment.ledger.records import Usage
 from execution_environment.ledger.reservations import Reservations
-from execution_environment.sandbox.bounds import Bounds, Meter, unshared
+from execution_environment.sandbox.limits import Bounds, Meter, unshared
 from execution_environment.sandbox.sandbox import Sandbox
-from execution_environment.sandbox.workspace import Workspace
 from execution_environment.threads import Pool
+from execution_environment.workspace.entry_mover import Workspace
 
 
 @dataclass(frozen=True)

@@ -19,7 +19,7 @@ from common.web.openapi import Responses, problems
 from execution_environment.calls.uploads import Files, Transfer
 from execution_environment.routes.contexts import RecordedRoute, RefusedContext, context_from
 from execution_environment.routes.dependencies import ServicesDep
-from execution_environment.sandbox.streams import Outgoing, etag_of, modified_at
+from execution_environment.workspace.streams import Outgoing, etag_of, modified_at
 
 router = APIRouter(prefix="/v1/files", tags=["files"], route_class=RecordedRoute)
 _ERRORS = (

@@ -1,99 +1,80 @@
-"""Where a workspace's paths lie: from the one root descriptor, by way of user and workspace."""
+"""Paths as clients write them and names as the kernel keeps them.
 
-import os
-from collections.abc import Iterator
-from contextlib import contextmanager
+A name is bytes to the kernel. What is not printable UTF-8 is shown as `\\xNN`, a backslash as
+`\\\\`, and the shown form given back means the same bytes.
+"""
+
+import re
 
 from common.errors import ToolError
-from execution_environment.sandbox.descriptors import ANY, opened
-from execution_environment.sandbox.faults import translated
-from execution_environment.sandbox.guessing import most_similar
-from execution_environment.sandbox.names import Parts, show, show_path
-from execution_environment.sandbox.walking import read_names
 
-MAX_NEIGHBOURS = 1000
-"""Names that are looked at to guess which one was meant."""
-MAX_GUESSES = 3
-"""Guesses that one call gets: it may name a hundred paths that do not exist."""
+MAX_PATH = 4095
+MAX_NAME = 255
+"""Bytes: what Linux allows (PATH_MAX without its NUL, NAME_MAX)."""
+
+Parts = tuple[bytes, ...]
+_ESCAPE = re.compile(rb"\\(?:x([0-9a-fA-F]{2})|\\)")
 
 
-class Paths:
-    """Paths of one workspace; `base` leads from the root descriptor to it."""
+def parse(path: str) -> Parts:
+    """Return the components of a path within the workspace, `()` for the workspace itself.
 
-    def __init__(self, root: int, base: Parts) -> None:
-        self.root = root
-        self.base = base
-        self._guesses = MAX_GUESSES
+    Raises `path_not_allowed` for everything that could lead out or means something else to the
+    kernel than to the reader: absolute paths, `..`, NUL, overlong names, lone surrogates.
+    """
+    try:
+        raw = _unescape(path.encode())
+    except UnicodeEncodeError as error:
+        raise _refused("(not text)", "it is not valid Unicode") from error
+    shown = show(raw[:MAX_PATH])
+    if not raw:
+        raise _refused(shown, "it is empty; '.' is the workspace")
+    if raw.startswith(b"/"):
+        raise _refused(shown, "it is absolute")
+    if b"\0" in raw:
+        raise _refused(shown, "it contains NUL")
+    if len(raw) > MAX_PATH:
+        raise _refused(shown[:80] + "…", f"it is longer than {MAX_PATH} bytes", "ENAMETOOLONG")
+    return _components(raw, shown)
 
-    def full(self, parts: Parts) -> Parts:
-        """Return the path from the root descriptor."""
-        return self.base + parts
 
-    @contextmanager
-    def errors_of(self, parts: Parts) -> Iterator[None]:
-        """Name the path in every error of the file system, and what may have been meant."""
-        try:
-            with translated(show_path(parts)):
-                yield
-        except ToolError as error:
-            if error.code == "path_not_found":
-                error.hint = self._guess(parts) or error.hint
-            raise
+def _components(raw: bytes, shown: str) -> Parts:
+    parts = tuple(part for part in raw.split(b"/") if part not in (b"", b"."))
+    if b".." in parts:
+        raise _refused(shown, "it contains '..'")
+    if any(len(part) > MAX_NAME for part in parts):
+        reason = f"one of its names is longer than {MAX_NAME} bytes"
+        raise _refused(shown[:80] + "…", reason, "ENAMETOOLONG")
+    return parts
 
-    @contextmanager
-    def without_guesses(self) -> Iterator[None]:
-        """Save them where nobody sees the error: what is missing may be as it should be."""
-        left, self._guesses = self._guesses, 0
-        try:
-            yield
-        finally:
-            self._guesses = left
 
-    def place(self, parts: Parts, *, create_parents: bool) -> tuple[Parts, bytes, Parts]:
-        """Return the deepest directory there is on the way, the leaf to make in it, and the rest.
+def _unescape(raw: bytes) -> bytes:
+    return _ESCAPE.sub(lambda m: bytes([int(m[1], 16)]) if m[1] else b"\\", raw)
 
-        Raises `path_not_found` when directories are missing that are not to be made.
-        """
-        full = self.full(parts)
-        depth = len(full) - 1
-        while not self._is_directory(full[:depth]):
-            depth -= 1
-        if not create_parents and len(self.base) < len(full) - 1 and depth < len(full) - 1:
-            parent = show_path(parts[:-1])
-            raise ToolError(
-                "path_not_found", f"'{parent}' does not exist", path=parent, errno="ENOENT"
-            )
-        return full[:depth], full[depth], full[depth + 1 :]
 
-    def _is_directory(self, full: Parts) -> bool:
-        try:
-            with opened(self.root, full, ANY | os.O_DIRECTORY):
-                return True
-        except FileNotFoundError:
-            return False
+def show(name: bytes) -> str:
+    """Return a name, or a path, as text that is safe to print and can be given back."""
+    text = name.replace(b"\\", b"\\\\").decode(errors="surrogateescape")
+    return text if text.isprintable() else "".join(map(_visible, text))
 
-    def _guess(self, parts: Parts) -> str | None:
-        """Return a hint that names the entry most like the first one that is missing."""
-        if self._guesses == 0:
-            return None
-        self._guesses -= 1
-        depth = self._depth_of_what_is_there(parts)
-        if depth == len(parts):
-            return None
-        try:
-            names = read_names(self.root, self.full(parts[:depth]), MAX_NEIGHBOURS)
-        except OSError:
-            return None
-        shown = [show(name) for name in names]
-        best = most_similar(show(parts[depth]), shown)
-        folder = "".join(f"{show(part)}/" for part in parts[:depth])
-        return None if best is None else f"Did you mean '{folder}{shown[best]}'?"
 
-    def _depth_of_what_is_there(self, parts: Parts) -> int:
-        for depth in range(len(parts)):
-            try:
-                with opened(self.root, self.full(parts[: depth + 1]), ANY):
-                    pass
-            except OSError:
-                return depth
-        return len(parts)
+def _visible(char: str) -> str:
+    if char.isprintable():
+        return char
+    return "".join(f"\\x{byte:02x}" for byte in char.encode(errors="surrogateescape"))
+
+
+def show_path(parts: Parts) -> str:
+    """Return the path of these components, `.` for the workspace itself."""
+    return show(b"/".join(parts)) or "."
+
+
+def plain(path: str) -> str:
+    """Return the one way to write a path; raise as `parse` does."""
+    return show_path(parse(path))
+
+
+def _refused(path: str, reason: str, errno_name: str | None = None) -> ToolError:
+    return ToolError(
+        "path_not_allowed", f"'{path}' is not allowed: {reason}", path=path, errno=errno_name
+    )

@@ -4,15 +4,15 @@ import errno
 import os
 from pathlib import Path
 
-from execution_environment.sandbox.bounds import Bounds
-from execution_environment.sandbox.changes import Mover
 from execution_environment.sandbox.descriptors import ANY, DIRECTORY, opened
-from execution_environment.sandbox.names import parse
+from execution_environment.sandbox.limits import Bounds
+from execution_environment.sandbox.paths import parse
+from execution_environment.sandbox.renames import Mover
 from execution_environment.sandbox.self_test import prove
 from execution_environment.sandbox.staging import Staging
-from execution_environment.sandbox.trees import Measure, measure
-from execution_environment.sandbox.workspace import Workspace
 from execution_environment.searching.searchers import Searchers
+from execution_environment.workspace.entry_mover import Workspace
+from execution_environment.workspace.tree_copy import Measure, measure
 
 
 class Sandbox:

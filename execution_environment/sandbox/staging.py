@@ -20,7 +20,7 @@ from execution_environment.sandbox.descriptors import (
     status_at,
     write_all,
 )
-from execution_environment.sandbox.names import Parts
+from execution_environment.sandbox.paths import Parts
 
 DIRECTORY_MODE = 0o755
 CHUNK = 1024 * 1024

@@ -7,8 +7,8 @@ from typing import Annotated, Literal
 from pydantic import StringConstraints
 
 from common.errors import ToolError
-from execution_environment.sandbox.reading import Snapshot
 from execution_environment.toolkit import diffs
+from execution_environment.workspace.snapshots import Snapshot
 
 Encoding = Literal["utf-8", "base64"]
 Sha256 = Annotated[str, StringConstraints(pattern=r"^[0-9a-f]{64}$")]

@@ -5,10 +5,10 @@ from collections.abc import Sequence
 
 from common.models import UtcTime
 from execution_environment.sandbox.descriptors import kind
-from execution_environment.sandbox.names import parse
-from execution_environment.sandbox.streams import modified_at
+from execution_environment.sandbox.paths import parse
 from execution_environment.sandbox.walking import Entry
 from execution_environment.toolkit.tool import Output
+from execution_environment.workspace.streams import modified_at
 
 
 class DirectoryEntry(Output):

@@ -5,7 +5,7 @@ from typing import Any
 
 from common.errors import ToolError
 from common.globs import InvalidPattern, compile_glob
-from execution_environment.sandbox.bounds import Bounds
+from execution_environment.sandbox.limits import Bounds
 from execution_environment.sandbox.walking import Entry
 
 

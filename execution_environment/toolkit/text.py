@@ -4,7 +4,7 @@ import codecs
 from dataclasses import dataclass
 
 from common.errors import ToolError
-from execution_environment.sandbox.guessing import most_similar
+from execution_environment.workspace.similarity import most_similar
 
 MAX_HINTED = 256 * 1024
 """Characters in which the closest line is looked for."""

@@ -9,7 +9,7 @@ from pydantic import BaseModel, ConfigDict, ValidationError
 
 from common.errors import FieldError, ToolError
 from common.tools import Effect, ToolSpec
-from execution_environment.sandbox.workspace import Workspace
+from execution_environment.workspace.entry_mover import Workspace
 
 MAX_FIELDS = 20
 

@@ -5,10 +5,10 @@ from typing import Annotated, Literal, Self
 
 from pydantic import Field, model_validator
 
-from execution_environment.sandbox.slices import Bytes, Lines
-from execution_environment.sandbox.workspace import Workspace
 from execution_environment.toolkit import text
 from execution_environment.toolkit.tool import Arguments, Output
+from execution_environment.workspace.entry_mover import Workspace
+from execution_environment.workspace.slices import Bytes, Lines
 
 
 class Window(Arguments):

@@ -1,7 +1,6 @@
 """append_file: more at the end of a file."""
 
 from common.errors import ToolError
-from execution_environment.sandbox.workspace import Workspace
 from execution_environment.toolkit.content import (
     Encoding,
     Sha256,
@@ -10,6 +9,7 @@ from execution_environment.toolkit.content import (
     require_unchanged,
 )
 from execution_environment.toolkit.tool import Arguments, Output, tool
+from execution_environment.workspace.entry_mover import Workspace
 
 
 class AppendFileArguments(Arguments):

@@ -6,16 +6,16 @@ from typing import Annotated
 from pydantic import Field
 
 from common.errors import ToolError
-from execution_environment.sandbox.bounds import Bounds
-from execution_environment.sandbox.names import plain
-from execution_environment.sandbox.reading import Snapshot
-from execution_environment.sandbox.workspace import Workspace
+from execution_environment.sandbox.limits import Bounds
+from execution_environment.sandbox.paths import plain
 from execution_environment.toolkit import patch, text
 from execution_environment.toolkit.content import Sha256, diff_of, require_unchanged
 from execution_environment.toolkit.patch import FilePatch, failed
 from execution_environment.toolkit.patch_parser import parse
 from execution_environment.toolkit.quoting import renaming
 from execution_environment.toolkit.tool import Arguments, Output, tool
+from execution_environment.workspace.entry_mover import Workspace
+from execution_environment.workspace.snapshots import Snapshot
 
 MAX_FILES = 1000
 

@@ -1,7 +1,7 @@
 """copy_path: a file or a whole directory."""
 
-from execution_environment.sandbox.workspace import Workspace
 from execution_environment.toolkit.tool import Arguments, Output, tool
+from execution_environment.workspace.entry_mover import Workspace
 
 
 class CopyPathArguments(Arguments):

@@ -3,8 +3,8 @@
 import stat
 
 from common.errors import ToolError
-from execution_environment.sandbox.workspace import Workspace
 from execution_environment.toolkit.tool import Arguments, Output, tool
+from execution_environment.workspace.entry_mover import Workspace
 
 
 class CreateDirectoryArguments(Arguments):

@@ -2,9 +2,9 @@
 
 import stat
 
-from execution_environment.sandbox.workspace import Workspace
 from execution_environment.toolkit.content import Sha256, require_unchanged
 from execution_environment.toolkit.tool import Arguments, Output, tool
+from execution_environment.workspace.entry_mover import Workspace
 
 
 class DeletePathArguments(Arguments):

@@ -6,13 +6,13 @@ from typing import Annotated
 from pydantic import Field
 
 from common.errors import ToolError
-from execution_environment.sandbox.bounds import Bounds
-from execution_environment.sandbox.workspace import Workspace
+from execution_environment.sandbox.limits import Bounds
 from execution_environment.toolkit import text
 from execution_environment.toolkit.content import Sha256, diff_of, require_unchanged
 from execution_environment.toolkit.line_blocks import LineBlocks
 from execution_environment.toolkit.text import Text
 from execution_environment.toolkit.tool import Arguments, Output, tool
+from execution_environment.workspace.entry_mover import Workspace
 
 MAX_EDITS = 1000
 

@@ -5,12 +5,12 @@ from typing import Annotated, Literal
 
 from pydantic import Field
 
-from execution_environment.sandbox.names import parse, show_path
+from execution_environment.sandbox.paths import parse, show_path
 from execution_environment.sandbox.walking import Entry
-from execution_environment.sandbox.workspace import Workspace
 from execution_environment.toolkit.listing import DirectoryPage, page_of
 from execution_environment.toolkit.patterns import Glob
 from execution_environment.toolkit.tool import Arguments, tool
+from execution_environment.workspace.entry_mover import Workspace
 
 Kind = Literal["file", "directory"]
 

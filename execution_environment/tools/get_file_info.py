@@ -4,9 +4,9 @@ import stat
 
 from common.models import UtcTime
 from execution_environment.sandbox.descriptors import kind
-from execution_environment.sandbox.streams import modified_at
-from execution_environment.sandbox.workspace import Workspace
 from execution_environment.toolkit.tool import Arguments, Output, tool
+from execution_environment.workspace.entry_mover import Workspace
+from execution_environment.workspace.streams import modified_at
 
 
 class GetFileInfoArguments(Arguments):

@@ -4,9 +4,9 @@ from typing import Annotated
 
 from pydantic import Field
 
-from execution_environment.sandbox.workspace import Workspace
 from execution_environment.toolkit.listing import DirectoryPage, page_of
 from execution_environment.toolkit.tool import Arguments, tool
+from execution_environment.workspace.entry_mover import Workspace
 
 
 class ListDirectoryArguments(Arguments):

@@ -1,7 +1,7 @@
 """move_path: a file or a directory, to another place in the workspace."""
 
-from execution_environment.sandbox.workspace import Workspace
 from execution_environment.toolkit.tool import Arguments, Output, tool
+from execution_environment.workspace.entry_mover import Workspace
 
 
 class MovePathArguments(Arguments):

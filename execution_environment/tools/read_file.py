@@ -1,8 +1,8 @@
 """read_file: a text or binary file, or a window of it."""
 
-from execution_environment.sandbox.workspace import Workspace
 from execution_environment.toolkit.tool import tool
 from execution_environment.toolkit.windows import FileContent, Window, read
+from execution_environment.workspace.entry_mover import Workspace
 
 
 class ReadFileArguments(Window):

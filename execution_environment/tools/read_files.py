@@ -5,9 +5,9 @@ from typing import Annotated
 from pydantic import Field
 
 from common.errors import Problem, ToolError
-from execution_environment.sandbox.workspace import Workspace
 from execution_environment.toolkit.tool import Output, tool
 from execution_environment.toolkit.windows import FileContent, Window, read
+from execution_environment.workspace.entry_mover import Workspace
 
 MAX_FILES = 100
 

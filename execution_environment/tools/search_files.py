@@ -4,11 +4,11 @@ from typing import Annotated
 
 from pydantic import Field
 
-from execution_environment.sandbox.searching import Query
 from execution_environment.sandbox.walking import Entry
-from execution_environment.sandbox.workspace import Workspace
 from execution_environment.toolkit.patterns import Glob
 from execution_environment.toolkit.tool import Arguments, Output, tool
+from execution_environment.workspace.entry_mover import Workspace
+from execution_environment.workspace.search import Query
 
 
 class SearchFilesArguments(Arguments):

@@ -3,8 +3,6 @@
 from typing import Literal
 
 from common.errors import ToolError
-from execution_environment.sandbox.reading import Snapshot
-from execution_environment.sandbox.workspace import Workspace
 from execution_environment.toolkit.content import (
     Encoding,
     Sha256,
@@ -13,6 +11,8 @@ from execution_environment.toolkit.content import (
     require_unchanged,
 )
 from execution_environment.toolkit.tool import Arguments, Output, tool
+from execution_environment.workspace.entry_mover import Workspace
+from execution_environment.workspace.snapshots import Snapshot
 
 Mode = Literal["create", "replace", "upsert"]
 

@@ -17,8 +17,8 @@ from common.tools import ToolResult
 from execution_environment.audit.writer import Audit
 from execution_environment.ledger.ledger import Ledger
 from execution_environment.ledger.records import Intent, Usage
-from execution_environment.sandbox.changes import RENAMES, Changes, Mover, Stale
-from execution_environment.sandbox.faults import translated
+from execution_environment.sandbox.os_errors import translated
+from execution_environment.sandbox.renames import RENAMES, Changes, Mover, Stale
 from execution_environment.sandbox.sandbox import Sandbox
 from execution_environment.transactions.recovery import Completer
 from execution_environment.transactions.transaction import Draft

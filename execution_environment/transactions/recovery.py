@@ -12,7 +12,7 @@ from common.logs import get_logger
 from execution_environment.audit.writer import Audit
 from execution_environment.ledger.ledger import Ledger
 from execution_environment.ledger.records import Unsettled
-from execution_environment.sandbox.changes import RENAMES, Mover, Rename
+from execution_environment.sandbox.renames import RENAMES, Mover, Rename
 from execution_environment.transactions.locks import WorkspaceLocks
 
 PASSING = {errno.ENOSPC, errno.EDQUOT, errno.EIO, errno.ENOMEM, errno.EMFILE, errno.ENFILE}

@@ -7,7 +7,7 @@ from typing import Any
 from common.errors import AgenticError
 from common.tools import ToolCall, ToolResult
 from execution_environment.ledger.records import Usage, arguments_digest, claim_of
-from execution_environment.sandbox.workspace import Workspace
+from execution_environment.workspace.entry_mover import Workspace
 
 
 class Draft(ABC):

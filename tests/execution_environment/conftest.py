@@ -17,7 +17,7 @@ from common.tools import ToolCall
 from execution_environment.bootstrap import Assembly
 from execution_environment.calls.workspace_factory import Maxima
 from execution_environment.ledger.records import Usage
-from execution_environment.sandbox.bounds import Bounds
+from execution_environment.sandbox.limits import Bounds
 from execution_environment.sandbox.sandbox import Sandbox
 from execution_environment.threads import Pool
 from execution_environment.transactions.settlement import Asked

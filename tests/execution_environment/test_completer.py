@@ -11,7 +11,7 @@ from contextlib import closing
 import pytest
 
 from common.errors import AgenticError, SystemFault
-from execution_environment.sandbox.changes import Place, Rename
+from execution_environment.sandbox.renames import Place, Rename
 from execution_environment.transactions.locks import WorkspaceLocks
 from tests.execution_environment.conftest import tool_call
 from tests.execution_environment.test_committer import die_at

@@ -9,8 +9,8 @@ import time
 import pytest
 
 from common.errors import AgenticError, SystemFault, ToolError
-from execution_environment.sandbox.changes import Stale
-from execution_environment.sandbox.faults import translated
+from execution_environment.sandbox.os_errors import translated
+from execution_environment.sandbox.renames import Stale
 from execution_environment.sandbox.sandbox import Sandbox
 from execution_environment.sandbox.self_test import SandboxUnavailable, prove
 from execution_environment.threads import Pool

@@ -14,8 +14,8 @@ from common.errors import SystemFault
 from execution_environment.app import build
 from execution_environment.calls.uploads import Transfer
 from execution_environment.ledger.ledger import Ledger
-from execution_environment.sandbox.streams import modified_at
 from execution_environment.settings import Settings
+from execution_environment.workspace.streams import modified_at
 from tests.execution_environment.conftest import bounds, staged_in, tool_call
 
 URL = "/v1/files/local/demo/"

@@ -18,7 +18,7 @@ from common.errors import SystemFault, ToolError
 from execution_environment.bootstrap import Assembly
 from execution_environment.calls.workspace_factory import Maxima
 from execution_environment.ledger.records import Usage
-from execution_environment.sandbox.names import show
+from execution_environment.sandbox.paths import show
 from execution_environment.threads import Pool
 from tests.execution_environment.conftest import staged_in, tool_call
 

@@ -14,7 +14,7 @@ import pytest
 
 from common.errors import ToolError
 from execution_environment.sandbox.descriptors import ANY, DIRECTORY, READ, opened, opened_file
-from execution_environment.sandbox.names import parse
+from execution_environment.sandbox.paths import parse
 from execution_environment.sandbox.syscalls import RESOLVE, openat2, rename_new
 from execution_environment.sandbox.walking import read_directory
 

@@ -5,7 +5,7 @@ import subprocess
 
 import pytest
 
-from execution_environment.sandbox.names import show
+from execution_environment.sandbox.paths import show
 from execution_environment.toolkit import diffs
 from execution_environment.toolkit.patch_parser import parse
 from execution_environment.toolkit.quoting import header, quoted, renaming, unquoted

@@ -13,7 +13,7 @@ from common.errors import ToolError
 from execution_environment.calls.uploads import Transfer
 from execution_environment.calls.workspace_factory import Maxima
 from execution_environment.ledger.records import Usage
-from execution_environment.sandbox.bounds import STEP
+from execution_environment.sandbox.limits import STEP
 from tests.execution_environment.conftest import MIB, staged_in, taken_up, tool_call, usage_of
 
 UPLOADS = 8

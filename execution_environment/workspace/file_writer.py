@@ -5,17 +5,21 @@ from collections.abc import Callable, Iterable
 
 from common.errors import ToolError
 from common.tools import Receipt
-from execution_environment.sandbox.bounds import Bounds
-from execution_environment.sandbox.changes import Changes, Guard, Mover, Place
 from execution_environment.sandbox.descriptors import Identity
-from execution_environment.sandbox.names import Parts, parse, show_path
-from execution_environment.sandbox.passing import Passing
-from execution_environment.sandbox.plan import Plan
-from execution_environment.sandbox.reading import Snapshot
-from execution_environment.sandbox.receipts import FILE_MODE, receipt_of_directory, receipt_of_file
-from execution_environment.sandbox.streams import Incoming
-from execution_environment.sandbox.view import View
+from execution_environment.sandbox.limits import Bounds
+from execution_environment.sandbox.paths import Parts, parse, show_path
+from execution_environment.sandbox.renames import Changes, Guard, Mover, Place
 from execution_environment.searching.searchers import Searchers
+from execution_environment.workspace.metered import Passing
+from execution_environment.workspace.plan import Plan
+from execution_environment.workspace.reader import View
+from execution_environment.workspace.receipts import (
+    FILE_MODE,
+    receipt_of_directory,
+    receipt_of_file,
+)
+from execution_environment.workspace.snapshots import Snapshot
+from execution_environment.workspace.streams import Incoming
 
 Make = Callable[[bytes | None, Parts], bytes]
 """Stages something beneath new directories, in a tree that is staged already when one is named."""

@@ -20,7 +20,7 @@ from execution_environment.sandbox.descriptors import (
     status_at,
 )
 from execution_environment.sandbox.marks import mark_at
-from execution_environment.sandbox.names import Parts, show_path
+from execution_environment.sandbox.paths import Parts, show_path
 from execution_environment.sandbox.staging import DIRECTORY_MODE, Staging
 from execution_environment.sandbox.syscalls import rename_new
 

@@ -1,7 +1,7 @@
 """The places that one call changes: each once, however its path is written."""
 
 from common.errors import ToolError
-from execution_environment.sandbox.names import Parts, show_path
+from execution_environment.sandbox.paths import Parts, show_path
 
 
 class Plan:

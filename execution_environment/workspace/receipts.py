@@ -3,8 +3,8 @@
 from dataclasses import dataclass
 
 from common.tools import Receipt
-from execution_environment.sandbox.reading import Snapshot
 from execution_environment.sandbox.staging import DIRECTORY_MODE
+from execution_environment.workspace.snapshots import Snapshot
 
 FILE_MODE = 0o644
 """Of new files; an existing one keeps its own."""

@@ -2,13 +2,13 @@
 
 import os
 
-from execution_environment.sandbox.changes import Guard, Place
 from execution_environment.sandbox.descriptors import READ, open_beneath, require_file
-from execution_environment.sandbox.names import parse, show_path
-from execution_environment.sandbox.reading import Snapshot
-from execution_environment.sandbox.receipts import FILE_MODE, receipt_of_file
-from execution_environment.sandbox.streams import Incoming, Outgoing
-from execution_environment.sandbox.writing import Writer
+from execution_environment.sandbox.paths import parse, show_path
+from execution_environment.sandbox.renames import Guard, Place
+from execution_environment.workspace.file_writer import Writer
+from execution_environment.workspace.receipts import FILE_MODE, receipt_of_file
+from execution_environment.workspace.snapshots import Snapshot
+from execution_environment.workspace.streams import Incoming, Outgoing
 
 
 class Transfers(Writer):

@@ -8,8 +8,8 @@ import time
 from datetime import UTC, datetime
 
 from common.errors import SystemFault
-from execution_environment.sandbox.bounds import Bounds
 from execution_environment.sandbox.descriptors import PERMISSIONS, write_all
+from execution_environment.sandbox.limits import Bounds
 from execution_environment.sandbox.staging import Staging
 
 _EARLIEST = datetime.min.replace(tzinfo=UTC).timestamp()

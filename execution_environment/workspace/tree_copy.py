@@ -5,7 +5,6 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from execution_environment.sandbox import walking
-from execution_environment.sandbox.bounds import Bounds
 from execution_environment.sandbox.descriptors import (
     DIRECTORY,
     PERMISSIONS,
@@ -13,11 +12,12 @@ from execution_environment.sandbox.descriptors import (
     opened,
     opened_file,
 )
-from execution_environment.sandbox.names import Parts
-from execution_environment.sandbox.passing import Passing
-from execution_environment.sandbox.reading import chunks
+from execution_environment.sandbox.limits import Bounds
+from execution_environment.sandbox.paths import Parts
 from execution_environment.sandbox.staging import write_file
 from execution_environment.sandbox.walking import Entry
+from execution_environment.workspace.metered import Passing
+from execution_environment.workspace.snapshots import chunks
 
 
 @dataclass(frozen=True)

@@ -7,14 +7,14 @@ from contextlib import ExitStack, suppress
 from dataclasses import dataclass
 
 from common.errors import ToolError
-from execution_environment.sandbox.bounds import Bounds
 from execution_environment.sandbox.descriptors import READ, opened
-from execution_environment.sandbox.faults import translated
-from execution_environment.sandbox.paths import Paths
+from execution_environment.sandbox.limits import Bounds
+from execution_environment.sandbox.os_errors import translated
 from execution_environment.sandbox.walking import Entry
 from execution_environment.searching.matching import Occurrences
 from execution_environment.searching.searchers import Searchers
 from execution_environment.searching.worker import MAX_FILES, Request, less
+from execution_environment.workspace.root import Paths
 
 MAX_LOT = 8 * 1024 * 1024
 """Bytes that are searched at once: a larger file makes a lot of its own."""

@@ -6,7 +6,6 @@ import stat
 from itertools import chain
 
 from common.errors import ToolError
-from execution_environment.sandbox.changes import Guard, Place
 from execution_environment.sandbox.descriptors import (
     ANY,
     DIRECTORY,
@@ -16,18 +15,19 @@ from execution_environment.sandbox.descriptors import (
     opened_file,
     status_at,
 )
-from execution_environment.sandbox.names import Parts, parse, show_path
-from execution_environment.sandbox.passing import Passing
-from execution_environment.sandbox.reading import Snapshot, chunks
-from execution_environment.sandbox.receipts import (
+from execution_environment.sandbox.paths import Parts, parse, show_path
+from execution_environment.sandbox.renames import Guard, Place
+from execution_environment.sandbox.walking import read_names
+from execution_environment.workspace.metered import Passing
+from execution_environment.workspace.receipts import (
     Moved,
     receipt_of_copy,
     receipt_of_removal,
     receipts_of_move,
 )
-from execution_environment.sandbox.transfers import Transfers
-from execution_environment.sandbox.trees import Measure, TreeCopy, measure
-from execution_environment.sandbox.walking import read_names
+from execution_environment.workspace.snapshots import Snapshot, chunks
+from execution_environment.workspace.staged_change import Transfers
+from execution_environment.workspace.tree_copy import Measure, TreeCopy, measure
 
 
 class Workspace(Transfers):

@@ -6,8 +6,8 @@ import stat
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from execution_environment.sandbox.bounds import Bounds
 from execution_environment.sandbox.descriptors import PERMISSIONS, Identity, identity
+from execution_environment.sandbox.limits import Bounds
 
 CHUNK = 256 * 1024
 

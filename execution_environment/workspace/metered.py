@@ -3,7 +3,7 @@
 import hashlib
 from collections.abc import Iterable, Iterator
 
-from execution_environment.sandbox.bounds import Bounds
+from execution_environment.sandbox.limits import Bounds
 
 
 class Passing:

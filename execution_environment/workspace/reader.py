@@ -6,21 +6,22 @@ from collections.abc import Callable, Iterator, Sequence
 from typing import TypeVar
 
 from common.errors import ToolError
-from execution_environment.sandbox import reading, walking
-from execution_environment.sandbox.bounds import Bounds
+from execution_environment.sandbox import walking
 from execution_environment.sandbox.descriptors import (
     ANY,
     opened,
     opened_file,
     require_file,
 )
-from execution_environment.sandbox.names import Parts, parse, show_path
-from execution_environment.sandbox.paths import Paths
-from execution_environment.sandbox.reading import Snapshot
-from execution_environment.sandbox.searching import Hit, Query, Search
-from execution_environment.sandbox.slices import Bytes, Lines, Slice, read_slice, read_window
+from execution_environment.sandbox.limits import Bounds
+from execution_environment.sandbox.paths import Parts, parse, show_path
 from execution_environment.sandbox.walking import Entry
 from execution_environment.searching.searchers import Searchers
+from execution_environment.workspace import snapshots
+from execution_environment.workspace.root import Paths
+from execution_environment.workspace.search import Hit, Query, Search
+from execution_environment.workspace.slices import Bytes, Lines, Slice, read_slice, read_window
+from execution_environment.workspace.snapshots import Snapshot
 
 T = TypeVar("T")
 MAX_COMPARED = 1024 * 1024
@@ -44,7 +45,7 @@ class View:
         ):
             if not is_hashed:
                 return read_window(descriptor, status.st_size, wanted, self.bounds, as_text=as_text)
-            pieces = reading.chunks(descriptor, self.bounds)
+            pieces = snapshots.chunks(descriptor, self.bounds)
             return read_slice(pieces, wanted, as_text=as_text)
 
     def snapshot(self, path: str, max_data: int) -> Snapshot:
@@ -54,7 +55,7 @@ class View:
             self._paths.errors_of(parts),
             opened_file(self._paths.root, self._paths.full(parts), path) as (descriptor, status),
         ):
-            return reading.take_snapshot(descriptor, status, self.bounds, max_data)
+            return snapshots.take_snapshot(descriptor, status, self.bounds, max_data)
 
     def status(self, path: str) -> os.stat_result:
         """Return the status of a regular file or a directory; anything else is refused."""
