@@ -17,20 +17,20 @@ from common.web.server import serve
 from orchestrator.access import Access
 from orchestrator.catalogue import Catalogue
 from orchestrator.connections import ConnectionManager
+from orchestrator.engine.runner import Runner
+from orchestrator.engine.steps import StepMaker
+from orchestrator.engine.worker import Worker
 from orchestrator.execution_client import ExecutionClient, open_client
 from orchestrator.hints import relay
 from orchestrator.planners.registry import PLANNERS
 from orchestrator.routes import catalogue, events, runs, sessions
 from orchestrator.routes.dependencies import Services
-from orchestrator.runner import Runner
 from orchestrator.settings import Settings, is_loopback
 from orchestrator.starting import ClearStart, noted_refusal
-from orchestrator.steps import StepMaker
 from orchestrator.stopping import Stopping
 from orchestrator.store.backend import StoreConfig
 from orchestrator.store.embedded import embedded_server
 from orchestrator.store.store import Store, open_store
-from orchestrator.worker import Worker
 
 log = get_logger(__name__)
 

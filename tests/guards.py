@@ -285,7 +285,7 @@ GUARDS = (
         ("a key for one user", "if len(table) < len(pairs):", "if False:"),
     ),
     *guards_of(
-        "orchestrator/runner.py",
+        "orchestrator/engine/runner.py",
         "tests/orchestrator/test_runner.py",
         (
             "a budget for the whole decision",

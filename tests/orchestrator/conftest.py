@@ -8,9 +8,9 @@ from fakeredis import FakeAsyncRedis
 from common.context import RequestSource
 from common.ids import new_id
 from common.runs import Budget, Step
-from orchestrator.runner import Runner
-from orchestrator.signals import Signals
-from orchestrator.steps import StepMaker
+from orchestrator.engine.runner import Runner
+from orchestrator.engine.signals import Signals
+from orchestrator.engine.steps import StepMaker
 from orchestrator.store.backend import StoreConfig
 from orchestrator.store.records import RunDocument
 from orchestrator.store.store import make_store

@@ -8,9 +8,9 @@ import pytest
 
 from common.errors import ClientError, SystemFault, ToolError
 from orchestrator import calls
-from orchestrator.runner import Runner
-from orchestrator.signals import Signals
-from orchestrator.steps import Outrun, StepMaker
+from orchestrator.engine.runner import Runner
+from orchestrator.engine.signals import Signals
+from orchestrator.engine.steps import Outrun, StepMaker
 from tests.orchestrator.conftest import event_types, step
 from tests.orchestrator.fakes import ScriptedExecutor, ScriptedPlanner, call
 

@@ -9,10 +9,10 @@ from common.errors import SystemFault, ToolError
 from common.plans import Plan
 from common.runs import Budget
 from orchestrator import calls
+from orchestrator.engine.runner import Runner
+from orchestrator.engine.signals import Signals
+from orchestrator.engine.steps import StepMaker
 from orchestrator.planners.rules import RulesPlanner
-from orchestrator.runner import Runner
-from orchestrator.signals import Signals
-from orchestrator.steps import StepMaker
 from tests.orchestrator.conftest import event_types
 from tests.orchestrator.fakes import ScriptedExecutor, call, until
 

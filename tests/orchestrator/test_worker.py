@@ -7,12 +7,12 @@ import pytest
 from redis.asyncio import Redis
 
 from common.errors import ClientError, SystemFault
-from orchestrator.runner import Runner
-from orchestrator.steps import StepMaker
+from orchestrator.engine.runner import Runner
+from orchestrator.engine.steps import StepMaker
+from orchestrator.engine.worker import Worker
 from orchestrator.store.backend import StoreConfig
 from orchestrator.store.embedded import embedded_server
 from orchestrator.store.store import make_store
-from orchestrator.worker import Worker
 from tests.orchestrator.conftest import document, event_types, keys_without_expiry
 from tests.orchestrator.fakes import ScriptedExecutor, ScriptedPlanner, call, until
 
@@ -177,7 +177,7 @@ async def test_a_bug_in_a_run_does_not_take_the_worker_with_it(start, store, que
 
 async def test_a_store_that_fails_is_waited_for(start, store, queued, monkeypatch):
     """The worker is there again when it is."""
-    monkeypatch.setattr("orchestrator.worker.IDLE", timedelta(seconds=0.01))
+    monkeypatch.setattr("orchestrator.engine.worker.IDLE", timedelta(seconds=0.01))
     real, failures = store.backend.do, []
 
     async def failing(pending):

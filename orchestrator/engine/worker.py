@@ -11,9 +11,9 @@ from structlog.contextvars import bound_contextvars
 
 from common.errors import AgenticError
 from common.logs import get_logger
-from orchestrator.runner import Runner
-from orchestrator.signals import Signals
-from orchestrator.steps import Outrun
+from orchestrator.engine.runner import Runner
+from orchestrator.engine.signals import Signals
+from orchestrator.engine.steps import Outrun
 from orchestrator.store.leases import Fenced
 from orchestrator.store.records import Lease, Wakeup
 from orchestrator.store.store import Store

@@ -10,9 +10,9 @@ from common.folding import fold
 from common.logs import get_logger
 from common.plans import OnError
 from common.runs import RunResult, Step
+from orchestrator.engine.signals import Signals
+from orchestrator.engine.steps import Now, StepMaker, utc_now
 from orchestrator.planners.base import Call, CallTools, Finish, History, Planner
-from orchestrator.signals import Signals
-from orchestrator.steps import Now, StepMaker, utc_now
 from orchestrator.store.leases import LeaseStore
 from orchestrator.store.records import Ending, Lease
 

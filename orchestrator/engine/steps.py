@@ -11,8 +11,8 @@ from common.ids import new_id
 from common.runs import Step
 from common.tools import ToolCall, ToolResult
 from orchestrator.calls import Attempts, Cancelled, Executor, complete
+from orchestrator.engine.signals import Signals
 from orchestrator.planners.base import Call
-from orchestrator.signals import Signals
 from orchestrator.store.leases import LeaseStore
 from orchestrator.store.records import Lease
 

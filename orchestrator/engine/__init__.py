@@ -1,0 +1,1 @@
+"""Executes runs: leases kept by a worker, decisions taken step by step."""
