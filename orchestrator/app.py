@@ -15,12 +15,12 @@ from common.web.app import build_app
 from common.web.health import health_router
 from common.web.server import serve
 from orchestrator.access import Access
-from orchestrator.catalogue import Catalogue
 from orchestrator.connections import ConnectionManager
 from orchestrator.engine.runner import Runner
 from orchestrator.engine.steps import StepMaker
 from orchestrator.engine.worker import Worker
-from orchestrator.execution_client import ExecutionClient, open_client
+from orchestrator.execution.catalogue import Catalogue
+from orchestrator.execution.client import ExecutionClient, open_client
 from orchestrator.hints import relay
 from orchestrator.planners.registry import PLANNERS
 from orchestrator.routes import catalogue, events, runs, sessions

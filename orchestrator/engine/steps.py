@@ -10,8 +10,8 @@ from common.errors import AgenticError, SystemFault
 from common.ids import new_id
 from common.runs import Step
 from common.tools import ToolCall, ToolResult
-from orchestrator.calls import Attempts, Cancelled, Executor, complete
 from orchestrator.engine.signals import Signals
+from orchestrator.execution.retrying import Attempts, Cancelled, Executor, complete
 from orchestrator.planners.base import Call
 from orchestrator.store.leases import LeaseStore
 from orchestrator.store.records import Lease

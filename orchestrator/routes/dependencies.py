@@ -12,8 +12,8 @@ from common.context import RequestSource
 from common.ids import SessionId
 from common.models import Digits
 from common.runs import Session
-from orchestrator.catalogue import Catalogue
 from orchestrator.connections import ConnectionManager
+from orchestrator.execution.catalogue import Catalogue
 from orchestrator.planners.base import Planner
 from orchestrator.store.sessions import Idempotency
 from orchestrator.store.store import Store

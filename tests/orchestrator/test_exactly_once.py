@@ -7,10 +7,10 @@ from datetime import timedelta
 import pytest
 
 from common.errors import ClientError, SystemFault, ToolError
-from orchestrator import calls
 from orchestrator.engine.runner import Runner
 from orchestrator.engine.signals import Signals
 from orchestrator.engine.steps import Outrun, StepMaker
+from orchestrator.execution import retrying
 from tests.orchestrator.conftest import event_types, step
 from tests.orchestrator.fakes import ScriptedExecutor, ScriptedPlanner, call
 
@@ -39,8 +39,8 @@ def fenced(highest):
 @pytest.fixture(autouse=True)
 def impatient(monkeypatch):
     """No long pauses."""
-    monkeypatch.setattr(calls, "FIRST_PAUSE", 0.01)
-    monkeypatch.setattr(calls, "SETTLE_TIME", 0.2)
+    monkeypatch.setattr(retrying, "FIRST_PAUSE", 0.01)
+    monkeypatch.setattr(retrying, "SETTLE_TIME", 0.2)
 
 
 async def test_a_lost_answer_is_asked_for_again_under_the_same_id(execute):

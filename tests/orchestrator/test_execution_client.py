@@ -8,7 +8,7 @@ from pydantic import SecretStr
 from common.context import ExecutionContext
 from common.errors import AgenticError, ToolError
 from common.tools import ToolCall, ToolResult
-from orchestrator.execution_client import open_client
+from orchestrator.execution.client import open_client
 
 CALL = ToolCall(
     id="run_1:1:1",

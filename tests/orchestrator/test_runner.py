@@ -8,10 +8,10 @@ import pytest
 from common.errors import SystemFault, ToolError
 from common.plans import Plan
 from common.runs import Budget
-from orchestrator import calls
 from orchestrator.engine.runner import Runner
 from orchestrator.engine.signals import Signals
 from orchestrator.engine.steps import StepMaker
+from orchestrator.execution import retrying
 from orchestrator.planners.rules import RulesPlanner
 from tests.orchestrator.conftest import event_types
 from tests.orchestrator.fakes import ScriptedExecutor, call, until
@@ -75,7 +75,7 @@ async def test_a_fault_fails_the_run_whatever_on_error_says(execute):
 
 async def test_what_was_never_sent_is_tried_again(execute, monkeypatch):
     """Until there is an answer, or the call's own time is up."""
-    monkeypatch.setattr(calls, "FIRST_PAUSE", 0.01)
+    monkeypatch.setattr(retrying, "FIRST_PAUSE", 0.01)
     run, executor = await execute([call()], [NOT_SENT, NOT_SENT, {}])
     assert (run.status, run.steps[0].attempts) == ("succeeded", 3)
     assert len({made.id for made, _ in executor.calls}) == 1
@@ -102,7 +102,7 @@ async def test_budgets_are_hard(execute, budget, code):
 
 async def test_a_cancel_ends_a_pause_between_attempts(execute, monkeypatch):
     """Nothing was under way, so nothing is unknown."""
-    monkeypatch.setattr(calls, "FIRST_PAUSE", 30.0)
+    monkeypatch.setattr(retrying, "FIRST_PAUSE", 30.0)
     signals = Signals()
 
     async def not_sent():

@@ -3,7 +3,7 @@
 import time
 
 from common.tools import ToolSpec
-from orchestrator.execution_client import ExecutionClient
+from orchestrator.execution.client import ExecutionClient
 from orchestrator.planners.base import Tools
 
 MAX_AGE = 30.0
