@@ -14,23 +14,23 @@ from common.logs import get_logger
 from common.web.app import build_app
 from common.web.health import health_router
 from common.web.server import serve
-from orchestrator.access import Access
-from orchestrator.connections import ConnectionManager
 from orchestrator.engine.runner import Runner
 from orchestrator.engine.steps import StepMaker
 from orchestrator.engine.worker import Worker
 from orchestrator.execution.catalogue import Catalogue
 from orchestrator.execution.client import ExecutionClient, open_client
-from orchestrator.hints import relay
 from orchestrator.planners.registry import PLANNERS
 from orchestrator.routes import catalogue, events, runs, sessions
 from orchestrator.routes.dependencies import Services
+from orchestrator.security.access import Access
 from orchestrator.settings import Settings, is_loopback
-from orchestrator.starting import ClearStart, noted_refusal
-from orchestrator.stopping import Stopping
+from orchestrator.shutdown import Stopping
+from orchestrator.startup import ClearStart, noted_refusal
 from orchestrator.store.backend import StoreConfig
 from orchestrator.store.embedded import embedded_server
 from orchestrator.store.store import Store, open_store
+from orchestrator.streaming.connections import ConnectionManager
+from orchestrator.streaming.notifications import relay
 
 log = get_logger(__name__)
 

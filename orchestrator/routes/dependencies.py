@@ -12,11 +12,11 @@ from common.context import RequestSource
 from common.ids import SessionId
 from common.models import Digits
 from common.runs import Session
-from orchestrator.connections import ConnectionManager
 from orchestrator.execution.catalogue import Catalogue
 from orchestrator.planners.base import Planner
 from orchestrator.store.sessions import Idempotency
 from orchestrator.store.store import Store
+from orchestrator.streaming.connections import ConnectionManager
 
 COMMAND_AGENT = "agentic-cli/"
 """How the `agentic` command introduces itself."""

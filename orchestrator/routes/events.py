@@ -11,7 +11,7 @@ from common.runs import Event
 from common.web.openapi import Responses, problems
 from orchestrator.routes.dependencies import ServicesDep, SessionDep
 from orchestrator.routes.sessions import COMMON
-from orchestrator.sse import event_stream
+from orchestrator.streaming.sse import event_stream
 
 router = APIRouter(prefix="/v1/sessions/{session_id}/events", tags=["events"])
 _STREAM: Responses = {

@@ -7,7 +7,7 @@ from pydantic import ValidationError
 from starlette.datastructures import Headers
 
 from common.errors import ClientError
-from orchestrator.access import Access
+from orchestrator.security.access import Access
 from orchestrator.settings import Settings, is_loopback
 
 ANN, BOB = (hashlib.sha256(key).digest() for key in (b"ann-key", b"bob-key"))

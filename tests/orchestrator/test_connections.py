@@ -6,11 +6,11 @@ from datetime import UTC, datetime
 import pytest
 
 from common.runs import Event
-from orchestrator import connections
-from orchestrator.connections import ConnectionManager
-from orchestrator.hints import relay
-from orchestrator.sse import encode, event_stream
 from orchestrator.store.records import Ending
+from orchestrator.streaming import connections
+from orchestrator.streaming.connections import ConnectionManager
+from orchestrator.streaming.notifications import relay
+from orchestrator.streaming.sse import encode, event_stream
 from tests.orchestrator.conftest import document, step
 from tests.orchestrator.fakes import until
 
@@ -132,7 +132,7 @@ def test_transient_events_have_no_id():
 
 async def test_silence_is_broken_by_a_heartbeat(monkeypatch):
     """Proxies cut silent connections."""
-    monkeypatch.setattr("orchestrator.sse.HEARTBEAT", 0.0)
+    monkeypatch.setattr("orchestrator.streaming.sse.HEARTBEAT", 0.0)
 
     async def batches():
         yield []
