@@ -12,7 +12,7 @@ from common.plans import OnError
 from common.runs import RunResult, Step
 from orchestrator.engine.signals import Signals
 from orchestrator.engine.steps import Now, StepMaker, utc_now
-from orchestrator.planners.base import Call, CallTools, Finish, History, Planner
+from orchestrator.planners.protocol import Call, CallTools, Finish, History, Planner
 from orchestrator.store.leases import LeaseStore
 from orchestrator.store.records import Ending, Lease
 

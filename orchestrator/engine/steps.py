@@ -12,7 +12,7 @@ from common.runs import Step
 from common.tools import ToolCall, ToolResult
 from orchestrator.engine.signals import Signals
 from orchestrator.execution.retrying import Attempts, Cancelled, Executor, complete
-from orchestrator.planners.base import Call
+from orchestrator.planners.protocol import Call
 from orchestrator.store.leases import LeaseStore
 from orchestrator.store.records import Lease
 

@@ -4,7 +4,7 @@ import time
 
 from common.tools import ToolSpec
 from orchestrator.execution.client import ExecutionClient
-from orchestrator.planners.base import Tools
+from orchestrator.planners.protocol import Tools
 
 MAX_AGE = 30.0
 """Seconds."""

@@ -2,9 +2,9 @@
 
 from collections.abc import Mapping
 
-from orchestrator.planners.base import Planner
-from orchestrator.planners.plan import PlanPlanner
-from orchestrator.planners.rules import RulesPlanner
+from orchestrator.planners.plan.planner import PlanPlanner
+from orchestrator.planners.protocol import Planner
+from orchestrator.planners.rules.planner import RulesPlanner
 
 PLANNERS: Mapping[str, Planner] = {
     planner.spec.name: planner for planner in (PlanPlanner(), RulesPlanner())

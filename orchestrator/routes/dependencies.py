@@ -13,7 +13,7 @@ from common.ids import SessionId
 from common.models import Digits
 from common.runs import Session
 from orchestrator.execution.catalogue import Catalogue
-from orchestrator.planners.base import Planner
+from orchestrator.planners.protocol import Planner
 from orchestrator.store.sessions import Idempotency
 from orchestrator.store.store import Store
 from orchestrator.streaming.connections import ConnectionManager

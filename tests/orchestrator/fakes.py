@@ -5,7 +5,7 @@ import inspect
 
 from common.runs import PlannerSpec
 from common.tools import Receipt, Settlement, ToolResult
-from orchestrator.planners.base import Call, CallTools, Finish
+from orchestrator.planners.protocol import Call, CallTools, Finish
 
 
 def receipt(path, sha256):

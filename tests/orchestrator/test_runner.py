@@ -12,7 +12,7 @@ from orchestrator.engine.runner import Runner
 from orchestrator.engine.signals import Signals
 from orchestrator.engine.steps import StepMaker
 from orchestrator.execution import retrying
-from orchestrator.planners.rules import RulesPlanner
+from orchestrator.planners.rules.planner import RulesPlanner
 from tests.orchestrator.conftest import event_types
 from tests.orchestrator.fakes import ScriptedExecutor, call, until
 

@@ -9,9 +9,9 @@ from common.errors import ClientError, ToolError
 from common.plans import Plan
 from common.runs import RunCreate
 from common.tools import ToolSpec
-from orchestrator.planners.base import CallTools, Finish, History
-from orchestrator.planners.plan import PlanPlanner
-from orchestrator.planners.references import resolve
+from orchestrator.planners.plan.planner import PlanPlanner
+from orchestrator.planners.plan.references import resolve
+from orchestrator.planners.protocol import CallTools, Finish, History
 from tests.orchestrator.conftest import step
 from tests.orchestrator.fakes import receipt
 

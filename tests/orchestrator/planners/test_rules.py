@@ -10,12 +10,12 @@ from lark import Lark
 
 from common.errors import AgenticError, ClientError, ToolError
 from common.runs import RunCreate
-from orchestrator.planners import rules
-from orchestrator.planners.base import CallTools, Finish, History
-from orchestrator.planners.commands import MAX_READ
-from orchestrator.planners.forms import FORMS
-from orchestrator.planners.grammar import parse
-from orchestrator.planners.rules import MAX_INLINE, RulesPlanner
+from orchestrator.planners.protocol import CallTools, Finish, History
+from orchestrator.planners.rules import planner
+from orchestrator.planners.rules.commands import MAX_READ
+from orchestrator.planners.rules.forms import FORMS
+from orchestrator.planners.rules.parser import parse
+from orchestrator.planners.rules.planner import MAX_INLINE, RulesPlanner
 from tests.orchestrator.conftest import step
 
 
@@ -140,7 +140,7 @@ async def test_a_long_goal_is_parsed_off_the_event_loop():
     threads = set()
     parse.cache_clear()
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(rules, "parse", lambda _: threads.add(threading.get_ident()) or [])
+        patch.setattr(planner, "parse", lambda _: threads.add(threading.get_ident()) or [])
         await decide(goal)
     assert threads
     assert threading.get_ident() not in threads
@@ -149,7 +149,7 @@ async def test_a_long_goal_is_parsed_off_the_event_loop():
 def test_the_grammar_says_one_thing_only(caplog):
     """A conflict would be resolved by a rule that nobody reads."""
     caplog.set_level("DEBUG", logger="lark")
-    text = (files("orchestrator.planners") / "rules.lark").read_text()
+    text = (files("orchestrator.planners.rules") / "grammar.lark").read_text()
     Lark(text, parser="lalr", debug=True)
     assert "conflict" not in caplog.text
     Lark('start: "if" start | "if" start "else" start | "x"', parser="lalr", debug=True)

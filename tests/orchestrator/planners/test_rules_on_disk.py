@@ -11,8 +11,8 @@ from execution_environment.bootstrap import Assembly
 from execution_environment.calls.workspace_factory import Maxima
 from execution_environment.ledger.records import Usage
 from execution_environment.threads import Pool
-from orchestrator.planners.base import CallTools, History
-from orchestrator.planners.rules import RulesPlanner
+from orchestrator.planners.protocol import CallTools, History
+from orchestrator.planners.rules.planner import RulesPlanner
 from tests.orchestrator.conftest import step
 
 BEFORE = {

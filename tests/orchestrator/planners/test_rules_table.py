@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from common.errors import ClientError
-from orchestrator.planners.grammar import parse
+from orchestrator.planners.rules.parser import parse
 from tests.orchestrator.planners.world import calls_of
 
 PAGE = (Path(__file__).parents[3] / "docs/rules.md").read_text()

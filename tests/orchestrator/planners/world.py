@@ -2,8 +2,8 @@
 
 from common.errors import ToolError
 from common.globs import compile_glob
-from orchestrator.planners.base import CallTools, History
-from orchestrator.planners.rules import RulesPlanner
+from orchestrator.planners.protocol import CallTools, History
+from orchestrator.planners.rules.planner import RulesPlanner
 from tests.orchestrator.conftest import step
 
 FOLDERS = {".", "src", "docs", "build"}

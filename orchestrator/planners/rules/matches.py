@@ -6,8 +6,15 @@ from typing import Any, Literal
 
 from common.errors import ToolError
 from common.runs import Step
-from orchestrator.planners.base import Call
-from orchestrator.planners.commands import MAX_READ, Arguments, Scope, listing, output, shown_file
+from orchestrator.planners.protocol import Call
+from orchestrator.planners.rules.commands import (
+    MAX_READ,
+    Arguments,
+    Scope,
+    listing,
+    output,
+    shown_file,
+)
 
 PAGE = 1000
 MAX_EACH = 1000

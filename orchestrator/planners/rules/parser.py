@@ -1,4 +1,4 @@
-"""From words to commands: takes a goal apart, parses each sentence by rules.lark, builds it."""
+"""From words to commands: takes a goal apart, parses each sentence by grammar.lark, builds it."""
 
 import json
 import re
@@ -12,15 +12,15 @@ from lark.exceptions import VisitError
 
 from common.errors import ClientError
 from common.globs import InvalidPattern
-from orchestrator.planners.changing import Changing
-from orchestrator.planners.commands import Command
-from orchestrator.planners.forms import CHANGING, nearest
-from orchestrator.planners.looking import Looking
-from orchestrator.planners.moving import Moving
-from orchestrator.planners.phrases import Phrases
-from orchestrator.planners.searching import Searching
-from orchestrator.planners.sentences import Sentence, Splitter, UnclosedQuote
-from orchestrator.planners.targets import NOTHING, Built, Subject, Unclear
+from orchestrator.planners.rules.changing import Changing
+from orchestrator.planners.rules.commands import Command
+from orchestrator.planners.rules.forms import CHANGING, nearest
+from orchestrator.planners.rules.looking import Looking
+from orchestrator.planners.rules.moving import Moving
+from orchestrator.planners.rules.phrases import Phrases
+from orchestrator.planners.rules.searching import Searching
+from orchestrator.planners.rules.sentences import Sentence, Splitter, UnclosedQuote
+from orchestrator.planners.rules.targets import NOTHING, Built, Subject, Unclear
 
 MAX_COMMANDS = 1000
 """As many as a run can have steps."""
@@ -28,7 +28,7 @@ SHOWN = 40
 _VERB = "_DO_"
 _LIVE_WILDCARD = re.compile(r"[*?]\S*$")
 
-_PARSER = Lark((files("orchestrator.planners") / "rules.lark").read_text(), parser="lalr")
+_PARSER = Lark((files("orchestrator.planners.rules") / "grammar.lark").read_text(), parser="lalr")
 _PATTERNS = {terminal.name: terminal.pattern.to_regexp() for terminal in _PARSER.terminals}
 _VERBS = {
     name.removeprefix(_VERB): re.compile(pattern)

@@ -6,10 +6,10 @@ from typing import Any
 
 from lark import Token, Transformer
 
-from orchestrator.planners.checking import as_called, with_looks
-from orchestrator.planners.commands import Arguments, Command, OneCall
-from orchestrator.planners.targets import Built, Subject, Target, Unclear, paths_of
-from orchestrator.planners.transfers import DONE, Tool, Transfer, within
+from orchestrator.planners.rules.checking import as_called, with_looks
+from orchestrator.planners.rules.commands import Arguments, Command, OneCall
+from orchestrator.planners.rules.targets import Built, Subject, Target, Unclear, paths_of
+from orchestrator.planners.rules.transfers import DONE, Tool, Transfer, within
 
 
 class Moving(Transformer[Token, Built]):

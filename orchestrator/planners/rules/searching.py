@@ -4,9 +4,9 @@ from typing import Any
 
 from lark import Token, Transformer
 
-from orchestrator.planners.commands import Arguments, Scope, Search
-from orchestrator.planners.looking import checked
-from orchestrator.planners.targets import (
+from orchestrator.planners.rules.commands import Arguments, Scope, Search
+from orchestrator.planners.rules.looking import checked
+from orchestrator.planners.rules.targets import (
     Built,
     Quoted,
     Unclear,

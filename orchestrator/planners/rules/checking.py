@@ -5,9 +5,9 @@ from dataclasses import dataclass, replace
 
 from common.errors import ToolError
 from common.runs import Step
-from orchestrator.planners.base import Call
-from orchestrator.planners.commands import Arguments, Command, output
-from orchestrator.planners.targets import Built, Target, Unclear
+from orchestrator.planners.protocol import Call
+from orchestrator.planners.rules.commands import Arguments, Command, output
+from orchestrator.planners.rules.targets import Built, Target, Unclear
 
 _IS_NOT = {
     "file": ("not_a_file", "is called a file, and is a directory"),

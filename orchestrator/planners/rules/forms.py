@@ -35,7 +35,7 @@ CHANGING = {
     "DELETE_TREE": "delete the folder build and everything in it",
 }
 FORMS = LOOKING | CHANGING
-"""By the name of the verb's terminal in rules.lark. A semicolon chains, so that each is a goal."""
+"""By the name of the verb's terminal in grammar.lark. A semicolon chains, so that each is a goal."""
 MAX_WORD = 40
 _WORDS = {form.split()[0]: form for form in reversed(FORMS.values())}
 _ALIKE = {

@@ -9,8 +9,8 @@ from typing import Any
 
 from common.errors import ToolError
 from common.runs import Step
-from orchestrator.planners.base import Call
-from orchestrator.planners.commands import Arguments, Scope, listing, output
+from orchestrator.planners.protocol import Call
+from orchestrator.planners.rules.commands import Arguments, Scope, listing, output
 
 MAX_MATCHES = 1000
 SHOWN_OF_LINE = 500

@@ -7,7 +7,7 @@ from pydantic import JsonValue
 
 from common.errors import FieldError
 from common.tools import ToolSpec
-from orchestrator.planners.references import FROM, JOIN
+from orchestrator.planners.plan.references import FROM, JOIN
 
 MAX_MESSAGE = 200
 _OF_THE_WHOLE = ("required", "additionalProperties")

@@ -7,10 +7,10 @@ from typing import Literal
 
 from common.errors import ToolError, from_problem
 from common.runs import Step
-from orchestrator.planners.base import Call
-from orchestrator.planners.commands import Arguments, output, shown_directory, shown_file
-from orchestrator.planners.matches import read_arguments
-from orchestrator.planners.targets import looks_like_a_file
+from orchestrator.planners.protocol import Call
+from orchestrator.planners.rules.commands import Arguments, output, shown_directory, shown_file
+from orchestrator.planners.rules.matches import read_arguments
+from orchestrator.planners.rules.targets import looks_like_a_file
 
 Tool = Literal["copy_path", "move_path"]
 DONE = {"copy_path": "Copied", "move_path": "Moved"}

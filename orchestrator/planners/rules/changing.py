@@ -7,12 +7,12 @@ from typing import Any, Literal
 
 from lark import Token, Transformer
 
-from orchestrator.planners.checking import with_looks
-from orchestrator.planners.commands import Arguments, Command, MakeDirectory, OneCall, Scope
-from orchestrator.planners.looking import checked
-from orchestrator.planners.matches import Each
-from orchestrator.planners.multi_commands import Append, Replace
-from orchestrator.planners.targets import (
+from orchestrator.planners.rules.checking import with_looks
+from orchestrator.planners.rules.commands import Arguments, Command, MakeDirectory, OneCall, Scope
+from orchestrator.planners.rules.looking import checked
+from orchestrator.planners.rules.matches import Each
+from orchestrator.planners.rules.multi_step import Append, Replace
+from orchestrator.planners.rules.targets import (
     Built,
     Subject,
     Target,

@@ -6,8 +6,8 @@ from typing import Any
 
 from lark import Token, Transformer, Tree
 
-from orchestrator.planners.commands import Scope
-from orchestrator.planners.targets import (
+from orchestrator.planners.rules.commands import Scope
+from orchestrator.planners.rules.targets import (
     WORKSPACE,
     Kind,
     Matching,

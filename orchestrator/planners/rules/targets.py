@@ -7,7 +7,7 @@ from typing import Any, Literal
 
 from lark import Token
 
-from orchestrator.planners.commands import Command, Scope
+from orchestrator.planners.rules.commands import Command, Scope
 
 _EXTENSION = re.compile(r"\.[^\W\d_]\w*$")
 

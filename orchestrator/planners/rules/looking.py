@@ -6,15 +6,15 @@ from typing import Any, Literal
 from lark import Token, Transformer
 
 from common.globs import compile_glob
-from orchestrator.planners.commands import (
+from orchestrator.planners.rules.commands import (
     Arguments,
     Command,
     ListDirectory,
     ReadFile,
     Scope,
 )
-from orchestrator.planners.matches import Each, Find, read_arguments
-from orchestrator.planners.targets import (
+from orchestrator.planners.rules.matches import Each, Find, read_arguments
+from orchestrator.planners.rules.targets import (
     WORKSPACE,
     Built,
     Quoted,
@@ -24,7 +24,7 @@ from orchestrator.planners.targets import (
     looks_like_a_file,
     place_in,
 )
-from orchestrator.planners.transfers import Inspect
+from orchestrator.planners.rules.transfers import Inspect
 
 _NUMBER = re.compile(r"[0-9]{1,9}")
 _LITERAL = {"[": "[[]", "*": "[*]", "?": "[?]"}

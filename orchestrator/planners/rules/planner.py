@@ -1,6 +1,6 @@
 """The `rules` planner: plain-English file commands, understood without any model.
 
-The grammar is in rules.lark; docs/rules.md shows every form.
+The grammar is in grammar.lark; docs/rules.md shows every form.
 """
 
 import asyncio
@@ -9,9 +9,9 @@ from dataclasses import replace
 
 from common.errors import ClientError
 from common.runs import PlannerSpec, RunCreate, Step
-from orchestrator.planners.base import Call, CallTools, Decision, Finish, History, Tools
-from orchestrator.planners.commands import Command
-from orchestrator.planners.grammar import parse
+from orchestrator.planners.protocol import Call, CallTools, Decision, Finish, History, Tools
+from orchestrator.planners.rules.commands import Command
+from orchestrator.planners.rules.parser import parse
 
 MAX_INLINE = 2000
 """Characters of a goal that are parsed in a few milliseconds."""

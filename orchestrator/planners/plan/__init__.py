@@ -1,0 +1,1 @@
+"""The `plan` planner: the steps that a client has written."""

@@ -1,0 +1,1 @@
+"""The `rules` planner: plain-English file commands, understood without any model."""
