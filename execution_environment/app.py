@@ -20,16 +20,16 @@ from common.web.auth import ServiceToken
 from common.web.health import Probe, health_router
 from common.web.server import serve, serve_workers
 from execution_environment.bootstrap import Assembly
-from execution_environment.calls.workspace_factory import Maxima
+from execution_environment.calls.workspace_factory import ServiceLimits
 from execution_environment.ledger.ledger import Ledger
-from execution_environment.ledger.records import Usage
 from execution_environment.ledger.schema import UnknownFormat
 from execution_environment.routes import audit, files, tools
 from execution_environment.routes.dependencies import Services
 from execution_environment.sandbox import landlock
+from execution_environment.sandbox.limits import Usage
 from execution_environment.sandbox.self_test import SandboxUnavailable
 from execution_environment.settings import Settings
-from execution_environment.threads import Pool
+from execution_environment.threads import ThreadPool
 
 
 def build(settings: Settings, landlock_abi: int | None = None) -> FastAPI:
@@ -45,8 +45,8 @@ def assembly_of(settings: Settings, make_ledger: Callable[[Path], Ledger] = Ledg
     quota = Usage(settings.workspace_quota, settings.workspace_entries)
     return Assembly(
         settings.data_dir,
-        Maxima(settings.max_read, settings.max_write, quota),
-        Pool(settings.threads, settings.backlog),
+        ServiceLimits(settings.max_read, settings.max_write, quota),
+        ThreadPool(settings.threads, settings.backlog),
         settings.result_ttl,
         make_ledger,
         audit_retention=settings.audit_retention,
@@ -58,10 +58,10 @@ def build_over(parts: Assembly, settings: Settings, landlock_abi: int | None = N
 
     @asynccontextmanager
     async def lifespan(_: FastAPI) -> AsyncIterator[None]:
-        await parts.pool.run(parts.upkeep.recover)
-        upkeep = asyncio.create_task(parts.upkeep.run(parts.pool))
+        await parts.threads.run(parts.maintenance.recover)
+        maintenance = asyncio.create_task(parts.maintenance.run(parts.threads))
         yield
-        upkeep.cancel()
+        maintenance.cancel()
         await parts.close()
 
     app = build_app(
@@ -85,9 +85,10 @@ def _services(parts: Assembly) -> Services:
     return Services(
         registry=parts.registry,
         executor=parts.executor,
-        files=parts.files,
+        downloads=parts.downloads,
+        uploads=parts.uploads,
         settler=parts.settler,
-        pool=parts.pool,
+        threads=parts.threads,
         audit=parts.audit,
         audit_dir=parts.audit_dir,
     )
@@ -98,7 +99,7 @@ def _readiness(parts: Assembly, landlock_abi: int | None) -> Probe:
 
     async def ready() -> dict[str, Any]:
         try:
-            await parts.pool.run(parts.sandbox.probe)
+            await parts.threads.run(parts.sandbox.probe)
         except OSError as error:
             raise SystemFault("unavailable", "The data directory cannot be written") from error
         return {"guards": guards}
@@ -120,7 +121,7 @@ def worker() -> FastAPI:
     settings = Settings.load()
     logs.configure(settings.log_format, settings.log_level)
     sys.setswitchinterval(SWITCH_INTERVAL)
-    return build(settings, _wall(settings))
+    return build(settings, _landlock_abi(settings))
 
 
 def main() -> None:
@@ -132,25 +133,25 @@ def main() -> None:
             serve_workers("execution_environment.app:worker", settings, settings.workers)
             return
         sys.setswitchinterval(SWITCH_INTERVAL)
-        app = build(settings, _wall(settings))
+        app = build(settings, _landlock_abi(settings))
     except (SandboxUnavailable, UnknownFormat, OSError, sqlite3.Error) as error:
         sys.exit(f"the data directory {settings.data_dir} cannot be used: {error}")
     serve(app, settings)
 
 
 def _prepare(settings: Settings) -> None:
-    """Do what is done once, before any process or thread: the second wall holds all of them."""
+    """Do what is done once, before any process or thread: the Landlock policy holds all."""
     state = settings.data_dir / "state"
     state.mkdir(parents=True, exist_ok=True, mode=0o700)
-    if (abi := _wall(settings)) is not None:
+    if (abi := _landlock_abi(settings)) is not None:
         landlock.restrict(settings.data_dir, landlock.interpreter_paths(), abi)
     ledger = Ledger(state / "ledger.sqlite")
     ledger.compact()
-    ledger.forget_usage()
+    ledger.usage.forget()
     ledger.close()
 
 
-def _wall(settings: Settings) -> int | None:
-    """Return the version of Landlock that is put in force."""
+def _landlock_abi(settings: Settings) -> int | None:
+    """Return the version of the Landlock policy that is put in force, None for none."""
     abi = landlock.supported_abi()
     return abi if settings.landlock == "auto" and abi >= landlock.MIN_ABI else None

@@ -1,23 +1,25 @@
-"""What the service consists of, over one data directory: put together here, closed in reverse."""
+"""The composition root: all parts over one data directory, put together here, closed in reverse."""
 
 from collections.abc import Callable
 from datetime import timedelta
 from pathlib import Path
 
-from execution_environment.audit.writer import Audit
+from execution_environment.audit.writer import AuditWriter
+from execution_environment.calls.downloads import Downloads
 from execution_environment.calls.executor import Executor
 from execution_environment.calls.registry import Registry, discover
-from execution_environment.calls.uploads import Files
-from execution_environment.calls.workspace_factory import Maxima, Workspaces
+from execution_environment.calls.uploads import Uploads
+from execution_environment.calls.workspace_factory import ServiceLimits, WorkspaceFactory
 from execution_environment.ledger.ledger import Ledger
 from execution_environment.ledger.reservations import Reservations
-from execution_environment.maintenance import Ages, Upkeep
+from execution_environment.maintenance import Maintenance, RetentionPeriods
 from execution_environment.sandbox.sandbox import Sandbox
-from execution_environment.threads import Pool
+from execution_environment.searching.searchers import Searchers
+from execution_environment.threads import ThreadPool
 from execution_environment.transactions.committer import Committer, nothing
-from execution_environment.transactions.coordinator import Changer
+from execution_environment.transactions.coordinator import Coordinator
 from execution_environment.transactions.locks import WorkspaceLocks
-from execution_environment.transactions.recovery import Completer
+from execution_environment.transactions.recovery import Recovery
 from execution_environment.transactions.settlement import Settler
 
 
@@ -27,8 +29,8 @@ class Assembly:
     def __init__(
         self,
         data_dir: Path,
-        maxima: Maxima,
-        pool: Pool,
+        allowed: ServiceLimits,
+        threads: ThreadPool,
         result_ttl: timedelta,
         make_ledger: Callable[[Path], Ledger] = Ledger,
         observe: Callable[[str], None] = nothing,
@@ -38,36 +40,35 @@ class Assembly:
         used.
         """
         state = data_dir / "state"
-        self.pool = pool
-        self.sandbox = Sandbox(data_dir)
+        self.threads = threads
+        self.sandbox = sandbox = Sandbox(data_dir)
         self.registry = Registry(discover())
         self.audit_dir = state / "audit"
-        self._locks = WorkspaceLocks(state / "locks")
-        self._ledger = make_ledger(state / "ledger.sqlite")
-        process = self.sandbox.mover.staging.process
-        self.audit = Audit(self.audit_dir, process, tell=self._ledger.chains.note)
-        self._completer = Completer(self.sandbox.mover, self._ledger, self.audit)
+        locks = WorkspaceLocks(state / "locks")
+        self._ledger = ledger = make_ledger(state / "ledger.sqlite")
+        process = sandbox.renamer.staging.process
+        self.audit = audit = AuditWriter(self.audit_dir, process, tell=ledger.chains.note)
+        self._searchers = Searchers()
         self._reservations = Reservations(state / "ledger.sqlite", process)
-        committer = Committer(self.sandbox, self._ledger, self.audit, self._completer, observe)
-        workspaces = Workspaces(self.sandbox, self._ledger, self._reservations, pool, maxima)
-        changer = Changer(self._locks, committer, pool)
-        self.executor = Executor(self.registry, workspaces, changer, self._ledger, self.audit, pool)
-        self.files = Files(workspaces, changer, self._ledger, self.audit, pool)
-        self.settler = Settler(self._ledger, self._locks, self._completer, self.audit, pool)
-        ages = Ages(result_ttl, audit_retention)
-        kept = (self._ledger, self._locks, self._completer, self._reservations, self.audit)
-        self.upkeep = Upkeep(self.sandbox, *kept, self.audit_dir, ages)
-
-    def tidy(self) -> None:
-        """Complete what processes that died have left, and forget what is too old, at once."""
-        for _ in self.upkeep.steps():
-            pass
+        recovery = Recovery(sandbox.renamer, ledger, audit)
+        committer = Committer(sandbox, ledger, audit, recovery, observe)
+        coordinator = Coordinator(locks, committer, threads)
+        workspaces = WorkspaceFactory(
+            sandbox, self._searchers, ledger, self._reservations, threads, allowed
+        )
+        self.executor = Executor(self.registry, workspaces, coordinator, ledger, audit, threads)
+        self.downloads = Downloads(workspaces, audit, threads)
+        self.uploads = Uploads(workspaces, coordinator, ledger, audit, threads)
+        self.settler = Settler(ledger, locks, recovery, audit, threads)
+        periods = RetentionPeriods(result_ttl, audit_retention)
+        kept = (ledger, locks, recovery, self._reservations, audit)
+        self.maintenance = Maintenance(sandbox, *kept, self.audit_dir, periods)
 
     async def close(self) -> None:
         """End what is under way and give everything back."""
-        await self.pool.close()
-        self._completer.note_done()
+        await self.threads.close()
         self._reservations.close()
         self.audit.close()
         self._ledger.close()
+        self._searchers.close()
         self.sandbox.close()

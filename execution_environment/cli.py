@@ -6,6 +6,7 @@ from pathlib import Path
 
 from execution_environment import app
 from execution_environment.audit import verifier
+from execution_environment.ledger.chains import read_chains
 from execution_environment.ledger.schema import UnknownFormat
 
 USAGE = 2
@@ -34,7 +35,7 @@ def _verify(state: Path) -> int:
         print(f"{audit_dir} is not a directory", file=sys.stderr)
         return USAGE
     try:
-        heads = verifier.verify(audit_dir, verifier.chains_of(ledger))
+        heads = verifier.verify(audit_dir, read_chains(ledger))
     except (verifier.Tampered, UnknownFormat) as error:
         print(error, file=sys.stderr)
         return 1

@@ -1,4 +1,4 @@
-"""The bounded pool in which all file work is done, off the event loop."""
+"""The bounded threads in which all file work is done, off the event loop."""
 
 import asyncio
 import threading
@@ -7,12 +7,14 @@ from asyncio import Future
 from collections.abc import AsyncIterator, Callable
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import asynccontextmanager
-from typing import Any, TypeVar
+from functools import partial
+from typing import Any, ParamSpec, TypeVar
 
 from common.errors import SystemFault
 from common.logs import get_logger
 from common.shares import Shares
 
+P = ParamSpec("P")
 T = TypeVar("T")
 log = get_logger(__name__)
 MAX_CALLS_TO_FREE = 3
@@ -22,7 +24,7 @@ THREADS_TO_FREE = 1 / 3
 the event loop first, for them."""
 
 
-class Pool:
+class ThreadPool:
     """`size` threads, and at most `backlog` calls that wait for one.
 
     A thread cannot be killed, so no user gets more than a part of them: those that one user's calls
@@ -36,11 +38,13 @@ class Pool:
         self._calls = Shares(self._most, ratio=MAX_CALLS_TO_FREE)
         self._shares = Shares(size, ratio=THREADS_TO_FREE)
         self._waiting: list[tuple[str, Future[None]]] = []
-        self._later: set[asyncio.Task[Any]] = set()
+        self._background: set[asyncio.Task[Any]] = set()
         self.stopping = threading.Event()
         """Set at the end: work that looks at it stops."""
 
-    async def run_for(self, user: str, deadline: float, work: Callable[[], T]) -> T:
+    async def run_for(
+        self, user: str, deadline: float, func: Callable[P, T], *args: P.args, **kwargs: P.kwargs
+    ) -> T:
         """Do a user's work in a thread; raise `overloaded` when too much of it is waiting already.
 
         Raises `deadline_exceeded` when no thread is free for it until then (monotonic, in seconds).
@@ -50,28 +54,35 @@ class Pool:
             raise SystemFault("overloaded", "Too many calls of this user are waiting for a thread")
         try:
             async with self._place_for(user, deadline):
-                return await self.finish(work)
+                return await self.run_admitted(func, *args, **kwargs)
         finally:
             self._calls.give(user)
 
-    async def run(self, work: Callable[[], T]) -> T:
+    async def run(self, func: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
         """Do the service's own work in a thread; raise `overloaded` when too much is waiting."""
         self._require_room()
-        return await self.finish(work)
+        return await self.run_admitted(func, *args, **kwargs)
+
+    async def run_admitted(self, func: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
+        """Do work of a call that was let in, whatever is waiting: only so can calls end."""
+        self._taken += 1
+        try:
+            loop = asyncio.get_running_loop()
+            return await loop.run_in_executor(self._threads, partial(func, *args, **kwargs))
+        finally:
+            self._taken -= 1
+
+    def run_in_background(self, func: Callable[P, Any], *args: P.args, **kwargs: P.kwargs) -> None:
+        """Do work that nobody waits for but the end of the service."""
+        task = asyncio.create_task(self.run_admitted(func, *args, **kwargs))
+        self._background.add(task)
+        task.add_done_callback(self._ended)
 
     def _require_room(self) -> None:
         if self._taken + len(self._waiting) >= self._most:
             raise SystemFault(
                 "overloaded", "Too many calls are waiting for a thread", limit=self._most
             )
-
-    async def finish(self, work: Callable[[], T]) -> T:
-        """Do the work in a thread, whatever is waiting: it ends a call that was let in."""
-        self._taken += 1
-        try:
-            return await asyncio.get_running_loop().run_in_executor(self._threads, work)
-        finally:
-            self._taken -= 1
 
     @asynccontextmanager
     async def _place_for(self, user: str, deadline: float) -> AsyncIterator[None]:
@@ -106,21 +117,15 @@ class Pool:
                 self._waiting.remove(place)
                 turn.set_result(None)
 
-    def afterwards(self, work: Callable[[], Any]) -> None:
-        """Do work that nobody waits for but the end of the service."""
-        task = asyncio.create_task(self.finish(work))
-        self._later.add(task)
-        task.add_done_callback(self._ended)
-
     def _ended(self, task: asyncio.Task[Any]) -> None:
-        self._later.discard(task)
+        self._background.discard(task)
         if not task.cancelled() and task.exception() is not None:
             log.error("work that nobody waits for failed", exc_info=task.exception())
 
     async def close(self) -> None:
         """Ask the work in hand to stop, wait until it has, and end the threads."""
         self.stopping.set()
-        await asyncio.gather(*self._later, return_exceptions=True)
+        await asyncio.gather(*self._background, return_exceptions=True)
         await asyncio.to_thread(self._threads.shutdown)
 
 

@@ -94,14 +94,14 @@ GUARDS = (
     *guards_of(
         "execution_environment/transactions/coordinator.py",
         "tests/execution_environment/test_completer.py",
-        ("the lock, to the end of the thread", "await to_its_end(", "await ("),
+        ("the lock, to the end of the thread", "await until_done(", "await ("),
     ),
     *guards_of(
         "execution_environment/transactions/recovery.py",
         "tests/execution_environment/test_completer.py",
         (
             "changes of the living are made",
-            "        if intent.id in self._let_go or not intent.process:\n            return True\n        return self._mover.staging.is_abandoned(intent.process)\n",
+            "        if intent.id in self._disowned or not intent.process:\n            return True\n        return self._renamer.staging.is_abandoned(intent.process)\n",
             "        return True\n",
         ),
     ),
@@ -115,17 +115,17 @@ GUARDS = (
         ),
         (
             "a missing record is announced",
-            "            self._ledger.will_record(intent.id, self._audit.head)\n",
+            "            self._ledger.intents.note_trail(intent.id, self._audit.head)\n",
             "",
         ),
     ),
     *guards_of(
-        "execution_environment/workspace/file_writer.py",
+        "execution_environment/workspace/staged_change.py",
         "tests/execution_environment/test_usage.py",
-        ("one change of a place", "        self._plan.add(parts)\n", ""),
+        ("one change of a place", "        self._change_set.planned.add(parts)\n", ""),
         (
             "a user's directory, outside any change",
-            "            self._mover.make_above(self._paths.base)\n",
+            "            self._renamer.make_above(self._root.base)\n",
             "            pass\n",
         ),
     ),
@@ -142,17 +142,17 @@ GUARDS = (
     *guards_of(
         "execution_environment/ledger/idempotency.py",
         "tests/execution_environment/test_committer.py",
-        ("an id that was given up", "        _require_wanted(connection, claim)\n", ""),
+        ("an id that was given up", "        _require_wanted(connection, key)\n", ""),
     ),
     *guards_of(
         "execution_environment/ledger/idempotency.py",
         "tests/execution_environment/test_record.py",
-        ("given up by this owner", " or claim.fence <= fence:", ":"),
+        ("given up by this owner", " or key.fence <= fence:", ":"),
     ),
     *guards_of(
         "execution_environment/ledger/ledger.py",
         "tests/execution_environment/test_audit.py",
-        ("heads with each intent", "            note(connection, intent.head)\n", ""),
+        ("heads with each intent", "            chains.note(connection, intent.head)\n", ""),
     ),
     *guards_of(
         "execution_environment/audit/verifier.py",
@@ -249,9 +249,13 @@ GUARDS = (
         ("a body behind an offer", "is_offered and not self._should_upgrade()", "False"),
     ),
     *guards_of(
-        "execution_environment/workspace/entry_mover.py",
+        "execution_environment/workspace/change_set.py",
         "tests/execution_environment/test_completer.py",
-        ("where a move goes", "not self._is_within_made(target)", "not self._trees"),
+        (
+            "where a move goes",
+            "if not any(directory in self.trees for directory in above):",
+            "if not self.trees:",
+        ),
     ),
     *guards_of(
         "execution_environment/sandbox/staging.py",

@@ -28,6 +28,19 @@ class Head:
     seq: int = 0
     hash: str = GENESIS
 
+    @property
+    def position(self) -> str:
+        """How an intent names the line after which its audit entry will be: `chain:n`."""
+        return f"{self.chain}:{self.seq}"
+
+
+@dataclass(frozen=True)
+class Chain:
+    """How far a chain has come at least, and up to which line its files were removed as too old."""
+
+    head: Head
+    removed: Head
+
 
 def seal(body: str) -> str:
     """Return the hash of a line's content."""

@@ -2,16 +2,26 @@
 
 from collections.abc import Callable
 from pathlib import Path
+from typing import Protocol
 
 from common.logs import get_logger
-from execution_environment.audit.chain import chains_in, last_head
-from execution_environment.ledger.chains import Chains
+from execution_environment.audit.chain import Head, chains_in, last_head
 
 log = get_logger(__name__)
 
 
+class ChainNotes(Protocol):
+    """What the ledger knows of the chains, and is told of them."""
+
+    def needed(self) -> set[str]:
+        """Return the chains that may hold the entry of a change that is still open."""
+
+    def note_removed(self, last: Head) -> None:
+        """Remember that a chain's lines up to this one are going to be removed as too old."""
+
+
 def remove_old(
-    directory: Path, chains: Chains, before: float, is_ended: Callable[[str], bool]
+    directory: Path, chains: ChainNotes, before: float, is_ended: Callable[[str], bool]
 ) -> None:
     """Remove each chain's files that were last written to before a moment (seconds since 1970).
 
@@ -25,7 +35,7 @@ def remove_old(
             _remove(closed, chains, before)
 
 
-def _remove(files: list[Path], chains: Chains, before: float) -> None:
+def _remove(files: list[Path], chains: ChainNotes, before: float) -> None:
     for path in files:
         try:
             if path.stat().st_mtime >= before:

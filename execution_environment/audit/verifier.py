@@ -1,34 +1,15 @@
 """The proof that the audit trail is what was written, and that nothing of it is missing."""
 
 import json
-import sqlite3
 from collections.abc import Iterable, Iterator
-from contextlib import closing
 from pathlib import Path
 from typing import Any
-from urllib.parse import quote
 
-from execution_environment.audit.chain import SEAL, Head, chains_in, seal
-from execution_environment.ledger.chains import Chain, known
-from execution_environment.ledger.schema import is_current
+from execution_environment.audit.chain import SEAL, Chain, Head, chains_in, seal
 
 
 class Tampered(Exception):  # reads as the state it is
     """The trail is not what was written; the message names the file and line, or the chain."""
-
-
-def chains_of(ledger: Path) -> list[Chain]:
-    """Return what the ledger says of the chains; raise Tampered where there is none.
-
-    Raises UnknownFormat of one that a newer program has written.
-    """
-    try:
-        with closing(sqlite3.connect(f"file:{quote(str(ledger))}?mode=ro", uri=True)) as connection:
-            if not is_current(connection):
-                raise Tampered(f"{ledger.name}: an older program's, which knows no chains")
-            return known(connection)
-    except sqlite3.Error as error:
-        raise Tampered(f"{ledger.name}: what chains there are cannot be told: {error}") from error
 
 
 def verify(directory: Path, noted: Iterable[Chain] | None = None) -> list[Head]:

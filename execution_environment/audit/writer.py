@@ -3,7 +3,7 @@
 One chain per process, in files that are rotated by size. A line that was changed, removed or put
 in breaks the chain. A tail that was cut off, or a chain that is gone, shows against the heads that
 the ledger keeps: it is told of each chain before its first line, then with every change, at
-rotation, every minute and at the end (`state/trail.py` reads and verifies).
+rotation, every minute and at the end (`reader.py` and `verifier.py` read).
 """
 
 import errno
@@ -31,7 +31,7 @@ def nobody(_head: Head) -> None:
     """Tell nobody."""
 
 
-class Audit:
+class AuditWriter:
     """The chain of one process. Lines survive the process; only a crash of the host may cut it."""
 
     def __init__(
@@ -61,30 +61,30 @@ class Audit:
             return self._head
 
     def holds(self, position: str | None, call_id: str) -> bool:
-        """Tell whether a call that has taken effect is on record, after a position of a chain."""
+        """Tell whether a call that has taken effect has its entry, after a position of a chain."""
         return position is not None and reader.holds(self._directory, position, call_id)
 
-    def append(self, record: dict[str, Any]) -> None:
-        """Write a record; on a full disk it goes to the log instead, whole."""
+    def append(self, entry: dict[str, Any]) -> None:
+        """Write an entry; on a full disk it goes to the log instead, whole."""
         with self._lock:
             try:
-                self._write(record)
+                self._write(entry)
             except OSError as failure:
                 if failure.errno not in (errno.ENOSPC, errno.EDQUOT):
                     raise
-                log.error("no space for the audit trail", record=record)  # noqa: TRY400
+                log.error("no space for the audit trail", record=entry)  # noqa: TRY400
 
-    def _write(self, record: dict[str, Any]) -> None:
+    def _write(self, entry: dict[str, Any]) -> None:
         if self._size >= self._max_file:
             self._rotate()
-        self._time = max(self._time, _now())  # records are found by time: it never goes back
+        self._time = max(self._time, _now())  # entries are found by time: it never goes back
         previous = self._head
         placed: dict[str, Any] = {
             "seq": previous.seq + 1,
             "time": self._time,
             "previous": previous.hash,
         }
-        placed |= _spared(record)
+        placed |= _spared(entry)
         body = json.dumps(placed, separators=(",", ":"))[:-1]
         digest = seal(body)
         line = f'{body}{SEAL}{digest}"}}\n'.encode()

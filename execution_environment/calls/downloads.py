@@ -1,51 +1,54 @@
-"""Downloads and uploads as the ledger and the audit trail see them: calls of their own kind."""
+"""Whole files, out: streamed, never held in memory."""
 
+from collections.abc import AsyncIterator
 from typing import Any
 
-from starlette.datastructures import Headers
-
-from common.errors import SystemFault
 from common.tools import ToolCall
-from common.web.conditions import Validators, require_match
-from execution_environment.ledger.records import Usage
-from execution_environment.transactions.transaction import Draft
-from execution_environment.workspace.entry_mover import Workspace
-from execution_environment.workspace.streams import Incoming, Outgoing, etag_of, modified_at
+from execution_environment.audit.writer import AuditWriter
+from execution_environment.calls.file_request import FileRequest
+from execution_environment.calls.recording import failures_recorded
+from execution_environment.calls.workspace_factory import WorkspaceFactory
+from execution_environment.threads import ThreadPool
+from execution_environment.transactions.transaction import Transaction
+from execution_environment.workspace.streams import OutgoingFile
+from execution_environment.workspace.workspace import Workspace
+
+CHUNK = 256 * 1024
+"""Bytes that are read in one go."""
 
 
-class Download(Draft):
-    """Opens a file to be sent."""
-
-    outgoing: Outgoing
-
-    def _make(self) -> dict[str, Any]:
-        self.outgoing = self.workspace.open_file(str(self.call.arguments["path"]))
-        return {"size": self.outgoing.status.st_size}
-
-
-class Upload(Draft):
-    """Checks the request's conditions against what is in the place, each time it is staged."""
+class Downloads:
+    """Downloads, with the bounds and the audit of tool calls."""
 
     def __init__(
-        self,
-        call: ToolCall,
-        workspace: Workspace,
-        quota: Usage,
-        incoming: Incoming,
-        conditions: Headers,
+        self, workspaces: WorkspaceFactory, audit: AuditWriter, threads: ThreadPool
     ) -> None:
-        super().__init__(call, workspace, quota)
-        self._incoming = incoming
-        self._conditions = conditions
+        self._workspaces = workspaces
+        self._audit = audit
+        self._threads = threads
 
-    def _make(self) -> dict[str, Any]:
-        if not self._incoming.is_kept:
-            raise SystemFault("unavailable", "An earlier attempt has come to nothing meanwhile")
-        path = str(self.call.arguments["path"])
-        self.workspace.bounds.meter.reset()
-        status = self.workspace.find(path)
-        current = None if status is None else Validators(etag_of(status), modified_at(status))
-        require_match(self._conditions, current)
-        before = None if status is None else self.workspace.snapshot(path, 0)
-        self.workspace.put_received(path, self._incoming, before)
-        return {"size": self._incoming.size, "sha256": self._incoming.sha256}
+    async def open(self, asked: FileRequest) -> OutgoingFile:
+        """Open a file to be sent; the caller closes it."""
+        call = asked.call("download_file")
+        async with failures_recorded(self._audit, call) as started:
+            user, deadline = call.context.user_id, started + call.context.timeout
+            return await self._threads.run_for(user, deadline, self._open, call, started)
+
+    def _open(self, call: ToolCall, started: float) -> OutgoingFile:
+        workspace = self._workspaces.open(call.context, started)
+        opened: list[OutgoingFile] = []
+
+        def open_file(workspace: Workspace) -> dict[str, Any]:
+            opened.append(workspace.reader.open_file(str(call.arguments["path"])))
+            return {"size": opened[0].status.st_size}
+
+        transaction = Transaction(call, workspace, open_file)
+        transaction.stage()
+        self._audit.append(transaction.audit_entry(transaction.result()))
+        return opened[0]
+
+    async def send(self, outgoing: OutgoingFile, wanted: range) -> AsyncIterator[bytes]:
+        """Yield these bytes of a file."""
+        for offset in range(wanted.start, wanted.stop, CHUNK):
+            size = min(CHUNK, wanted.stop - offset)
+            yield await self._threads.run_admitted(outgoing.read, offset, size)

@@ -1,156 +1,116 @@
-"""Whole files, out and in: streamed, never held in memory."""
+"""Whole files, in: streamed into staging, never held in memory, then put in their place once."""
 
-import asyncio
-import time
-from collections.abc import AsyncIterator, Callable, Coroutine
-from contextlib import asynccontextmanager
-from dataclasses import dataclass
+from collections.abc import AsyncIterator, Callable
 from typing import Any
 
 from starlette.datastructures import Headers
 
-from common.context import ExecutionContext
-from common.errors import AgenticError, ToolError
-from common.tools import ToolCall, ToolResult
-from execution_environment.audit.writer import Audit
-from execution_environment.calls.downloads import Download, Upload
-from execution_environment.calls.workspace_factory import Workspaces
+from common.errors import AgenticError, SystemFault
+from common.tools import ToolResult
+from common.web.conditions import Validators, require_match
+from execution_environment.audit.writer import AuditWriter
+from execution_environment.calls.file_request import FileRequest
+from execution_environment.calls.recording import failures_recorded
+from execution_environment.calls.workspace_factory import WorkspaceFactory, require_access
 from execution_environment.ledger.ledger import Ledger
-from execution_environment.threads import Pool
-from execution_environment.transactions.coordinator import Changer
-from execution_environment.transactions.transaction import record_of_failure
-from execution_environment.workspace.entry_mover import Workspace
-from execution_environment.workspace.streams import Incoming, Outgoing
-
-CHUNK = 256 * 1024
-"""Bytes that are read, or written, in one go."""
+from execution_environment.threads import ThreadPool
+from execution_environment.transactions.coordinator import Coordinator
+from execution_environment.transactions.transaction import Operation, Transaction
+from execution_environment.workspace.streams import IncomingFile, etag_of, modified_at
+from execution_environment.workspace.workspace import Workspace
 
 
-@dataclass(frozen=True)
-class Transfer:
-    """Which file is asked for: by whom, in which workspace, under which id."""
-
-    id: str
-    fence: int
-    path: str
-    context: ExecutionContext
-
-    def call(self, tool: str, **more: str) -> ToolCall:
-        """Return the call that it amounts to."""
-        return ToolCall(
-            id=self.id,
-            fence=self.fence,
-            tool=tool,
-            arguments={"path": self.path, **more},
-            context=self.context,
-        )
-
-
-class Files:
-    """Downloads and uploads, with the bounds, the audit and the once-only effects of tool calls."""
+class Uploads:
+    """Uploads, with the bounds, the audit and the once-only effects of tool calls."""
 
     def __init__(
-        self, workspaces: Workspaces, changer: Changer, ledger: Ledger, audit: Audit, pool: Pool
+        self,
+        workspaces: WorkspaceFactory,
+        coordinator: Coordinator,
+        ledger: Ledger,
+        audit: AuditWriter,
+        threads: ThreadPool,
     ) -> None:
         self._workspaces = workspaces
-        self._changer = changer
+        self._coordinator = coordinator
         self._ledger = ledger
         self._audit = audit
-        self._pool = pool
-
-    async def open(self, transfer: Transfer) -> Outgoing:
-        """Open a file to be sent; the caller closes it."""
-        call, started = transfer.call("download_file"), time.monotonic()
-        async with self._recorded(call, started):
-            return await self._pool.run_for(
-                call.context.user_id,
-                started + call.context.timeout,
-                lambda: self._open(call, started),
-            )
-
-    def _open(self, call: ToolCall, started: float) -> Outgoing:
-        workspace, quota = self._workspaces.open(call.context, started)
-        download = Download(call, workspace, quota)
-        download.stage()
-        self._audit.append(download.record(download.result()))
-        return download.outgoing
-
-    async def send(self, outgoing: Outgoing, wanted: range) -> AsyncIterator[bytes]:
-        """Yield these bytes of a file."""
-        for offset in range(wanted.start, wanted.stop, CHUNK):
-            size = min(CHUNK, wanted.stop - offset)
-            yield await self._pool.finish(_reading(outgoing, offset, size))
+        self._threads = threads
 
     async def take(
-        self, transfer: Transfer, conditions: Headers, pieces: AsyncIterator[bytes]
+        self, asked: FileRequest, conditions: Headers, pieces: AsyncIterator[bytes]
     ) -> ToolResult:
         """Take a file in and put it in its place, once."""
-        started = time.monotonic()
-        async with self._recorded(transfer.call("upload_file"), started):
-            if transfer.context.access == "read_only":
-                raise ToolError("permission_denied", "This call may only read", errno="EROFS")
-            workspace, quota = await self._pool.run(
-                lambda: self._workspaces.open(transfer.context, started)
-            )
-            incoming = await self._pool.run(workspace.receive)
+        async with failures_recorded(self._audit, asked.call("upload_file")) as started:
+            require_access("write", asked.context)
+            workspace = await self._threads.run(self._workspaces.open, asked.context, started)
+            upload = await self._threads.run(workspace.change.receive)
             try:
-                await self._fill(incoming, workspace, transfer, pieces)
+                await self._fill(upload, workspace, asked, pieces)
+                call = asked.call("upload_file", sha256=upload.sha256)
+                placing = _placing(asked.path, upload, conditions)
+                transaction = Transaction(call, workspace, placing)
+                stored = await self._threads.run_for(
+                    call.context.user_id,
+                    workspace.limits.deadline,
+                    self._coordinator.begin,
+                    transaction,
+                )
             except BaseException:
-                self._pool.afterwards(workspace.sweep)
+                self._threads.run_in_background(workspace.change.cleanup)
                 raise
-            call = transfer.call("upload_file", sha256=incoming.sha256)
-            draft = Upload(call, workspace, quota, incoming, conditions)
-            return await self._changer.make(draft)
+            return stored or await self._coordinator.commit(transaction)
 
     async def _fill(
         self,
-        incoming: Incoming,
+        upload: IncomingFile,
         workspace: Workspace,
-        transfer: Transfer,
+        asked: FileRequest,
         pieces: AsyncIterator[bytes],
     ) -> None:
-        freeing = self._pool.run(lambda: _free_what_goes(workspace, transfer.path))
-        await self._or_compare(freeing, incoming, transfer.id)
+        await self._or_compare(upload, asked.id, _credit_what_goes, workspace, asked.path)
         async for piece in pieces:
-            workspace.bounds.check_deadline()
-            writing = self._pool.finish(_writing(incoming, piece))
-            await self._or_compare(writing, incoming, transfer.id)
-        await self._pool.finish(incoming.finish)
+            workspace.limits.check_deadline()
+            await self._or_compare(upload, asked.id, upload.write, piece)
+        await self._threads.run_admitted(upload.finish)
 
     async def _or_compare(
-        self, work: Coroutine[Any, Any, None], incoming: Incoming, call_id: str
+        self, upload: IncomingFile, call_id: str, func: Callable[..., None], *arguments: object
     ) -> None:
-        """Do the work; where it fails for a call that has happened, its content is only compared.
+        """Do some of the work; where it fails for a call that has happened, content is only compared.
 
         What an earlier attempt has done needs no place and no room any more.
         """
         try:
-            await work
+            await self._threads.run_admitted(func, *arguments)
         except (AgenticError, OSError):
-            if not await self._pool.finish(lambda: self._ledger.has(call_id)):
+            if not await self._threads.run_admitted(self._ledger.has, call_id):
                 raise
-            incoming.is_kept = False
-
-    @asynccontextmanager
-    async def _recorded(self, call: ToolCall, started: float) -> AsyncIterator[None]:
-        try:
-            yield
-        except Exception as failure:
-            record = record_of_failure(call, failure, started)
-            await asyncio.to_thread(self._audit.append, record)
-            raise
+            upload.is_kept = False
 
 
-def _free_what_goes(workspace: Workspace, path: str) -> None:
+def _credit_what_goes(workspace: Workspace, path: str) -> None:
     """Make room for as much as the file that is replaced takes up."""
-    status = workspace.find(path)
+    status = workspace.reader.find(path)
     if status is not None:
-        workspace.bounds.meter.add(-status.st_size)
+        workspace.change.meter.add(-status.st_size)
 
 
-def _reading(outgoing: Outgoing, offset: int, size: int) -> Callable[[], bytes]:
-    return lambda: outgoing.read(offset, size)
+def _placing(path: str, upload: IncomingFile, conditions: Headers) -> Operation:
+    """Return the operation that puts an upload in its place.
 
+    It checks the request's conditions against what is there, each time that it is staged.
+    """
 
-def _writing(incoming: Incoming, piece: bytes) -> Callable[[], None]:
-    return lambda: incoming.write(piece)
+    def place(workspace: Workspace) -> dict[str, Any]:
+        if not upload.is_kept:
+            raise SystemFault("unavailable", "An earlier attempt has come to nothing meanwhile")
+        workspace.change.meter.reset()
+        status = workspace.reader.find(path)
+        current = None if status is None else Validators(etag_of(status), modified_at(status))
+        require_match(conditions, current)
+        before = None if status is None else workspace.reader.snapshot(path, 0)
+        workspace.files.put_upload(path, upload, before)
+        return {"size": upload.size, "sha256": upload.sha256}
+
+    return place

@@ -1,19 +1,21 @@
-"""Opens a call's workspace with the bounds that hold for it."""
+"""Opens a call's workspace with the limits that hold for it."""
 
 from dataclasses import dataclass
 
 from common.context import ExecutionContext
+from common.errors import ToolError
 from execution_environment.ledger.ledger import Ledger
-from execution_environment.ledger.records import Usage
 from execution_environment.ledger.reservations import Reservations
-from execution_environment.sandbox.limits import Bounds, Meter, unshared
+from execution_environment.sandbox.limits import CallLimits, QuotaMeter, Usage
+from execution_environment.sandbox.paths import parse
 from execution_environment.sandbox.sandbox import Sandbox
-from execution_environment.threads import Pool
-from execution_environment.workspace.entry_mover import Workspace
+from execution_environment.searching.searchers import Searchers
+from execution_environment.threads import ThreadPool
+from execution_environment.workspace.workspace import Workspace, open_workspace
 
 
 @dataclass(frozen=True)
-class Maxima:
+class ServiceLimits:
     """What the service allows; a call's own limits may only narrow it. Sizes in bytes."""
 
     read: int
@@ -21,59 +23,59 @@ class Maxima:
     quota: Usage
 
 
-class Workspaces:
+class WorkspaceFactory:
     """Knows what the service allows, and how full each workspace is."""
 
     def __init__(
         self,
         sandbox: Sandbox,
+        searchers: Searchers,
         ledger: Ledger,
         reservations: Reservations,
-        pool: Pool,
-        maxima: Maxima,
+        threads: ThreadPool,
+        allowed: ServiceLimits,
     ) -> None:
         self._sandbox = sandbox
+        self._searchers = searchers
         self._ledger = ledger
         self._reservations = reservations
-        self._pool = pool
-        self._maxima = maxima
+        self._threads = threads
+        self._allowed = allowed
 
     def open(
         self, context: ExecutionContext, started: float, *, dry_run: bool = False
-    ) -> tuple[Workspace, Usage]:
-        """Return a call's view of its workspace, and how large that may become.
+    ) -> Workspace:
+        """Return a call's view of its workspace.
 
         `started` is when the call arrived, on the monotonic clock in seconds.
         """
-        limits, maxima, root = context.limits, self._maxima, context.allowed_paths_root
-        quota = Usage(_least(limits.workspace_quota_bytes, maxima.quota.size), maxima.quota.entries)
-        bounds = Bounds(
-            max_read=_least(limits.max_read_bytes, maxima.read),
-            max_write=_least(limits.max_write_bytes, maxima.write),
+        limits = CallLimits(
+            max_read=_least(context.limits.max_read_bytes, self._allowed.read),
+            max_write=_least(context.limits.max_write_bytes, self._allowed.write),
             deadline=started + context.timeout,
-            stopping=self._pool.stopping,
-            meter=self._meter(root, quota),
+            stopping=self._threads.stopping,
         )
-        if dry_run:
-            self._count(root, bounds, quota)
-        return self._sandbox.workspace(root, bounds, dry_run=dry_run), quota
+        asked, allowed = context.limits.workspace_quota_bytes, self._allowed.quota
+        quota = Usage(_least(asked, allowed.size), allowed.entries)
+        meter = self._meter(context.allowed_paths_root, quota, limits, dry_run=dry_run)
+        base, renamer = parse(context.allowed_paths_root), self._sandbox.renamer
+        return open_workspace(base, renamer, self._searchers, limits, meter, dry_run=dry_run)
 
-    def _meter(self, root: str, quota: Usage) -> Meter:
-        used = self._ledger.usage(root) or Usage(0, 0)
+    def _meter(self, root: str, quota: Usage, limits: CallLimits, *, dry_run: bool) -> QuotaMeter:
+        used = self._ledger.usage.of(root)
+        if dry_run:  # nothing of it comes to be counted, or staged, beside others
+            return QuotaMeter(quota, used or self._sandbox.measure(root, limits))
+        used = used or Usage(0, 0)
         most = max(quota.size, used.size)
-        return Meter(
-            quota.size - used.size,
-            quota.entries - used.entries,
-            reserve=lambda size: self._reservations.change(root, size, most),
+        return QuotaMeter(
+            quota, used, reserve=lambda size: self._reservations.change(root, size, most)
         )
 
-    def _count(self, root: str, bounds: Bounds, quota: Usage) -> None:
-        """Find the room that a dry run has: nothing of it comes to be counted at a commit."""
-        bounds.meter.reserve = unshared
-        if self._ledger.usage(root) is None:
-            found = self._sandbox.measure(root, bounds)
-            bounds.meter.room = quota.size - found.size
-            bounds.meter.places = quota.entries - found.entries
+
+def require_access(effect: str, context: ExecutionContext) -> None:
+    """Raise `permission_denied` for a change on behalf of somebody who may only read."""
+    if effect != "read" and context.access == "read_only":
+        raise ToolError("permission_denied", "This call may only read", errno="EROFS")
 
 
 def _least(asked: int | None, allowed: int) -> int:

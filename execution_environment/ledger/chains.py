@@ -3,19 +3,16 @@
 The files could lose a tail, or a whole chain, without a gap in what is left; the ledger tells.
 """
 
-from dataclasses import dataclass
+import sqlite3
+from contextlib import closing
+from pathlib import Path
 from sqlite3 import Connection
+from urllib.parse import quote
 
-from execution_environment.audit.chain import GENESIS, Head
+from execution_environment.audit.chain import GENESIS, Chain, Head
+from execution_environment.audit.verifier import Tampered
 from execution_environment.ledger.database import Database
-
-
-@dataclass(frozen=True)
-class Chain:
-    """How far a chain has come at least, and up to which line its files were removed as too old."""
-
-    head: Head
-    removed: Head
+from execution_environment.ledger.schema import is_current
 
 
 class Chains:
@@ -42,10 +39,10 @@ class Chains:
     def known(self) -> list[Chain]:
         """Return every chain that there is, or was."""
         with self._database.reading() as connection:
-            return known(connection)
+            return _known(connection)
 
     def needed(self) -> set[str]:
-        """Return the chains that may hold the record of a change that is not settled yet."""
+        """Return the chains that may hold the audit entry of a change that is still open."""
         with self._database.reading() as connection:
             rows = connection.execute(
                 "SELECT DISTINCT trail FROM calls WHERE renames IS NOT NULL AND trail IS NOT NULL"
@@ -62,15 +59,23 @@ def note(connection: Connection, head: Head) -> None:
     )
 
 
-def known(connection: Connection) -> list[Chain]:
-    """Return every chain that there is, or was."""
+def read_chains(ledger: Path) -> list[Chain]:
+    """Return what a ledger that may be in use says of the chains; raise Tampered without one.
+
+    Raises UnknownFormat of one that a newer program has written.
+    """
+    try:
+        with closing(sqlite3.connect(f"file:{quote(str(ledger))}?mode=ro", uri=True)) as connection:
+            if not is_current(connection):
+                raise Tampered(f"{ledger.name}: an older program's, which knows no chains")
+            return _known(connection)
+    except sqlite3.Error as error:
+        raise Tampered(f"{ledger.name}: what chains there are cannot be told: {error}") from error
+
+
+def _known(connection: Connection) -> list[Chain]:
     rows = connection.execute("SELECT chain, seq, hash, removed_seq, removed_hash FROM chains")
     return [
         Chain(Head(chain, seq, digest), Head(chain, removed, removed_digest))
         for chain, seq, digest, removed, removed_digest in rows
     ]
-
-
-def position(head: Head) -> str:
-    """Return how an intent names the line after which its record will be."""
-    return f"{head.chain}:{head.seq}"

@@ -37,8 +37,8 @@ async def read_audit(
     cursor: Annotated[str, Query(max_length=100)] | None = None,
 ) -> Page[AuditRecord]:
     """Return records of calls in order of time, `since` included and `until` left out."""
-    records, following = await services.pool.run(
-        lambda: reader.find(services.audit_dir, query, limit, cursor)
+    records, following = await services.threads.run(
+        reader.find, services.audit_dir, query, limit, cursor
     )
     items = [AuditRecord.model_validate(record) for record in records]
     return Page(items=items, next_cursor=following)

@@ -15,7 +15,7 @@ from common.audit import SETTLE
 from common.context import ExecutionContext
 from common.errors import ClientError
 from common.web.body import JsonRoute
-from execution_environment.ledger.records import arguments_digest
+from execution_environment.audit.records import arguments_digest
 from execution_environment.routes.dependencies import services_of
 
 MAX_TEXT = 200

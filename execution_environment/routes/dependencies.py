@@ -6,11 +6,12 @@ from typing import Annotated
 
 from fastapi import Depends, Request
 
-from execution_environment.audit.writer import Audit
+from execution_environment.audit.writer import AuditWriter
+from execution_environment.calls.downloads import Downloads
 from execution_environment.calls.executor import Executor
 from execution_environment.calls.registry import Registry
-from execution_environment.calls.uploads import Files
-from execution_environment.threads import Pool
+from execution_environment.calls.uploads import Uploads
+from execution_environment.threads import ThreadPool
 from execution_environment.transactions.settlement import Settler
 
 
@@ -20,10 +21,11 @@ class Services:
 
     registry: Registry
     executor: Executor
-    files: Files
+    downloads: Downloads
+    uploads: Uploads
     settler: Settler
-    pool: Pool
-    audit: Audit
+    threads: ThreadPool
+    audit: AuditWriter
     audit_dir: Path
 
 

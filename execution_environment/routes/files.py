@@ -16,10 +16,11 @@ from common.tools import ToolResult
 from common.web.body import pieces_of
 from common.web.conditions import Validators, asked_range, is_fresh, require_whole
 from common.web.openapi import Responses, problems
-from execution_environment.calls.uploads import Files, Transfer
+from execution_environment.calls.downloads import Downloads
+from execution_environment.calls.file_request import FileRequest
 from execution_environment.routes.contexts import RecordedRoute, RefusedContext, context_from
 from execution_environment.routes.dependencies import ServicesDep
-from execution_environment.workspace.streams import Outgoing, etag_of, modified_at
+from execution_environment.workspace.streams import OutgoingFile, etag_of, modified_at
 
 router = APIRouter(prefix="/v1/files", tags=["files"], route_class=RecordedRoute)
 _ERRORS = (
@@ -29,7 +30,7 @@ _ERRORS = (
 )  # fmt: skip
 
 
-def _transfer(
+def _file_request(
     user: Name,
     workspace: Name,
     path: str,
@@ -37,13 +38,13 @@ def _transfer(
     idempotency_key: Annotated[CallId | None, Header()] = None,
     x_fence: Annotated[int, Header(ge=0, lt=2**63)] = 0,
     x_execution_context: Annotated[str | None, Header()] = None,
-) -> Transfer:
+) -> FileRequest:
     """Return what is asked for; the context is the caller's, or the least that can be said."""
     context = _context(x_execution_context, user, f"{user}/{workspace}", request)
-    return Transfer(idempotency_key or new_id("call"), x_fence, path, context)
+    return FileRequest(idempotency_key or new_id("call"), x_fence, path, context)
 
 
-TransferDep = Annotated[Transfer, Depends(_transfer)]
+FileRequestDep = Annotated[FileRequest, Depends(_file_request)]
 
 
 def _context(given: str | None, user: str, root: str, request: Request) -> ExecutionContext:
@@ -64,7 +65,7 @@ def _context(given: str | None, user: str, root: str, request: Request) -> Execu
 class _Sending(StreamingResponse):
     """Ends at the file's deadline, taken or not; closes the file, also when it never began."""
 
-    def __init__(self, outgoing: Outgoing, pieces: AsyncIterator[bytes], **more: Any) -> None:
+    def __init__(self, outgoing: OutgoingFile, pieces: AsyncIterator[bytes], **more: Any) -> None:
         super().__init__(pieces, media_type="application/octet-stream", **more)
         self._outgoing = outgoing
 
@@ -99,17 +100,17 @@ _PATH = "/{user}/{workspace}/{path:any_path}"
 
 @router.head(_PATH, status_code=200, response_class=StreamingResponse, responses=_DOWNLOAD)
 @router.get(_PATH, status_code=200, response_class=StreamingResponse, responses=_DOWNLOAD)
-async def download(transfer: TransferDep, request: Request, services: ServicesDep) -> Response:
+async def download(asked: FileRequestDep, request: Request, services: ServicesDep) -> Response:
     """Stream a file, or a range of it; it comes whole or the connection ends."""
-    outgoing = await services.files.open(transfer)
+    outgoing = await services.downloads.open(asked)
     try:
-        return _answer(outgoing, request, services.files)
+        return _answer(outgoing, request, services.downloads)
     except BaseException:
         outgoing.close()
         raise
 
 
-def _answer(outgoing: Outgoing, request: Request, files: Files) -> Response:
+def _answer(outgoing: OutgoingFile, request: Request, downloads: Downloads) -> Response:
     size = outgoing.status.st_size
     validators = Validators(etag_of(outgoing.status), modified_at(outgoing.status))
     if is_fresh(request.headers, validators):
@@ -124,7 +125,7 @@ def _answer(outgoing: Outgoing, request: Request, files: Files) -> Response:
     }
     if part is not None:
         headers["Content-Range"] = f"bytes {part.start}-{part.stop - 1}/{size}"
-    pieces = files.send(outgoing, range(0) if request.method == "HEAD" else wanted)
+    pieces = downloads.send(outgoing, range(0) if request.method == "HEAD" else wanted)
     return _Sending(outgoing, pieces, status_code=200 if part is None else 206, headers=headers)
 
 
@@ -146,11 +147,11 @@ def _answer(outgoing: Outgoing, request: Request, files: Files) -> Response:
     },
 )  # fmt: skip
 async def upload(
-    transfer: TransferDep, request: Request, response: Response, services: ServicesDep
+    asked: FileRequestDep, request: Request, response: Response, services: ServicesDep
 ) -> ToolResult:
     """Take a file in, of any size that the quota has room for, and put it in its place once."""
     require_whole(request.headers)
-    result = await services.files.take(transfer, request.headers, pieces_of(request))
+    result = await services.uploads.take(asked, request.headers, pieces_of(request))
     if not result.receipts[0].created:
         response.status_code = 200
     return result

@@ -9,7 +9,7 @@ from common.tools import Settlement, ToolCall, ToolResult, ToolSpec
 from common.web.openapi import problems
 from execution_environment.routes.contexts import RecordedRoute, context_from
 from execution_environment.routes.dependencies import ServicesDep
-from execution_environment.transactions.settlement import Asked
+from execution_environment.transactions.settlement import SettleRequest
 
 router = APIRouter(prefix="/v1", tags=["tools"], route_class=RecordedRoute)
 
@@ -41,10 +41,10 @@ def _asked(
     request: Request,
     x_fence: Annotated[int, Header(ge=0, lt=2**63)] = 0,
     x_execution_context: Annotated[str | None, Header()] = None,
-) -> Asked:
+) -> SettleRequest:
     """Return which call is meant; the fence counts within the session that the context names."""
     context = None if x_execution_context is None else context_from(x_execution_context)
-    return Asked(call_id, x_fence, request.state.request_id, context)
+    return SettleRequest(call_id, x_fence, request.state.request_id, context)
 
 
 @router.delete(
@@ -55,7 +55,7 @@ def _asked(
     ),
 )  # fmt: skip
 async def settle_call(
-    asked: Annotated[Asked, Depends(_asked)], services: ServicesDep
+    asked: Annotated[SettleRequest, Depends(_asked)], services: ServicesDep
 ) -> Settlement:
     """Settle a call that nobody wants any more: it has taken effect, or it never will."""
     return await services.settler.settle(asked)

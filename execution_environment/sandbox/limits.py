@@ -1,4 +1,4 @@
-"""The bounds of one call: how much it may read, write and take up, and until when."""
+"""The limits of one call: how much it may read, write and take up, and until when."""
 
 import threading
 import time
@@ -7,9 +7,19 @@ from dataclasses import dataclass, field
 
 from common.errors import SystemFault, ToolError
 
-UNLIMITED = 2**62
 STEP = 1024 * 1024
-"""Bytes that a call stages before it says so, and in each of the steps from there on."""
+"""Bytes that a call stages before it reserves room for them, and in each of the steps from there."""
+
+
+@dataclass(frozen=True)
+class Usage:
+    """What a workspace takes up, may take up, or grows by: bytes of files, and entries."""
+
+    size: int
+    entries: int
+
+
+UNLIMITED = Usage(2**62, 2**62)
 
 
 def unshared(_size: int) -> None:
@@ -17,13 +27,13 @@ def unshared(_size: int) -> None:
 
 
 @dataclass
-class Meter:
-    """What a call adds to its workspace, against the room that the quotas leave there."""
+class QuotaMeter:
+    """What a call adds to its workspace, against the room that the quota leaves there."""
 
-    room: int = UNLIMITED
-    """Bytes that the call may add."""
-    places: int = UNLIMITED
-    """Entries (files and directories) that the call may add."""
+    quota: Usage = UNLIMITED
+    """What the workspace may take up."""
+    used: Usage = Usage(0, 0)
+    """What it takes up already."""
     reserve: Callable[[int], None] = unshared
     """Takes so many bytes of what all calls together may stage for the workspace, gives back less
     than none; raises `quota_exceeded`."""
@@ -32,14 +42,20 @@ class Meter:
     staged: int = 0
     reserved: int = 0
 
+    @property
+    def growth(self) -> Usage:
+        """What the call adds, in all."""
+        return Usage(self.size, self.entries)
+
     def add(self, size: int = 0, entries: int = 0) -> None:
         """Count what is added (less than zero: freed); raise `quota_exceeded` past the room."""
         self.size += size
         self.entries += entries
-        if size > 0 and self.size > self.room:
-            self._refuse("bytes", self.room, self.size)
-        if entries > 0 and self.entries > self.places:
-            self._refuse("files and directories", self.places, self.entries)
+        if size > 0:
+            _require_room("bytes", self.quota.size - self.used.size, self.size)
+        if entries > 0:
+            places = self.quota.entries - self.used.entries
+            _require_room("files and directories", places, self.entries)
         self.staged += max(size, 0)
         while self.staged >= self.reserved + STEP:
             self.reserve(STEP)
@@ -51,10 +67,13 @@ class Meter:
 
     def release(self) -> None:
         """Give back what was reserved: nothing is staged any more."""
-        self.reserve(-self.reserved)
-        self.reserved = 0
+        if self.reserved > 0:
+            self.reserve(-self.reserved)
+            self.reserved = 0
 
-    def _refuse(self, unit: str, left: int, needed: int) -> None:
+
+def _require_room(unit: str, left: int, needed: int) -> None:
+    if needed > left:
         left = max(left, 0)
         raise ToolError(
             "quota_exceeded",
@@ -65,14 +84,13 @@ class Meter:
 
 
 @dataclass(frozen=True)
-class Bounds:
+class CallLimits:
     """Sizes in bytes; `deadline` on the monotonic clock, in seconds; `stopping` ends all work."""
 
     max_read: int
     max_write: int
     deadline: float
     stopping: threading.Event = field(default_factory=threading.Event)
-    meter: Meter = field(default_factory=Meter)
 
     def check_deadline(self) -> None:
         """Raise once time is up. Called between chunks, because a thread cannot be killed."""

@@ -5,14 +5,12 @@ import os
 from pathlib import Path
 
 from execution_environment.sandbox.descriptors import ANY, DIRECTORY, opened
-from execution_environment.sandbox.limits import Bounds
+from execution_environment.sandbox.limits import CallLimits, Usage
 from execution_environment.sandbox.paths import parse
-from execution_environment.sandbox.renames import Mover
+from execution_environment.sandbox.renames import Renamer
 from execution_environment.sandbox.self_test import prove
 from execution_environment.sandbox.staging import Staging
-from execution_environment.searching.searchers import Searchers
-from execution_environment.workspace.entry_mover import Workspace
-from execution_environment.workspace.tree_copy import Measure, measure
+from execution_environment.sandbox.walking import measure
 
 
 class Sandbox:
@@ -26,21 +24,15 @@ class Sandbox:
         prove(state)
         self._root = os.open(data_dir / "workspaces", DIRECTORY | os.O_CLOEXEC)
         self._staging = Staging(state / "staging")
-        self._searchers = Searchers()
-        self.mover = Mover(self._root, self._staging)
+        self.renamer = Renamer(self._root, self._staging)
 
-    def workspace(self, allowed_paths_root: str, bounds: Bounds, *, dry_run: bool) -> Workspace:
-        """Return the view of one workspace that one call gets."""
-        base = parse(allowed_paths_root)
-        return Workspace(self.mover, base, bounds, self._searchers, dry_run=dry_run)
-
-    def measure(self, allowed_paths_root: str, bounds: Bounds) -> Measure:
-        """Measure a whole workspace; one that is not made yet is empty."""
+    def measure(self, allowed_paths_root: str, limits: CallLimits) -> Usage:
+        """Return what a whole workspace takes up; one that is not made yet is empty."""
         try:
-            found = measure(self._root, parse(allowed_paths_root), (), bounds)
+            found = measure(self._root, parse(allowed_paths_root), (), limits)
         except FileNotFoundError:
-            return Measure(0, 0)
-        return Measure(found.entries - 1, found.size)
+            return Usage(0, 0)
+        return Usage(found.size, found.entries - 1)
 
     def has(self, allowed_paths_root: str) -> bool:
         """Tell whether anything is where a workspace would be."""
@@ -55,7 +47,6 @@ class Sandbox:
         self._staging.discard(self._staging.add_file([b"probe"], 0o600))
 
     def close(self) -> None:
-        """End the processes, and give back the descriptors and the staging directory."""
-        self._searchers.close()
+        """Give back the descriptors and the staging directory."""
         self._staging.close()
         os.close(self._root)

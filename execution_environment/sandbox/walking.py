@@ -10,7 +10,7 @@ from dataclasses import dataclass
 
 from common.errors import ToolError
 from execution_environment.sandbox.descriptors import DIRECTORY, opened
-from execution_environment.sandbox.limits import Bounds
+from execution_environment.sandbox.limits import CallLimits, Usage
 from execution_environment.sandbox.paths import Parts, show_path
 
 MAX_ENTRIES = 200_000
@@ -77,10 +77,12 @@ def _status(item: "os.DirEntry[str]") -> os.stat_result | None:
         return None
 
 
-def walk(root: int, base: Parts, start: Parts, depth: int | None, bounds: Bounds) -> list[Entry]:
+def walk(
+    root: int, base: Parts, start: Parts, depth: int | None, limits: CallLimits
+) -> list[Entry]:
     """Return what lies beneath `start`, `depth` levels deep (None: all), by path bytes."""
     entries: list[Entry] = []
-    for found in scan(root, base, start, depth, bounds):
+    for found in scan(root, base, start, depth, limits):
         entries += found
         if len(entries) > MAX_ENTRIES:
             raise ToolError(
@@ -93,26 +95,35 @@ def walk(root: int, base: Parts, start: Parts, depth: int | None, bounds: Bounds
 
 
 def scan(
-    root: int, base: Parts, start: Parts, depth: int | None, bounds: Bounds
+    root: int, base: Parts, start: Parts, depth: int | None, limits: CallLimits
 ) -> Iterator[list[Entry]]:
     """Yield what lies in each directory from `start` on, parents before children.
 
     Each directory is opened anew from the root, so any depth takes one descriptor. One that
     vanished or was replaced meanwhile is passed over.
     """
-    entries = read_directory(root, base, start, bounds.check_deadline)
+    entries = read_directory(root, base, start, limits.check_deadline)
     yield entries
     pending = list(_directories(entries, start, depth))
     while pending:
-        bounds.check_deadline()
-        found = _read_if_there(root, base, pending.pop(), bounds)
+        limits.check_deadline()
+        found = _read_if_there(root, base, pending.pop(), limits)
         yield found
         pending += _directories(found, start, depth)
 
 
-def _read_if_there(root: int, base: Parts, parts: Parts, bounds: Bounds) -> list[Entry]:
+def measure(root: int, base: Parts, start: Parts, limits: CallLimits) -> Usage:
+    """Return how much a directory is, however large: its files' bytes; entries with its top."""
+    entries, size = 1, 0
+    for found in scan(root, base, start, None, limits):
+        entries += len(found)
+        size += sum(item.status.st_size for item in found if stat.S_ISREG(item.status.st_mode))
+    return Usage(size, entries)
+
+
+def _read_if_there(root: int, base: Parts, parts: Parts, limits: CallLimits) -> list[Entry]:
     try:
-        return read_directory(root, base, parts, bounds.check_deadline)
+        return read_directory(root, base, parts, limits.check_deadline)
     except OSError as error:
         if error.errno not in _PASSED_OVER:
             raise

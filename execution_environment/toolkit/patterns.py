@@ -5,7 +5,7 @@ from typing import Any
 
 from common.errors import ToolError
 from common.globs import InvalidPattern, compile_glob
-from execution_environment.sandbox.limits import Bounds
+from execution_environment.sandbox.limits import CallLimits
 from execution_environment.sandbox.walking import Entry
 
 
@@ -20,11 +20,11 @@ class Glob:
         except InvalidPattern as error:
             raise ToolError("invalid_pattern", f"The glob is not valid: {error}") from error
 
-    def among(self, entries: Iterable[Entry], bounds: Bounds) -> list[Entry]:
+    def among(self, entries: Iterable[Entry], limits: CallLimits) -> list[Entry]:
         """Return the entries that match; a glob over many long paths takes its time."""
         found = []
         for entry in entries:
-            bounds.check_deadline()
+            limits.check_deadline()
             if self._matches(entry.path):
                 found.append(entry)
         return found

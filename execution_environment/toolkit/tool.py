@@ -9,7 +9,8 @@ from pydantic import BaseModel, ConfigDict, ValidationError
 
 from common.errors import FieldError, ToolError
 from common.tools import Effect, ToolSpec
-from execution_environment.workspace.entry_mover import Workspace
+from execution_environment.workspace.reader import Reader
+from execution_environment.workspace.workspace import Workspace
 
 MAX_FIELDS = 20
 
@@ -31,7 +32,8 @@ class Output(BaseModel):
     model_config = ConfigDict(frozen=True)
 
 
-ToolFunction = Callable[[Any, Workspace], Output]
+ToolFunction = Callable[[Any, Any], Output]
+"""Takes its arguments and a Reader, or, when it changes something, a Workspace."""
 
 
 @dataclass(frozen=True)
@@ -54,13 +56,30 @@ class Tool:
             names = ", ".join(field.field or "arguments" for field in fields)
             raise ToolError("invalid_arguments", f"Not valid: {names}", fields=fields) from error
 
+    def bound_to(self, arguments: Arguments) -> Callable[[Workspace], dict[str, Any]]:
+        """Return what the tool does with these arguments; its output is as JSON has it."""
+
+        def operate(workspace: Workspace) -> dict[str, Any]:
+            view = workspace.reader if self.spec.effect == "read" else workspace
+            return self.function(arguments, view).model_dump(mode="json")
+
+        return operate
+
 
 def tool(*, effect: Effect) -> Callable[[ToolFunction], Tool]:
-    """Make a tool of a function `(arguments, workspace) -> output`; its name becomes the tool's."""
+    """Make a tool of a function `(arguments, reader) -> output`; its name becomes the tool's.
+
+    One that does more than read takes a `workspace` instead; raises TypeError otherwise.
+    """
 
     def decorate(function: ToolFunction) -> Tool:
         hints = get_type_hints(function)
         arguments, output = hints["arguments"], hints["return"]
+        name, view = ("reader", Reader) if effect == "read" else ("workspace", Workspace)
+        if hints.get(name) is not view:  # the signature has to show what the tool may do
+            raise TypeError(
+                f"{function.__name__}, effect '{effect}', has to take '{name}: {view.__name__}'"
+            )
         spec = ToolSpec(
             name=function.__name__,
             description=inspect.getdoc(function) or "",

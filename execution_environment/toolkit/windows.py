@@ -7,7 +7,7 @@ from pydantic import Field, model_validator
 
 from execution_environment.toolkit import text
 from execution_environment.toolkit.tool import Arguments, Output
-from execution_environment.workspace.entry_mover import Workspace
+from execution_environment.workspace.reader import Reader
 from execution_environment.workspace.slices import Bytes, Lines
 
 
@@ -55,10 +55,10 @@ class FileContent(Output):
     truncated: bool
 
 
-def read(path: str, window: Window, limit: int, workspace: Workspace) -> FileContent:
+def read(path: str, window: Window, limit: int, reader: Reader) -> FileContent:
     """Read a window of a file, of at most `limit` bytes."""
     as_text = window.encoding == "utf-8"
-    part = workspace.read(path, window.within(limit), as_text=as_text, is_hashed=window.hash)
+    part = reader.read(path, window.within(limit), as_text=as_text, is_hashed=window.hash)
     content = text.to_str(part.data, path) if as_text else base64.b64encode(part.data).decode()
     return FileContent(
         content=content,

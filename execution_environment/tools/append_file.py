@@ -9,7 +9,7 @@ from execution_environment.toolkit.content import (
     require_unchanged,
 )
 from execution_environment.toolkit.tool import Arguments, Output, tool
-from execution_environment.workspace.entry_mover import Workspace
+from execution_environment.workspace.workspace import Workspace
 
 
 class AppendFileArguments(Arguments):
@@ -33,12 +33,12 @@ def append_file(arguments: AppendFileArguments, workspace: Workspace) -> Appende
     """Append to a file of any size; readers see the old file or the new one, never a part."""
     path = arguments.path
     data = decode_content(arguments.content, arguments.encoding)
-    before = workspace.find_file(path)
+    before = workspace.reader.find_file(path)
     require_unchanged(path, before, arguments.expected_sha256)
     if before is None and not arguments.create:
         raise ToolError("path_not_found", f"'{path}' does not exist", path=path, errno="ENOENT")
     if before is None:
-        workspace.put_file(path, data, None)
+        workspace.files.put(path, data, None)
     elif data:
-        workspace.append(path, data, before)
+        workspace.files.append(path, data, before)
     return Appended(diff=diff_of_append(path, before, data))

@@ -6,7 +6,7 @@ from typing import Annotated
 from pydantic import Field
 
 from common.errors import ToolError
-from execution_environment.sandbox.limits import Bounds
+from execution_environment.sandbox.limits import CallLimits
 from execution_environment.sandbox.paths import plain
 from execution_environment.toolkit import patch, text
 from execution_environment.toolkit.content import Sha256, diff_of, require_unchanged
@@ -14,8 +14,8 @@ from execution_environment.toolkit.patch import FilePatch, failed
 from execution_environment.toolkit.patch_parser import parse
 from execution_environment.toolkit.quoting import renaming
 from execution_environment.toolkit.tool import Arguments, Output, tool
-from execution_environment.workspace.entry_mover import Workspace
 from execution_environment.workspace.snapshots import Snapshot
+from execution_environment.workspace.workspace import Workspace
 
 MAX_FILES = 1000
 
@@ -38,7 +38,7 @@ class Patched(Output):
 def apply_patch(arguments: ApplyPatchArguments, workspace: Workspace) -> Patched:
     """Create, change, rename and delete files as a patch says: all of it, or nothing."""
     files = [
-        _with_plain_paths(file) for file in parse(arguments.patch, workspace.bounds.check_deadline)
+        _with_plain_paths(file) for file in parse(arguments.patch, workspace.limits.check_deadline)
     ]
     expected = _by_plain_path(arguments.expected_sha256 or {})
     strangers = set(expected) - {path for file in files for path in (file.old_path, file.new_path)}
@@ -69,53 +69,53 @@ def _by_plain_path(expected: dict[str, str]) -> dict[str, str]:
 
 
 def _apply(file: FilePatch, expected: dict[str, str], workspace: Workspace) -> str:
-    workspace.bounds.check_deadline()
+    workspace.limits.check_deadline()
     if file.old_path is None:
         return _create(file, expected, workspace)
-    before = workspace.snapshot(file.old_path, workspace.bounds.max_write)
+    before = workspace.reader.snapshot(file.old_path, workspace.limits.max_write)
     require_unchanged(file.old_path, before, expected.get(file.old_path))
     if not file.hunks and file.new_path is not None:
-        workspace.move(file.old_path, file.new_path, overwrite=False)
+        workspace.entries.move(file.old_path, file.new_path, overwrite=False)
         return renaming(file.old_path, file.new_path)
-    data = _changed(file, before, workspace.bounds)
+    data = _changed(file, before, workspace.limits)
     if file.new_path is None:
         return _delete(file.old_path, before, data, workspace)
     if file.new_path == file.old_path:
-        workspace.put_file(file.old_path, data, before)
+        workspace.files.put(file.old_path, data, before)
         return diff_of(file.new_path, before, data)
     _require_nothing(file.new_path, workspace)
-    workspace.put_file(file.new_path, data, None, mode=before.mode)
-    workspace.remove(file.old_path, before, recursive=False)
+    workspace.files.put(file.new_path, data, None, mode=before.mode)
+    workspace.entries.remove(file.old_path, before, recursive=False)
     head = renaming(file.old_path, file.new_path)
     return head + diff_of(file.new_path, before, data, file.old_path)
 
 
 def _create(file: FilePatch, expected: dict[str, str], workspace: Workspace) -> str:
     path = file.path
-    require_unchanged(path, workspace.find_file(path), expected.get(path))
+    require_unchanged(path, workspace.reader.find_file(path), expected.get(path))
     _require_nothing(path, workspace)
     data = patch.apply(file, "").encode()
-    workspace.put_file(path, data, None)
+    workspace.files.put(path, data, None)
     return diff_of(path, None, data)
 
 
 def _delete(path: str, before: Snapshot, rest: bytes, workspace: Workspace) -> str:
     if rest:
         raise failed(f"'{path}' would not be empty", "Take all its lines out to delete it.", path)
-    workspace.remove(path, before, recursive=False)
+    workspace.entries.remove(path, before, recursive=False)
     return diff_of(path, before, None)
 
 
-def _changed(file: FilePatch, before: Snapshot, bounds: Bounds) -> bytes:
+def _changed(file: FilePatch, before: Snapshot, limits: CallLimits) -> bytes:
     path = file.old_path or file.path
     if before.data is None:
         raise ToolError("file_too_large", f"'{path}' is too large to be patched", path=path)
     original = text.decode(before.data, path)
     return original.encode(
-        original.normalise(patch.apply(file, original.content, bounds.check_deadline))
+        original.normalise(patch.apply(file, original.content, limits.check_deadline))
     )
 
 
 def _require_nothing(path: str, workspace: Workspace) -> None:
-    if workspace.find(path) is not None:
+    if workspace.reader.find(path) is not None:
         raise ToolError("already_exists", f"'{path}' exists already", path=path, errno="EEXIST")

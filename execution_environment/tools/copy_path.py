@@ -1,7 +1,7 @@
 """copy_path: a file or a whole directory."""
 
 from execution_environment.toolkit.tool import Arguments, Output, tool
-from execution_environment.workspace.entry_mover import Workspace
+from execution_environment.workspace.workspace import Workspace
 
 
 class CopyPathArguments(Arguments):
@@ -21,5 +21,7 @@ class PathCopied(Output):
 @tool(effect="write")
 def copy_path(arguments: CopyPathArguments, workspace: Workspace) -> PathCopied:
     """Copy a file or a directory with all that is in it; modes are kept."""
-    skipped = workspace.copy(arguments.source, arguments.destination, overwrite=arguments.overwrite)
+    skipped = workspace.entries.copy(
+        arguments.source, arguments.destination, overwrite=arguments.overwrite
+    )
     return PathCopied(skipped=skipped)

@@ -4,7 +4,7 @@ import stat
 
 from common.errors import ToolError
 from execution_environment.toolkit.tool import Arguments, Output, tool
-from execution_environment.workspace.entry_mover import Workspace
+from execution_environment.workspace.workspace import Workspace
 
 
 class CreateDirectoryArguments(Arguments):
@@ -22,9 +22,9 @@ class Created(Output):
 def create_directory(arguments: CreateDirectoryArguments, workspace: Workspace) -> Created:
     """Create a directory with all missing ones on the way to it."""
     path = arguments.path
-    status = workspace.find(path)
+    status = workspace.reader.find(path)
     if status is None:
-        workspace.put_directory(path)
+        workspace.files.put_directory(path)
     elif not stat.S_ISDIR(status.st_mode):
         raise ToolError(
             "not_a_directory", f"'{path}' exists and is not a directory", path=path, errno="EEXIST"

@@ -4,7 +4,7 @@ import stat
 
 from execution_environment.toolkit.content import Sha256, require_unchanged
 from execution_environment.toolkit.tool import Arguments, Output, tool
-from execution_environment.workspace.entry_mover import Workspace
+from execution_environment.workspace.workspace import Workspace
 
 
 class DeletePathArguments(Arguments):
@@ -31,8 +31,8 @@ def delete_path(arguments: DeletePathArguments, workspace: Workspace) -> Deleted
     """Delete what a path names; a symbolic link goes itself, never what it points to."""
     path = arguments.path
     before = None
-    if stat.S_ISREG(workspace.entry(path).st_mode):
-        before = workspace.snapshot(path, 0)
+    if stat.S_ISREG(workspace.reader.entry(path).st_mode):
+        before = workspace.reader.snapshot(path, 0)
     require_unchanged(path, before, arguments.expected_sha256)
-    deleted = workspace.remove(path, before, recursive=arguments.recursive)
+    deleted = workspace.entries.remove(path, before, recursive=arguments.recursive)
     return Deleted(deleted=deleted)

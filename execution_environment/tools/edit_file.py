@@ -6,13 +6,13 @@ from typing import Annotated
 from pydantic import Field
 
 from common.errors import ToolError
-from execution_environment.sandbox.limits import Bounds
+from execution_environment.sandbox.limits import CallLimits
 from execution_environment.toolkit import text
 from execution_environment.toolkit.content import Sha256, diff_of, require_unchanged
 from execution_environment.toolkit.line_blocks import LineBlocks
 from execution_environment.toolkit.text import Text
 from execution_environment.toolkit.tool import Arguments, Output, tool
-from execution_environment.workspace.entry_mover import Workspace
+from execution_environment.workspace.workspace import Workspace
 
 MAX_EDITS = 1000
 
@@ -51,25 +51,25 @@ class Edited(Output):
 def edit_file(arguments: EditFileArguments, workspace: Workspace) -> Edited:
     """Replace exact text in a file, or insert lines; its encoding, endings and mode are kept."""
     path = arguments.path
-    before = workspace.snapshot(path, workspace.bounds.max_write)
+    before = workspace.reader.snapshot(path, workspace.limits.max_write)
     require_unchanged(path, before, arguments.expected_sha256)
     if before.data is None:
-        raise _too_large(path, workspace.bounds.max_write, before.size)
+        raise _too_large(path, workspace.limits.max_write, before.size)
     original = text.decode(before.data, path)
-    editing = _Editing(path, original, workspace.bounds)
+    editing = _Editing(path, original, workspace.limits)
     counts = editing.apply(arguments.edits)
     data = original.encode(editing.content)
-    workspace.put_file(path, data, before)
+    workspace.files.put(path, data, before)
     return Edited(diff=diff_of(path, before, data), counts=counts)
 
 
 class _Editing:
-    """A text while it is edited, within the call's bounds."""
+    """A text while it is edited, within the call's limits."""
 
-    def __init__(self, path: str, original: Text, bounds: Bounds) -> None:
+    def __init__(self, path: str, original: Text, limits: CallLimits) -> None:
         self._path = path
         self._form = original
-        self._bounds = bounds
+        self._limits = limits
         self._content = original.content
         self._blocks: LineBlocks | None = None
 
@@ -77,7 +77,7 @@ class _Editing:
         """Make the edits in order; return how often each applied."""
         counts = []
         for number, edit in enumerate(edits, start=1):
-            self._bounds.check_deadline()
+            self._limits.check_deadline()
             if isinstance(edit, Insertion):
                 counts.append(self._insert(edit))
             else:
@@ -123,8 +123,8 @@ class _Editing:
     def _require_room(self, growth: int) -> None:
         """Raise before a text is made that is too large to be written: it need not fit in memory."""
         size = len(self.content) + growth
-        if size > self._bounds.max_write:
-            raise _too_large(self._path, self._bounds.max_write, size)
+        if size > self._limits.max_write:
+            raise _too_large(self._path, self._limits.max_write, size)
 
     def _insert(self, edit: Insertion) -> int:
         if self._blocks is None:

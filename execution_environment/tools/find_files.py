@@ -10,7 +10,7 @@ from execution_environment.sandbox.walking import Entry
 from execution_environment.toolkit.listing import DirectoryPage, page_of
 from execution_environment.toolkit.patterns import Glob
 from execution_environment.toolkit.tool import Arguments, tool
-from execution_environment.workspace.entry_mover import Workspace
+from execution_environment.workspace.reader import Reader
 
 Kind = Literal["file", "directory"]
 
@@ -26,13 +26,11 @@ class FindFilesArguments(Arguments):
 
 
 @tool(effect="read")
-def find_files(arguments: FindFilesArguments, workspace: Workspace) -> DirectoryPage:
+def find_files(arguments: FindFilesArguments, reader: Reader) -> DirectoryPage:
     """Return the files and directories whose paths match a glob, ordered by path."""
     glob = Glob(arguments.glob, show_path(parse(arguments.path)))
-    of_kind = (
-        entry for entry in workspace.walk(arguments.path, None) if _is_a(arguments.type, entry)
-    )
-    return page_of(glob.among(of_kind, workspace.bounds), arguments.limit, arguments.cursor)
+    of_kind = (entry for entry in reader.walk(arguments.path, None) if _is_a(arguments.type, entry))
+    return page_of(glob.among(of_kind, reader.limits), arguments.limit, arguments.cursor)
 
 
 def _is_a(wanted: Kind | None, entry: Entry) -> bool:

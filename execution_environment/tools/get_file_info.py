@@ -5,7 +5,7 @@ import stat
 from common.models import UtcTime
 from execution_environment.sandbox.descriptors import kind
 from execution_environment.toolkit.tool import Arguments, Output, tool
-from execution_environment.workspace.entry_mover import Workspace
+from execution_environment.workspace.reader import Reader
 from execution_environment.workspace.streams import modified_at
 
 
@@ -28,9 +28,9 @@ class FileInfo(Output):
 
 
 @tool(effect="read")
-def get_file_info(arguments: GetFileInfoArguments, workspace: Workspace) -> FileInfo:
+def get_file_info(arguments: GetFileInfoArguments, reader: Reader) -> FileInfo:
     """Return the type, size, mode, time of change and hash of a file or directory."""
-    status = workspace.status(arguments.path)
+    status = reader.status(arguments.path)
     is_hashed = arguments.hash and stat.S_ISREG(status.st_mode)
     return FileInfo(
         path=arguments.path,
@@ -38,5 +38,5 @@ def get_file_info(arguments: GetFileInfoArguments, workspace: Workspace) -> File
         size=status.st_size,
         mode=f"{stat.S_IMODE(status.st_mode):04o}",
         modified_at=modified_at(status),
-        sha256=workspace.snapshot(arguments.path, 0).sha256 if is_hashed else None,
+        sha256=reader.snapshot(arguments.path, 0).sha256 if is_hashed else None,
     )

@@ -6,7 +6,7 @@ from pydantic import Field
 
 from execution_environment.toolkit.listing import DirectoryPage, page_of
 from execution_environment.toolkit.tool import Arguments, tool
-from execution_environment.workspace.entry_mover import Workspace
+from execution_environment.workspace.reader import Reader
 
 
 class ListDirectoryArguments(Arguments):
@@ -19,7 +19,7 @@ class ListDirectoryArguments(Arguments):
 
 
 @tool(effect="read")
-def list_directory(arguments: ListDirectoryArguments, workspace: Workspace) -> DirectoryPage:
+def list_directory(arguments: ListDirectoryArguments, reader: Reader) -> DirectoryPage:
     """Return the entries of a directory, to a depth, ordered by path."""
-    found = workspace.walk(arguments.path, arguments.depth)
+    found = reader.walk(arguments.path, arguments.depth)
     return page_of(found, arguments.limit, arguments.cursor)

@@ -1,7 +1,7 @@
 """move_path: a file or a directory, to another place in the workspace."""
 
 from execution_environment.toolkit.tool import Arguments, Output, tool
-from execution_environment.workspace.entry_mover import Workspace
+from execution_environment.workspace.workspace import Workspace
 
 
 class MovePathArguments(Arguments):
@@ -21,5 +21,5 @@ class PathMoved(Output):
 @tool(effect="destructive")
 def move_path(arguments: MovePathArguments, workspace: Workspace) -> PathMoved:
     """Move or rename a file or a directory, with the directories that lead to its new place."""
-    workspace.move(arguments.source, arguments.destination, overwrite=arguments.overwrite)
+    workspace.entries.move(arguments.source, arguments.destination, overwrite=arguments.overwrite)
     return PathMoved(skipped=[])

@@ -2,7 +2,7 @@
 
 from execution_environment.toolkit.tool import tool
 from execution_environment.toolkit.windows import FileContent, Window, read
-from execution_environment.workspace.entry_mover import Workspace
+from execution_environment.workspace.reader import Reader
 
 
 class ReadFileArguments(Window):
@@ -12,9 +12,9 @@ class ReadFileArguments(Window):
 
 
 @tool(effect="read")
-def read_file(arguments: ReadFileArguments, workspace: Workspace) -> FileContent:
+def read_file(arguments: ReadFileArguments, reader: Reader) -> FileContent:
     """Return a file, or a window of its lines (counted from 1) or of its bytes.
 
     The hash takes reading all of it: without `hash`, a window of a huge file is there at once.
     """
-    return read(arguments.path, arguments, workspace.bounds.max_read, workspace)
+    return read(arguments.path, arguments, reader.limits.max_read, reader)

@@ -7,7 +7,7 @@ from pydantic import Field
 from common.errors import Problem, ToolError
 from execution_environment.toolkit.tool import Output, tool
 from execution_environment.toolkit.windows import FileContent, Window, read
-from execution_environment.workspace.entry_mover import Workspace
+from execution_environment.workspace.reader import Reader
 
 MAX_FILES = 100
 
@@ -38,24 +38,24 @@ class FilesContent(Output):
 
 
 @tool(effect="read")
-def read_files(arguments: ReadFilesArguments, workspace: Workspace) -> FilesContent:
+def read_files(arguments: ReadFilesArguments, reader: Reader) -> FilesContent:
     """Return several files, or the same window of each; one that fails does not stop the others.
 
     All of them together are bounded like one read.
     """
     files: list[NamedContent | NamedError] = []
-    left = workspace.bounds.max_read
+    left = reader.limits.max_read
     for path in arguments.paths:
-        item = _read(path, arguments, left, workspace)
+        item = _read(path, arguments, left, reader)
         files.append(item)
         left -= len(item.content.encode()) if isinstance(item, NamedContent) else 0
     return FilesContent(files=files)
 
 
-def _read(path: str, window: Window, limit: int, workspace: Workspace) -> NamedContent | NamedError:
+def _read(path: str, window: Window, limit: int, reader: Reader) -> NamedContent | NamedError:
     try:
         _require_room(limit)
-        content = read(path, window, limit, workspace)
+        content = read(path, window, limit, reader)
     except ToolError as error:
         error.add_context(tool="read_files", path=path)
         return NamedError(path=path, error=error.problem("execution_environment", None))

@@ -7,7 +7,7 @@ from pydantic import Field
 from execution_environment.sandbox.walking import Entry
 from execution_environment.toolkit.patterns import Glob
 from execution_environment.toolkit.tool import Arguments, Output, tool
-from execution_environment.workspace.entry_mover import Workspace
+from execution_environment.workspace.reader import Reader
 from execution_environment.workspace.search import Query
 
 
@@ -45,7 +45,7 @@ class SearchResult(Output):
 
 
 @tool(effect="read")
-def search_files(arguments: SearchFilesArguments, workspace: Workspace) -> SearchResult:
+def search_files(arguments: SearchFilesArguments, reader: Reader) -> SearchResult:
     """Search text files line by line for a pattern, in order of their paths.
 
     Lines are shown to 500 characters, and a mebibyte of them at most; all occurrences are counted.
@@ -59,7 +59,7 @@ def search_files(arguments: SearchFilesArguments, workspace: Workspace) -> Searc
     )
     matches: list[Match] = []
     total = searched = skipped = 0
-    for entry, found in workspace.search(query, _files(arguments, workspace)):
+    for entry, found in reader.search(query, _files(arguments, reader)):
         if found is None:
             skipped += 1
             continue
@@ -75,6 +75,6 @@ def search_files(arguments: SearchFilesArguments, workspace: Workspace) -> Searc
     )
 
 
-def _files(arguments: SearchFilesArguments, workspace: Workspace) -> list[Entry]:
-    base, entries = workspace.files_beneath(arguments.path)
-    return Glob(arguments.glob, base).among(entries, workspace.bounds)
+def _files(arguments: SearchFilesArguments, reader: Reader) -> list[Entry]:
+    base, entries = reader.files_beneath(arguments.path)
+    return Glob(arguments.glob, base).among(entries, reader.limits)

@@ -11,8 +11,8 @@ from execution_environment.toolkit.content import (
     require_unchanged,
 )
 from execution_environment.toolkit.tool import Arguments, Output, tool
-from execution_environment.workspace.entry_mover import Workspace
 from execution_environment.workspace.snapshots import Snapshot
+from execution_environment.workspace.workspace import Workspace
 
 Mode = Literal["create", "replace", "upsert"]
 
@@ -41,12 +41,12 @@ def write_file(arguments: WriteFileArguments, workspace: Workspace) -> Written:
     data = decode_content(arguments.content, arguments.encoding)
     before = _before(path, arguments.mode, workspace)
     require_unchanged(path, before, arguments.expected_sha256)
-    workspace.put_file(path, data, before, create_parents=arguments.create_parents)
+    workspace.files.put(path, data, before, create_parents=arguments.create_parents)
     return Written(diff=diff_of(path, before, data))
 
 
 def _before(path: str, mode: Mode, workspace: Workspace) -> Snapshot | None:
-    before = workspace.find_file(path)
+    before = workspace.reader.find_file(path)
     if mode == "create" and before is not None:
         raise ToolError(
             "already_exists", f"'{path}' exists already; mode 'upsert' replaces it", path=path

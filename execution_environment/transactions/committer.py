@@ -1,12 +1,16 @@
 """The commit protocol: what was staged takes effect exactly once, through crashes and retries.
 
-Everything here runs in a thread, under the workspace's lock:
+Everything here runs in a thread; `commit` runs under the workspace's lock:
 
-1. settle what a crash left between its intent and its last rename
-2. a stored result is the answer; else the ground must be as it was when the change was made
+1. recover: roll forward what a crash left between its intent and its last rename
+2. a stored result is the answer; else the preconditions must hold, or the change is made again
 3. write the intent: from here on the call has happened, and anybody can carry it out
 4. rename
-5. the record; that all is done is noted along with the workspace's next intent
+5. write the audit entry; that all is done is noted along with the workspace's next intent
+
+What must hold: nothing in a workspace is renamed without an intent on the disk, and no intent is
+written while an earlier one of the workspace is open. Recovery relies on both: it may repeat any
+rename of an open intent, since nothing that came later can be in its way.
 """
 
 import json
@@ -14,14 +18,16 @@ from collections.abc import Callable
 
 from common.errors import AgenticError
 from common.tools import ToolResult
-from execution_environment.audit.writer import Audit
+from execution_environment.audit.writer import AuditWriter
 from execution_environment.ledger.ledger import Ledger
-from execution_environment.ledger.records import Intent, Usage
+from execution_environment.ledger.records import Intent
 from execution_environment.sandbox.os_errors import translated
-from execution_environment.sandbox.renames import RENAMES, Changes, Mover, Stale
+from execution_environment.sandbox.renames import RENAMES
 from execution_environment.sandbox.sandbox import Sandbox
-from execution_environment.transactions.recovery import Completer
-from execution_environment.transactions.transaction import Draft
+from execution_environment.transactions.recovery import Recovery
+from execution_environment.transactions.transaction import Transaction
+from execution_environment.workspace.change_set import Stale
+from execution_environment.workspace.staged_change import StagedChange
 
 
 def nothing(_step: str) -> None:
@@ -29,120 +35,128 @@ def nothing(_step: str) -> None:
 
 
 class Committer:
-    """Puts drafts in place; `observe` is told of each step, so that tests can die there."""
+    """Puts changes in place; `observe` is told of each step, so that tests can die there."""
 
     def __init__(
         self,
         sandbox: Sandbox,
         ledger: Ledger,
-        audit: Audit,
-        completer: Completer,
+        audit: AuditWriter,
+        recovery: Recovery,
         observe: Callable[[str], None] = nothing,
     ) -> None:
         self._sandbox = sandbox
-        self._mover: Mover = sandbox.mover
+        self._renamer = sandbox.renamer
         self._ledger = ledger
         self._audit = audit
-        self._completer = completer
+        self._recovery = recovery
         self._observe = observe
 
-    def begin(self, draft: Draft) -> ToolResult | None:
-        """Stage a draft; or return the stored result, when its change can be seen already.
+    def begin(self, transaction: Transaction) -> ToolResult | None:
+        """Stage a transaction; or return the stored result, when its change can be seen already.
 
         One that may be under way has to wait for the lock, and so has what is measured under it.
         Nothing is locked yet.
         """
-        claim = draft.claim
-        self._ledger.admit(claim)
-        stored = self._ledger.find(claim)
-        if stored is None and not draft.needs_lock:
-            stored = self._staged(draft)
-        if stored is None or not self._completer.is_done(claim.workspace, claim.id):
+        key = transaction.key
+        self._ledger.admit(key)
+        stored = self._ledger.find(key)
+        if stored is None and not transaction.needs_lock:
+            stored = self._staged(transaction)
+        if stored is None or not self._ledger.intents.is_applied(key.workspace, key.id):
             return None
-        self._audit.append(draft.record(stored))
+        self._audit.append(transaction.audit_entry(stored))
         return stored
 
-    def _staged(self, draft: Draft) -> ToolResult | None:
-        """Stage a draft; return the result of an attempt that has just taken its ground, if any."""
+    def _staged(self, transaction: Transaction) -> ToolResult | None:
+        """Stage a transaction; or return the result of an attempt that was quicker, if any.
+
+        That one's change is what this one then fails at: its file is there already, say.
+        """
         try:
-            draft.stage()
+            transaction.stage()
         except AgenticError:
-            stored = self._ledger.find(draft.claim)
+            stored = self._ledger.find(transaction.key)
             if stored is None:
                 raise
             return stored
         return None
 
-    def commit(self, draft: Draft) -> ToolResult:
-        """Make the draft happen, unless it has happened before; return its result."""
-        claim = draft.claim
-        self._completer.complete(claim.workspace)
-        self._observe("settled")
-        stored = self._ledger.find(claim)
+    def commit(self, transaction: Transaction) -> ToolResult:
+        """Make the transaction happen, unless it has happened before; return its result."""
+        key = transaction.key
+        self._recovery.recover(key.workspace)
+        self._observe("recovered")
+        stored = self._ledger.find(key)
         if stored is None:
-            intent = self._prepare(draft)
-            stored = self._ledger.record(intent, draft.quota)
+            intent = self._prepare(transaction)
+            stored = self._ledger.write_intent(intent, transaction.change.meter.quota)
         if stored is not None:
-            self._audit.append(draft.record(stored))
+            self._audit.append(transaction.audit_entry(stored))
             return stored
-        draft.workspace.changes.fate = "recorded"
-        self._observe("recorded")
-        self._carry_out(intent, draft.workspace.changes)
-        self._audit.append(json.loads(intent.record))
-        self._completer.note(claim.workspace, claim.id)  # done is what is on record as well
-        self._observe("done")
+        transaction.change.mark_committed()
+        self._observe("committed")
+        self._carry_out(intent, transaction.change)
+        self._audit.append(json.loads(intent.audit_entry))
+        # Only now: applied means on record as well, and recovery looks for no entry of it.
+        self._ledger.intents.note_applied(key.workspace, key.id)
+        self._observe("applied")
         return intent.result
 
-    def _prepare(self, draft: Draft) -> Intent:
-        if draft.is_staged:
-            try:
-                self._mover.check(draft.workspace.changes.guards)
-            except Stale:
-                draft.workspace.discard()
-                draft.stage()
-        else:
-            draft.stage()
-        bounds, result = draft.workspace.bounds, draft.result()
-        bounds.check_deadline()
-        self._require_count(draft)
-        renames = draft.workspace.changes.renames
+    def _prepare(self, transaction: Transaction) -> Intent:
+        change = transaction.change
+        if not (transaction.is_staged and self._is_fresh(change)):
+            transaction.stage()
+        result = transaction.result()
+        transaction.workspace.limits.check_deadline()
+        self._require_count(transaction)
         self._observe("checked")
         return Intent(
-            claim=draft.claim,
-            process=self._mover.staging.process,
+            key=transaction.key,
+            process=self._renamer.staging.process,
             result=result,
-            renames=RENAMES.dump_json(renames).decode() if renames else None,
-            record=json.dumps(draft.record(result)),
-            growth=Usage(bounds.meter.size, bounds.meter.entries),
+            renames=RENAMES.dump_json(change.renames).decode() if change.renames else None,
+            audit_entry=json.dumps(transaction.audit_entry(result)),
+            growth=change.meter.growth,
             head=self._audit.head,
         )
 
-    def _require_count(self, draft: Draft) -> None:
-        workspace = draft.claim.workspace
-        if self._ledger.usage(workspace) is None:
-            with translated("."):
-                found = self._sandbox.measure(workspace, draft.workspace.bounds)
-            self._ledger.count(workspace, Usage(found.size, found.entries))
-
-    def _carry_out(self, intent: Intent, changes: Changes) -> None:
+    def _is_fresh(self, change: StagedChange) -> bool:
         try:
-            for rename in changes.renames:
+            change.check()
+        except Stale:
+            change.discard()
+            return False
+        return True
+
+    def _require_count(self, transaction: Transaction) -> None:
+        """See to it that the workspace is counted, before it changes for the first time."""
+        workspace = transaction.key.workspace
+        if self._ledger.usage.of(workspace) is None:
+            with translated("."):
+                found = self._sandbox.measure(workspace, transaction.workspace.limits)
+            self._ledger.usage.start(workspace, found)
+
+    def _carry_out(self, intent: Intent, change: StagedChange) -> None:
+        """Take the steps; take the intent back when not even the first of them can be taken."""
+        try:
+            for rename in change.renames:
                 with translated(rename.path):
-                    self._mover.apply(rename)
+                    self._renamer.apply(rename)
                 self._observe("renamed")
-            changes.fate = "done"
+            change.mark_applied()
         except Exception as failure:
-            if self._is_untouched(changes):
+            if self._is_untouched(change):
                 self._ledger.withdraw(intent)
-                changes.fate = "staged"
+                change.mark_withdrawn()
                 raise
             if isinstance(failure, AgenticError):
                 failure.outcome = "unknown"  # begun: the workspace's next call completes it
-            self._completer.let_go(intent.claim.id)
+            self._recovery.disown(intent.key.id)
             raise
 
-    def _is_untouched(self, changes: Changes) -> bool:
+    def _is_untouched(self, change: StagedChange) -> bool:
         try:
-            return self._mover.is_pending(changes.renames[0])
+            return self._renamer.is_pending(change.renames[0])
         except OSError:  # the way there is barred now, so it is not known
             return False

@@ -1,45 +1,56 @@
-"""A change from its draft to its place: staged, then committed under the workspace's lock."""
+"""Begins a transaction, waits for its workspace's lock, commits it, and clears up after it."""
 
 import asyncio
 from collections.abc import Coroutine
 from typing import Any, TypeVar
 
 from common.tools import ToolResult
-from execution_environment.threads import Pool
+from execution_environment.threads import ThreadPool
 from execution_environment.transactions.committer import Committer
 from execution_environment.transactions.locks import WorkspaceLocks
-from execution_environment.transactions.transaction import Draft
+from execution_environment.transactions.transaction import Transaction
 
 T = TypeVar("T")
 
 
-class Changer:
-    """Waits for locks on the event loop; everything else is done in a thread."""
+class Coordinator:
+    """Waits for locks on the event loop, where waiting holds no thread; all else is in a thread."""
 
-    def __init__(self, locks: WorkspaceLocks, committer: Committer, pool: Pool) -> None:
+    def __init__(self, locks: WorkspaceLocks, committer: Committer, threads: ThreadPool) -> None:
         self._locks = locks
         self._committer = committer
-        self._pool = pool
+        self._threads = threads
 
-    async def make(self, draft: Draft) -> ToolResult:
-        """Make a change happen once; return its result, or that of an earlier attempt."""
-        workspace = draft.workspace
+    def begin(self, transaction: Transaction) -> ToolResult | None:
+        """Stage a transaction, in a thread; return its result when it has happened before.
+
+        Without a result, and without an error, `commit` has to follow.
+        """
         try:
-            stored = await self._pool.run_for(
-                draft.call.context.user_id,
-                workspace.bounds.deadline,
-                lambda: self._committer.begin(draft),
-            )
-            if stored is not None:
-                return stored
-            async with self._locks.held(draft.claim.workspace, workspace.bounds.deadline):
-                return await to_its_end(self._pool.finish(lambda: self._committer.commit(draft)))
+            stored = self._committer.begin(transaction)
+        except BaseException:
+            transaction.change.cleanup()
+            raise
+        if stored is not None:
+            transaction.change.cleanup()
+        return stored
+
+    async def commit(self, transaction: Transaction) -> ToolResult:
+        """Make a transaction happen once; return its result, or that of an earlier attempt."""
+        workspace, deadline = transaction.key.workspace, transaction.workspace.limits.deadline
+        try:
+            async with self._locks.held(workspace, deadline):
+                # The lock stays held until the thread is done, also when the request is cancelled:
+                # without it, another call could find the workspace half changed.
+                return await until_done(
+                    self._threads.run_admitted(self._committer.commit, transaction)
+                )
         finally:
-            if workspace.has_leftovers:
-                self._pool.afterwards(workspace.sweep)
+            if transaction.change.needs_cleanup:
+                self._threads.run_in_background(transaction.change.cleanup)
 
 
-async def to_its_end(work: Coroutine[Any, Any, T]) -> T:
+async def until_done(work: Coroutine[Any, Any, T]) -> T:
     """Wait for work however often that is cancelled: it goes on, and needs what is held for it."""
     task = asyncio.ensure_future(work)
     cancelled: asyncio.CancelledError | None = None

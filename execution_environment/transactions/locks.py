@@ -1,5 +1,9 @@
 """One writer per workspace: a lock file each, waited for on the event loop, freed by any death.
 
+What must hold: between a workspace's intent and its last rename nobody else looks for open intents
+or changes anything there. The committer, recovery and settlement rely on it. The lock is the kernel's
+(flock): it ends with the process, however that ends, and never has to be broken.
+
 A file is removed only by who holds its lock; who takes the lock of a file that was removed a moment
 ago holds nothing, and takes that of the file that is there now.
 """
@@ -31,6 +35,7 @@ class WorkspaceLocks:
     @asynccontextmanager
     async def held(self, workspace: str, deadline: float) -> AsyncIterator[None]:
         """Hold the lock of `<user>/<workspace>`; raise `deadline_exceeded` when it stays taken."""
+        # flock tells nobody whose turn it is: within the process, first come is first served.
         queue = self._queues.setdefault(workspace, asyncio.Lock())
         try:
             async with asyncio.timeout(max(deadline - time.monotonic(), 0)):

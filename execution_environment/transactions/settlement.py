@@ -1,4 +1,4 @@
-"""Settles a call that nobody wants any more: it has happened, or it never will."""
+"""DELETE of a call: its result when it has happened, or a tombstone, so that it never will."""
 
 import asyncio
 import time
@@ -7,22 +7,22 @@ from typing import Any
 
 from common.audit import SETTLE
 from common.context import ExecutionContext
-from common.errors import AgenticError, Problem, from_problem
+from common.errors import Problem, from_problem
 from common.tools import Settlement, ToolResult
-from execution_environment.audit.writer import Audit
+from execution_environment.audit.records import arguments_digest, milliseconds_since, outcome_of
+from execution_environment.audit.writer import AuditWriter
 from execution_environment.ledger.ledger import Ledger
-from execution_environment.ledger.records import Abandoned, Claim, arguments_digest
-from execution_environment.threads import Pool
+from execution_environment.ledger.records import CallKey, StoredCall
+from execution_environment.threads import ThreadPool
 from execution_environment.transactions.locks import WorkspaceLocks
-from execution_environment.transactions.recovery import Completer
-from execution_environment.transactions.transaction import milliseconds_since
+from execution_environment.transactions.recovery import Recovery
 
 PATIENCE = 4.0
 """Seconds to wait for the workspace, for a call whose change may still be under way."""
 
 
 @dataclass(frozen=True)
-class Asked:
+class SettleRequest:
     """Which call is to be settled, and who asks: with a fence, where a session is named."""
 
     id: str
@@ -31,25 +31,30 @@ class Asked:
     context: ExecutionContext | None = None
 
     @property
-    def claim(self) -> Claim:
-        """The id as the ledger is asked for it."""
+    def key(self) -> CallKey:
+        """The call as the ledger is asked for it; what it is does not matter."""
         session = None if self.context is None else self.context.session_id
-        return Claim(id=self.id, digest="", workspace="", session=session, fence=self.fence)
+        return CallKey(id=self.id, fingerprint="", workspace="", session=session, fence=self.fence)
 
 
 class Settler:
     """Answers what became of a call, and keeps it so."""
 
     def __init__(
-        self, ledger: Ledger, locks: WorkspaceLocks, completer: Completer, audit: Audit, pool: Pool
+        self,
+        ledger: Ledger,
+        locks: WorkspaceLocks,
+        recovery: Recovery,
+        audit: AuditWriter,
+        threads: ThreadPool,
     ) -> None:
         self._ledger = ledger
         self._locks = locks
-        self._completer = completer
+        self._recovery = recovery
         self._audit = audit
-        self._pool = pool
+        self._threads = threads
 
-    async def settle(self, asked: Asked) -> Settlement:
+    async def settle(self, asked: SettleRequest) -> Settlement:
         """Return the call's result when it has taken effect; else see to it that it never does.
 
         Raises `call_expired` when that is no longer known, `fenced` when a newer owner of the
@@ -60,41 +65,40 @@ class Settler:
         try:
             settlement = await self._settled(asked)
         except Exception as failure:
-            known = failure if isinstance(failure, AgenticError) else None
-            outcome, code = (known.outcome, known.code) if known else ("unknown", "internal")
-            await self._record(asked, started, outcome, code)
+            await self._record(asked, started, outcome_of(failure))
             raise
-        await self._record(asked, started, settlement.outcome, None)
+        await self._record(asked, started, {"outcome": settlement.outcome, "code": None})
         return settlement
 
-    async def _record(self, asked: Asked, started: float, outcome: str, code: str | None) -> None:
-        record = _record(asked, started, outcome, code)
-        await asyncio.to_thread(self._audit.append, record)
+    async def _record(self, asked: SettleRequest, started: float, outcome: dict[str, Any]) -> None:
+        entry = _entry(asked, started, outcome)
+        await asyncio.to_thread(self._audit.append, entry)
 
-    async def _settled(self, asked: Asked) -> Settlement:
-        found = await self._pool.finish(lambda: self._abandon(asked.claim))
-        if found.result is not None:
-            found = await self._carried_out(asked, found.workspace)
-        if found.failure is not None:
-            raise from_problem(Problem.model_validate_json(found.failure))
-        if found.result is None:
+    async def _settled(self, asked: SettleRequest) -> Settlement:
+        stored = await self._threads.run_admitted(self._tombstone, asked.key)
+        if stored is not None and stored.result is not None:
+            stored = await self._when_carried_out(asked, stored.workspace)
+        if stored is not None and stored.failure is not None:
+            raise from_problem(Problem.model_validate_json(stored.failure))
+        if stored is None or stored.result is None:
             return Settlement(id=asked.id, outcome="not_executed")
-        result = ToolResult.model_validate_json(found.result)
+        result = ToolResult.model_validate_json(stored.result)
         return Settlement(
             id=asked.id, outcome="executed", result=result.model_copy(update={"replayed": True})
         )
 
-    def _abandon(self, claim: Claim) -> Abandoned:
-        self._ledger.admit(claim)
-        return self._ledger.abandon(claim)
+    def _tombstone(self, key: CallKey) -> StoredCall | None:
+        self._ledger.admit(key)
+        return self._ledger.tombstone(key)
 
-    async def _carried_out(self, asked: Asked, workspace: str) -> Abandoned:
+    async def _when_carried_out(self, asked: SettleRequest, workspace: str) -> StoredCall | None:
+        """Wait until the change can be seen; recovery may find that it never will be."""
         async with self._locks.held(workspace, time.monotonic() + PATIENCE):
-            await self._pool.finish(lambda: self._completer.complete(workspace))
-        return await self._pool.finish(lambda: self._ledger.abandon(asked.claim))
+            await self._threads.run_admitted(self._recovery.recover, workspace)
+        return await self._threads.run_admitted(self._ledger.tombstone, asked.key)
 
 
-def _record(asked: Asked, started: float, outcome: str, code: str | None) -> dict[str, Any]:
+def _entry(asked: SettleRequest, started: float, outcome: dict[str, Any]) -> dict[str, Any]:
     context = asked.context
     return {
         "id": asked.id,
@@ -104,7 +108,6 @@ def _record(asked: Asked, started: float, outcome: str, code: str | None) -> dic
         "context": (
             {"request_id": asked.request_id} if context is None else context.model_dump(mode="json")
         ),
-        "outcome": outcome,
-        "code": code,
+        **outcome,
         "duration_ms": milliseconds_since(started),
     }

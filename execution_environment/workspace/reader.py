@@ -1,5 +1,6 @@
-"""A workspace as tools read it: every path goes to the disk by way of one descriptor."""
+"""What tools read of a workspace: every path goes to the disk by way of one descriptor."""
 
+import errno
 import os
 import stat
 from collections.abc import Callable, Iterator, Sequence
@@ -9,84 +10,106 @@ from common.errors import ToolError
 from execution_environment.sandbox import walking
 from execution_environment.sandbox.descriptors import (
     ANY,
+    READ,
+    open_beneath,
     opened,
-    opened_file,
     require_file,
+    status_at,
 )
-from execution_environment.sandbox.limits import Bounds
-from execution_environment.sandbox.paths import Parts, parse, show_path
+from execution_environment.sandbox.limits import CallLimits
+from execution_environment.sandbox.paths import parse, show_path
 from execution_environment.sandbox.walking import Entry
 from execution_environment.searching.searchers import Searchers
 from execution_environment.workspace import snapshots
-from execution_environment.workspace.root import Paths
+from execution_environment.workspace.root import WorkspaceRoot
 from execution_environment.workspace.search import Hit, Query, Search
 from execution_environment.workspace.slices import Bytes, Lines, Slice, read_slice, read_window
 from execution_environment.workspace.snapshots import Snapshot
+from execution_environment.workspace.streams import OutgoingFile
 
 T = TypeVar("T")
 MAX_COMPARED = 1024 * 1024
 """Bytes of a file that is replaced which are kept to show the difference."""
 
 
-class View:
-    """One call's view of its workspace. Paths are as clients write them."""
+class Reader:
+    """Has no way to change anything: a tool that is handed this alone only reads.
 
-    def __init__(self, root: int, base: Parts, bounds: Bounds, searchers: Searchers) -> None:
-        self._paths = Paths(root, base)
+    Paths are as clients write them.
+    """
+
+    def __init__(self, root: WorkspaceRoot, limits: CallLimits, searchers: Searchers) -> None:
+        self._root = root
         self._searchers = searchers
-        self.bounds = bounds
+        self.limits = limits
 
     def read(self, path: str, wanted: Lines | Bytes, *, as_text: bool, is_hashed: bool) -> Slice:
         """Return a window of a regular file; unless it is hashed, no more of it is read."""
-        parts = parse(path)
-        with (
-            self._paths.errors_of(parts),
-            opened_file(self._paths.root, self._paths.full(parts), path) as (descriptor, status),
-        ):
+        with self._root.opened_file(path) as (descriptor, status):
             if not is_hashed:
-                return read_window(descriptor, status.st_size, wanted, self.bounds, as_text=as_text)
-            pieces = snapshots.chunks(descriptor, self.bounds)
+                return read_window(descriptor, status.st_size, wanted, self.limits, as_text=as_text)
+            pieces = snapshots.chunks(descriptor, self.limits)
             return read_slice(pieces, wanted, as_text=as_text)
 
     def snapshot(self, path: str, max_data: int) -> Snapshot:
         """Return a file's state, with its data when that is at most `max_data` bytes."""
-        parts = parse(path)
-        with (
-            self._paths.errors_of(parts),
-            opened_file(self._paths.root, self._paths.full(parts), path) as (descriptor, status),
-        ):
-            return snapshots.take_snapshot(descriptor, status, self.bounds, max_data)
+        with self._root.opened_file(path) as (descriptor, status):
+            return snapshots.take_snapshot(descriptor, status, self.limits, max_data)
 
     def status(self, path: str) -> os.stat_result:
         """Return the status of a regular file or a directory; anything else is refused."""
         parts = parse(path)
         with (
-            self._paths.errors_of(parts),
-            opened(self._paths.root, self._paths.full(parts), ANY) as descriptor,
+            self._root.errors_of(parts),
+            opened(self._root.descriptor, self._root.full(parts), ANY) as descriptor,
         ):
             status = os.fstat(descriptor)
         if not stat.S_ISDIR(status.st_mode):
             require_file(status, path)
         return status
 
+    def entry(self, path: str) -> os.stat_result:
+        """Return the status of what lies at a path, of a link itself."""
+        parts = self._root.changeable(path)
+        *directory, leaf = self._root.full(parts)
+        with (
+            self._root.errors_of(parts),
+            opened(self._root.descriptor, tuple(directory), ANY | os.O_DIRECTORY) as parent,
+        ):
+            status = status_at(parent, leaf)
+            if status is None:
+                raise FileNotFoundError(errno.ENOENT, os.strerror(errno.ENOENT))
+        return status
+
+    def find(self, path: str) -> os.stat_result | None:
+        """Return the status of what the path names, or None when there is nothing."""
+        return self._or_none(self.status, path)
+
+    def find_file(self, path: str) -> Snapshot | None:
+        """Return a file's state, small enough data included, or None when there is no such file."""
+        return self._or_none(self.snapshot, path, MAX_COMPARED)
+
+    def _or_none(self, look: Callable[..., T], *arguments: object) -> T | None:
+        try:
+            with self._root.without_guesses():
+                return look(*arguments)
+        except ToolError as error:
+            if error.code != "path_not_found":
+                raise
+            return None
+
     def walk(self, path: str, depth: int | None) -> list[Entry]:
         """Return what lies beneath a directory, by path bytes; a workspace not made yet is empty."""
         parts = parse(path)
         try:
-            with self._paths.errors_of(parts):
-                return walking.walk(self._paths.root, self._paths.base, parts, depth, self.bounds)
+            with self._root.errors_of(parts):
+                return walking.walk(
+                    self._root.descriptor, self._root.base, parts, depth, self.limits
+                )
         except ToolError as error:
             if parts or error.code != "path_not_found":
                 raise
             return []
-
-    def find(self, path: str) -> os.stat_result | None:
-        """Return the status of what the path names, or None when there is nothing."""
-        return self._or_none(lambda: self.status(path))
-
-    def find_file(self, path: str) -> Snapshot | None:
-        """Return a file's state, small enough data included, or None when there is no such file."""
-        return self._or_none(lambda: self.snapshot(path, MAX_COMPARED))
 
     def files_beneath(self, path: str) -> tuple[str, list[Entry]]:
         """Return the regular files in a directory, or the one file that the path names.
@@ -102,13 +125,18 @@ class View:
 
     def search(self, query: Query, files: Sequence[Entry]) -> Iterator[Hit]:
         """Yield what is found in each of these files."""
-        return Search(self._paths, self.bounds, self._searchers).run(query, files)
+        return Search(self._root, self.limits, self._searchers).run(query, files)
 
-    def _or_none(self, look: Callable[[], T]) -> T | None:
+    def open_file(self, path: str) -> OutgoingFile:
+        """Open a regular file, to be sent piece by piece; the caller closes it."""
+        parts = parse(path)
+        with self._root.errors_of(parts):
+            descriptor = open_beneath(self._root.descriptor, self._root.full(parts), READ)
+        status = os.fstat(descriptor)
+        outgoing = OutgoingFile(descriptor, status, self.limits)
         try:
-            with self._paths.without_guesses():
-                return look()
-        except ToolError as error:
-            if error.code != "path_not_found":
-                raise
-            return None
+            require_file(status, path)
+        except BaseException:
+            outgoing.close()
+            raise
+        return outgoing

@@ -5,9 +5,10 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 
 from common.errors import ToolError
-from execution_environment.sandbox.descriptors import ANY, opened
+from execution_environment.sandbox.descriptors import ANY, opened, opened_file
 from execution_environment.sandbox.os_errors import translated
-from execution_environment.sandbox.paths import Parts, show, show_path
+from execution_environment.sandbox.paths import Parts, parse, show, show_path
+from execution_environment.sandbox.renames import Location
 from execution_environment.sandbox.walking import read_names
 from execution_environment.workspace.similarity import most_similar
 
@@ -17,17 +18,39 @@ MAX_GUESSES = 3
 """Guesses that one call gets: it may name a hundred paths that do not exist."""
 
 
-class Paths:
+class WorkspaceRoot:
     """Paths of one workspace; `base` leads from the root descriptor to it."""
 
-    def __init__(self, root: int, base: Parts) -> None:
-        self.root = root
+    def __init__(self, descriptor: int, base: Parts) -> None:
+        self.descriptor = descriptor
         self.base = base
         self._guesses = MAX_GUESSES
 
     def full(self, parts: Parts) -> Parts:
         """Return the path from the root descriptor."""
         return self.base + parts
+
+    def changeable(self, path: str) -> Parts:
+        """Return what a path names that may be changed: anything but the workspace itself."""
+        parts = parse(path)
+        if not parts:
+            raise ToolError("not_a_file", "the workspace itself cannot be replaced", path=".")
+        return parts
+
+    def location(self, parts: Parts) -> Location:
+        """Return where a leaf is renamed to, or from."""
+        full = self.full(parts)
+        return Location(leaf=full[-1], directory=full[:-1])
+
+    @contextmanager
+    def opened_file(self, path: str) -> Iterator[tuple[int, os.stat_result]]:
+        """Open a regular file for reading; yield its descriptor and status."""
+        parts = parse(path)
+        with (
+            self.errors_of(parts),
+            opened_file(self.descriptor, self.full(parts), path) as opened_now,
+        ):
+            yield opened_now
 
     @contextmanager
     def errors_of(self, parts: Parts) -> Iterator[None]:
@@ -49,7 +72,7 @@ class Paths:
         finally:
             self._guesses = left
 
-    def place(self, parts: Parts, *, create_parents: bool) -> tuple[Parts, bytes, Parts]:
+    def locate(self, parts: Parts, *, create_parents: bool) -> tuple[Parts, bytes, Parts]:
         """Return the deepest directory there is on the way, the leaf to make in it, and the rest.
 
         Raises `path_not_found` when directories are missing that are not to be made.
@@ -67,7 +90,7 @@ class Paths:
 
     def _is_directory(self, full: Parts) -> bool:
         try:
-            with opened(self.root, full, ANY | os.O_DIRECTORY):
+            with opened(self.descriptor, full, ANY | os.O_DIRECTORY):
                 return True
         except FileNotFoundError:
             return False
@@ -81,7 +104,7 @@ class Paths:
         if depth == len(parts):
             return None
         try:
-            names = read_names(self.root, self.full(parts[:depth]), MAX_NEIGHBOURS)
+            names = read_names(self.descriptor, self.full(parts[:depth]), MAX_NEIGHBOURS)
         except OSError:
             return None
         shown = [show(name) for name in names]
@@ -92,7 +115,7 @@ class Paths:
     def _depth_of_what_is_there(self, parts: Parts) -> int:
         for depth in range(len(parts)):
             try:
-                with opened(self.root, self.full(parts[: depth + 1]), ANY):
+                with opened(self.descriptor, self.full(parts[: depth + 1]), ANY):
                     pass
             except OSError:
                 return depth

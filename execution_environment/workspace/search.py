@@ -8,13 +8,13 @@ from dataclasses import dataclass
 
 from common.errors import ToolError
 from execution_environment.sandbox.descriptors import READ, opened
-from execution_environment.sandbox.limits import Bounds
+from execution_environment.sandbox.limits import CallLimits
 from execution_environment.sandbox.os_errors import translated
 from execution_environment.sandbox.walking import Entry
 from execution_environment.searching.matching import Occurrences
 from execution_environment.searching.searchers import Searchers
 from execution_environment.searching.worker import MAX_FILES, Request, less
-from execution_environment.workspace.root import Paths
+from execution_environment.workspace.root import WorkspaceRoot
 
 MAX_LOT = 8 * 1024 * 1024
 """Bytes that are searched at once: a larger file makes a lot of its own."""
@@ -40,11 +40,11 @@ class Query:
 class Search:
     """One search through many files, lot by lot, so that those of others come in between."""
 
-    def __init__(self, paths: Paths, bounds: Bounds, searchers: Searchers) -> None:
-        self._paths = paths
-        self._bounds = bounds
+    def __init__(self, root: WorkspaceRoot, limits: CallLimits, searchers: Searchers) -> None:
+        self._root = root
+        self._limits = limits
         self._searchers = searchers
-        self._user = paths.base[0].decode()
+        self._user = root.base[0].decode()
 
     def run(self, query: Query, files: Sequence[Entry]) -> Iterator[Hit]:
         """Yield what was found in each file.
@@ -58,7 +58,7 @@ class Search:
             context=query.context,
             limit=query.limit,
             max_shown=MAX_SHOWN,
-            max_read=self._bounds.max_read,
+            max_read=self._limits.max_read,
         )
         for lot in _lots(files):
             for entry, found in self._search(lot, request):
@@ -72,18 +72,18 @@ class Search:
             descriptors = [number for _, number in opened_files if number is not None]
             found = iter(
                 self._searchers.search(
-                    self._user, request, descriptors, self._bounds.check_deadline
+                    self._user, request, descriptors, self._limits.check_deadline
                 )
             )
         return [(entry, None if number is None else next(found)) for entry, number in opened_files]
 
     def _open(self, entry: Entry, open_files: ExitStack) -> int | None:
         """Return a file's descriptor, or None for what is not a file that can be searched now."""
-        if entry.status.st_size > self._bounds.max_read:
+        if entry.status.st_size > self._limits.max_read:
             return None
         with suppress(ToolError), translated(entry.path):
             descriptor = open_files.enter_context(
-                opened(self._paths.root, self._paths.full(entry.parts), READ)
+                opened(self._root.descriptor, self._root.full(entry.parts), READ)
             )
             return descriptor if stat.S_ISREG(os.fstat(descriptor).st_mode) else None
         return None

@@ -6,7 +6,7 @@ import os
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 
-from execution_environment.sandbox.limits import Bounds
+from execution_environment.sandbox.limits import CallLimits
 from execution_environment.workspace.snapshots import chunks
 
 
@@ -124,13 +124,13 @@ def read_slice(pieces: Iterator[bytes], wanted: Lines | Bytes, *, as_text: bool)
 
 
 def read_window(
-    descriptor: int, size: int, wanted: Lines | Bytes, bounds: Bounds, *, as_text: bool
+    descriptor: int, size: int, wanted: Lines | Bytes, limits: CallLimits, *, as_text: bool
 ) -> Slice:
     """Return the window of a file of `size` bytes, having read no further than its end."""
     position = newlines = 0
     if isinstance(wanted, Bytes):
         position = os.lseek(descriptor, min(wanted.offset, size), os.SEEK_SET)
-    for piece in chunks(descriptor, bounds):
+    for piece in chunks(descriptor, limits):
         wanted.feed(piece, position, newlines)
         position += len(piece)
         newlines += piece.count(b"\n")

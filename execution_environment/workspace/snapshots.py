@@ -7,15 +7,15 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from execution_environment.sandbox.descriptors import PERMISSIONS, Identity, identity
-from execution_environment.sandbox.limits import Bounds
+from execution_environment.sandbox.limits import CallLimits
 
 CHUNK = 256 * 1024
 
 
-def chunks(descriptor: int, bounds: Bounds) -> Iterator[bytes]:
+def chunks(descriptor: int, limits: CallLimits) -> Iterator[bytes]:
     """Yield what a file holds, until its end or the deadline."""
     while chunk := os.read(descriptor, CHUNK):
-        bounds.check_deadline()
+        limits.check_deadline()
         yield chunk
 
 
@@ -31,11 +31,11 @@ class Snapshot:
 
 
 def take_snapshot(
-    descriptor: int, status: os.stat_result, bounds: Bounds, max_data: int
+    descriptor: int, status: os.stat_result, limits: CallLimits, max_data: int
 ) -> Snapshot:
     """Read a file to its end; keep its data when that is at most `max_data` bytes."""
     digest, data, size = hashlib.sha256(), bytearray(), 0
-    for chunk in chunks(descriptor, bounds):
+    for chunk in chunks(descriptor, limits):
         digest.update(chunk)
         size += len(chunk)
         data += chunk[: max(max_data + 1 - len(data), 0)]

@@ -1,54 +1,200 @@
-"""Whole files that come into a workspace, or go out of it, piece by piece."""
+"""A call's change while it is made: complete in staging, seen by nobody before it commits."""
 
-import os
+from collections.abc import Callable
 
-from execution_environment.sandbox.descriptors import READ, open_beneath, require_file
-from execution_environment.sandbox.paths import parse, show_path
-from execution_environment.sandbox.renames import Guard, Place
-from execution_environment.workspace.file_writer import Writer
-from execution_environment.workspace.receipts import FILE_MODE, receipt_of_file
-from execution_environment.workspace.snapshots import Snapshot
-from execution_environment.workspace.streams import Incoming, Outgoing
+from common.tools import Receipt
+from execution_environment.sandbox.descriptors import DIRECTORY, Identity, opened
+from execution_environment.sandbox.limits import QuotaMeter
+from execution_environment.sandbox.paths import Parts
+from execution_environment.sandbox.renames import Location, Rename, Renamer
+from execution_environment.workspace.change_set import ChangeSet
+from execution_environment.workspace.metered import MeteredStream
+from execution_environment.workspace.root import WorkspaceRoot
+from execution_environment.workspace.streams import IncomingFile
+from execution_environment.workspace.tree_copy import TreeCopy
+
+Make = Callable[[bytes | None, Parts], bytes]
+"""Stages something beneath new directories, in a tree that is staged already when one is named."""
 
 
-class Transfers(Writer):
-    """Adds to a workspace what the file routes need."""
+class StagedChange:
+    """The one mutable object of a call: what it has staged, and what is planned for it.
 
-    def receive(self) -> Incoming:
-        """Begin to take in a file; `put_received` stages its place."""
-        self._received = Incoming(self._staging, self.bounds)
-        return self._received
+    Tools add to it by way of FileWriter and EntryMover; the committer checks it, writes it down
+    and carries it out. A dry run counts and plans all the same, and stages nothing.
+    """
 
-    def put_received(self, path: str, incoming: Incoming, before: Snapshot | None) -> None:
-        """Stage the place of what has come in; `before` is what it replaces."""
-        parts = self._planned(path)
-        full = self._paths.full(parts)
-        mode = FILE_MODE if before is None else before.mode
-        self.bounds.meter.add(incoming.size - (0 if before is None else before.size))
-        with self._paths.errors_of(parts):
-            incoming.set_mode(mode)
-            are_new = before is None and self._make_parents(parts)
-            if before is None:
-                self._count_new(full, len(full) - 1)
-            source = Place(leaf=incoming.name, process=self._staging.process)
-            self.changes.rename(source, self._place(parts), replaces=before is not None)
-        if not are_new:
-            expected = None if before is None else before.identity
-            self.changes.guards.append(Guard(self._place(parts), expected))
-        self.changes.receipts.append(
-            receipt_of_file(show_path(parts), incoming.sha256, incoming.size, mode, before)
+    def __init__(
+        self, root: WorkspaceRoot, renamer: Renamer, meter: QuotaMeter, *, dry_run: bool
+    ) -> None:
+        self.meter = meter
+        self._root = root
+        self._renamer = renamer
+        self._staging = renamer.staging
+        self._dry_run = dry_run
+        self._change_set = ChangeSet()
+        self._upload: IncomingFile | None = None
+
+    def plan(self, path: str) -> Parts:
+        """Return what a path names, as a place that this call changes, once."""
+        parts = self._root.changeable(path)
+        self._change_set.planned.add(parts)
+        return parts
+
+    def put_file(
+        self,
+        parts: Parts,
+        content: MeteredStream,
+        mode: int,
+        replaced: Identity | None,
+        *,
+        create_parents: bool = True,
+    ) -> None:
+        """Stage a file that is to be at a planned path, in place of what `replaced` identifies."""
+        self._put(
+            parts,
+            replaced,
+            lambda tree, below: self._staging.add_file(content, mode, below, tree),
+            create_parents=create_parents,
         )
+        if self._dry_run:
+            content.drain()
 
-    def open_file(self, path: str) -> Outgoing:
-        """Open a regular file, to be sent piece by piece; the caller closes it."""
-        parts = parse(path)
-        with self._paths.errors_of(parts):
-            descriptor = open_beneath(self._paths.root, self._paths.full(parts), READ)
-        status = os.fstat(descriptor)
-        outgoing = Outgoing(descriptor, status, self.bounds)
-        try:
-            require_file(status, path)
-        except BaseException:
-            outgoing.close()
-            raise
-        return outgoing
+    def put_directories(self, parts: Parts) -> Parts:
+        """Stage a directory and the missing ones that lead to it; return its path in staging."""
+        return self._put(parts, None, self._staging.add_directories)
+
+    def put_tree(self, parts: Parts, tree: TreeCopy, mode: int) -> None:
+        """Stage a copy of a directory with all that is in it."""
+        staged = self.put_directories(parts)
+        if self._dry_run:
+            tree.count()
+        else:
+            with opened(self._staging.descriptor, staged, DIRECTORY) as directory:
+                tree.fill(directory, mode)
+
+    def receive(self) -> IncomingFile:
+        """Begin to take in an upload; `put_upload` stages its place."""
+        self._upload = IncomingFile(self._staging, self.meter)
+        return self._upload
+
+    def put_upload(self, parts: Parts, upload: IncomingFile, replaced: Identity | None) -> None:
+        """Stage the place of an upload that has come in."""
+        if replaced is None:
+            self.put_parents(parts)
+            self._count_new(parts, len(self._root.base) + len(parts) - 1)
+        self._bring(upload.name, self._root.location(parts), replaced)
+
+    def put_parents(self, parts: Parts) -> None:
+        """Stage the directories that are missing on the way to a path."""
+        _, _, below = self._locate(parts)
+        if below:
+            self.put_directories(parts[:-1])
+
+    def take(
+        self, parts: Parts, goes: Identity, to: Parts | None, replaced: Identity | None
+    ) -> None:
+        """Plan to rename what is at a path to another one, or out of the workspace.
+
+        Both ends have to be as they are now: `goes` is at the path, `replaced` at the other.
+        """
+        source, target = self._root.location(parts), None
+        with self._root.errors_of(parts):
+            mark = self._renamer.mark(source)
+        self._change_set.require(source, goes)
+        if to is not None:
+            self._change_set.require(self._root.location(to), replaced)
+            if replaced != goes:  # two names of one file: rename(2) would leave both
+                target = self._root.location(to)
+        replaces = target is not None and replaced is not None
+        trash = Location(leaf=self._staging.new_name(), process=self._staging.process)
+        self._change_set.rename(source, target or trash, mark, replaces=replaces)
+
+    def add_receipts(self, *receipts: Receipt) -> None:
+        """Add what the change does to the paths that the call names."""
+        self._change_set.receipts += receipts
+
+    def _put(
+        self, parts: Parts, replaced: Identity | None, make: Make, *, create_parents: bool = True
+    ) -> Parts:
+        """Stage what `make` makes; return its path within the staging directory."""
+        parent, leaf, below = self._locate(parts, create_parents=create_parents)
+        target = Location(leaf=leaf, directory=parent)
+        if replaced is None:
+            self._count_new(parts, len(parent))
+        tree = self._change_set.trees.get(target)
+        staged = b"" if self._dry_run else make(tree, below)
+        if tree is None and not self._dry_run:
+            if replaced is None:
+                self._change_set.trees[target] = staged
+            self._bring(staged, target, replaced)
+        return staged, *below
+
+    def _bring(self, staged: bytes, target: Location, replaced: Identity | None) -> None:
+        source = Location(leaf=staged, process=self._staging.process)
+        self._change_set.rename(source, target, replaces=replaced is not None)
+        self._change_set.require(target, replaced)
+
+    def _locate(self, parts: Parts, *, create_parents: bool = True) -> tuple[Parts, bytes, Parts]:
+        if not self._dry_run:
+            self._renamer.make_above(self._root.base)
+        return self._root.locate(parts, create_parents=create_parents)
+
+    def _count_new(self, parts: Parts, existing: int) -> None:
+        """Count what is new of a path, of which so much exists, from the root descriptor on."""
+        existing = max(existing - len(self._root.base), 0)  # a workspace does not count itself
+        self.meter.add(entries=self._change_set.planned.make(parts, existing))
+
+    @property
+    def renames(self) -> list[Rename]:
+        """The steps that put it in place, in order."""
+        return self._change_set.renames
+
+    def receipts(self) -> list[Receipt]:
+        """Return those of the paths that the call names, then of directories made on the way."""
+        return [*self._change_set.receipts, *self._change_set.planned.receipts()]
+
+    def check(self) -> None:
+        """Raise Stale unless the workspace is as it was when the change was made."""
+        for precondition in self._change_set.preconditions:
+            precondition.check(self._renamer)
+
+    def mark_committed(self) -> None:
+        """Note that the intent is written: others may need what is staged."""
+        self._change_set.state = "committed"
+
+    def mark_applied(self) -> None:
+        """Note that all of it is in place: what it displaced is left over."""
+        self._change_set.state = "applied"
+
+    def mark_withdrawn(self) -> None:
+        """Note that the intent was taken back: what is staged is left over."""
+        self._change_set.state = "staged"
+
+    def discard(self) -> None:
+        """Remove what was staged, but for an upload that has come in, and start anew."""
+        for name in self._leftovers():
+            if self._upload is None or name != self._upload.name:
+                self._staging.discard(name)
+        self._change_set = ChangeSet()
+        self.meter.reset()
+
+    @property
+    def needs_cleanup(self) -> bool:
+        """Whether something is staged, or reserved, that nobody needs any more."""
+        return bool(self._leftovers()) or self.meter.reserved > 0
+
+    def cleanup(self) -> None:
+        """Remove what is staged and not needed any more, and give its room to others; once."""
+        if self._upload is not None:
+            self._upload.close()
+        for name in self._leftovers():
+            self._staging.discard(name)
+        self._change_set, self._upload = ChangeSet(), None
+        self.meter.release()
+
+    def _leftovers(self) -> list[bytes]:
+        names = self._change_set.leftovers()
+        if self._upload is not None and self._change_set.state == "staged":
+            names = [*(name for name in names if name != self._upload.name), self._upload.name]
+        return names

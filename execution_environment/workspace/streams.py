@@ -9,25 +9,25 @@ from datetime import UTC, datetime
 
 from common.errors import SystemFault
 from execution_environment.sandbox.descriptors import PERMISSIONS, write_all
-from execution_environment.sandbox.limits import Bounds
+from execution_environment.sandbox.limits import CallLimits, QuotaMeter
 from execution_environment.sandbox.staging import Staging
 
 _EARLIEST = datetime.min.replace(tzinfo=UTC).timestamp()
 _LATEST = datetime.max.replace(tzinfo=UTC, microsecond=0).timestamp()
 
 
-class Outgoing:
+class OutgoingFile:
     """A file that was opened for reading. Its length is what it was then, whatever happens to it."""
 
-    def __init__(self, descriptor: int, status: os.stat_result, bounds: Bounds) -> None:
+    def __init__(self, descriptor: int, status: os.stat_result, limits: CallLimits) -> None:
         self._descriptor: int | None = descriptor
-        self._bounds = bounds
+        self._limits = limits
         self.status = status
 
     def read(self, offset: int, size: int) -> bytes:
         """Return exactly so many bytes; raise when the file has become shorter meanwhile."""
         assert self._descriptor is not None  # noqa: S101  # not closed yet
-        self._bounds.check_deadline()
+        self._limits.check_deadline()
         data = os.pread(self._descriptor, size, offset)
         if len(data) < size:
             raise SystemFault("internal", "The file became shorter while it was sent")
@@ -36,7 +36,7 @@ class Outgoing:
     @property
     def seconds_left(self) -> float:
         """How long it may still be sent; 0 when its deadline has passed."""
-        return max(self._bounds.deadline - time.monotonic(), 0.0)
+        return max(self._limits.deadline - time.monotonic(), 0.0)
 
     def close(self) -> None:
         """Close it; once is enough."""
@@ -45,7 +45,7 @@ class Outgoing:
             self._descriptor = None
 
 
-class Incoming:
+class IncomingFile:
     """A new file in staging that is written as it comes, within the quota.
 
     A request that is cut off leaves its last piece to a thread: what is written and what closes
@@ -55,10 +55,10 @@ class Incoming:
     is_kept = True
     """Whether what comes is written; else it is only hashed."""
 
-    def __init__(self, staging: Staging, bounds: Bounds) -> None:
+    def __init__(self, staging: Staging, meter: QuotaMeter) -> None:
         self.name = staging.new_name()
         self._staging = staging
-        self._bounds = bounds
+        self._meter = meter
         self._descriptor: int | None = staging.create(self.name)
         self._lock = threading.Lock()
         self._digest = hashlib.sha256()
@@ -71,7 +71,7 @@ class Incoming:
             self._digest.update(data)
             self.size += len(data)
             if self.is_kept:
-                self._bounds.meter.add(len(data))
+                self._meter.add(len(data))
                 write_all(self._descriptor, data)
 
     def finish(self) -> None:

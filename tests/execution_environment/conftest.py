@@ -15,12 +15,13 @@ from common.context import ExecutionContext, RequestSource
 from common.ids import new_id
 from common.tools import ToolCall
 from execution_environment.bootstrap import Assembly
-from execution_environment.calls.workspace_factory import Maxima
-from execution_environment.ledger.records import Usage
-from execution_environment.sandbox.limits import Bounds
+from execution_environment.calls.workspace_factory import ServiceLimits
+from execution_environment.sandbox.limits import CallLimits, QuotaMeter, Usage
 from execution_environment.sandbox.sandbox import Sandbox
-from execution_environment.threads import Pool
-from execution_environment.transactions.settlement import Asked
+from execution_environment.searching.searchers import Searchers
+from execution_environment.threads import ThreadPool
+from execution_environment.transactions.settlement import SettleRequest
+from execution_environment.workspace.workspace import Workspace, open_workspace
 
 CANARY = os.urandom(16).hex()
 MIB = 1024 * 1024
@@ -78,13 +79,21 @@ def sandbox(data_dir):
 @pytest.fixture
 def workspace(sandbox):
     """One call's view of `local/demo`."""
-    return sandbox.workspace("local/demo", bounds(), dry_run=False)
+    with closing(Searchers()) as searchers:
+        yield workspace_over(sandbox, searchers)
 
 
-def bounds(**changed) -> Bounds:
+def workspace_over(sandbox, searchers=None) -> Workspace:
+    """Return one call's view of `local/demo`; without searchers it does not search."""
+    limits, meter = call_limits(), QuotaMeter()
+    base = (b"local", b"demo")
+    return open_workspace(base, sandbox.renamer, searchers, limits, meter, dry_run=False)
+
+
+def call_limits(**changed) -> CallLimits:
     """Bounds that do not get in the way."""
     given = {"max_read": MIB, "max_write": MIB, "deadline": time.monotonic() + 60}
-    return Bounds(**given | changed)
+    return CallLimits(**given | changed)
 
 
 @pytest.fixture
@@ -92,8 +101,8 @@ def assemble(data_dir):
     """Put the service's parts together as the app does, with something else where it is given."""
 
     def make(**changed):
-        maxima = Maxima(MIB, MIB, Usage(100 * MIB, 10_000))
-        given = {"maxima": maxima, "pool": Pool(8, 64), "result_ttl": timedelta(days=1)}
+        allowed = ServiceLimits(MIB, MIB, Usage(100 * MIB, 10_000))
+        given = {"allowed": allowed, "threads": ThreadPool(8, 64), "result_ttl": timedelta(days=1)}
         return Assembly(data_dir, **{**given, **changed})
 
     return make
@@ -143,10 +152,10 @@ def tool_call(tool, _context=None, _dry_run=False, _id=None, _fence=1, **argumen
     )
 
 
-def asked(call_id, session_id=None, fence=0) -> Asked:
+def asked(call_id, session_id=None, fence=0) -> SettleRequest:
     """Ask for a call to be settled; on behalf of a session's owner where one is named."""
     context = tool_call("t", {"session_id": session_id}).context if session_id else None
-    return Asked(call_id, fence, "req_test", context)
+    return SettleRequest(call_id, fence, "req_test", context)
 
 
 @pytest.fixture

@@ -13,9 +13,9 @@ from pathlib import Path
 
 from common.tools import ToolCall
 from execution_environment.bootstrap import Assembly
-from execution_environment.calls.workspace_factory import Maxima
-from execution_environment.ledger.records import Usage
-from execution_environment.threads import Pool
+from execution_environment.calls.workspace_factory import ServiceLimits
+from execution_environment.sandbox.limits import Usage
+from execution_environment.threads import ThreadPool
 
 
 class Death:
@@ -34,8 +34,8 @@ class Death:
 
 async def make(data_dir: Path, call: ToolCall, death: Death) -> None:
     """Make the call."""
-    maxima = Maxima(10**6, 10**6, Usage(10**8, 10**4))
-    parts = Assembly(data_dir, maxima, Pool(2, 8), timedelta(days=1), observe=death)
+    allowed = ServiceLimits(10**6, 10**6, Usage(10**8, 10**4))
+    parts = Assembly(data_dir, allowed, ThreadPool(2, 8), timedelta(days=1), observe=death)
     await parts.executor.run(call)
     await parts.close()
 

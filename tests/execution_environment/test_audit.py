@@ -11,8 +11,8 @@ from common.audit import AuditRecord
 from common.errors import AgenticError
 from execution_environment.audit import reader, verifier
 from execution_environment.audit.chain import seal
-from execution_environment.audit.writer import Audit
-from execution_environment.ledger.chains import position
+from execution_environment.audit.writer import AuditWriter
+from execution_environment.ledger.chains import read_chains
 from execution_environment.ledger.ledger import Ledger
 from tests.execution_environment.conftest import tool_call
 
@@ -37,8 +37,8 @@ def state(tmp_path):
 def trail_dir(state):
     """A trail of two processes, whose heads the ledger has; the first one's has been rotated."""
     directory, ledger = state / "audit", Ledger(state / "ledger.sqlite")
-    first = Audit(directory, "p1", max_file=1600, tell=ledger.chains.note)
-    second = Audit(directory, "p2", tell=ledger.chains.note)
+    first = AuditWriter(directory, "p1", max_file=1600, tell=ledger.chains.note)
+    second = AuditWriter(directory, "p2", tell=ledger.chains.note)
     for number in range(12):
         first.append({**facts(session_id=SESSION), "n": number})
         if number % 3 == 0:
@@ -51,7 +51,7 @@ def trail_dir(state):
 
 def verify(directory):
     """Verify a trail against the ledger beside it."""
-    return verifier.verify(directory, verifier.chains_of(directory.parent / "ledger.sqlite"))
+    return verifier.verify(directory, read_chains(directory.parent / "ledger.sqlite"))
 
 
 def files_of(directory):
@@ -111,7 +111,7 @@ def test_records_are_found_by_what_they_are_about(trail_dir, query, count):
 def test_a_trail_that_cannot_begin_its_next_file_goes_on_in_this_one(state):
     """It closed the file first: later records went to whatever had its number then, a socket say."""
     directory, ledger = state / "audit", Ledger(state / "ledger.sqlite")
-    audit = Audit(directory, "p1", max_file=1, tell=ledger.chains.note)
+    audit = AuditWriter(directory, "p1", max_file=1, tell=ledger.chains.note)
     [first] = directory.iterdir()
     in_the_way = first.with_name(first.name.replace(".000000.", ".000001."))
     in_the_way.mkdir()
@@ -141,7 +141,7 @@ def bytes_read():
 @pytest.mark.parametrize("last", [1234, 3990])
 def test_a_page_reads_nothing_of_what_lies_before_it(tmp_path, last):
     """A trail grows for months: 13 s for a page at the end of 1 GB, and of each page after it."""
-    audit = Audit(tmp_path, "p1", max_file=1_000_000)
+    audit = AuditWriter(tmp_path, "p1", max_file=1_000_000)
     for number in range(4000):
         audit.append({**facts(), "n": number})
     audit.close()
@@ -230,7 +230,7 @@ def test_what_leaves_no_gap_is_named_by_the_ledger(trail_dir, attack, named):
         "reseal all": lambda: _reseal(whole, "not_executed", "executed"),
         "remove chain": whole.unlink,
         "remove all": lambda: [path.unlink() for path in trail_dir.iterdir()],
-        "add chain": lambda: Audit(trail_dir, "p3").close(),
+        "add chain": lambda: AuditWriter(trail_dir, "p3").close(),
         "remove ledger": (trail_dir.parent / "ledger.sqlite").unlink,
     }[attack]()
     if attack not in ("tear", "remove ledger"):
@@ -249,9 +249,9 @@ def test_what_leaves_no_gap_is_named_by_the_ledger(trail_dir, attack, named):
 )  # fmt: skip
 def test_only_its_own_record_says_that_a_change_is_on_record(tmp_path, changed, counts):
     """Its refusals, repetitions and settlements have its id as well, and so may an earlier life."""
-    audit = Audit(tmp_path, "p1", max_file=1000)
+    audit = AuditWriter(tmp_path, "p1", max_file=1000)
     audit.append({**facts(), "tool": "write_file"})
-    after = position(audit.head)
+    after = audit.head.position
     for _ in range(5):
         audit.append({**facts(), "id": "other"})
     assert not audit.holds(after, "a")
@@ -266,7 +266,7 @@ async def test_heads_are_in_the_ledger_with_each_change_and_every_minute(parts, 
     ledger = data_dir / "state" / "ledger.sqlite"
 
     def head():
-        [chain] = verifier.chains_of(ledger)
+        [chain] = read_chains(ledger)
         return chain.head.seq
 
     assert head() == 0
@@ -275,12 +275,12 @@ async def test_heads_are_in_the_ledger_with_each_change_and_every_minute(parts, 
     assert head() == 0
     await call("create_directory", path="x")
     assert head() == 3
-    parts.upkeep.note()
+    parts.maintenance.note()
     assert head() == 4
     [file] = parts.audit_dir.iterdir()
     file.write_bytes(b"")
     with pytest.raises(verifier.Tampered, match="ends with number 0, and had come to number 4"):
-        verifier.verify(parts.audit_dir, verifier.chains_of(ledger))
+        verifier.verify(parts.audit_dir, read_chains(ledger))
 
 
 def test_the_command_names_the_line(tmp_path, trail_dir):

@@ -15,9 +15,9 @@ from pathlib import Path
 import pytest
 
 from common.errors import AgenticError, SystemFault
-from execution_environment.calls.workspace_factory import Maxima
+from execution_environment.calls.workspace_factory import ServiceLimits
 from execution_environment.ledger.ledger import Ledger
-from execution_environment.ledger.records import Usage
+from execution_environment.sandbox.limits import Usage
 from tests.execution_environment.conftest import asked, staged_in, tool_call
 
 PATCH = """\
@@ -53,12 +53,12 @@ CHANGES = {
 }
 RUN = "run_" + "0" * 32
 STEPS = [
-    ("settled", 1),
+    ("recovered", 1),
     ("checked", 1),
-    ("recorded", 1),
+    ("committed", 1),
     ("renamed", 1),
     ("renamed", 2),
-    ("done", 1),
+    ("applied", 1),
 ]
 
 
@@ -116,11 +116,11 @@ async def test_a_change_that_was_cut_short_happens_once(
     assert contents(filled) in (before, wanted) or step == "renamed"
     parts = assemble()
     result = await parts.executor.run(call)
-    assert result.replayed is (step not in ("settled", "checked"))
+    assert result.replayed is (step not in ("recovered", "checked"))
     assert contents(filled) == wanted
     assert (await parts.executor.run(call)).replayed
     assert contents(filled) == wanted
-    parts.tidy()
+    parts.maintenance.run_now()
     await parts.close()
     assert staged_in(data_dir) == []
     assert _recorded(data_dir, "the-call") >= {False, True}
@@ -132,7 +132,7 @@ def _recorded(data_dir: Path, call_id: str) -> set[bool]:
     return {'"replayed":true' in line for line in lines if f'"id":"{call_id}"' in line}
 
 
-@pytest.mark.parametrize("step", ["recorded", "renamed"])
+@pytest.mark.parametrize("step", ["committed", "renamed"])
 async def test_the_next_caller_settles_what_was_cut_short(assemble, data_dir, filled, step):
     """Another change of the same file builds on it; the retry afterwards changes nothing."""
     call = tool_call("append_file", _id="first", path="file", content="first\n")
@@ -147,7 +147,7 @@ async def test_the_next_caller_settles_what_was_cut_short(assemble, data_dir, fi
 async def test_a_change_made_twice_shows_without_the_ledger(assemble, data_dir, filled):
     """The control: with a ledger that forgets, the same crash and retry double the append."""
     call = tool_call("append_file", _id="first", path="file", content="more\n")
-    assert die_at(data_dir, call, "done", 1) == -signal.SIGKILL
+    assert die_at(data_dir, call, "applied", 1) == -signal.SIGKILL
     for path in (data_dir / "state").glob("ledger.sqlite*"):
         path.unlink()
     parts = assemble()
@@ -170,7 +170,7 @@ def own_records(data_dir: Path, call_id: str) -> list[bool]:
     ]
 
 
-@pytest.mark.parametrize("step", ["recorded", "renamed", "done"])
+@pytest.mark.parametrize("step", ["committed", "renamed", "applied"])
 async def test_a_change_that_was_cut_short_is_on_record_once(assemble, data_dir, filled, step):
     """Though it was refused before under the same id, and is repeated afterwards."""
     call = tool_call("append_file", _id="the-call", path="file", content="1\n")
@@ -180,10 +180,10 @@ async def test_a_change_that_was_cut_short_is_on_record_once(assemble, data_dir,
     await parts.close()
     assert die_at(data_dir, call, step, 1) == -signal.SIGKILL
     parts = assemble()
-    parts.tidy()
+    parts.maintenance.run_now()
     assert (await parts.executor.run(call)).replayed
     await parts.close()
-    assert own_records(data_dir, "the-call") == [step != "done"]
+    assert own_records(data_dir, "the-call") == [step != "applied"]
 
 
 async def test_a_record_is_found_however_much_was_written_after_it(assemble, data_dir, filled):
@@ -200,9 +200,9 @@ async def test_a_record_is_found_however_much_was_written_after_it(assemble, dat
     }
     for _ in range(20):
         dead.audit.append(filler)
-    fcntl.flock(dead.sandbox.mover.staging.descriptor, fcntl.LOCK_UN)  # what a death does
+    fcntl.flock(dead.sandbox.renamer.staging.descriptor, fcntl.LOCK_UN)  # what a death does
     parts = assemble()
-    parts.tidy()
+    parts.maintenance.run_now()
     assert own_records(data_dir, "a") == [False]
     await parts.close()
     await dead.close()
@@ -213,21 +213,23 @@ async def test_a_settlement_that_is_cut_short_puts_a_change_on_record_once(
 ):
     """Whoever settles may die as well, between the record and noting that it is written."""
 
-    class Dying(Ledger):
-        def settled(self, ids):
-            """Die."""
-            if list(ids):
-                raise OSError("dead")
+    def dying(path):
+        ledger = Ledger(path)
+        ledger.intents.close = die
+        return ledger
+
+    def die(ids):
+        raise OSError("dead")
 
     call = tool_call("append_file", _id="a", path="file", content="1\n")
     assert die_at(data_dir, call, "renamed", 1) == -signal.SIGKILL
     for _ in range(2):
-        second = assemble(make_ledger=Dying)
+        second = assemble(make_ledger=dying)
         with pytest.raises(OSError, match="dead"):
-            second.tidy()
+            second.maintenance.run_now()
         await second.close()
     parts = assemble()
-    parts.tidy()
+    parts.maintenance.run_now()
     await parts.close()
     assert own_records(data_dir, "a") == [True]
 
@@ -319,7 +321,7 @@ async def test_a_call_that_has_happened_is_settled_with_its_result(parts, call):
 async def test_settling_a_change_that_was_cut_short_completes_it(assemble, data_dir, filled):
     """`executed` means that it can be seen."""
     call = tool_call("append_file", _id="a", path="file", content="more\n")
-    assert die_at(data_dir, call, "recorded", 1) == -signal.SIGKILL
+    assert die_at(data_dir, call, "committed", 1) == -signal.SIGKILL
     parts = assemble()
     assert (await parts.settler.settle(asked("a"))).outcome == "executed"
     assert (filled / "file").read_text() == "old\nmore\n"
@@ -351,7 +353,7 @@ async def test_a_call_that_its_run_has_passed_is_expired(assemble, data_dir, dem
     late = tool_call("append_file", _id=f"{RUN}:1:1", path="x", content="1\n")
     await parts.executor.run(late)
     await parts.executor.run(tool_call("append_file", _id=f"{RUN}:2:1", path="x", content="2\n"))
-    parts.tidy()
+    parts.maintenance.run_now()
     for again in (parts.executor.run(late), parts.settler.settle(asked(late.id))):
         with pytest.raises(AgenticError) as caught:
             await again
@@ -365,7 +367,7 @@ async def test_an_abandoned_id_is_not_free_again_after_the_results_time(assemble
     """Its tombstone outlasts results: "it never takes effect" was the answer."""
     parts = assemble(result_ttl=timedelta(0))
     await parts.settler.settle(asked(call_id))
-    parts.tidy()
+    parts.maintenance.run_now()
     with pytest.raises(AgenticError) as caught:
         await parts.executor.run(tool_call("write_file", _id=call_id, path="x", content="1"))
     assert (caught.value.code, (demo / "x").exists()) == ("call_expired", False)
@@ -406,7 +408,7 @@ async def test_an_older_owner_is_refused_under_the_lock(assemble, parts, demo):
 
 async def test_a_rename_that_fails_at_once_leaves_the_id_free(assemble, demo):
     """Nothing was changed, and the same call can be made again."""
-    second = assemble(observe=lambda step: step == "recorded" and (demo / "x").write_text("!"))
+    second = assemble(observe=lambda step: step == "committed" and (demo / "x").write_text("!"))
     call = tool_call("write_file", _id=f"{RUN}:3:1", path="x", content="1")
     with pytest.raises(AgenticError) as caught:
         await second.executor.run(call)
@@ -421,7 +423,7 @@ async def test_a_rename_that_fails_at_once_leaves_the_id_free(assemble, demo):
 async def test_a_change_that_cannot_be_completed_says_so(assemble, data_dir, filled):
     """A program beside the service took the place after the crash: unknown, for every retry."""
     call = tool_call("write_file", _id="a", path="a/b/new", content="1")
-    assert die_at(data_dir, call, "recorded", 1) == -signal.SIGKILL
+    assert die_at(data_dir, call, "committed", 1) == -signal.SIGKILL
     (filled / "a").mkdir()
     parts = assemble()
     for _ in range(2):
@@ -431,7 +433,7 @@ async def test_a_change_that_cannot_be_completed_says_so(assemble, data_dir, fil
     with pytest.raises(SystemFault):
         await parts.settler.settle(asked("a"))
     await parts.executor.run(tool_call("write_file", path="b", content="1"))
-    parts.tidy()
+    parts.maintenance.run_now()
     await parts.close()
 
 
@@ -440,9 +442,9 @@ class Overtaken(Ledger):
 
     other = None
 
-    def find(self, claim):
+    def find(self, key):
         """Look, then wait for the other."""
-        stored = super().find(claim)
+        stored = super().find(key)
         other, self.other = self.other, None
         if other is not None:
             other()
@@ -500,7 +502,7 @@ async def test_a_workspace_has_a_quota_of_bytes(call, demo):
 async def test_a_workspace_has_a_quota_of_entries(assemble, data_dir):
     """Directories count as well; files that were there before are found."""
     (data_dir / "workspaces/local/demo/old").write_text("1")
-    parts = assemble(maxima=Maxima(100, 100, Usage(1000, 4)))
+    parts = assemble(allowed=ServiceLimits(100, 100, Usage(1000, 4)))
     await parts.executor.run(tool_call("write_file", path="a/b", content="1"))
     with pytest.raises(AgenticError) as caught:
         await parts.executor.run(tool_call("write_file", path="c/d", content="1"))

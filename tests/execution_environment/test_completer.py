@@ -11,7 +11,7 @@ from contextlib import closing
 import pytest
 
 from common.errors import AgenticError, SystemFault
-from execution_environment.sandbox.renames import Place, Rename
+from execution_environment.sandbox.renames import Location, Rename
 from execution_environment.transactions.locks import WorkspaceLocks
 from tests.execution_environment.conftest import tool_call
 from tests.execution_environment.test_committer import die_at
@@ -44,27 +44,27 @@ def put_in_place(file, inode):
 
 def test_a_step_is_known_by_more_than_its_inode(sandbox, file, demo):
     """File systems hand freed inodes out again: an inode that was born at another time is not it."""
-    place = Place(leaf=b"file", directory=(b"local", b"demo"))
-    trash = Place(leaf=b"0" * 32, process="f" * 16)
-    mark = sandbox.mover.mark(place)
+    place = Location(leaf=b"file", directory=(b"local", b"demo"))
+    trash = Location(leaf=b"0" * 32, process="f" * 16)
+    mark = sandbox.renamer.mark(place)
     inode, _, birth = mark.partition("@")
     older = f"{inode}@{int(birth) - 1}" if birth else f"{mark[:-1]}g"
     steps = [Rename(source=place, target=trash, mark=known) for known in (mark, older)]
-    assert [sandbox.mover.is_pending(step) for step in steps] == [True, False]
+    assert [sandbox.renamer.is_pending(step) for step in steps] == [True, False]
 
 
 def test_a_mark_outlasts_what_may_happen_to_a_file(sandbox, file, demo):
     """Its content, its mode and its name may change before a crash is settled."""
     directory = (b"local", b"demo")
-    mark = sandbox.mover.mark(Place(leaf=b"file", directory=directory))
+    mark = sandbox.renamer.mark(Location(leaf=b"file", directory=directory))
     file.write_text("more\n")
     file.chmod(0o600)
     file.rename(demo / "moved")
-    assert sandbox.mover.mark(Place(leaf=b"moved", directory=directory)) == mark
-    assert sandbox.mover.mark(Place(leaf=b"file", directory=directory)) is None
+    assert sandbox.renamer.mark(Location(leaf=b"moved", directory=directory)) == mark
+    assert sandbox.renamer.mark(Location(leaf=b"file", directory=directory)) is None
 
 
-@pytest.mark.parametrize("step", ["renamed", "done"])
+@pytest.mark.parametrize("step", ["renamed", "applied"])
 async def test_what_others_made_in_a_place_survives_a_crash(assemble, data_dir, file, step):
     """The deletion had happened; the file that is there now has at most its inode."""
     inode = file.stat().st_ino
@@ -75,7 +75,7 @@ async def test_what_others_made_in_a_place_survives_a_crash(assemble, data_dir, 
     parts = assemble()
     assert (await parts.executor.run(delete())).replayed
     await parts.executor.run(tool_call("write_file", path="x", content="1"))
-    parts.tidy()
+    parts.maintenance.run_now()
     await parts.close()
     assert file.read_text() == OTHERS
 
@@ -86,7 +86,7 @@ async def test_changes_of_a_living_process_are_never_made_again(assemble, parts,
     await parts.executor.run(delete())
     os.link(demo / "kept", file)
     second = assemble()
-    second.tidy()
+    second.maintenance.run_now()
     await second.executor.run(tool_call("write_file", path="x", content="1"))
     await second.executor.run(delete())
     await second.close()
@@ -128,7 +128,7 @@ async def test_an_older_programs_deletion_is_not_repeated_on_what_is_there(
     assemble, data_dir, file
 ):
     """It kept inodes only: what lies there may be another's, so nothing is done, and that is said."""
-    assert die_at(data_dir, delete(), "recorded", 1) == -signal.SIGKILL
+    assert die_at(data_dir, delete(), "committed", 1) == -signal.SIGKILL
     forget_marks(data_dir)
     parts = assemble()
     for _ in range(2):
@@ -142,7 +142,7 @@ async def test_an_older_programs_deletion_is_not_repeated_on_what_is_there(
     assert file.read_text() == "mine\n"
 
 
-@pytest.mark.parametrize("step", ["recorded", "renamed"])
+@pytest.mark.parametrize("step", ["committed", "renamed"])
 async def test_an_older_programs_new_file_is_put_in_place(assemble, data_dir, demo, step):
     """What was staged has a name that nobody else makes: it needs no mark."""
     call = tool_call("write_file", _id="a", path="a/new", content="1")
@@ -154,15 +154,15 @@ async def test_an_older_programs_new_file_is_put_in_place(assemble, data_dir, de
     assert (demo / "a/new").read_text() == "1"
 
 
-async def test_what_was_let_go_is_kept_in_staging_until_it_is_in_place(assemble, data_dir, demo):
+async def test_what_was_disowned_is_kept_in_staging_until_it_is_in_place(assemble, data_dir, demo):
     """Its process has died, and a busy workspace is not completed: its staged file is still needed."""
     call = tool_call("write_file", _id="a", path="x", content="1")
-    assert die_at(data_dir, call, "recorded", 1) == -signal.SIGKILL
+    assert die_at(data_dir, call, "committed", 1) == -signal.SIGKILL
     with closing(sqlite3.connect(data_dir / "state/ledger.sqlite")) as ledger, ledger:
         ledger.execute("UPDATE calls SET process = ''")
     parts = assemble()
     with WorkspaceLocks(data_dir / "state/locks").tried("local/demo"):
-        parts.tidy()
+        parts.maintenance.run_now()
     assert not (demo / "x").exists()
     assert (await parts.executor.run(call)).replayed
     await parts.close()
@@ -174,7 +174,7 @@ async def test_the_lock_is_held_until_the_change_is_made(assemble, data_dir, dem
     loop, arrived, leave = asyncio.get_running_loop(), asyncio.Event(), asyncio.Event()
 
     def stay(step):
-        if step == "recorded":
+        if step == "committed":
             loop.call_soon_threadsafe(arrived.set)
             asyncio.run_coroutine_threadsafe(leave.wait(), loop).result(timeout=10)
 

@@ -8,9 +8,9 @@ import time
 import pytest
 
 from common.errors import AgenticError, SystemFault
-from execution_environment.calls.workspace_factory import Maxima
-from execution_environment.ledger.records import Usage
+from execution_environment.calls.workspace_factory import ServiceLimits
 from execution_environment.sandbox import walking
+from execution_environment.sandbox.limits import Usage
 from execution_environment.toolkit import diffs, line_blocks, patch, patch_parser
 from tests.execution_environment.conftest import MIB, tool_call
 from tests.execution_environment.searching.patterns import SLOW, slow_text
@@ -165,8 +165,8 @@ async def test_a_patch_of_too_many_lines_is_refused_by_their_number(call):
 
 async def test_a_file_of_too_many_lines_is_not_taken_apart(assemble, demo):
     """Each takes memory of its own, many times what it takes in the file."""
-    large = Maxima(4 * MIB, 4 * MIB, Usage(100 * MIB, 100))
-    parts = assemble(maxima=large)
+    large = ServiceLimits(4 * MIB, 4 * MIB, Usage(100 * MIB, 100))
+    parts = assemble(allowed=large)
     (demo / "f").write_text("\n" * 2 * MIB)
     patch = "--- f\n+++ f\n@@ -1 +1 @@\n-\n+x\n"
     error = await ended(parts.executor.run(tool_call("apply_patch", patch=patch)))

@@ -10,12 +10,12 @@ import pytest
 
 from common.errors import AgenticError, SystemFault, ToolError
 from execution_environment.sandbox.os_errors import translated
-from execution_environment.sandbox.renames import Stale
 from execution_environment.sandbox.sandbox import Sandbox
 from execution_environment.sandbox.self_test import SandboxUnavailable, prove
-from execution_environment.threads import Pool
+from execution_environment.threads import ThreadPool
 from execution_environment.transactions.locks import WorkspaceLocks
-from tests.execution_environment.conftest import bounds
+from execution_environment.workspace.change_set import Stale
+from tests.execution_environment.conftest import workspace_over
 
 PATCH = """\
 --- /dev/null
@@ -82,7 +82,7 @@ async def test_a_deadline_ends_long_work(call, demo):
 
 async def test_too_many_calls_are_refused_at_once():
     """A clear 503 beats a queue without an end."""
-    pool, gate = Pool(1, 1), threading.Event()
+    pool, gate = ThreadPool(1, 1), threading.Event()
     waiting = [asyncio.create_task(pool.run(gate.wait)) for _ in range(2)]
     await asyncio.sleep(0)
     with pytest.raises(SystemFault) as caught:
@@ -100,7 +100,7 @@ def later() -> float:
 
 async def test_a_call_waits_for_a_thread_until_its_deadline():
     """It is in line behind others of its user, who may hold theirs for much longer."""
-    pool, gate, work = Pool(2, 6), threading.Event(), []
+    pool, gate, work = ThreadPool(2, 6), threading.Event(), []
     holding = asyncio.create_task(pool.run_for("eve", later(), lambda: gate.wait(10)))
     await asyncio.sleep(0)
     with pytest.raises(SystemFault) as caught:
@@ -114,7 +114,7 @@ async def test_a_call_waits_for_a_thread_until_its_deadline():
 
 async def test_one_users_calls_leave_threads_to_others():
     """A thread cannot be killed: whoever holds some until a deadline must not hold them all."""
-    pool, gate = Pool(4, 60), threading.Event()
+    pool, gate = ThreadPool(4, 60), threading.Event()
     waiting = [
         asyncio.create_task(pool.run_for("eve", later(), lambda: gate.wait(10))) for _ in range(40)
     ]
@@ -131,7 +131,7 @@ async def test_one_users_calls_leave_threads_to_others():
 
 async def test_one_users_calls_leave_places_in_the_line_to_others():
     """Otherwise all others were refused as long as it lasts."""
-    pool, gate = Pool(1, 7), threading.Event()
+    pool, gate = ThreadPool(1, 7), threading.Event()
     waiting = [
         asyncio.create_task(pool.run_for("eve", later(), lambda: gate.wait(10))) for _ in range(8)
     ]
@@ -147,8 +147,8 @@ async def test_one_users_calls_leave_places_in_the_line_to_others():
 
 async def test_work_that_nobody_waits_for_is_logged_when_it_fails(capsys):
     """Such as emptying what was deleted: an error must not vanish with its task."""
-    pool = Pool(1, 1)
-    pool.afterwards(lambda: 1 / 0)
+    pool = ThreadPool(1, 1)
+    pool.run_in_background(lambda: 1 / 0)
     await pool.close()
     assert "work that nobody waits for failed" in capsys.readouterr().out
 
@@ -187,27 +187,27 @@ def test_a_change_of_what_was_read_makes_the_staged_change_stale(workspace, sand
     ):
         (demo / "x").write_text("old")
         (demo / "other").write_text("new")
-        workspace.put_file("x", b"mine", workspace.find_file("x"))
+        workspace.files.put("x", b"mine", workspace.reader.find_file("x"))
         change()
         with pytest.raises(Stale):
-            sandbox.mover.check(workspace.changes.guards)
-        workspace.discard()
+            workspace.change.check()
+        workspace.change.discard()
 
 
 def test_a_place_that_is_gone_or_taken_makes_a_new_file_stale(workspace, sandbox, demo):
     """A rename never replaces what came after the check, either."""
     (demo / "dir").mkdir()
-    workspace.put_file("dir/x", b"mine", None)
+    workspace.files.put("dir/x", b"mine", None)
     (demo / "dir/x").write_text("theirs")
     with pytest.raises(Stale):
-        sandbox.mover.check(workspace.changes.guards)
+        workspace.change.check()
     with pytest.raises(FileExistsError):
-        sandbox.mover.apply(workspace.changes.renames[0])
+        sandbox.renamer.apply(workspace.change.renames[0])
     (demo / "dir/x").unlink()
     (demo / "dir").rmdir()
     with pytest.raises(Stale):
-        sandbox.mover.check(workspace.changes.guards)
-    workspace.discard()
+        workspace.change.check()
+    workspace.change.discard()
 
 
 def test_what_a_dead_process_staged_is_cleaned(data_dir, sandbox):
@@ -216,21 +216,21 @@ def test_what_a_dead_process_staged_is_cleaned(data_dir, sandbox):
         deepest = data_dir / "state/staging" / name / "/".join(["d"] * 300)
         deepest.mkdir(parents=True)
         (deepest / "file").write_text("left")
-    workspace = sandbox.workspace("local/demo", bounds(), dry_run=False)
-    workspace.put_file("x", b"1", None)
+    workspace = workspace_over(sandbox)
+    workspace.files.put("x", b"1", None)
     other = Sandbox(data_dir)
-    other.mover.staging.clean({"needed"})
+    other.renamer.staging.clean({"needed"})
     assert not (data_dir / "state/staging/dead").exists()
     assert (data_dir / "state/staging/needed").exists()
-    other.mover.staging.clean()
+    other.renamer.staging.clean()
     assert not (data_dir / "state/staging/needed").exists()
     other.close()
-    sandbox.mover.apply(workspace.changes.renames[0])
+    sandbox.renamer.apply(workspace.change.renames[0])
 
 
 def test_very_deep_staging_is_removed_in_constant_stack(sandbox):
     """Recursive deletion fails at depth 1,100."""
-    staging = sandbox.mover.staging
+    staging = sandbox.renamer.staging
     staging.discard(staging.add_directories(None, (b"d",) * 1900))
 
 

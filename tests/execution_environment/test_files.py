@@ -12,11 +12,11 @@ from starlette.datastructures import Headers
 from common.context import Limits
 from common.errors import SystemFault
 from execution_environment.app import build
-from execution_environment.calls.uploads import Transfer
+from execution_environment.calls.file_request import FileRequest
 from execution_environment.ledger.ledger import Ledger
 from execution_environment.settings import Settings
 from execution_environment.workspace.streams import modified_at
-from tests.execution_environment.conftest import bounds, staged_in, tool_call
+from tests.execution_environment.conftest import staged_in, tool_call, workspace_over
 
 URL = "/v1/files/local/demo/"
 DATA = b"".join(n.to_bytes(4, "big") for n in range(2560))
@@ -328,10 +328,10 @@ async def test_the_caller_may_send_the_whole_context(client, demo, data_dir):
 
 async def test_an_upload_that_is_cut_off_writes_to_nobody_elses_file(parts, demo):
     """Its last piece may still be in a thread when the request goes: then it has nowhere to go."""
-    workspace = parts.sandbox.workspace("local/demo", bounds(), dry_run=False)
-    incoming = workspace.receive()
+    workspace = workspace_over(parts.sandbox)
+    incoming = workspace.change.receive()
     incoming.write(b"first")
-    workspace.sweep()
+    workspace.change.cleanup()
     with (demo / "other").open("wb"), pytest.raises(AssertionError):
         incoming.write(b"late")
     assert (demo / "other").read_bytes() == b""
@@ -350,6 +350,6 @@ async def test_an_upload_whose_earlier_attempt_is_taken_back_meanwhile_is_to_be_
         yield b"y" * 200
 
     with pytest.raises(SystemFault) as caught:
-        await parts.files.take(Transfer("u", 0, "x", context), Headers({}), pieces())
+        await parts.uploads.take(FileRequest("u", 0, "x", context), Headers({}), pieces())
     error = caught.value
     assert (error.code, error.outcome, error.retryable) == ("unavailable", "not_executed", True)

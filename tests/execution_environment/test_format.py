@@ -11,7 +11,8 @@ import pytest
 from common.errors import AgenticError
 from execution_environment.app import build, main
 from execution_environment.audit import verifier
-from execution_environment.audit.writer import Audit
+from execution_environment.audit.writer import AuditWriter
+from execution_environment.ledger.chains import read_chains
 from execution_environment.ledger.ledger import Ledger
 from execution_environment.ledger.schema import FORMAT, UnknownFormat
 from execution_environment.settings import Settings
@@ -50,7 +51,7 @@ def old_data(data_dir):
     state.mkdir()
     with closing(sqlite3.connect(state / "ledger.sqlite")) as ledger:
         ledger.executescript(FORMAT_1.format(record=json.dumps(RECORD | {"id": "lost"})))
-    audit = Audit(state / "audit", "p1", max_file=600)
+    audit = AuditWriter(state / "audit", "p1", max_file=600)
     for record in (RECORD | {"id": "a"}, RECORD, RECORD | {"id": "z"}):
         audit.append(record)
     audit.close()
@@ -63,7 +64,7 @@ async def test_data_of_the_first_format_is_taken_over(assemble, old_data):
     with pytest.raises(AgenticError, match="call_expired"):
         await parts.executor.run(tool_call("create_directory", _id="abandoned", path="x"))
     assert (await parts.settler.settle(asked("abandoned"))).outcome == "not_executed"
-    parts.tidy()
+    parts.maintenance.run_now()
     await parts.close()
     ledger = old_data / "state" / "ledger.sqlite"
     lines = "".join(path.read_text() for path in sorted(parts.audit_dir.iterdir())).splitlines()
@@ -71,12 +72,12 @@ async def test_data_of_the_first_format_is_taken_over(assemble, old_data):
     assert [(record["id"], record.get("settled")) for record in found] == [
         ("a", None), ("done", None), ("z", None), ("lost", True),
     ]  # fmt: skip
-    old, _ = verifier.verify(parts.audit_dir, verifier.chains_of(ledger))
+    old, _ = verifier.verify(parts.audit_dir, read_chains(ledger))
     assert old.seq == 3
     for path in parts.audit_dir.glob("*-p1.*"):
         path.unlink()
     with pytest.raises(verifier.Tampered, match="-p1: the chain is missing"):
-        verifier.verify(parts.audit_dir, verifier.chains_of(ledger))
+        verifier.verify(parts.audit_dir, read_chains(ledger))
 
 
 def test_a_ledger_of_the_first_format_shrinks_from_now_on(old_data):

@@ -16,10 +16,10 @@ from hypothesis.stateful import RuleBasedStateMachine, invariant, rule
 
 from common.errors import SystemFault, ToolError
 from execution_environment.bootstrap import Assembly
-from execution_environment.calls.workspace_factory import Maxima
-from execution_environment.ledger.records import Usage
+from execution_environment.calls.workspace_factory import ServiceLimits
+from execution_environment.sandbox.limits import Usage
 from execution_environment.sandbox.paths import show
-from execution_environment.threads import Pool
+from execution_environment.threads import ThreadPool
 from tests.execution_environment.conftest import staged_in, tool_call
 
 NAMES = st.sampled_from(
@@ -44,8 +44,8 @@ class Tree(RuleBasedStateMachine):
         self.data = Path(tempfile.mkdtemp(prefix="model-"))
         self.model = {}
         self.loop = asyncio.new_event_loop()
-        maxima = Maxima(10**6, 10**6, Usage(10**7, 10**4))
-        self.parts = Assembly(self.data, maxima, Pool(1, 8), timedelta(days=1))
+        allowed = ServiceLimits(10**6, 10**6, Usage(10**7, 10**4))
+        self.parts = Assembly(self.data, allowed, ThreadPool(1, 8), timedelta(days=1))
 
     def teardown(self):
         """Close everything; nothing may be left in staging."""

@@ -16,9 +16,9 @@ from hypothesis import HealthCheck, given, settings, strategies as st
 from common.errors import ToolError
 from common.folding import fold
 from execution_environment.bootstrap import Assembly
-from execution_environment.calls.workspace_factory import Maxima
-from execution_environment.ledger.records import Usage
-from execution_environment.threads import Pool
+from execution_environment.calls.workspace_factory import ServiceLimits
+from execution_environment.sandbox.limits import Usage
+from execution_environment.threads import ThreadPool
 from tests.execution_environment.conftest import tool_call
 
 NAMES = st.sampled_from(["a", "b", "c", "new\nline"])
@@ -49,8 +49,8 @@ def run_plan():
     """Make calls in a workspace that starts as told; return walks before and after, and the fold."""
     data, numbers = Path(tempfile.mkdtemp(prefix="receipts-")), itertools.count()
     loop = asyncio.new_event_loop()
-    maxima = Maxima(10**6, 10**6, Usage(10**7, 10**4))
-    parts = Assembly(data, maxima, Pool(1, 8), timedelta(days=1))
+    allowed = ServiceLimits(10**6, 10**6, Usage(10**7, 10**4))
+    parts = Assembly(data, allowed, ThreadPool(1, 8), timedelta(days=1))
 
     def run(start, calls):
         workspace = f"w{next(numbers)}"

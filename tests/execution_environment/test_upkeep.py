@@ -13,8 +13,9 @@ import pytest
 
 from execution_environment.app import build
 from execution_environment.audit import verifier
-from execution_environment.audit.writer import Audit
+from execution_environment.audit.writer import AuditWriter
 from execution_environment.ledger.ageing import STEP
+from execution_environment.ledger.chains import read_chains
 from execution_environment.ledger.ledger import Ledger
 from execution_environment.settings import Settings
 from execution_environment.transactions.locks import WorkspaceLocks
@@ -44,7 +45,7 @@ def count(data_dir) -> int:
 async def test_old_results_are_forgotten_in_short_steps(parts, data_dir):
     """One transaction over 250,000 of them held up every change for as long."""
     fill(data_dir)
-    left = [OLD, *(count(data_dir) for _ in parts.upkeep.steps())]
+    left = [OLD, *(count(data_dir) for _ in parts.maintenance.steps())]
     assert left[-1] == 0
     assert max(before - after for before, after in itertools.pairwise(left)) == STEP
 
@@ -65,7 +66,7 @@ async def test_the_room_of_what_was_forgotten_goes_back_to_the_disk(parts, data_
     fill(data_dir, size=15_000)
     files = [data_dir / "state" / name for name in ("ledger.sqlite", "ledger.sqlite-wal")]
     assert files[0].stat().st_size + files[1].stat().st_size > 20 * MIB
-    parts.tidy()
+    parts.maintenance.run_now()
     await parts.executor.run(tool_call("create_directory", path="x"))
     assert files[0].stat().st_size < 6 * MIB
     assert files[1].stat().st_size <= 8 * MIB
@@ -78,30 +79,37 @@ async def test_the_room_of_what_was_forgotten_goes_back_to_the_disk(parts, data_
 async def test_a_service_notes_how_far_its_trail_has_come(parts):
     """Reads leave no intent: without this, a night of them could be cut off unnoticed."""
     await parts.executor.run(tool_call("list_directory"))
-    upkeep = asyncio.create_task(parts.upkeep.run(parts.pool, timedelta(milliseconds=5)))
+    maintenance = asyncio.create_task(
+        parts.maintenance.run(parts.threads, timedelta(milliseconds=5))
+    )
     async with asyncio.timeout(20):
         while [chain.head.seq for chain in parts._ledger.chains.known()] != [1]:
             await asyncio.sleep(0.01)
-    upkeep.cancel()
+    maintenance.cancel()
 
 
 async def test_upkeep_goes_on_after_it_failed(assemble, capsys):
     """A disk that was full for a moment must not end it for good."""
 
-    class Failing(Ledger):
-        def unsettled_places(self):
-            """Fail."""
-            raise OSError("no luck")
+    def failing(path):
+        ledger = Ledger(path)
+        ledger.intents.open_renames = fail
+        return ledger
 
-    parts = assemble(make_ledger=Failing)
+    def fail():
+        raise OSError("no luck")
+
+    parts = assemble(make_ledger=failing)
     await parts.executor.run(tool_call("list_directory"))
-    upkeep = asyncio.create_task(parts.upkeep.run(parts.pool, timedelta(milliseconds=5)))
+    maintenance = asyncio.create_task(
+        parts.maintenance.run(parts.threads, timedelta(milliseconds=5))
+    )
     async with asyncio.timeout(20):
         while [chain.head.seq for chain in parts._ledger.chains.known()] != [1]:
             await asyncio.sleep(0.01)
-    upkeep.cancel()
+    maintenance.cancel()
     await parts.close()
-    assert "upkeep failed" in capsys.readouterr().out
+    assert "maintenance failed" in capsys.readouterr().out
 
 
 # Audit files
@@ -114,9 +122,9 @@ async def aged(assemble):
     Two of them have ended; the third one lives, and writes to its last file still.
     """
     parts = assemble(audit_retention=timedelta(hours=1))
-    living = parts.sandbox.mover.staging.process
+    living = parts.sandbox.renamer.staging.process
     for name in ("ended1", "ended2", living):
-        audit = Audit(parts.audit_dir, name, 1500, parts._ledger.chains.note)
+        audit = AuditWriter(parts.audit_dir, name, 1500, parts._ledger.chains.note)
         for number in range(20):
             audit.append({"id": "a", "outcome": "executed", "context": {"n": number}})
         audit.close()
@@ -134,22 +142,20 @@ def files_of(parts, name=""):
 
 def verify(parts):
     """Verify the trail against the ledger."""
-    return verifier.verify(
-        parts.audit_dir, verifier.chains_of(parts.audit_dir.parent / "ledger.sqlite")
-    )
+    return verifier.verify(parts.audit_dir, read_chains(parts.audit_dir.parent / "ledger.sqlite"))
 
 
 async def test_old_audit_files_are_removed_and_not_missed(assemble, aged):
     """Never the one that a live process writes to; what is left is still proven to be whole."""
     before, files = verify(aged), files_of(aged)
     other = assemble()
-    other.tidy()
+    other.maintenance.run_now()
     await other.close()
     assert files_of(aged) == files  # the control: by default they stay
     assert len(files) > 6
-    aged.tidy()
+    aged.maintenance.run_now()
     [last] = files_of(aged)
-    assert last == files_of(aged, aged.sandbox.mover.staging.process)[-1]
+    assert last == files_of(aged, aged.sandbox.renamer.staging.process)[-1]
     assert {head for head in verify(aged) if head.seq} == {head for head in before if head.seq}
     lines = last.read_text().splitlines(keepends=True)
     assert len(lines) > 1
@@ -168,8 +174,8 @@ def test_what_is_younger_or_needed_stays(aged, data_dir):
             " VALUES ('c', 'd', 'local/busy', 'p', '[]', 0, ?)",
             (f"{needed[0].name.partition('.')[0]}:0",),
         )
-    with aged._locks.tried("local/busy"):
-        aged.tidy()
+    with WorkspaceLocks(data_dir / "state/locks").tried("local/busy"):
+        aged.maintenance.run_now()
     assert (files_of(aged, "ended1"), files_of(aged, "ended2")) == (young[1:], needed)
     verify(aged)
     with closing(sqlite3.connect(data_dir / "state" / "ledger.sqlite")) as ledger, ledger:
@@ -179,7 +185,7 @@ def test_what_is_younger_or_needed_stays(aged, data_dir):
 def test_a_removal_that_is_cut_short_is_no_tampering(aged):
     """Between noting a file as removed and removing it the process may die; one later goes on."""
     kept = {path: path.read_bytes() for path in files_of(aged, "ended1")}
-    aged.tidy()
+    aged.maintenance.run_now()
 
     def put_back(path):
         path.write_bytes(kept[path])
@@ -193,7 +199,7 @@ def test_a_removal_that_is_cut_short_is_no_tampering(aged):
     with pytest.raises(verifier.Tampered):
         verify(aged)
     put_back(files[1])
-    aged.tidy()
+    aged.maintenance.run_now()
     assert files_of(aged, "ended1") == []
     verify(aged)
 
@@ -207,10 +213,10 @@ async def test_lock_files_go_with_their_workspaces(parts, data_dir):
     await parts.executor.run(tool_call("create_directory", path="x"))
     for name in ("local.gone", "local.busy"):
         (locks / name).touch()
-    with parts._locks.tried("local/busy"):
-        parts.tidy()
+    with WorkspaceLocks(data_dir / "state/locks").tried("local/busy"):
+        parts.maintenance.run_now()
         assert sorted(path.name for path in locks.iterdir()) == ["local.busy", "local.demo"]
-    parts.tidy()
+    parts.maintenance.run_now()
     assert [path.name for path in locks.iterdir()] == ["local.demo"]
 
 

@@ -10,10 +10,9 @@ from starlette.datastructures import Headers
 
 from common.context import Limits
 from common.errors import ToolError
-from execution_environment.calls.uploads import Transfer
-from execution_environment.calls.workspace_factory import Maxima
-from execution_environment.ledger.records import Usage
-from execution_environment.sandbox.limits import STEP
+from execution_environment.calls.file_request import FileRequest
+from execution_environment.calls.workspace_factory import ServiceLimits
+from execution_environment.sandbox.limits import STEP, Usage
 from tests.execution_environment.conftest import MIB, staged_in, taken_up, tool_call, usage_of
 
 UPLOADS = 8
@@ -36,7 +35,7 @@ async def test_a_new_workspace_does_not_count_itself(call, data_dir, tool, argum
 async def test_an_upload_to_a_new_workspace_is_counted(parts, data_dir):
     """Its directories are made on the way, as for a tool."""
     context = tool_call("x", {"user_id": "new", "allowed_paths_root": "new/place"}).context
-    await parts.files.take(Transfer("u", 0, "a/x", context), Headers(), pieces(b"123"))
+    await parts.uploads.take(FileRequest("u", 0, "a/x", context), Headers(), pieces(b"123"))
     assert usage_of(data_dir, "new/place") == taken_up(data_dir, "new/place")
 
 
@@ -96,12 +95,14 @@ async def until(condition, seconds=10):
 async def test_uploads_at_once_stage_no_more_than_the_quota_allows(assemble, data_dir):
     """Eight of the quota's size: each fits alone, and together they would take eight times that."""
     quota = 4 * MIB
-    parts = assemble(maxima=Maxima(MIB, MIB, Usage(quota, 100)))
+    parts = assemble(allowed=ServiceLimits(MIB, MIB, Usage(quota, 100)))
     begun, most = asyncio.Barrier(UPLOADS), 0
 
     async def upload(number):
         context = tool_call("x").context
-        await parts.files.take(Transfer(f"u{number}", 0, f"f{number}", context), Headers(), body())
+        await parts.uploads.take(
+            FileRequest(f"u{number}", 0, f"f{number}", context), Headers(), body()
+        )
 
     async def body():
         nonlocal most
@@ -115,8 +116,10 @@ async def test_uploads_at_once_stage_no_more_than_the_quota_allows(assemble, dat
     assert {error.code for error in refused} == {"quota_exceeded"}
     assert most <= quota + UPLOADS * STEP < UPLOADS * quota
     await until(lambda: not staged_in(data_dir)[1:])
-    await parts.files.take(
-        Transfer("last", 0, "f", tool_call("x", {"limits": Limits()}).context), Headers(), pieces()
+    await parts.uploads.take(
+        FileRequest("last", 0, "f", tool_call("x", {"limits": Limits()}).context),
+        Headers(),
+        pieces(),
     )
     await parts.close()
 
@@ -129,7 +132,7 @@ def staged_bytes(data_dir):
 async def test_what_a_dead_process_reserved_is_given_back(assemble, parts, data_dir):
     """Else every crash in mid-upload would take room away until the next start of all."""
     parts._reservations.change("local/demo", 50 * MIB, 100 * MIB)
-    parts._reservations.forget(lambda process: process == parts.sandbox.mover.staging.process)
+    parts._reservations.forget(lambda process: process == parts.sandbox.renamer.staging.process)
     parts._reservations.change("local/demo", 100 * MIB, 100 * MIB)
     parts._reservations.change("local/demo", -100 * MIB, 100 * MIB)
 
@@ -137,7 +140,7 @@ async def test_what_a_dead_process_reserved_is_given_back(assemble, parts, data_
 async def test_a_dry_run_knows_what_was_there_before_the_start(assemble, demo):
     """Nothing is counted yet after a restart: the workspace is measured then."""
     (demo / "old").write_bytes(bytes(60))
-    parts = assemble(maxima=Maxima(MIB, MIB, Usage(100, 3)))
+    parts = assemble(allowed=ServiceLimits(MIB, MIB, Usage(100, 3)))
     for path, size in (("x", 60), ("a/b/c", 1)):
         call = tool_call("write_file", _dry_run=True, path=path, content="x" * size)
         with pytest.raises(ToolError) as caught:

@@ -8,9 +8,9 @@ from common.context import ExecutionContext, RequestSource
 from common.errors import AgenticError
 from common.tools import ToolCall
 from execution_environment.bootstrap import Assembly
-from execution_environment.calls.workspace_factory import Maxima
-from execution_environment.ledger.records import Usage
-from execution_environment.threads import Pool
+from execution_environment.calls.workspace_factory import ServiceLimits
+from execution_environment.sandbox.limits import Usage
+from execution_environment.threads import ThreadPool
 from orchestrator.planners.protocol import CallTools, History
 from orchestrator.planners.rules.planner import RulesPlanner
 from tests.orchestrator.conftest import step
@@ -46,8 +46,8 @@ def demo(tmp_path):
 @pytest.fixture
 async def run(demo, tmp_path):
     """Run a goal to its end; return its answer, or the code that a step failed with."""
-    maxima = Maxima(2**20, 2**20, Usage(2**24, 1000))
-    parts = Assembly(tmp_path, maxima, Pool(1, 8), timedelta(days=1))
+    allowed = ServiceLimits(2**20, 2**20, Usage(2**24, 1000))
+    parts = Assembly(tmp_path, allowed, ThreadPool(1, 8), timedelta(days=1))
     yield lambda goal: answer_of(goal, parts.executor)
     await parts.close()
 

@@ -9,14 +9,14 @@ from execution_environment.settings import Settings
 class ForgetfulLedger(Ledger):
     """Writes everything down and finds nothing again."""
 
-    def find(self, claim):
+    def find(self, key):
         """Find nothing."""
 
-    def record(self, intent, quota):
+    def write_intent(self, intent, quota):
         """Take every call for a new one."""
         with self._database.writing() as connection:
             connection.execute("DELETE FROM calls")
-        return super().record(intent, quota)
+        return super().write_intent(intent, quota)
 
 
 if __name__ == "__main__":

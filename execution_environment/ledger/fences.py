@@ -1,0 +1,38 @@
+"""Fences: the newest owner of a session that was seen; older ones are refused.
+
+A worker that lost its run may not know it yet. Its calls carry a lower fence than those of the run's
+new owner: once one of those was seen, nothing of the old owner takes effect any more. The fence is
+checked again in the transaction that writes an intent, since a newer one may come in between.
+"""
+
+import time
+from sqlite3 import Connection
+
+from common.errors import ClientError
+from execution_environment.ledger.records import CallKey
+
+
+def highest_fence(connection: Connection, session: str | None) -> int:
+    """Return the highest fence that was seen for a session."""
+    row = connection.execute("SELECT fence FROM fences WHERE session = ?", (session,)).fetchone()
+    return 0 if row is None else int(row[0])
+
+
+def require_fence(key: CallKey, highest: int) -> None:
+    """Raise `fenced` when a newer owner of the session has been seen."""
+    if key.session is not None and key.fence < highest:
+        raise ClientError(
+            "fenced",
+            f"A newer owner of the session has been seen, with fence {highest}",
+            limit=highest,
+            actual=key.fence,
+        )
+
+
+def note_fence(connection: Connection, key: CallKey) -> None:
+    """Remember the call's fence, unless a higher one was seen."""
+    connection.execute(
+        "INSERT INTO fences VALUES (?, ?, ?) ON CONFLICT (session)"
+        " DO UPDATE SET fence = max(fence, excluded.fence), at = excluded.at",
+        (key.session, key.fence, time.time()),
+    )

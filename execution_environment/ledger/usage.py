@@ -1,0 +1,70 @@
+"""How much each workspace takes up: counted once on the disk, then kept along with every change."""
+
+from sqlite3 import Connection
+
+from common.errors import ToolError
+from execution_environment.ledger.database import Database
+from execution_environment.sandbox.limits import Usage
+
+
+class UsageCounts:
+    """The count of every workspace, shared by all processes of the data directory."""
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+
+    def of(self, workspace: str) -> Usage | None:
+        """Return what a workspace takes up, None while it was not counted."""
+        with self._database.reading() as connection:
+            return _usage_of(connection, workspace)
+
+    def start(self, workspace: str, usage: Usage) -> None:
+        """Start to keep count of a workspace. Its lock is held."""
+        with self._database.writing() as connection:
+            connection.execute(
+                "INSERT OR REPLACE INTO usage VALUES (?, ?, ?)",
+                (workspace, usage.size, usage.entries),
+            )
+
+    def forget(self) -> None:
+        """Have every workspace counted anew: files may have come and gone beside the service."""
+        with self._database.writing() as connection:
+            connection.execute("DELETE FROM usage")
+
+
+def grow(connection: Connection, workspace: str, growth: Usage, quota: Usage) -> None:
+    """Count what a change adds to its workspace; raise `quota_exceeded` where there is no room."""
+    used = _usage_of(connection, workspace) or Usage(0, 0)
+    _require_room("bytes", used.size, growth.size, quota.size)
+    _require_room("files and directories", used.entries, growth.entries, quota.entries)
+    _change(connection, workspace, growth.size, growth.entries)
+
+
+def shrink(connection: Connection, workspace: str, growth: Usage) -> None:
+    """Take back what `grow` counted."""
+    _change(connection, workspace, -growth.size, -growth.entries)
+
+
+def _change(connection: Connection, workspace: str, size: int, entries: int) -> None:
+    connection.execute(
+        "UPDATE usage SET size = size + ?, entries = entries + ? WHERE workspace = ?",
+        (size, entries, workspace),
+    )
+
+
+def _usage_of(connection: Connection, workspace: str) -> Usage | None:
+    row = connection.execute(
+        "SELECT size, entries FROM usage WHERE workspace = ?", (workspace,)
+    ).fetchone()
+    return None if row is None else Usage(*row)
+
+
+def _require_room(unit: str, used: int, more: int, quota: int) -> None:
+    if more > 0 and used + more > quota:
+        left = max(quota - used, 0)
+        raise ToolError(
+            "quota_exceeded",
+            f"The workspace has room for {left} more {unit}; this takes {more}",
+            limit=left,
+            actual=more,
+        )

@@ -1,0 +1,117 @@
+"""What one call will do to the disk: its renames, what they take for granted, its receipts."""
+
+import errno
+import os
+from dataclasses import dataclass, field
+from typing import Literal
+
+from common.errors import ToolError
+from common.tools import Receipt
+from execution_environment.sandbox.descriptors import ANY, Identity, identity, status_at
+from execution_environment.sandbox.paths import Parts, show_path
+from execution_environment.sandbox.renames import Location, Rename, Renamer
+from execution_environment.workspace.receipts import receipt_of_directory
+
+ELSEWHERE = {errno.ENOENT, errno.ENOTDIR, errno.ELOOP}
+"""The directory that a change was made for is gone, or something else has its name."""
+
+
+class Stale(Exception):
+    """What the change was made from is no longer what is there: it has to be made again."""
+
+
+@dataclass(frozen=True)
+class Precondition:
+    """What a location must still hold when the change is put there: `None` for nothing."""
+
+    location: Location
+    expected: Identity | None
+
+    def check(self, renamer: Renamer) -> None:
+        """Raise Stale unless the location holds what it held when the change was made."""
+        try:
+            with renamer.opened(self.location, ANY | os.O_DIRECTORY) as directory:
+                status = status_at(directory, self.location.leaf)
+        except OSError as error:
+            if error.errno not in ELSEWHERE:
+                raise
+            raise Stale from error
+        if (None if status is None else identity(status)) != self.expected:
+            raise Stale
+
+
+class PlannedPaths:
+    """The paths that one call changes: each once, however it is written.
+
+    What is noted here is compared as components: `f` and `./f` are one path.
+    """
+
+    def __init__(self) -> None:
+        self._named: set[Parts] = set()
+        self._above: set[Parts] = set()
+        self._made: set[Parts] = set()
+
+    def add(self, parts: Parts) -> None:
+        """Note a path; raise when it, or something it is in or that is in it, is noted already.
+
+        The second change would be made from what is there now, and undo the first.
+        """
+        above = {parts[:depth] for depth in range(len(parts))}
+        if parts in self._named | self._above or above & self._named:
+            raise ToolError(
+                "invalid_arguments",
+                f"One call cannot change '{show_path(parts)}' twice",
+                path=show_path(parts),
+                hint="Put all changes of one place together, or make several calls.",
+            )
+        self._named.add(parts)
+        self._above |= above
+
+    def make(self, path: Parts, existing: int) -> int:
+        """Note what is made of a path that exists to some depth; return how much was not noted."""
+        new = {path[:depth] for depth in range(existing + 1, len(path) + 1)} - self._made
+        self._made |= new
+        return len(new)
+
+    def receipts(self) -> list[Receipt]:
+        """Return those of the directories that are made and that the call does not name itself."""
+        made = sorted(self._made - self._named)
+        return [receipt_of_directory(show_path(parts)) for parts in made]
+
+
+@dataclass
+class ChangeSet:
+    """What the committer checks, writes down and carries out."""
+
+    renames: list[Rename] = field(default_factory=list)
+    preconditions: list[Precondition] = field(default_factory=list)
+    receipts: list[Receipt] = field(default_factory=list)
+    trees: dict[Location, bytes] = field(default_factory=dict)
+    """The staged entry that will come to be at a location where nothing is yet."""
+    planned: PlannedPaths = field(default_factory=PlannedPaths)
+    state: Literal["staged", "committed", "applied"] = "staged"
+    """How far it has come: whether anybody may still need what was staged."""
+
+    def rename(
+        self, source: Location, target: Location, mark: str | None = None, *, replaces: bool = False
+    ) -> None:
+        """Add a step."""
+        self.renames.append(Rename(source=source, target=target, mark=mark, replaces=replaces))
+
+    def require(self, location: Location, expected: Identity | None) -> None:
+        """Add a precondition, but for what is in a directory that this very change makes."""
+        path = location.directory
+        above = (Location(leaf=path[at], directory=path[:at]) for at in range(len(path)))
+        if not any(directory in self.trees for directory in above):
+            self.preconditions.append(Precondition(location, expected))
+
+    def leftovers(self) -> list[bytes]:
+        """Return the staged entries that nobody needs any more.
+
+        Of a change that came to nothing that is what it staged, of one that was made what it
+        displaced; of one that is under way, nothing.
+        """
+        if self.state == "committed":
+            return []
+        ends = [item.source if self.state == "staged" else item.target for item in self.renames]
+        return [end.leaf for end in ends if end.process is not None]
