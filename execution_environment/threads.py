@@ -4,9 +4,8 @@ import asyncio
 import threading
 import time
 from asyncio import Future
-from collections.abc import AsyncIterator, Callable
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import asynccontextmanager
 from functools import partial
 from typing import Any, ParamSpec, TypeVar
 
@@ -53,8 +52,12 @@ class ThreadPool:
         if not self._calls.take(user):
             raise SystemFault("overloaded", "Too many calls of this user are waiting for a thread")
         try:
-            async with self._place_for(user, deadline):
+            if not self._shares.take(user):
+                await self._turn_of(user, deadline)
+            try:
                 return await self.run_admitted(func, *args, **kwargs)
+            finally:
+                self._give_back(user)
         finally:
             self._calls.give(user)
 
@@ -83,15 +86,6 @@ class ThreadPool:
             raise SystemFault(
                 "overloaded", "Too many calls are waiting for a thread", limit=self._most
             )
-
-    @asynccontextmanager
-    async def _place_for(self, user: str, deadline: float) -> AsyncIterator[None]:
-        if not self._shares.take(user):
-            await self._turn_of(user, deadline)
-        try:
-            yield
-        finally:
-            self._give_back(user)
 
     async def _turn_of(self, user: str, deadline: float) -> None:
         """Wait in line for one of the user's threads."""

@@ -54,7 +54,7 @@ GUARDS = (
         "    if False:\n",
     ),
     Guard(
-        "path: lone surrogates", NAMES, "(path.encode())", '(path.encode(errors="surrogatepass"))'
+        "path: lone surrogates", NAMES, ", path.encode())", ', path.encode(errors="surrogatepass"))'
     ),
     Guard(
         "user owns the root",
@@ -333,7 +333,7 @@ GUARDS = (
     *guards_of(
         "execution_environment/workspace/root.py",
         "tests/execution_environment/test_deadlines.py",
-        ("guesses of a call", "        self._guesses -= 1\n", ""),
+        ("guesses of a call", "            self.guesses -= 1\n", ""),
     ),
     *guards_of(
         "execution_environment/toolkit/diffs.py",

@@ -3,33 +3,56 @@
 import hashlib
 import json
 import time
+from collections.abc import Sequence
 from typing import Any
 
 from common.errors import AgenticError
 from common.tools import ToolCall, ToolResult
 
+EXECUTED = {"outcome": "executed", "code": None}
+"""The outcome of a call that was allowed, and answered."""
+
+
+def entry_of(
+    call: ToolCall,
+    digest: str,
+    outcome: dict[str, Any],
+    *,
+    duration_ms: float,
+    receipts: Sequence[dict[str, Any]] = (),
+    replayed: bool = False,
+) -> dict[str, Any]:
+    """Return a call's entry; `digest` is of its arguments, `outcome` as `outcome_of` has it."""
+    return {
+        "id": call.id,
+        "fence": call.fence,
+        "tool": call.tool,
+        "arguments_sha256": digest,
+        "dry_run": call.dry_run,
+        "context": call.context.model_dump(mode="json"),
+        **outcome,
+        "receipts": receipts,
+        "replayed": replayed,
+        "duration_ms": duration_ms,
+    }
+
 
 def entry_of_result(call: ToolCall, digest: str, result: ToolResult) -> dict[str, Any]:
-    """Return the entry of a call that was allowed; `digest` is of its arguments."""
-    return {
-        **_facts(call, digest),
-        "outcome": "executed",
-        "code": None,
-        "receipts": [receipt.model_dump(mode="json") for receipt in result.receipts],
-        "replayed": result.replayed,
-        "duration_ms": result.duration_ms,
-    }
+    """Return the entry of a call that was allowed."""
+    return entry_of(
+        call,
+        digest,
+        EXECUTED,
+        receipts=[receipt.model_dump(mode="json") for receipt in result.receipts],
+        replayed=result.replayed,
+        duration_ms=result.duration_ms,
+    )
 
 
 def entry_of_failure(call: ToolCall, failure: Exception, started: float) -> dict[str, Any]:
     """Return the entry of a call that was refused or failed."""
-    return {
-        **_facts(call, arguments_digest(call.arguments)),
-        **outcome_of(failure),
-        "receipts": [],
-        "replayed": False,
-        "duration_ms": milliseconds_since(started),
-    }
+    digest = arguments_digest(call.arguments)
+    return entry_of(call, digest, outcome_of(failure), duration_ms=milliseconds_since(started))
 
 
 def outcome_of(failure: Exception) -> dict[str, Any]:
@@ -48,14 +71,3 @@ def arguments_digest(arguments: Any) -> str:
 def milliseconds_since(started: float) -> float:
     """Return the time since a moment of the monotonic clock, in milliseconds."""
     return round((time.monotonic() - started) * 1000, 3)
-
-
-def _facts(call: ToolCall, digest: str) -> dict[str, Any]:
-    return {
-        "id": call.id,
-        "fence": call.fence,
-        "tool": call.tool,
-        "arguments_sha256": digest,
-        "dry_run": call.dry_run,
-        "context": call.context.model_dump(mode="json"),
-    }

@@ -1,17 +1,21 @@
 """Whole files, out: streamed, never held in memory."""
 
+import time
 from collections.abc import AsyncIterator
-from typing import Any
 
 from common.tools import ToolCall
+from execution_environment.audit.records import (
+    EXECUTED,
+    arguments_digest,
+    entry_of,
+    milliseconds_since,
+)
 from execution_environment.audit.writer import AuditWriter
 from execution_environment.calls.file_request import FileRequest
 from execution_environment.calls.recording import failures_recorded
 from execution_environment.calls.workspace_factory import WorkspaceFactory
 from execution_environment.threads import ThreadPool
-from execution_environment.transactions.transaction import Transaction
 from execution_environment.workspace.streams import OutgoingFile
-from execution_environment.workspace.workspace import Workspace
 
 CHUNK = 256 * 1024
 """Bytes that are read in one go."""
@@ -35,17 +39,17 @@ class Downloads:
             return await self._threads.run_for(user, deadline, self._open, call, started)
 
     def _open(self, call: ToolCall, started: float) -> OutgoingFile:
-        workspace = self._workspaces.open(call.context, started)
-        opened: list[OutgoingFile] = []
-
-        def open_file(workspace: Workspace) -> dict[str, Any]:
-            opened.append(workspace.reader.open_file(str(call.arguments["path"])))
-            return {"size": opened[0].status.st_size}
-
-        transaction = Transaction(call, workspace, open_file)
-        transaction.stage()
-        self._audit.append(transaction.audit_entry(transaction.result()))
-        return opened[0]
+        begun = time.monotonic()
+        reader = self._workspaces.open_reader(call.context, started)
+        reader.limits.check_deadline()
+        outgoing = reader.open_file(str(call.arguments["path"]))
+        try:
+            digest, duration = arguments_digest(call.arguments), milliseconds_since(begun)
+            self._audit.append(entry_of(call, digest, EXECUTED, duration_ms=duration))
+        except BaseException:
+            outgoing.close()
+            raise
+        return outgoing
 
     async def send(self, outgoing: OutgoingFile, wanted: range) -> AsyncIterator[bytes]:
         """Yield these bytes of a file."""

@@ -1,7 +1,15 @@
 """Runs one tool call: checks, the tool in a thread, then its change under the workspace's lock."""
 
+import time
+from functools import partial
+
 from common.errors import AgenticError
 from common.tools import ToolCall, ToolResult
+from execution_environment.audit.records import (
+    arguments_digest,
+    entry_of_result,
+    milliseconds_since,
+)
 from execution_environment.audit.writer import AuditWriter
 from execution_environment.calls.recording import failures_recorded
 from execution_environment.calls.registry import Registry
@@ -39,36 +47,49 @@ class Executor:
                 tool = self._registry.get(call.tool)
                 arguments = tool.parse(call.arguments)
                 require_access(tool.spec.effect, call.context)
-                return await self._perform(tool, arguments, call, started)
+                user, deadline = call.context.user_id, started + call.context.timeout
+                begun = await self._threads.run_for(
+                    user, deadline, self._begin, tool, arguments, call, started
+                )
+                if isinstance(begun, ToolResult):
+                    return begun
+                return await self._coordinator.commit(begun)
             except AgenticError as failure:
                 failure.add_context(tool=call.tool, path=_path_of(call))
                 raise
 
-    async def _perform(
-        self, tool: Tool, arguments: Arguments, call: ToolCall, started: float
-    ) -> ToolResult:
-        user, deadline = call.context.user_id, started + call.context.timeout
-        transaction, result = await self._threads.run_for(
-            user, deadline, self._begin, tool, arguments, call, started
-        )
-        return await self._coordinator.commit(transaction) if result is None else result
-
     def _begin(
         self, tool: Tool, arguments: Arguments, call: ToolCall, started: float
-    ) -> tuple[Transaction, ToolResult | None]:
-        """Stage a change; make a read or a dry run, and return its result."""
+    ) -> Transaction | ToolResult:
+        """Stage a change, which is to be committed; or return the result of what needs no commit."""
+        if tool.spec.effect == "read":
+            return self._read(tool, arguments, call, started)
         workspace = self._workspaces.open(call.context, started, dry_run=call.dry_run)
-        transaction = Transaction(
-            call, workspace, tool.bound_to(arguments), needs_lock=arguments.measures_trees
-        )
-        if tool.spec.effect != "read" and not call.dry_run:
-            return transaction, self._coordinator.begin(transaction)
+        operation = partial(tool.run, arguments)
+        transaction = Transaction(call, workspace, operation, needs_lock=arguments.measures_trees)
         if not call.dry_run:
-            self._ledger.admit(transaction.key)
+            return self._coordinator.begin(transaction) or transaction
         transaction.stage()
         result = transaction.result()
         self._audit.append(transaction.audit_entry(result))
-        return transaction, result
+        return result
+
+    def _read(self, tool: Tool, arguments: Arguments, call: ToolCall, started: float) -> ToolResult:
+        """Return a read's result; the same call again reads again, so that nothing of it is kept."""
+        begun = time.monotonic()
+        reader = self._workspaces.open_reader(call.context, started)
+        if not call.dry_run:
+            self._ledger.admit(call.context.session_id, call.fence)
+        reader.limits.check_deadline()
+        result = ToolResult(
+            id=call.id,
+            tool=call.tool,
+            output=tool.run(arguments, reader),
+            receipts=[],
+            duration_ms=milliseconds_since(begun),
+        )
+        self._audit.append(entry_of_result(call, arguments_digest(call.arguments), result))
+        return result
 
 
 def _path_of(call: ToolCall) -> str | None:

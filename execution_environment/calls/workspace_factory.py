@@ -11,6 +11,8 @@ from execution_environment.sandbox.paths import parse
 from execution_environment.sandbox.sandbox import Sandbox
 from execution_environment.searching.searchers import Searchers
 from execution_environment.threads import ThreadPool
+from execution_environment.workspace.reader import Reader
+from execution_environment.workspace.root import WorkspaceRoot
 from execution_environment.workspace.workspace import Workspace, open_workspace
 
 
@@ -42,24 +44,32 @@ class WorkspaceFactory:
         self._threads = threads
         self._allowed = allowed
 
-    def open(
-        self, context: ExecutionContext, started: float, *, dry_run: bool = False
-    ) -> Workspace:
-        """Return a call's view of its workspace.
+    def open_reader(self, context: ExecutionContext, started: float) -> Reader:
+        """Return what a call that only reads gets of its workspace.
 
         `started` is when the call arrived, on the monotonic clock in seconds.
         """
-        limits = CallLimits(
-            max_read=_least(context.limits.max_read_bytes, self._allowed.read),
-            max_write=_least(context.limits.max_write_bytes, self._allowed.write),
-            deadline=started + context.timeout,
-            stopping=self._threads.stopping,
-        )
+        root = WorkspaceRoot(self._sandbox.renamer.root, parse(context.allowed_paths_root))
+        return Reader(root, self._limits(context, started), self._searchers)
+
+    def open(
+        self, context: ExecutionContext, started: float, *, dry_run: bool = False
+    ) -> Workspace:
+        """Return what a call that changes something gets."""
+        limits = self._limits(context, started)
         asked, allowed = context.limits.workspace_quota_bytes, self._allowed.quota
         quota = Usage(_least(asked, allowed.size), allowed.entries)
         meter = self._meter(context.allowed_paths_root, quota, limits, dry_run=dry_run)
         base, renamer = parse(context.allowed_paths_root), self._sandbox.renamer
         return open_workspace(base, renamer, self._searchers, limits, meter, dry_run=dry_run)
+
+    def _limits(self, context: ExecutionContext, started: float) -> CallLimits:
+        return CallLimits(
+            max_read=_least(context.limits.max_read_bytes, self._allowed.read),
+            max_write=_least(context.limits.max_write_bytes, self._allowed.write),
+            deadline=started + context.timeout,
+            stopping=self._threads.stopping,
+        )
 
     def _meter(self, root: str, quota: Usage, limits: CallLimits, *, dry_run: bool) -> QuotaMeter:
         used = self._ledger.usage.of(root)

@@ -9,30 +9,29 @@ import time
 from sqlite3 import Connection
 
 from common.errors import ClientError
-from execution_environment.ledger.records import CallKey
 
 
-def highest_fence(connection: Connection, session: str | None) -> int:
-    """Return the highest fence that was seen for a session."""
+def require_fence(connection: Connection, session: str | None, fence: int) -> int:
+    """Return the highest fence that was seen for a session, 0 for none.
+
+    Raises `fenced` when that is a newer owner's.
+    """
     row = connection.execute("SELECT fence FROM fences WHERE session = ?", (session,)).fetchone()
-    return 0 if row is None else int(row[0])
-
-
-def require_fence(key: CallKey, highest: int) -> None:
-    """Raise `fenced` when a newer owner of the session has been seen."""
-    if key.session is not None and key.fence < highest:
+    highest = 0 if row is None else int(row[0])
+    if session is not None and fence < highest:
         raise ClientError(
             "fenced",
             f"A newer owner of the session has been seen, with fence {highest}",
             limit=highest,
-            actual=key.fence,
+            actual=fence,
         )
+    return highest
 
 
-def note_fence(connection: Connection, key: CallKey) -> None:
-    """Remember the call's fence, unless a higher one was seen."""
+def note_fence(connection: Connection, session: str, fence: int) -> None:
+    """Remember a session's fence, unless a higher one was seen."""
     connection.execute(
         "INSERT INTO fences VALUES (?, ?, ?) ON CONFLICT (session)"
         " DO UPDATE SET fence = max(fence, excluded.fence), at = excluded.at",
-        (key.session, key.fence, time.time()),
+        (session, fence, time.time()),
     )

@@ -13,7 +13,7 @@ from common.tools import ToolResult
 from execution_environment.ledger import chains, idempotency, usage
 from execution_environment.ledger.ageing import Ageing
 from execution_environment.ledger.database import Database
-from execution_environment.ledger.fences import highest_fence, note_fence, require_fence
+from execution_environment.ledger.fences import note_fence, require_fence
 from execution_environment.ledger.intents import Intents, close_earlier
 from execution_environment.ledger.records import CallKey, Intent, StoredCall
 from execution_environment.sandbox.limits import Usage
@@ -40,16 +40,15 @@ class Ledger:
         finally:
             self._database.close()
 
-    def admit(self, key: CallKey) -> None:
-        """Remember the call's fence; raise `fenced` when a newer one was seen."""
-        if key.session is None:
+    def admit(self, session: str | None, fence: int) -> None:
+        """Remember a call's fence; raise `fenced` when a newer one was seen for its session."""
+        if session is None:
             return
         with self._database.reading() as connection:
-            highest = highest_fence(connection, key.session)
-        if key.fence > highest:
+            highest = require_fence(connection, session, fence)
+        if fence > highest:
             with self._database.writing() as connection:
-                note_fence(connection, key)
-        require_fence(key, highest)
+                note_fence(connection, session, fence)
 
     def find(self, key: CallKey) -> ToolResult | None:
         """Return the stored result; errors as `idempotency.stored_result` has them."""
@@ -72,7 +71,7 @@ class Ledger:
             stored = idempotency.stored_result(connection, key)
             if stored is not None:
                 return stored
-            require_fence(key, highest_fence(connection, key.session))
+            require_fence(connection, key.session, key.fence)
             usage.grow(connection, key.workspace, intent.growth, quota)
             close_earlier(connection, key.workspace)
             _insert(connection, intent)
@@ -95,7 +94,7 @@ class Ledger:
         this owner and those before it: one that comes later means the call.
         """
         with self._database.writing() as connection:
-            require_fence(key, highest_fence(connection, key.session))
+            require_fence(connection, key.session, key.fence)
             found = idempotency.stored_call(connection, key.id)
             if found is None:
                 idempotency.require_progress(connection, key.id)

@@ -2,9 +2,8 @@
 
 from sqlite3 import Connection
 
-from common.errors import ToolError
 from execution_environment.ledger.database import Database
-from execution_environment.sandbox.limits import Usage
+from execution_environment.sandbox.limits import Usage, require_room
 
 
 class UsageCounts:
@@ -35,8 +34,10 @@ class UsageCounts:
 def grow(connection: Connection, workspace: str, growth: Usage, quota: Usage) -> None:
     """Count what a change adds to its workspace; raise `quota_exceeded` where there is no room."""
     used = _usage_of(connection, workspace) or Usage(0, 0)
-    _require_room("bytes", used.size, growth.size, quota.size)
-    _require_room("files and directories", used.entries, growth.entries, quota.entries)
+    if growth.size > 0:
+        require_room("bytes", quota.size - used.size, growth.size)
+    if growth.entries > 0:
+        require_room("files and directories", quota.entries - used.entries, growth.entries)
     _change(connection, workspace, growth.size, growth.entries)
 
 
@@ -57,14 +58,3 @@ def _usage_of(connection: Connection, workspace: str) -> Usage | None:
         "SELECT size, entries FROM usage WHERE workspace = ?", (workspace,)
     ).fetchone()
     return None if row is None else Usage(*row)
-
-
-def _require_room(unit: str, used: int, more: int, quota: int) -> None:
-    if more > 0 and used + more > quota:
-        left = max(quota - used, 0)
-        raise ToolError(
-            "quota_exceeded",
-            f"The workspace has room for {left} more {unit}; this takes {more}",
-            limit=left,
-            actual=more,
-        )

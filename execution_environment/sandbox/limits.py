@@ -52,10 +52,10 @@ class QuotaMeter:
         self.size += size
         self.entries += entries
         if size > 0:
-            _require_room("bytes", self.quota.size - self.used.size, self.size)
+            require_room("bytes", self.quota.size - self.used.size, self.size)
         if entries > 0:
             places = self.quota.entries - self.used.entries
-            _require_room("files and directories", places, self.entries)
+            require_room("files and directories", places, self.entries)
         self.staged += max(size, 0)
         while self.staged >= self.reserved + STEP:
             self.reserve(STEP)
@@ -72,7 +72,8 @@ class QuotaMeter:
             self.reserved = 0
 
 
-def _require_room(unit: str, left: int, needed: int) -> None:
+def require_room(unit: str, left: int, needed: int) -> None:
+    """Raise `quota_exceeded` where a workspace has less room left than is needed."""
     if needed > left:
         left = max(left, 0)
         raise ToolError(

@@ -4,7 +4,7 @@ import errno
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-from common.errors import error as failure
+from common.errors import AgenticError, error as failure
 
 _BY_ERRNO = {
     errno.ENOENT: ("path_not_found", "'{}' does not exist"),
@@ -37,8 +37,16 @@ def translated(path: str) -> Iterator[None]:
     try:
         yield
     except OSError as error:
-        if error.errno not in _BY_ERRNO:
+        answer = answer_for(error, path)
+        if answer is None:
             raise
-        code, detail = _BY_ERRNO[error.errno]
-        name = errno.errorcode[error.errno]
-        raise failure(code, detail.format(path), path=path, errno=name) from error
+        raise answer from error
+
+
+def answer_for(error: OSError, path: str) -> AgenticError | None:
+    """Return what a client is told of an OSError; None for what is no answer to a client."""
+    if error.errno not in _BY_ERRNO:
+        return None
+    code, detail = _BY_ERRNO[error.errno]
+    name = errno.errorcode[error.errno]
+    return failure(code, detail.format(path), path=path, errno=name)

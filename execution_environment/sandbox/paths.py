@@ -23,33 +23,36 @@ def parse(path: str) -> Parts:
     kernel than to the reader: absolute paths, `..`, NUL, overlong names, lone surrogates.
     """
     try:
-        raw = _unescape(path.encode())
+        raw = _ESCAPE.sub(_unescaped, path.encode())
     except UnicodeEncodeError as error:
         raise _refused("(not text)", "it is not valid Unicode") from error
-    shown = show(raw[:MAX_PATH])
     if not raw:
-        raise _refused(shown, "it is empty; '.' is the workspace")
+        raise _refused(show(raw), "it is empty; '.' is the workspace")
     if raw.startswith(b"/"):
-        raise _refused(shown, "it is absolute")
+        raise _refused(show(raw[:MAX_PATH]), "it is absolute")
     if b"\0" in raw:
-        raise _refused(shown, "it contains NUL")
+        raise _refused(show(raw[:MAX_PATH]), "it contains NUL")
     if len(raw) > MAX_PATH:
-        raise _refused(shown[:80] + "…", f"it is longer than {MAX_PATH} bytes", "ENAMETOOLONG")
-    return _components(raw, shown)
+        raise _refused(_shortened(raw), f"it is longer than {MAX_PATH} bytes", "ENAMETOOLONG")
+    return _components(raw)
 
 
-def _components(raw: bytes, shown: str) -> Parts:
+def _components(raw: bytes) -> Parts:
     parts = tuple(part for part in raw.split(b"/") if part not in (b"", b"."))
     if b".." in parts:
-        raise _refused(shown, "it contains '..'")
+        raise _refused(show(raw), "it contains '..'")
     if any(len(part) > MAX_NAME for part in parts):
         reason = f"one of its names is longer than {MAX_NAME} bytes"
-        raise _refused(shown[:80] + "…", reason, "ENAMETOOLONG")
+        raise _refused(_shortened(raw), reason, "ENAMETOOLONG")
     return parts
 
 
-def _unescape(raw: bytes) -> bytes:
-    return _ESCAPE.sub(lambda m: bytes([int(m[1], 16)]) if m[1] else b"\\", raw)
+def _unescaped(found: re.Match[bytes]) -> bytes:
+    return bytes([int(found[1], 16)]) if found[1] else b"\\"
+
+
+def _shortened(raw: bytes) -> str:
+    return show(raw[:MAX_PATH])[:80] + "…"
 
 
 def show(name: bytes) -> str:

@@ -7,7 +7,7 @@ lock on the directory; a directory that nobody holds was left by a process that 
 import os
 import secrets
 import stat
-from collections.abc import Callable, Container, Iterable, Iterator
+from collections.abc import Container, Iterable, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
@@ -99,11 +99,11 @@ class Staging:
         `below` has the names of the directories below that one and of the file, last. `tree` is
         an entry staged before, into which the file goes.
         """
-        return self._staged(tree, lambda name: self._make(name, below, chunks, mode))
+        return self._add(tree, below, chunks, mode)
 
     def add_directories(self, tree: bytes | None, below: Parts) -> bytes:
         """Stage a directory with these nested in it, or in a staged one; return its name."""
-        return self._staged(tree, lambda name: self._make(name, below, None, 0))
+        return self._add(tree, below, None, 0)
 
     def create(self, name: bytes) -> int:
         """Make an empty file; return its descriptor, which the caller closes."""
@@ -153,19 +153,20 @@ class Staging:
             os.rename(child, name, src_dir_fd=source, dst_dir_fd=target)
         return name
 
-    def _staged(self, tree: bytes | None, make: Callable[[bytes], None]) -> bytes:
+    def _add(
+        self, tree: bytes | None, below: Parts, chunks: Iterable[bytes] | None, mode: int
+    ) -> bytes:
+        """Stage nested directories `tree/below…`; the last is a file when there are chunks."""
         name = tree or self.new_name()
         try:
-            make(name)
+            self._make((name, *below), chunks, mode)
         except BaseException:
             if tree is None and status_at(self.descriptor, name) is not None:
                 self.discard(name)
             raise
         return name
 
-    def _make(self, name: bytes, below: Parts, chunks: Iterable[bytes] | None, mode: int) -> None:
-        """Make nested directories `name/below…`; the last is a file when there are chunks."""
-        path = (name, *below)
+    def _make(self, path: Parts, chunks: Iterable[bytes] | None, mode: int) -> None:
         directories = path if chunks is None else path[:-1]
         current = os.dup(self.descriptor)
         try:

@@ -56,14 +56,9 @@ class Tool:
             names = ", ".join(field.field or "arguments" for field in fields)
             raise ToolError("invalid_arguments", f"Not valid: {names}", fields=fields) from error
 
-    def bound_to(self, arguments: Arguments) -> Callable[[Workspace], dict[str, Any]]:
-        """Return what the tool does with these arguments; its output is as JSON has it."""
-
-        def operate(workspace: Workspace) -> dict[str, Any]:
-            view = workspace.reader if self.spec.effect == "read" else workspace
-            return self.function(arguments, view).model_dump(mode="json")
-
-        return operate
+    def run(self, arguments: Arguments, view: Reader | Workspace) -> dict[str, Any]:
+        """Return the tool's output as JSON has it; `view` is a reader where it only reads."""
+        return self.function(arguments, view).model_dump(mode="json")
 
 
 def tool(*, effect: Effect) -> Callable[[ToolFunction], Tool]:

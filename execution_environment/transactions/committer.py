@@ -26,7 +26,6 @@ from execution_environment.sandbox.renames import RENAMES
 from execution_environment.sandbox.sandbox import Sandbox
 from execution_environment.transactions.recovery import Recovery
 from execution_environment.transactions.transaction import Transaction
-from execution_environment.workspace.change_set import Stale
 from execution_environment.workspace.staged_change import StagedChange
 
 
@@ -59,7 +58,7 @@ class Committer:
         Nothing is locked yet.
         """
         key = transaction.key
-        self._ledger.admit(key)
+        self._ledger.admit(key.session, key.fence)
         stored = self._ledger.find(key)
         if stored is None and not transaction.needs_lock:
             stored = self._staged(transaction)
@@ -105,7 +104,8 @@ class Committer:
 
     def _prepare(self, transaction: Transaction) -> Intent:
         change = transaction.change
-        if not (transaction.is_staged and self._is_fresh(change)):
+        if not (transaction.is_staged and change.is_fresh()):
+            change.discard()
             transaction.stage()
         result = transaction.result()
         transaction.workspace.limits.check_deadline()
@@ -120,14 +120,6 @@ class Committer:
             growth=change.meter.growth,
             head=self._audit.head,
         )
-
-    def _is_fresh(self, change: StagedChange) -> bool:
-        try:
-            change.check()
-        except Stale:
-            change.discard()
-            return False
-        return True
 
     def _require_count(self, transaction: Transaction) -> None:
         """See to it that the workspace is counted, before it changes for the first time."""

@@ -79,13 +79,11 @@ class WorkspaceLocks:
             if is_gone(workspace):
                 with self.tried(workspace) as is_held:
                     if is_held and is_gone(workspace):
-                        self._path(workspace).unlink()
+                        (self._directory / name).unlink()
 
     def _open(self, workspace: str) -> int:
-        return os.open(self._path(workspace), os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
-
-    def _path(self, workspace: str) -> Path:
-        return self._directory / workspace.replace("/", ".")
+        path = self._directory / workspace.replace("/", ".")
+        return os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
 
 
 async def _take(descriptor: int, deadline: float) -> None:

@@ -88,7 +88,7 @@ class Settler:
         )
 
     def _tombstone(self, key: CallKey) -> StoredCall | None:
-        self._ledger.admit(key)
+        self._ledger.admit(key.session, key.fence)
         return self._ledger.tombstone(key)
 
     async def _when_carried_out(self, asked: SettleRequest, workspace: str) -> StoredCall | None:

@@ -36,26 +36,22 @@ class Transaction:
         self._operation = operation
         self._started = time.monotonic()
         self._digest = arguments_digest(call.arguments)
-        self._output: dict[str, Any] | None = None
-        self.key = call_key(call.id, call.fence, call.tool, self._digest, call.context)
-
-    @property
-    def is_staged(self) -> bool:
+        self._output: dict[str, Any] = {}
+        self.is_staged = False
         """Whether it has been made: not when its id was found to have a result."""
-        return self._output is not None
+        self.key = call_key(call.id, call.fence, call.tool, self._digest, call.context)
 
     def stage(self) -> None:
         """Make the change from what is there now; leave nothing staged when that fails."""
         self.workspace.limits.check_deadline()
         try:
-            self._output = self._operation(self.workspace)
+            self._output, self.is_staged = self._operation(self.workspace), True
         except BaseException:
             self.change.discard()
             raise
 
     def result(self) -> ToolResult:
-        """Return what to answer."""
-        assert self._output is not None  # noqa: S101  # staged before
+        """Return what to answer, once it is staged."""
         return ToolResult(
             id=self.call.id,
             tool=self.call.tool,

@@ -16,10 +16,6 @@ ELSEWHERE = {errno.ENOENT, errno.ENOTDIR, errno.ELOOP}
 """The directory that a change was made for is gone, or something else has its name."""
 
 
-class Stale(Exception):
-    """What the change was made from is no longer what is there: it has to be made again."""
-
-
 @dataclass(frozen=True)
 class Precondition:
     """What a location must still hold when the change is put there: `None` for nothing."""
@@ -27,17 +23,16 @@ class Precondition:
     location: Location
     expected: Identity | None
 
-    def check(self, renamer: Renamer) -> None:
-        """Raise Stale unless the location holds what it held when the change was made."""
+    def holds(self, renamer: Renamer) -> bool:
+        """Tell whether the location holds what it held when the change was made."""
         try:
             with renamer.opened(self.location, ANY | os.O_DIRECTORY) as directory:
                 status = status_at(directory, self.location.leaf)
         except OSError as error:
             if error.errno not in ELSEWHERE:
                 raise
-            raise Stale from error
-        if (None if status is None else identity(status)) != self.expected:
-            raise Stale
+            return False
+        return (None if status is None else identity(status)) == self.expected
 
 
 class PlannedPaths:
@@ -68,8 +63,11 @@ class PlannedPaths:
         self._above |= above
 
     def make(self, path: Parts, existing: int) -> int:
-        """Note what is made of a path that exists to some depth; return how much was not noted."""
-        new = {path[:depth] for depth in range(existing + 1, len(path) + 1)} - self._made
+        """Note what is made of a path that exists to some depth; return how much was not noted.
+
+        The depth is below zero where even the workspace does not exist; that is not counted.
+        """
+        new = {path[:depth] for depth in range(max(existing, 0) + 1, len(path) + 1)} - self._made
         self._made |= new
         return len(new)
 
@@ -92,11 +90,10 @@ class ChangeSet:
     state: Literal["staged", "committed", "applied"] = "staged"
     """How far it has come: whether anybody may still need what was staged."""
 
-    def rename(
-        self, source: Location, target: Location, mark: str | None = None, *, replaces: bool = False
-    ) -> None:
-        """Add a step."""
-        self.renames.append(Rename(source=source, target=target, mark=mark, replaces=replaces))
+    def bring(self, source: Location, target: Location, replaced: Identity | None) -> None:
+        """Add the step that brings something from staging to where `replaced` is, or nothing."""
+        self.renames.append(Rename(source=source, target=target, replaces=replaced is not None))
+        self.require(target, replaced)
 
     def require(self, location: Location, expected: Identity | None) -> None:
         """Add a precondition, but for what is in a directory that this very change makes."""

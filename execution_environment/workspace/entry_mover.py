@@ -3,6 +3,7 @@
 import errno
 import os
 import stat
+from dataclasses import dataclass
 
 from common.errors import ToolError
 from execution_environment.sandbox.descriptors import PERMISSIONS, identity
@@ -23,57 +24,54 @@ from execution_environment.workspace.staged_change import StagedChange
 from execution_environment.workspace.tree_copy import TreeCopy
 
 
+@dataclass(frozen=True)
 class EntryMover:
     """Works on whatever a path names, of a link on the link itself. Paths are as clients write them."""
 
-    def __init__(self, root: WorkspaceRoot, reader: Reader, change: StagedChange) -> None:
-        self._root = root
-        self._reader = reader
-        self._change = change
-        self._limits = reader.limits
+    root: WorkspaceRoot
+    reader: Reader
+    change: StagedChange
 
     def remove(self, path: str, before: Snapshot | None, *, recursive: bool) -> int:
         """Stage the removal of whatever the path names; return how many entries go.
 
         `before` is what is known of a file, for the receipt.
         """
-        parts = self._change.plan(path)
-        status = self._reader.entry(path)
+        parts = self.change.plan(path)
+        status = self.reader.entry(path)
         gone = Usage(status.st_size if stat.S_ISREG(status.st_mode) else 0, 1)
         if stat.S_ISDIR(status.st_mode):
-            with self._root.errors_of(parts):
+            with self.root.errors_of(parts):
                 gone = self._measured(parts, recursive=recursive)
-        self._change.take(parts, identity(status), None, None)
-        self._change.meter.add(-gone.size, -gone.entries)
+        self.change.take(parts, identity(status), None, None)
+        self.change.meter.add(-gone.size, -gone.entries)
         sha256 = None if before is None else before.sha256
-        self._change.add_receipts(receipt_of_removal(show_path(parts), sha256))
+        self.change.add_receipts(receipt_of_removal(show_path(parts), sha256))
         return gone.entries
 
     def move(self, source: str, destination: str, *, overwrite: bool) -> None:
         """Stage the move of a file or a directory, with the directories that lead to its place."""
-        old, new = self._root.changeable(source), self._root.changeable(destination)
-        status = self._reader.status(source)
+        old, new = self.root.changeable(source), self.root.changeable(destination)
+        status = self.reader.status(source)
         if old == new:
             return
         _require_outside(old, new)
         replaced = self._replaceable(destination, status, overwrite=overwrite)
         moved = self._moved(source, status)
-        self._change.plan(source)
-        self._change.plan(destination)
-        with self._root.errors_of(new):
-            self._change.put_parents(new)
+        self.change.plan(source)
+        self.change.plan(destination)
+        with self.root.errors_of(new):
+            self.change.put_parents(new)
         replaced_one = None if replaced is None else replaced.identity
-        self._change.take(old, identity(status), new, replaced_one)
+        self.change.take(old, identity(status), new, replaced_one)
         if replaced is not None:
-            self._change.meter.add(-replaced.size, -1)
-        self._change.add_receipts(
-            *receipts_of_move(show_path(old), show_path(new), moved, replaced)
-        )
+            self.change.meter.add(-replaced.size, -1)
+        self.change.add_receipts(*receipts_of_move(show_path(old), show_path(new), moved, replaced))
 
     def copy(self, source: str, destination: str, *, overwrite: bool) -> list[str]:
         """Stage a copy of a file or a tree; return what is left out of it: links and specials."""
-        old, new = self._root.changeable(source), self._change.plan(destination)
-        status = self._reader.status(source)
+        old, new = self.root.changeable(source), self.change.plan(destination)
+        status = self.reader.status(source)
         _require_outside(old, new)
         replaced = self._replaceable(destination, status, overwrite=overwrite)
         mode = status.st_mode & PERMISSIONS
@@ -81,25 +79,25 @@ class EntryMover:
         if stat.S_ISREG(status.st_mode):
             moved = self._copy_file(source, new, mode, replaced)
         else:
-            tree = TreeCopy(self._root, old, self._limits, self._change.meter)
+            tree = TreeCopy(self.root, old, self.reader.limits, self.change.meter)
             mode |= stat.S_IRWXU  # as beneath it: what we cannot enter we cannot fill
-            with self._root.errors_of(old):
-                self._change.put_tree(new, tree, mode)
+            with self.root.errors_of(old):
+                self.change.put_tree(new, tree, mode)
             moved, skipped = Moved(mode, tree.size, None), [item.path for item in tree.skipped]
-        self._change.add_receipts(receipt_of_copy(show_path(new), moved, replaced))
+        self.change.add_receipts(receipt_of_copy(show_path(new), moved, replaced))
         return skipped
 
     def _copy_file(self, source: str, new: Parts, mode: int, replaced: Snapshot | None) -> Moved:
         size, goes = (0, None) if replaced is None else (replaced.size, replaced.identity)
-        with self._root.opened_file(source) as (descriptor, _):
-            content = chunks(descriptor, self._limits)
-            stream = MeteredStream(content, self._limits, self._change.meter, size)
-            self._change.put_file(new, stream, mode, goes)
+        with self.root.opened_file(source) as (descriptor, _):
+            content = chunks(descriptor, self.reader.limits)
+            stream = MeteredStream(content, self.reader.limits, self.change.meter, size)
+            self.change.put_file(new, stream, mode, goes)
         return Moved(mode, stream.size, stream.sha256)
 
     def _replaceable(self, path: str, comes: os.stat_result, *, overwrite: bool) -> Snapshot | None:
         """Return the file that is replaced, None for nothing; a directory never is."""
-        status = self._reader.find(path)
+        status = self.reader.find(path)
         if status is None:
             return None
         if not overwrite:
@@ -108,20 +106,20 @@ class EntryMover:
             raise ToolError(
                 "not_a_file", f"'{path}': only a file can be replaced, by a file", path=path
             )
-        return self._reader.find_file(path)
+        return self.reader.find_file(path)
 
     def _moved(self, path: str, status: os.stat_result) -> Moved:
         mode = status.st_mode & PERMISSIONS
         if not stat.S_ISREG(status.st_mode):
             return Moved(mode, None, None)
-        return Moved(mode, status.st_size, self._reader.snapshot(path, 0).sha256)
+        return Moved(mode, status.st_size, self.reader.snapshot(path, 0).sha256)
 
     def _measured(self, parts: Parts, *, recursive: bool) -> Usage:
         """Return what goes with a directory, which has to be empty unless `recursive`."""
-        root, base = self._root.descriptor, self._root.base
+        root, base = self.root.descriptor, self.root.base
         if not recursive and read_names(root, base + parts, 1):
             raise OSError(errno.ENOTEMPTY, os.strerror(errno.ENOTEMPTY))
-        return measure(root, base, parts, self._limits)
+        return measure(root, base, parts, self.reader.limits)
 
 
 def _require_outside(old: Parts, new: Parts) -> None:

@@ -4,6 +4,7 @@ import errno
 import os
 import stat
 from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
 from typing import TypeVar
 
 from common.errors import ToolError
@@ -32,20 +33,20 @@ MAX_COMPARED = 1024 * 1024
 """Bytes of a file that is replaced which are kept to show the difference."""
 
 
+@dataclass(frozen=True)
 class Reader:
     """Has no way to change anything: a tool that is handed this alone only reads.
 
     Paths are as clients write them.
     """
 
-    def __init__(self, root: WorkspaceRoot, limits: CallLimits, searchers: Searchers) -> None:
-        self._root = root
-        self._searchers = searchers
-        self.limits = limits
+    root: WorkspaceRoot
+    limits: CallLimits
+    searchers: Searchers
 
     def read(self, path: str, wanted: Lines | Bytes, *, as_text: bool, is_hashed: bool) -> Slice:
         """Return a window of a regular file; unless it is hashed, no more of it is read."""
-        with self._root.opened_file(path) as (descriptor, status):
+        with self.root.opened_file(path) as (descriptor, status):
             if not is_hashed:
                 return read_window(descriptor, status.st_size, wanted, self.limits, as_text=as_text)
             pieces = snapshots.chunks(descriptor, self.limits)
@@ -53,15 +54,15 @@ class Reader:
 
     def snapshot(self, path: str, max_data: int) -> Snapshot:
         """Return a file's state, with its data when that is at most `max_data` bytes."""
-        with self._root.opened_file(path) as (descriptor, status):
+        with self.root.opened_file(path) as (descriptor, status):
             return snapshots.take_snapshot(descriptor, status, self.limits, max_data)
 
     def status(self, path: str) -> os.stat_result:
         """Return the status of a regular file or a directory; anything else is refused."""
         parts = parse(path)
         with (
-            self._root.errors_of(parts),
-            opened(self._root.descriptor, self._root.full(parts), ANY) as descriptor,
+            self.root.errors_of(parts),
+            opened(self.root.descriptor, self.root.base + parts, ANY) as descriptor,
         ):
             status = os.fstat(descriptor)
         if not stat.S_ISDIR(status.st_mode):
@@ -70,11 +71,11 @@ class Reader:
 
     def entry(self, path: str) -> os.stat_result:
         """Return the status of what lies at a path, of a link itself."""
-        parts = self._root.changeable(path)
-        *directory, leaf = self._root.full(parts)
+        parts = self.root.changeable(path)
+        *directory, leaf = self.root.base + parts
         with (
-            self._root.errors_of(parts),
-            opened(self._root.descriptor, tuple(directory), ANY | os.O_DIRECTORY) as parent,
+            self.root.errors_of(parts),
+            opened(self.root.descriptor, tuple(directory), ANY | os.O_DIRECTORY) as parent,
         ):
             status = status_at(parent, leaf)
             if status is None:
@@ -90,22 +91,22 @@ class Reader:
         return self._or_none(self.snapshot, path, MAX_COMPARED)
 
     def _or_none(self, look: Callable[..., T], *arguments: object) -> T | None:
+        guesses, self.root.guesses = self.root.guesses, 0  # nobody would see them
         try:
-            with self._root.without_guesses():
-                return look(*arguments)
+            return look(*arguments)
         except ToolError as error:
             if error.code != "path_not_found":
                 raise
             return None
+        finally:
+            self.root.guesses = guesses
 
     def walk(self, path: str, depth: int | None) -> list[Entry]:
         """Return what lies beneath a directory, by path bytes; a workspace not made yet is empty."""
         parts = parse(path)
         try:
-            with self._root.errors_of(parts):
-                return walking.walk(
-                    self._root.descriptor, self._root.base, parts, depth, self.limits
-                )
+            with self.root.errors_of(parts):
+                return walking.walk(self.root.descriptor, self.root.base, parts, depth, self.limits)
         except ToolError as error:
             if parts or error.code != "path_not_found":
                 raise
@@ -125,13 +126,13 @@ class Reader:
 
     def search(self, query: Query, files: Sequence[Entry]) -> Iterator[Hit]:
         """Yield what is found in each of these files."""
-        return Search(self._root, self.limits, self._searchers).run(query, files)
+        return Search(self.root, self.limits, self.searchers).run(query, files)
 
     def open_file(self, path: str) -> OutgoingFile:
         """Open a regular file, to be sent piece by piece; the caller closes it."""
         parts = parse(path)
-        with self._root.errors_of(parts):
-            descriptor = open_beneath(self._root.descriptor, self._root.full(parts), READ)
+        with self.root.errors_of(parts):
+            descriptor = open_beneath(self.root.descriptor, self.root.base + parts, READ)
         status = os.fstat(descriptor)
         outgoing = OutgoingFile(descriptor, status, self.limits)
         try:

@@ -4,9 +4,9 @@ import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-from common.errors import ToolError
+from common.errors import AgenticError, ToolError
 from execution_environment.sandbox.descriptors import ANY, opened, opened_file
-from execution_environment.sandbox.os_errors import translated
+from execution_environment.sandbox.os_errors import answer_for
 from execution_environment.sandbox.paths import Parts, parse, show, show_path
 from execution_environment.sandbox.renames import Location
 from execution_environment.sandbox.walking import read_names
@@ -24,11 +24,8 @@ class WorkspaceRoot:
     def __init__(self, descriptor: int, base: Parts) -> None:
         self.descriptor = descriptor
         self.base = base
-        self._guesses = MAX_GUESSES
-
-    def full(self, parts: Parts) -> Parts:
-        """Return the path from the root descriptor."""
-        return self.base + parts
+        self.guesses = MAX_GUESSES
+        """How many are left; a reader that expects nothing to be there sets them to none."""
 
     def changeable(self, path: str) -> Parts:
         """Return what a path names that may be changed: anything but the workspace itself."""
@@ -39,7 +36,7 @@ class WorkspaceRoot:
 
     def location(self, parts: Parts) -> Location:
         """Return where a leaf is renamed to, or from."""
-        full = self.full(parts)
+        full = self.base + parts
         return Location(leaf=full[-1], directory=full[:-1])
 
     @contextmanager
@@ -48,7 +45,7 @@ class WorkspaceRoot:
         parts = parse(path)
         with (
             self.errors_of(parts),
-            opened_file(self.descriptor, self.full(parts), path) as opened_now,
+            opened_file(self.descriptor, self.base + parts, path) as opened_now,
         ):
             yield opened_now
 
@@ -56,28 +53,23 @@ class WorkspaceRoot:
     def errors_of(self, parts: Parts) -> Iterator[None]:
         """Name the path in every error of the file system, and what may have been meant."""
         try:
-            with translated(show_path(parts)):
-                yield
-        except ToolError as error:
-            if error.code == "path_not_found":
-                error.hint = self._guess(parts) or error.hint
-            raise
-
-    @contextmanager
-    def without_guesses(self) -> Iterator[None]:
-        """Save them where nobody sees the error: what is missing may be as it should be."""
-        left, self._guesses = self._guesses, 0
-        try:
             yield
-        finally:
-            self._guesses = left
+        except OSError as error:
+            answer = answer_for(error, show_path(parts))
+            if answer is None:
+                raise
+            self._add_guess(answer, parts)
+            raise answer from error
+        except ToolError as error:
+            self._add_guess(error, parts)
+            raise
 
     def locate(self, parts: Parts, *, create_parents: bool) -> tuple[Parts, bytes, Parts]:
         """Return the deepest directory there is on the way, the leaf to make in it, and the rest.
 
         Raises `path_not_found` when directories are missing that are not to be made.
         """
-        full = self.full(parts)
+        full = self.base + parts
         depth = len(full) - 1
         while not self._is_directory(full[:depth]):
             depth -= 1
@@ -95,16 +87,18 @@ class WorkspaceRoot:
         except FileNotFoundError:
             return False
 
+    def _add_guess(self, error: AgenticError, parts: Parts) -> None:
+        if error.code == "path_not_found" and self.guesses > 0:
+            self.guesses -= 1
+            error.hint = self._guess(parts) or error.hint
+
     def _guess(self, parts: Parts) -> str | None:
         """Return a hint that names the entry most like the first one that is missing."""
-        if self._guesses == 0:
-            return None
-        self._guesses -= 1
         depth = self._depth_of_what_is_there(parts)
         if depth == len(parts):
             return None
         try:
-            names = read_names(self.descriptor, self.full(parts[:depth]), MAX_NEIGHBOURS)
+            names = read_names(self.descriptor, self.base + parts[:depth], MAX_NEIGHBOURS)
         except OSError:
             return None
         shown = [show(name) for name in names]
@@ -115,7 +109,7 @@ class WorkspaceRoot:
     def _depth_of_what_is_there(self, parts: Parts) -> int:
         for depth in range(len(parts)):
             try:
-                with opened(self.descriptor, self.full(parts[: depth + 1]), ANY):
+                with opened(self.descriptor, self.base + parts[: depth + 1], ANY):
                     pass
             except OSError:
                 return depth

@@ -83,7 +83,7 @@ class Search:
             return None
         with suppress(ToolError), translated(entry.path):
             descriptor = open_files.enter_context(
-                opened(self._root.descriptor, self._root.full(entry.parts), READ)
+                opened(self._root.descriptor, self._root.base + entry.parts, READ)
             )
             return descriptor if stat.S_ISREG(os.fstat(descriptor).st_mode) else None
         return None

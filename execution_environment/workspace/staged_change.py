@@ -82,8 +82,9 @@ class StagedChange:
         """Stage the place of an upload that has come in."""
         if replaced is None:
             self.put_parents(parts)
-            self._count_new(parts, len(self._root.base) + len(parts) - 1)
-        self._bring(upload.name, self._root.location(parts), replaced)
+            self.meter.add(entries=self._change_set.planned.make(parts, len(parts) - 1))
+        source = self._in_staging(upload.name)
+        self._change_set.bring(source, self._root.location(parts), replaced)
 
     def put_parents(self, parts: Parts) -> None:
         """Stage the directories that are missing on the way to a path."""
@@ -107,8 +108,10 @@ class StagedChange:
             if replaced != goes:  # two names of one file: rename(2) would leave both
                 target = self._root.location(to)
         replaces = target is not None and replaced is not None
-        trash = Location(leaf=self._staging.new_name(), process=self._staging.process)
-        self._change_set.rename(source, target or trash, mark, replaces=replaces)
+        target = target or self._in_staging(self._staging.new_name())
+        self._change_set.renames.append(
+            Rename(source=source, target=target, mark=mark, replaces=replaces)
+        )
 
     def add_receipts(self, *receipts: Receipt) -> None:
         """Add what the change does to the paths that the call names."""
@@ -121,29 +124,23 @@ class StagedChange:
         parent, leaf, below = self._locate(parts, create_parents=create_parents)
         target = Location(leaf=leaf, directory=parent)
         if replaced is None:
-            self._count_new(parts, len(parent))
+            existing = len(parent) - len(self._root.base)
+            self.meter.add(entries=self._change_set.planned.make(parts, existing))
         tree = self._change_set.trees.get(target)
         staged = b"" if self._dry_run else make(tree, below)
         if tree is None and not self._dry_run:
             if replaced is None:
                 self._change_set.trees[target] = staged
-            self._bring(staged, target, replaced)
+            self._change_set.bring(self._in_staging(staged), target, replaced)
         return staged, *below
-
-    def _bring(self, staged: bytes, target: Location, replaced: Identity | None) -> None:
-        source = Location(leaf=staged, process=self._staging.process)
-        self._change_set.rename(source, target, replaces=replaced is not None)
-        self._change_set.require(target, replaced)
 
     def _locate(self, parts: Parts, *, create_parents: bool = True) -> tuple[Parts, bytes, Parts]:
         if not self._dry_run:
             self._renamer.make_above(self._root.base)
         return self._root.locate(parts, create_parents=create_parents)
 
-    def _count_new(self, parts: Parts, existing: int) -> None:
-        """Count what is new of a path, of which so much exists, from the root descriptor on."""
-        existing = max(existing - len(self._root.base), 0)  # a workspace does not count itself
-        self.meter.add(entries=self._change_set.planned.make(parts, existing))
+    def _in_staging(self, name: bytes) -> Location:
+        return Location(leaf=name, process=self._staging.process)
 
     @property
     def renames(self) -> list[Rename]:
@@ -154,10 +151,9 @@ class StagedChange:
         """Return those of the paths that the call names, then of directories made on the way."""
         return [*self._change_set.receipts, *self._change_set.planned.receipts()]
 
-    def check(self) -> None:
-        """Raise Stale unless the workspace is as it was when the change was made."""
-        for precondition in self._change_set.preconditions:
-            precondition.check(self._renamer)
+    def is_fresh(self) -> bool:
+        """Tell whether all that it was made from is still as it was; else it is to be made again."""
+        return all(item.holds(self._renamer) for item in self._change_set.preconditions)
 
     def mark_committed(self) -> None:
         """Note that the intent is written: others may need what is staged."""

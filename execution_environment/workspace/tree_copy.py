@@ -67,7 +67,7 @@ class TreeCopy:
         if stat.S_ISDIR(item.status.st_mode):
             make_directory(parent, leaf, mode | stat.S_IRWXU)
             return
-        with opened_file(self._root.descriptor, self._root.full(item.parts), item.path) as (
+        with opened_file(self._root.descriptor, self._root.base + item.parts, item.path) as (
             descriptor,
             _,
         ):
