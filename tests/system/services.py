@@ -40,12 +40,18 @@ class Service:
         self.module = module
         self._env = {**os.environ, **env, f"{prefix}_PORT": str(self.port)}
         self.process: subprocess.Popen[bytes] | None = None
+        self.tree: Path | None = None
+        """Where the packages lie that it runs; None: here."""
 
     def start(self, *, wait: bool = True) -> "Service":
         """Start it, and wait until it serves."""
         with self.log.open("ab") as output:
             self.process = subprocess.Popen(
-                [sys.executable, "-m", self.module], env=self._env, stdout=output, stderr=output
+                [sys.executable, "-m", self.module],
+                cwd=self.tree,
+                env=self._env,
+                stdout=output,
+                stderr=output,
             )
         if wait:
             self._wait_until_it_serves()
