@@ -1,5 +1,6 @@
 """Tool calls and their results: the wire between the orchestrator and the execution environment."""
 
+from collections.abc import Mapping
 from typing import Annotated, Any, Literal
 
 from pydantic import Field, JsonValue
@@ -66,3 +67,7 @@ class ToolSpec(Lenient):
     effect: Effect
     arguments_schema: JsonSchema
     output_schema: JsonSchema
+
+
+Tools = Mapping[str, ToolSpec]
+"""The tools there are, by name."""

@@ -2,9 +2,8 @@
 
 import time
 
-from common.tools import ToolSpec
+from common.tools import Tools
 from orchestrator.execution.client import ExecutionClient
-from orchestrator.planners.protocol import Tools
 
 MAX_AGE = 30.0
 """Seconds."""
@@ -15,7 +14,7 @@ class Catalogue:
 
     def __init__(self, client: ExecutionClient) -> None:
         self._client = client
-        self._tools: dict[str, ToolSpec] = {}
+        self._tools: Tools = {}
         self._read_at = 0.0
 
     async def tools(self) -> Tools:

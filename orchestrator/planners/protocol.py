@@ -1,6 +1,6 @@
 """What a planner is: given what has happened, it says what to do next."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -9,9 +9,7 @@ from pydantic import JsonValue
 from common.errors import ToolError
 from common.plans import OnError, Plan
 from common.runs import PlannerSpec, RunCreate, Step
-from common.tools import ToolSpec
-
-Tools = Mapping[str, ToolSpec]
+from common.tools import Tools
 
 
 @dataclass(frozen=True)

@@ -7,9 +7,10 @@ from common.errors import ClientError, FieldError, ToolError
 from common.folding import fold
 from common.plans import Plan, PlanStep
 from common.runs import PlannerSpec, RunCreate, Step
+from common.tools import Tools
 from orchestrator.planners.plan.argument_check import argument_errors
 from orchestrator.planners.plan.references import FIELDS, pointers, resolve
-from orchestrator.planners.protocol import Call, CallTools, Decision, Finish, History, Tools
+from orchestrator.planners.protocol import Call, CallTools, Decision, Finish, History
 
 MAX_FIELDS = 20
 

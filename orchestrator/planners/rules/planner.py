@@ -9,7 +9,8 @@ from dataclasses import replace
 
 from common.errors import ClientError
 from common.runs import PlannerSpec, RunCreate, Step
-from orchestrator.planners.protocol import Call, CallTools, Decision, Finish, History, Tools
+from common.tools import Tools
+from orchestrator.planners.protocol import Call, CallTools, Decision, Finish, History
 from orchestrator.planners.rules.commands import Command
 from orchestrator.planners.rules.parser import parse
 
