@@ -11,7 +11,7 @@ from common.ids import new_id
 from common.runs import Step
 from common.tools import ToolCall, ToolResult
 from orchestrator.engine.signals import Signals
-from orchestrator.execution.retrying import Attempts, Cancelled, Executor, complete
+from orchestrator.execution.retrying import Cancelled, Executor, RetryingCall
 from orchestrator.planners.protocol import Call
 from orchestrator.store.leases import LeaseStore
 from orchestrator.store.records import Lease
@@ -63,13 +63,13 @@ class StepMaker:
         """
         step = begun or await self._begin(lease, n, call)
         started = time.perf_counter()
-        attempts = Attempts(is_open=begun is not None)
-        outcome = await self._outcome(lease, step, call, seconds_left, signals, attempts)
-        duration = round((time.perf_counter() - started) * 1000, 3)
-        done = step.model_copy(
-            update={**outcome, "attempts": attempts.count, "duration_ms": duration}
-        )
-        return await self._leases.commit_step(lease, done)
+        if call.refusal is None:
+            tool_call = self._tool_call(lease, step, seconds_left)
+            outcome = await self._made(lease, tool_call, signals, is_open=begun is not None)
+        else:
+            outcome = {"attempts": 0, **_failure(lease, call.refusal)}
+        outcome["duration_ms"] = round((time.perf_counter() - started) * 1000, 3)
+        return await self._leases.commit_step(lease, step.model_copy(update=outcome))
 
     async def _begin(self, lease: Lease, n: int, call: Call) -> Step:
         step = Step(
@@ -84,32 +84,21 @@ class StepMaker:
         await self._leases.start_step(lease, step)
         return step
 
-    async def _outcome(
-        self,
-        lease: Lease,
-        step: Step,
-        call: Call,
-        seconds_left: float,
-        signals: Signals,
-        attempts: Attempts,
+    async def _made(
+        self, lease: Lease, tool_call: ToolCall, signals: Signals, *, is_open: bool
     ) -> dict[str, Any]:
-        request_id = lease.run.request_id
+        """Make the call; return what the step says of it."""
+        call = RetryingCall(
+            self._executor, tool_call, lease.run.traceparent, signals.cancelled, is_open=is_open
+        )
         try:
-            if call.refusal is not None:
-                raise call.refusal
-            tool_call = self._tool_call(lease, step, seconds_left)
-            result = await complete(
-                self._executor, tool_call, lease.run.traceparent, signals.cancelled, attempts
-            )
+            outcome = _success(await call.result())
         except AgenticError as failure:
             _require_newest(lease, failure)
-            return {"status": "failed", "error": failure.problem("orchestrator", request_id)}
+            outcome = _failure(lease, failure)
         except Cancelled as cancel:
-            if cancel.result is not None:
-                return _success(cancel.result)
-            error = _abandoned(step).problem("orchestrator", request_id)
-            return {"status": "cancelled", "error": error if cancel.is_unknown else None}
-        return _success(result)
+            outcome = _cancelled(lease, tool_call, cancel)
+        return {**outcome, "attempts": call.attempts}
 
     def _tool_call(self, lease: Lease, step: Step, seconds_left: float) -> ToolCall:
         run, session = lease.run, lease.session
@@ -135,16 +124,26 @@ def _success(result: ToolResult) -> dict[str, Any]:
     return {"status": "succeeded", "output": result.output, "receipts": result.receipts}
 
 
+def _failure(lease: Lease, failure: AgenticError) -> dict[str, Any]:
+    return {"status": "failed", "error": failure.problem("orchestrator", lease.run.request_id)}
+
+
+def _cancelled(lease: Lease, call: ToolCall, cancel: Cancelled) -> dict[str, Any]:
+    """Say what a cancelled call came to: its result, nothing, or an error that it is unknown."""
+    if cancel.result is not None:
+        return _success(cancel.result)
+    if not cancel.is_unknown:
+        return {"status": "cancelled", "error": None}
+    error = SystemFault(
+        "upstream_failed",
+        "The run was cancelled while this call was under way: it may have taken effect",
+        tool=call.tool,
+    ).problem("orchestrator", lease.run.request_id)
+    return {"status": "cancelled", "error": error}
+
+
 def _require_newest(lease: Lease, failure: AgenticError) -> None:
     """Raise Outrun when the execution environment has seen a newer fence than the lease's."""
     highest = failure.context.limit
     if failure.code == "fenced" and highest is not None and highest > lease.fence:
         raise Outrun(int(highest))
-
-
-def _abandoned(step: Step) -> SystemFault:
-    return SystemFault(
-        "upstream_failed",
-        "The run was cancelled while this call was under way: it may have taken effect",
-        tool=step.tool,
-    )
