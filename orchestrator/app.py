@@ -59,8 +59,8 @@ async def open_parts(settings: Settings) -> AsyncIterator[Parts]:
         client = await stack.enter_async_context(
             open_client(str(settings.execution_url), settings.service_token)
         )
-        steps = StepMaker(store.leases, client, settings.call_timeout)
-        runner = Runner(store.leases, PLANNERS, steps)
+        steps = StepMaker(store.progress, client, settings.call_timeout)
+        runner = Runner(store, PLANNERS, steps)
         worker = Worker(store, runner, settings.concurrency)
         yield Parts(store, client, ConnectionManager(store), worker)
 

@@ -13,8 +13,8 @@ from common.runs import RunResult, Step
 from orchestrator.engine.signals import Signals
 from orchestrator.engine.steps import Now, StepMaker, utc_now
 from orchestrator.planners.protocol import Call, CallTools, Finish, History, Planner
-from orchestrator.store.leases import LeaseStore
 from orchestrator.store.records import Ending, Lease
+from orchestrator.store.store import Store
 
 log = get_logger(__name__)
 SETTLING_TIME = 30.0
@@ -26,12 +26,13 @@ class Runner:
 
     def __init__(
         self,
-        leases: LeaseStore,
+        store: Store,
         planners: Mapping[str, Planner],
         steps: StepMaker,
         now: Now = utc_now,
     ) -> None:
-        self._leases = leases
+        self._leases = store.leases
+        self._progress = store.progress
         self._planners = planners
         self._steps = steps
         self._now = now
@@ -41,7 +42,7 @@ class Runner:
         history = list(lease.steps)
         ending: Ending | None = None
         if lease.run.plan is not None and not lease.is_planned:
-            await self._leases.record_plan(lease, lease.run.plan)
+            await self._progress.record_plan(lease, lease.run.plan)
         while ending is None:
             if signals.draining.is_set():
                 await self._leases.release(lease)
@@ -52,7 +53,7 @@ class Runner:
                 ending = Ending(
                     "failed", error=failure.problem("orchestrator", lease.run.request_id)
                 )
-        await self._leases.finish(lease, ending)
+        await self._progress.finish(lease, ending)
         code = None if ending.error is None else ending.error.code
         log.info("run ended", status=ending.status, steps=len(history), code=code)
 

@@ -13,7 +13,7 @@ from common.tools import ToolCall, ToolResult
 from orchestrator.engine.signals import Signals
 from orchestrator.execution.retrying import Cancelled, Executor, RetryingCall
 from orchestrator.planners.protocol import Call
-from orchestrator.store.leases import LeaseStore
+from orchestrator.store.progress import Progress
 from orchestrator.store.records import Lease
 
 
@@ -40,9 +40,9 @@ class StepMaker:
     """Performs the steps of runs."""
 
     def __init__(
-        self, leases: LeaseStore, executor: Executor, call_timeout: timedelta, now: Now = utc_now
+        self, progress: Progress, executor: Executor, call_timeout: timedelta, now: Now = utc_now
     ) -> None:
-        self._leases = leases
+        self._progress = progress
         self._executor = executor
         self._call_timeout = call_timeout.total_seconds()
         self._now = now
@@ -69,7 +69,7 @@ class StepMaker:
         else:
             outcome = {"attempts": 0, **_failure(lease, call.refusal)}
         outcome["duration_ms"] = round((time.perf_counter() - started) * 1000, 3)
-        return await self._leases.commit_step(lease, step.model_copy(update=outcome))
+        return await self._progress.commit_step(lease, step.model_copy(update=outcome))
 
     async def _begin(self, lease: Lease, n: int, call: Call) -> Step:
         step = Step(
@@ -81,7 +81,7 @@ class StepMaker:
             status="running",
             started_at=self._now(),
         )
-        await self._leases.start_step(lease, step)
+        await self._progress.start_step(lease, step)
         return step
 
     async def _made(

@@ -14,7 +14,7 @@ from common.logs import get_logger
 from orchestrator.engine.runner import Runner
 from orchestrator.engine.signals import Signals
 from orchestrator.engine.steps import Outrun
-from orchestrator.store.leases import Fenced
+from orchestrator.store.fencing import Fenced
 from orchestrator.store.records import Lease, Wakeup
 from orchestrator.store.store import Store
 

@@ -76,8 +76,11 @@ class Backend:
         *arguments: str | int,
         ttl: timedelta | None = None,
         more_keys: tuple[str, ...] = (),
-    ) -> Any:
-        """Run `lua/<name>.lua` on a session and one of its runs (or none, "")."""
+    ) -> list[Any]:
+        """Run `lua/<name>.lua` on a session and one of its runs (or none, "").
+
+        Every script returns a list: its outcome, then what belongs to that.
+        """
         keys = [
             self.keys.session(session_id),
             self.keys.run(session_id, run_id),
@@ -91,7 +94,8 @@ class Backend:
         if name not in self._scripts:
             text = f"{_PRELUDE}\n{(_LUA / f'{name}.lua').read_text()}"
             self._scripts[name] = self.redis.register_script(text)
-        return await self.do(self._scripts[name](keys=keys, args=[*head, *arguments]))
+        answer: list[Any] = await self.do(self._scripts[name](keys=keys, args=[*head, *arguments]))
+        return answer
 
 
 def milliseconds(duration: timedelta) -> int:

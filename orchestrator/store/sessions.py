@@ -121,7 +121,9 @@ class SessionStore:
             for run_id in run_ids
             for name in (keys.run(session_id, run_id), keys.steps(session_id, run_id))
         )
-        outcome = await self._backend.script("delete_session", session_id, "", more_keys=belongings)
+        [outcome] = await self._backend.script(
+            "delete_session", session_id, "", more_keys=belongings
+        )
         if outcome == "session_busy":
             raise ClientError("session_busy", "A run of this session is still active")
         await self._backend.do(redis.zrem(keys.user_sessions(user_id), session_id))

@@ -1,4 +1,4 @@
-"""The store as the rest of the service sees it: five parts over one connection."""
+"""The store as the rest of the service sees it: six parts over one connection."""
 
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
@@ -15,6 +15,7 @@ from orchestrator.store.events import EventLog
 from orchestrator.store.formats import UnknownFormat, known_format
 from orchestrator.store.keys import Keys
 from orchestrator.store.leases import LeaseStore
+from orchestrator.store.progress import Progress
 from orchestrator.store.queue import Queue
 from orchestrator.store.runs import RunStore
 from orchestrator.store.sessions import SessionStore
@@ -36,6 +37,7 @@ class Store:
     sessions: SessionStore
     runs: RunStore
     leases: LeaseStore
+    progress: Progress
     queue: Queue
     events: EventLog
 
@@ -53,6 +55,7 @@ def make_store(redis: Redis, prefix: str, config: StoreConfig) -> Store:
         sessions=SessionStore(backend),
         runs=RunStore(backend, queue),
         leases=LeaseStore(backend, queue),
+        progress=Progress(backend, queue),
         queue=queue,
         events=EventLog(backend),
     )

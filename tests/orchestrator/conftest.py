@@ -89,8 +89,8 @@ def execute(store, leased):
 
     async def run(planned, outcomes, signals=None, call_timeout=5.0, settlements=(), **document):
         executor = ScriptedExecutor(*outcomes, settlements=settlements)
-        steps = StepMaker(store.leases, executor, timedelta(seconds=call_timeout))
-        runner = Runner(store.leases, {"rules": ScriptedPlanner(*planned)}, steps)
+        steps = StepMaker(store.progress, executor, timedelta(seconds=call_timeout))
+        runner = Runner(store, {"rules": ScriptedPlanner(*planned)}, steps)
         lease = await leased(**document)
         await runner.execute(lease, signals or Signals())
         return await store.runs.get(lease.session.id, lease.run.id), executor

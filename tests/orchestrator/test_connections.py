@@ -37,10 +37,10 @@ async def test_a_follower_of_a_run_gets_its_events_and_the_end(manager, store, l
     seen = []
     reading = collect(manager.follow(lease.session.id, 0, lease.run.id), seen)
     await until(lambda: len(seen) == 2)
-    await store.leases.start_step(lease, step())
+    await store.progress.start_step(lease, step())
     manager.wake(lease.session.id)
     await until(lambda: len(seen) == 3)
-    await store.leases.finish(lease, Ending("cancelled", reason="x"))
+    await store.progress.finish(lease, Ending("cancelled", reason="x"))
     manager.wake(lease.session.id)
     await reading
     assert [event.type for event in seen] == [
@@ -58,7 +58,7 @@ async def test_a_lost_hint_only_costs_time(manager, store, leased, monkeypatch):
     lease = await leased()
     seen = []
     reading = collect(manager.follow(lease.session.id, 3), seen)
-    await store.leases.start_step(lease, step())
+    await store.progress.start_step(lease, step())
     await until(lambda: len(seen) == 1)
     manager.close()
     await reading
@@ -71,7 +71,7 @@ async def test_what_the_log_no_longer_holds_is_a_gap(
 ):
     """Trimmed, or lost with a server that failed: a snapshot to go on from."""
     lease = await leased()
-    await store.leases.start_step(lease, step())
+    await store.progress.start_step(lease, step())
     await redis.xtrim(f"test:{{{lease.session.id}}}:events", maxlen=1, approximate=False)
     batches = manager.follow(lease.session.id, cursor, lease.run.id)
     gap, *rest = await anext(batches)
@@ -84,7 +84,7 @@ async def test_what_the_log_no_longer_holds_is_a_gap(
 async def test_a_gap_over_the_runs_end_ends_the_stream(manager, store, leased, redis):
     """The snapshot says that the run is over."""
     lease = await leased()
-    await store.leases.finish(lease, Ending("cancelled", reason="x"))
+    await store.progress.finish(lease, Ending("cancelled", reason="x"))
     await redis.delete(f"test:{{{lease.session.id}}}:events")
     seen = []
     await collect(manager.follow(lease.session.id, 0, lease.run.id), seen)

@@ -121,11 +121,11 @@ def take_over(store, leased, redis):
     async def run(planned, executor, *, signals=None, **more):
         lease = await leased(**more)
         begun = step(name="a", tool="write_file", arguments={"path": "x"})
-        await store.leases.start_step(lease, begun)
+        await store.progress.start_step(lease, begun)
         await redis.hset(f"test:{{{lease.session.id}}}:run:{lease.run.id}", "deadline", "1")
         taken = await store.leases.acquire(lease.session.id, lease.run.id, "worker-2")
-        steps = StepMaker(store.leases, executor, timedelta(seconds=5))
-        runner = Runner(store.leases, {"rules": ScriptedPlanner(*planned)}, steps)
+        steps = StepMaker(store.progress, executor, timedelta(seconds=5))
+        runner = Runner(store, {"rules": ScriptedPlanner(*planned)}, steps)
         await runner.execute(taken, signals or Signals())
         return await store.runs.get(lease.session.id, lease.run.id), begun, taken
 

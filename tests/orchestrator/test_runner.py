@@ -153,8 +153,8 @@ async def test_a_decision_that_the_budget_cannot_hold_has_no_effect(store, lease
     found = {"matches": hits, "total": 3, "truncated": False}
     for steps, made, status in ((3, 1, "failed"), (4, 4, "succeeded")):
         executor = ScriptedExecutor(found)
-        maker = StepMaker(store.leases, executor, timedelta(seconds=5))
-        runner = Runner(store.leases, {"rules": RulesPlanner()}, maker)
+        maker = StepMaker(store.progress, executor, timedelta(seconds=5))
+        runner = Runner(store, {"rules": RulesPlanner()}, maker)
         goal = "replace old with new in *.txt"
         lease = await leased(goal=goal, budget=Budget(steps=steps))
         await runner.execute(lease, Signals())

@@ -44,8 +44,8 @@ async def start(store):
 
     async def worker(*outcomes, planned=TWO_CALLS):
         executor = ScriptedExecutor(*outcomes)
-        steps = StepMaker(store.leases, executor, timedelta(seconds=5))
-        runner = Runner(store.leases, {"rules": ScriptedPlanner(*planned)}, steps)
+        steps = StepMaker(store.progress, executor, timedelta(seconds=5))
+        runner = Runner(store, {"rules": ScriptedPlanner(*planned)}, steps)
         made = Worker(store, runner, concurrency=2)
         started.append((made, asyncio.create_task(made.serve())))
         return made, executor

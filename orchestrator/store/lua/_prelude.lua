@@ -1,4 +1,4 @@
--- Shared by every script. KEYS: 1 session, 2 run, 3 steps, 4 events, 5 runs.
+-- Shared by every script; each returns a list that begins with its outcome. KEYS: 1 session, 2 run, 3 steps, 4 events, 5 runs.
 -- ARGV: 1 expiry in ms (of a session that has none of its own yet), 2 length of the event log, 3 channel, 4 session id, 5 run id, then the script's own.
 local SESSION, RUN, STEPS, EVENTS, RUNS = KEYS[1], KEYS[2], KEYS[3], KEYS[4], KEYS[5]
 local LOG, CHANNEL, SESSION_ID, RUN_ID = ARGV[2], ARGV[3], ARGV[4], ARGV[5]

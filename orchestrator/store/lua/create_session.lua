@@ -6,4 +6,4 @@ if redis.call('EXISTS', SESSION) == 0 then
   emit('session.created', '', '', '{}')
 end
 touch()
-return 'created'
+return { 'created' }

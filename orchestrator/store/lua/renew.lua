@@ -1,6 +1,6 @@
 -- ARGV: 6 fence, 7 lease in ms. Returns 'cancel', 'renewed' or 'fenced'.
 local run = redis.call('HMGET', RUN, 'fence', 'status', 'cancel')
-if run[1] ~= ARGV[OWN + 1] or run[2] ~= 'running' then return 'fenced' end
+if run[1] ~= ARGV[OWN + 1] or run[2] ~= 'running' then return { 'fenced' } end
 redis.call('HSET', RUN, 'deadline', int(now_ms + ARGV[OWN + 2]))
 touch()
-return run[3] == '1' and 'cancel' or 'renewed'
+return { run[3] == '1' and 'cancel' or 'renewed' }

@@ -10,7 +10,7 @@ from common.ids import new_id
 from common.plans import Plan
 from common.runs import RunResult
 from orchestrator.store.backend import StoreConfig
-from orchestrator.store.leases import Fenced
+from orchestrator.store.fencing import Fenced
 from orchestrator.store.records import Ending
 from orchestrator.store.store import make_store
 from tests.orchestrator.conftest import document, event_types, keys_without_expiry, step
@@ -117,7 +117,7 @@ async def test_one_run_at_a_time(store, session):
     assert await store.leases.acquire(opened.id, second.id, "w") is None
     await store.runs.cancel(opened.id, second.id)
     lease = await store.leases.acquire(opened.id, first.id, "w")
-    await store.leases.finish(lease, DONE)
+    await store.progress.finish(lease, DONE)
     assert (await store.sessions.get(opened.id, "ann")).active_run == third.id
     woken = {(await store.queue.next("w", SECOND)).run_id for _ in range(2)}
     assert woken == {first.id, third.id}
@@ -154,13 +154,13 @@ async def test_a_script_that_is_sent_twice_acts_once(store, session):
     assert first.fence == second.fence
     plan = Plan.model_validate({"steps": [{"name": "a", "tool": "t"}]})
     for _ in range(2):
-        await store.leases.record_plan(first, plan)
+        await store.progress.record_plan(first, plan)
     for _ in range(2):
-        await store.leases.start_step(first, step())
+        await store.progress.start_step(first, step())
     for _ in range(2):
-        await store.leases.commit_step(first, step(status="succeeded"))
+        await store.progress.commit_step(first, step(status="succeeded"))
     for _ in range(2):
-        await store.leases.finish(first, DONE)
+        await store.progress.finish(first, DONE)
     assert await event_types(store, opened.id) == [
         "session.created", "run.queued", "run.started", "run.planned", "step.started",
         "step.succeeded", "run.succeeded",
@@ -186,7 +186,7 @@ async def test_a_cancel_ends_what_nobody_executes_and_asks_who_does(store, lease
     ids = lease.session.id, lease.run.id
     assert (await store.runs.cancel(*ids)).status == "running"
     assert await store.leases.renew(lease) is True
-    await store.leases.finish(lease, Ending("cancelled", reason="asked"))
+    await store.progress.finish(lease, Ending("cancelled", reason="asked"))
     assert (await store.runs.cancel(*ids)).status == "cancelled"
     assert await code_of(store.runs.cancel(ids[0], new_id("run"))) == "run_not_found"
     assert (await event_types(store, ids[0])).count("run.cancelled") == 1
@@ -205,22 +205,24 @@ async def test_a_run_has_one_owner(store, leased):
 async def test_an_old_owner_cannot_write_any_more(store, leased, redis):
     """It may only have been paused: every write shows its fence."""
     old = await leased()
-    await store.leases.start_step(old, step())
+    await store.progress.start_step(old, step())
     await expire_lease(redis, old)
     new = await store.leases.acquire(old.session.id, old.run.id, "worker-2")
     assert new.fence > old.fence
     assert [made.status for made in new.steps] == ["running"]
     for write in (
         store.leases.renew(old),
-        store.leases.record_plan(old, Plan.model_validate({"steps": [{"name": "a", "tool": "t"}]})),
-        store.leases.start_step(old, step(2)),
-        store.leases.commit_step(old, step(status="succeeded")),
-        store.leases.finish(old, DONE),
+        store.progress.record_plan(
+            old, Plan.model_validate({"steps": [{"name": "a", "tool": "t"}]})
+        ),
+        store.progress.start_step(old, step(2)),
+        store.progress.commit_step(old, step(status="succeeded")),
+        store.progress.finish(old, DONE),
         store.leases.release(old),
     ):
         with pytest.raises(Fenced):
             await write
-    await store.leases.commit_step(new, step(status="succeeded"))
+    await store.progress.commit_step(new, step(status="succeeded"))
     assert "run.resumed" in await event_types(store, old.session.id)
 
 
@@ -240,7 +242,7 @@ async def test_a_run_that_kills_its_workers_is_given_up(store, leased, redis):
     """Past the cap on attempts since the last committed step; a commit begins a new count."""
     lease = await leased()
     ids = lease.session.id, lease.run.id
-    await store.leases.commit_step(lease, step(status="succeeded"))
+    await store.progress.commit_step(lease, step(status="succeeded"))
     for attempt in range(3):
         await expire_lease(redis, lease)
         lease = await store.leases.acquire(*ids, f"worker-{attempt}")
@@ -270,7 +272,7 @@ async def test_outputs_are_bounded(redis):
     lease = await store.leases.acquire(opened.id, run.id, "w")
     outputs = [{"x": "a" * 200}, {"x": "a" * 60}, {"x": "a" * 60}, None]
     stored = [
-        await store.leases.commit_step(
+        await store.progress.commit_step(
             lease, step(n, status="succeeded", output=output, arguments={"path": "p"})
         )
         for n, output in enumerate(outputs, 1)
@@ -300,7 +302,7 @@ async def test_outputs_are_bounded(redis):
 async def test_every_ending_is_kept_and_told(store, leased, ending, field):
     """The run and the last event say the same."""
     lease = await leased()
-    await store.leases.finish(lease, ending)
+    await store.progress.finish(lease, ending)
     run = await store.runs.get(lease.session.id, lease.run.id)
     last = (await store.events.after(lease.session.id, 0, 100)).events[-1]
     assert (run.status, last.type) == (ending.status, f"run.{ending.status}")
@@ -330,7 +332,7 @@ async def test_the_reaper_finds_silent_owners_and_forgets_what_is_over(store, le
     await expire_lease(redis, lease)
     await redis.zadd("test:leases", {f"{lease.session.id}/{lease.run.id}": 0})
     assert await store.queue.reap() == 1
-    await store.leases.finish(lease, DONE)
+    await store.progress.finish(lease, DONE)
     await redis.zadd("test:leases", {f"{lease.session.id}/{lease.run.id}": 0})
     assert await store.queue.reap() == 0
     assert await redis.zcard("test:leases") == 0
@@ -379,8 +381,8 @@ async def test_events_are_numbered_without_holes(store, leased):
     """A follower counts on it."""
     lease = await leased()
     for n in range(1, 4):
-        await store.leases.start_step(lease, step(n))
-        await store.leases.commit_step(lease, step(n, status="succeeded", output={"x": 1}))
+        await store.progress.start_step(lease, step(n))
+        await store.progress.commit_step(lease, step(n, status="succeeded", output={"x": 1}))
     log = await store.events.after(lease.session.id, 0, 100)
     assert [event.seq for event in log.events] == list(range(1, log.last_seq + 1))
     done = [event for event in log.events if event.type == "step.succeeded"]
