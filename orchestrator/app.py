@@ -24,7 +24,7 @@ from orchestrator.routes import catalogue, events, runs, sessions
 from orchestrator.routes.dependencies import Services
 from orchestrator.security.access import Access
 from orchestrator.settings import Settings, is_loopback
-from orchestrator.shutdown import Stopping
+from orchestrator.shutdown import Shutdown
 from orchestrator.startup import ClearStart, noted_refusal
 from orchestrator.store.backend import StoreConfig
 from orchestrator.store.embedded import embedded_server
@@ -76,12 +76,12 @@ async def _redis(settings: Settings) -> AsyncIterator[str]:
 
 @asynccontextmanager
 async def _running(
-    settings: Settings, parts: Parts, stopping: Stopping
+    settings: Settings, parts: Parts, shutdown: Shutdown
 ) -> AsyncIterator[list[asyncio.Task[None]]]:
     """Run what goes on beside the requests; at the end let runs reach their next step."""
-    stopping.arm(parts.connections.close, parts.worker.drain)
-    hints = relay(parts.store.events, parts.connections.wake, parts.worker.cancel)
-    tasks = [asyncio.create_task(hints, name="hints")]
+    shutdown.arm(parts.connections.close, parts.worker.drain)
+    relaying = relay(parts.store.events, parts.connections.wake, parts.worker.cancel)
+    tasks = [asyncio.create_task(relaying, name="notifications")]
     if settings.role != "api":
         tasks.append(asyncio.create_task(parts.worker.serve(), name="worker"))
     for task in tasks:
@@ -89,9 +89,9 @@ async def _running(
     try:
         yield tasks
     finally:
-        stopping.fire()
+        shutdown.fire()
         tasks[0].cancel()
-        await asyncio.wait(tasks, timeout=stopping.seconds_left)
+        await asyncio.wait(tasks, timeout=shutdown.seconds_left)
         for task in tasks:
             task.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)
@@ -102,16 +102,16 @@ def _report(task: asyncio.Task[None]) -> None:
         log.error("a background task failed", task=task.get_name(), exc_info=task.exception())
 
 
-def build(settings: Settings, stopping: Stopping | None = None) -> FastAPI:
+def build(settings: Settings, shutdown: Shutdown | None = None) -> FastAPI:
     """Return the application; it connects when it starts."""
-    stopping = stopping or Stopping(settings.shutdown_grace)
+    shutdown = shutdown or Shutdown(settings.shutdown_grace)
 
     @asynccontextmanager
     async def lifespan(app: FastAPI) -> AsyncIterator[None]:
         async with AsyncExitStack() as stack:
             with noted_refusal(app.state):
                 parts = await stack.enter_async_context(open_parts(settings))
-            tasks = await stack.enter_async_context(_running(settings, parts, stopping))
+            tasks = await stack.enter_async_context(_running(settings, parts, shutdown))
             app.state.parts, app.state.tasks = parts, tasks
             app.state.services = Services(
                 parts.store, PLANNERS, Catalogue(parts.client), parts.connections
@@ -155,5 +155,5 @@ def _access(settings: Settings) -> Middleware:
 def main() -> None:
     """Serve as the environment says; end with one clear line when that cannot be done."""
     settings = Settings.load()
-    stopping = Stopping(settings.shutdown_grace)
-    serve(build(settings, stopping), settings, on_exit=stopping.fire)
+    shutdown = Shutdown(settings.shutdown_grace)
+    serve(build(settings, shutdown), settings, on_exit=shutdown.fire)

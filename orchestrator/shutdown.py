@@ -6,7 +6,7 @@ from collections.abc import Callable
 from datetime import timedelta
 
 
-class Stopping:
+class Shutdown:
     """Carries the signal into the event loop, and counts the time that is left."""
 
     def __init__(self, grace: timedelta) -> None:

@@ -1,4 +1,4 @@
-"""The HTTP protocol with an end to its patience: who holds a connection has to make use of it.
+"""The HTTP protocol with timeouts: who holds a connection has to make use of it.
 
 Nobody has shown a secret yet where these bounds are needed. A request that runs is bounded by its
 route; all else that a connection can hold up or pile up is bounded here.
@@ -22,7 +22,7 @@ MAX_QUEUED = 8
 """Requests that may wait behind the one that runs; the connection ends after the last of them."""
 
 
-class PatientProtocol(SteadfastProtocol):
+class HeaderTimeoutProtocol(SteadfastProtocol):
     """Ends connections that hold a place without a request, or without taking its answer.
 
     One timer runs whenever no request does, and whenever what is to be sent is not taken. What

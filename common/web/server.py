@@ -12,7 +12,7 @@ from uvicorn.supervisors import Multiprocess
 
 from common import logs
 from common.settings import ServiceSettings
-from common.web.patience import PatientProtocol
+from common.web.patience import HeaderTimeoutProtocol
 
 KEEP_ALIVE = 30
 """Seconds an idle connection is kept: longer than any client of ours keeps it (4 s)."""
@@ -41,7 +41,7 @@ def configure(app: FastAPI | str, settings: ServiceSettings, workers: int = 1) -
         app,
         host=settings.host,
         port=settings.port,
-        http=PatientProtocol,
+        http=HeaderTimeoutProtocol,
         log_config=None,
         access_log=False,
         server_header=False,

@@ -17,8 +17,8 @@ from orchestrator.store.records import Ending, Lease
 from orchestrator.store.store import Store
 
 log = get_logger(__name__)
-SETTLING_TIME = 30.0
-"""Seconds in which a step that was begun is asked about again, whatever the budget has left."""
+IN_FLIGHT_TIME = 30.0
+"""Seconds for the call of a step in flight to be made again, whatever the budget has left."""
 
 
 class Runner:
@@ -59,8 +59,8 @@ class Runner:
 
     async def _advance(self, lease: Lease, history: list[Step], signals: Signals) -> Ending | None:
         """Take the run one decision further; return its ending when it has one."""
-        begun = _take_begun(history)
-        if signals.cancelled.is_set() and begun is None:
+        in_flight = _take_in_flight(history)
+        if signals.cancelled.is_set() and in_flight is None:
             return Ending("cancelled", reason="cancelled by the client")
         planner = self._planners[lease.run.planner]
         decision = await planner.next(History(lease.run.goal, lease.run.plan, history))
@@ -70,7 +70,7 @@ class Runner:
                 changes = await asyncio.to_thread(fold, receipts)  # there may be many
                 return Ending("succeeded", result=RunResult(answer=answer, changes=changes))
             case CallTools(calls):
-                return await self._make(lease, history, calls, signals, begun)
+                return await self._make(lease, history, calls, signals, in_flight)
             case _:
                 assert_never(decision)
 
@@ -80,14 +80,14 @@ class Runner:
         history: list[Step],
         calls: Sequence[Call],
         signals: Signals,
-        begun: Step | None,
+        in_flight: Step | None,
     ) -> Ending | None:
         needed = len(history) + len(calls)  # half of a decision helps nobody
         for call in calls:
-            left = self._within_budget(lease, history, needed) if begun is None else SETTLING_TIME
+            left = IN_FLIGHT_TIME if in_flight else self._within_budget(lease, history, needed)
             n = len(history) + 1
-            step = await self._steps.perform(lease, n, call, left, signals, begun)
-            begun = None
+            step = await self._steps.perform(lease, n, call, left, signals, in_flight)
+            in_flight = None
             history.append(step)
             ending = _ending_after(step, call.on_error)
             if ending is not None or signals.cancelled.is_set() or signals.draining.is_set():
@@ -126,6 +126,6 @@ def _ending_after(step: Step, on_error: OnError) -> Ending | None:
     return Ending("failed", error=step.error) if is_fault or on_error == "stop" else None
 
 
-def _take_begun(history: list[Step]) -> Step | None:
-    """Take out the step that a lost worker had begun, and whose outcome is not known yet."""
+def _take_in_flight(history: list[Step]) -> Step | None:
+    """Take out the step that a lost worker had recorded, and whose outcome is not known yet."""
     return history.pop() if history and history[-1].status == "running" else None

@@ -17,7 +17,7 @@ from orchestrator.store.progress import Progress
 from orchestrator.store.records import Lease
 
 
-class Outrun(Exception):  # a state of affairs, not an error
+class FenceTooLow(Exception):  # a state of affairs, not an error
     """The execution environment has seen a newer fence of this session than the lease has.
 
     Either there is a newer owner, or the store has forgotten how far its fences had come.
@@ -54,18 +54,18 @@ class StepMaker:
         call: Call,
         seconds_left: float,
         signals: Signals,
-        begun: Step | None = None,
+        in_flight: Step | None = None,
     ) -> Step:
         """Make a call as step `n`; return the step as recorded, its error included if it failed.
 
-        `begun` is the step when a worker that was lost had begun it: the very same call is made
-        again, and answered with its result if it had taken effect.
+        `in_flight` is the step when a worker was lost after it had recorded it: the very same call is
+        made again, and answered with its result if it had taken effect.
         """
-        step = begun or await self._begin(lease, n, call)
+        step = in_flight or await self._begin(lease, n, call)
         started = time.perf_counter()
         if call.refusal is None:
             tool_call = self._tool_call(lease, step, seconds_left)
-            outcome = await self._made(lease, tool_call, signals, is_open=begun is not None)
+            outcome = await self._made(lease, tool_call, signals, is_open=in_flight is not None)
         else:
             outcome = {"attempts": 0, **_failure(lease, call.refusal)}
         outcome["duration_ms"] = round((time.perf_counter() - started) * 1000, 3)
@@ -143,7 +143,7 @@ def _cancelled(lease: Lease, call: ToolCall, cancel: Cancelled) -> dict[str, Any
 
 
 def _require_newest(lease: Lease, failure: AgenticError) -> None:
-    """Raise Outrun when the execution environment has seen a newer fence than the lease's."""
+    """Raise FenceTooLow when the execution environment has seen a newer fence than the lease's."""
     highest = failure.context.limit
     if failure.code == "fenced" and highest is not None and highest > lease.fence:
-        raise Outrun(int(highest))
+        raise FenceTooLow(int(highest))

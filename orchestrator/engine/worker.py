@@ -13,7 +13,7 @@ from common.errors import AgenticError
 from common.logs import get_logger
 from orchestrator.engine.runner import Runner
 from orchestrator.engine.signals import Signals
-from orchestrator.engine.steps import Outrun
+from orchestrator.engine.steps import FenceTooLow
 from orchestrator.store.fencing import Fenced
 from orchestrator.store.records import Lease, Wakeup
 from orchestrator.store.store import Store
@@ -46,7 +46,7 @@ class Worker:
         self._draining.set()
 
     def cancel(self, run_id: str) -> None:
-        """Pass on the hint that a run shall end; its next renewal would say so as well."""
+        """Take the notification that a run shall end; its next renewal would say so as well."""
         if run_id in self._kept:
             self._kept[run_id].cancelled.set()
 
@@ -107,10 +107,10 @@ class Worker:
             return
         try:
             await self._own(lease)
-        except Outrun as outrun:
-            log.warning("the fence was too low", fence=lease.fence, highest=outrun.highest)
+        except FenceTooLow as refusal:
+            log.warning("the fence was too low", fence=lease.fence, highest=refusal.highest)
             with suppress(Fenced):  # another owner's already
-                await self._store.leases.release(lease, floor=outrun.highest)
+                await self._store.leases.release(lease, floor=refusal.highest)
 
     async def _own(self, lease: Lease) -> None:
         signals = self._kept[lease.run.id] = Signals(draining=self._draining)

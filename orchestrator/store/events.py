@@ -1,4 +1,4 @@
-"""A session's event log, and the hints that something new is in it."""
+"""A session's event log, and the notifications that something new is in it."""
 
 import json
 from collections.abc import AsyncIterator
@@ -8,8 +8,8 @@ from common.runs import Event
 from orchestrator.store.backend import Backend
 from orchestrator.store.records import Fields
 
-HINT_WAIT = 1.0
-"""Seconds that one wait for a hint lasts."""
+NOTIFICATION_WAIT = 1.0
+"""Seconds that one wait for a notification lasts."""
 
 
 @dataclass(frozen=True)
@@ -36,16 +36,16 @@ class EventLog:
         events = [_read(session_id, entry_id, fields) for entry_id, fields in entries]
         return LogSlice(events, None if last is None else int(last))
 
-    async def hints(self) -> AsyncIterator[tuple[str, str]]:
+    async def notifications(self) -> AsyncIterator[tuple[str, str]]:
         """Yield `("event", session id)` and `("cancel", run id)` as they are published.
 
-        Hints are lost while the connection is down: whoever listens must also look by itself.
+        Notifications are lost while the connection is down: whoever listens must also look by itself.
         """
         async with self._backend.redis.pubsub() as pubsub:
             await self._backend.do(pubsub.subscribe(self._backend.keys.channel))
             while True:
                 message = await self._backend.do(
-                    pubsub.get_message(ignore_subscribe_messages=True, timeout=HINT_WAIT)
+                    pubsub.get_message(ignore_subscribe_messages=True, timeout=NOTIFICATION_WAIT)
                 )
                 if message is not None:
                     kind, _, subject = message["data"].partition(" ")

@@ -63,7 +63,7 @@ class Keys:
 
     @property
     def channel(self) -> str:
-        """PUBSUB: `event <session>` and `cancel <run>`, both hints only."""
+        """PUBSUB: `event <session>` and `cancel <run>`, both notifications only."""
         return f"{self.prefix}:hints"
 
 

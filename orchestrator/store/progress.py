@@ -18,7 +18,7 @@ class Progress:
 
     async def record_plan(self, lease: Lease, plan: Plan) -> None:
         """Store what the run is going to do."""
-        await write_as_owner(self._backend, "plan", lease, "plan", plan.model_dump_json())
+        await write_as_owner(self._backend, "record_plan", lease, "plan", plan.model_dump_json())
 
     async def start_step(self, lease: Lease, step: Step) -> None:
         """Store a step before its call is made."""

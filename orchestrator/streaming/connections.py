@@ -11,11 +11,11 @@ from orchestrator.store.store import Store
 
 BATCH = 500
 POLL = 2.0
-"""Seconds after which a follower looks by itself: a hint may be lost, an event may not."""
+"""Seconds after which a follower looks by itself: a notification may be lost, an event may not."""
 
 
 class ConnectionManager:
-    """Followers read the log from their own cursors; one hint wakes all of a session's.
+    """Followers read the log from their own cursors; one notification wakes all of a session's.
 
     A slow client holds no buffer here: its follower reads on when it takes more.
     """

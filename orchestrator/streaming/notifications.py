@@ -15,10 +15,10 @@ PAUSE = 1.0
 async def relay(
     events: EventLog, on_event: Callable[[str], None], on_cancel: Callable[[str], None]
 ) -> None:
-    """Listen until cancelled. A hint that is lost only costs time: everybody also looks itself."""
+    """Listen until cancelled. A notification that is lost only costs time: everybody also looks itself."""
     while True:
         try:
-            async for kind, subject in events.hints():
+            async for kind, subject in events.notifications():
                 (on_cancel if kind == "cancel" else on_event)(subject)
         except SystemFault as failure:
             log.warning("no hints from the store", detail=failure.detail)

@@ -8,7 +8,7 @@ import uvicorn
 
 from common.web.app import build_app
 from common.web.health import health_router
-from common.web.patience import PatientProtocol
+from common.web.patience import HeaderTimeoutProtocol
 from tests.common.serving import Serving, router
 
 
@@ -29,7 +29,7 @@ async def serve():
             held = server.server_state.connections
             return any(connection.transport.get_write_buffer_size() for connection in held)
 
-        protocol = type("Hasty", (PatientProtocol,), times)
+        protocol = type("Hasty", (HeaderTimeoutProtocol,), times)
         app = build_app(
             title="test", source="orchestrator", max_body=100,
             routers=[router(gate, is_kept), health_router(dict)], lifespan=_lifespan,

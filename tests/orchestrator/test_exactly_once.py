@@ -9,7 +9,7 @@ import pytest
 from common.errors import ClientError, SystemFault, ToolError
 from orchestrator.engine.runner import Runner
 from orchestrator.engine.signals import Signals
-from orchestrator.engine.steps import Outrun, StepMaker
+from orchestrator.engine.steps import FenceTooLow, StepMaker
 from orchestrator.execution import retrying
 from tests.orchestrator.conftest import event_types, step
 from tests.orchestrator.fakes import ScriptedExecutor, ScriptedPlanner, call
@@ -120,14 +120,14 @@ def take_over(store, leased, redis):
 
     async def run(planned, executor, *, signals=None, **more):
         lease = await leased(**more)
-        begun = step(name="a", tool="write_file", arguments={"path": "x"})
-        await store.progress.start_step(lease, begun)
+        in_flight = step(name="a", tool="write_file", arguments={"path": "x"})
+        await store.progress.start_step(lease, in_flight)
         await redis.hset(f"test:{{{lease.session.id}}}:run:{lease.run.id}", "deadline", "1")
         taken = await store.leases.acquire(lease.session.id, lease.run.id, "worker-2")
         steps = StepMaker(store.progress, executor, timedelta(seconds=5))
         runner = Runner(store, {"rules": ScriptedPlanner(*planned)}, steps)
         await runner.execute(taken, signals or Signals())
-        return await store.runs.get(lease.session.id, lease.run.id), begun, taken
+        return await store.runs.get(lease.session.id, lease.run.id), in_flight, taken
 
     return run
 
@@ -135,19 +135,23 @@ def take_over(store, leased, redis):
 async def test_a_step_whose_worker_was_lost_is_asked_for_again(take_over, store):
     """The very same call: its id, tool and stored arguments; only the fence is new."""
     executor = ScriptedExecutor({"sha256": "1"}, {})
-    run, begun, taken = await take_over([call("a"), call("b")], executor)
+    run, in_flight, taken = await take_over([call("a"), call("b")], executor)
     assert run.status == "succeeded"
     made, _ = executor.calls[0]
-    assert (made.id, made.tool, made.arguments) == (f"{run.id}:1:1", begun.tool, begun.arguments)
-    assert (made.fence, made.context.step_id) == (taken.fence, begun.id)
-    assert [(made.n, made.id == begun.id, made.status) for made in run.steps] == [
+    assert (made.id, made.tool, made.arguments) == (
+        f"{run.id}:1:1",
+        in_flight.tool,
+        in_flight.arguments,
+    )
+    assert (made.fence, made.context.step_id) == (taken.fence, in_flight.id)
+    assert [(made.n, made.id == in_flight.id, made.status) for made in run.steps] == [
         (1, True, "succeeded"),
         (2, False, "succeeded"),
     ]
     assert (await event_types(store, run.session_id)).count("step.started") == 2
 
 
-async def test_a_step_that_was_begun_keeps_its_on_error(take_over):
+async def test_a_step_in_flight_keeps_its_on_error(take_over):
     """The planner is asked again what was to happen then."""
     executor = ScriptedExecutor(NOT_FOUND, {})
     run, *_ = await take_over([call("a", on_error="continue"), call("b")], executor)
@@ -172,8 +176,8 @@ async def test_a_cancelled_run_that_is_taken_over_settles_its_call(take_over):
 
 
 async def test_a_stale_fence_ends_the_work_at_once(execute):
-    """The step stays as it was begun, for the owner with the newer fence."""
-    with pytest.raises(Outrun) as caught:
+    """The step stays in flight, for the owner with the newer fence."""
+    with pytest.raises(FenceTooLow) as caught:
         await execute([call()], [fenced(2**62)])
     assert caught.value.highest == 2**62
 
@@ -190,6 +194,6 @@ async def test_a_settlement_that_is_fenced_leaves_the_step_to_the_newer_owner(
             signals.cancelled.set()
         raise broken_inside()
 
-    with pytest.raises(Outrun) as caught:
+    with pytest.raises(FenceTooLow) as caught:
         await execute([call()], [lose], signals, settlements=[fenced(2**62)])
     assert caught.value.highest == 2**62
