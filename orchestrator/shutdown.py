@@ -1,4 +1,4 @@
-"""The end of the process: what has to happen at once when a signal asks for it."""
+"""The end of the process: what a signal sets going at once, and the time that is left for it."""
 
 import asyncio
 import time

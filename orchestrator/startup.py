@@ -1,4 +1,4 @@
-"""What keeps the service from starting is told in one clear line, not in a traceback."""
+"""Says in one clear line, not in a traceback, why the service does not start."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager

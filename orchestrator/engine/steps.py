@@ -1,4 +1,4 @@
-"""One step of a run: recorded before its call is made, and again with what came of it."""
+"""Performs one step of a run: records it, makes its call, records what came of it."""
 
 import time
 from collections.abc import Callable

@@ -23,9 +23,13 @@ IDLE = timedelta(seconds=1)
 """How long one wait for a wake-up lasts, and the pause after the store failed."""
 REAP_INTERVAL = timedelta(seconds=1)
 RENEWALS = 4
-"""Renewals in the time of one lease."""
+"""Renewals in the time of one lease: one or two may fail without harm."""
 PATIENCE = 0.8
-"""Share of a lease after which a worker that could not renew it stops its own run."""
+"""Share of a lease after which a worker that could not renew it stops its own run.
+
+Less than 1, so that it has stopped before another worker can take the run. Only work is wasted when
+it has not, a paused process for instance: what it writes then is refused for its fence.
+"""
 
 
 class Worker:
@@ -101,6 +105,7 @@ class Worker:
             log.error("a run was interrupted", exc_info=task.exception())
 
     async def _handle(self, wakeup: Wakeup) -> None:
+        # New for each wake-up: two wake-ups of one run must not look like the same acquisition.
         token = f"{self._id}-{secrets.token_hex(8)}"
         lease = await self._store.leases.acquire(wakeup.session_id, wakeup.run_id, token)
         if lease is None:
@@ -109,7 +114,9 @@ class Worker:
             await self._own(lease)
         except FenceTooLow as refusal:
             log.warning("the fence was too low", fence=lease.fence, highest=refusal.highest)
-            with suppress(Fenced):  # another owner's already
+            # The store has forgotten how far its fences had come, and learns it here; or the run
+            # has a new owner already, whose business it is.
+            with suppress(Fenced):
                 await self._store.leases.release(lease, floor=refusal.highest)
 
     async def _own(self, lease: Lease) -> None:
@@ -124,7 +131,10 @@ class Worker:
                 del self._kept[lease.run.id]
 
     async def _keep(self, lease: Lease, signals: Signals) -> None:
-        """Execute the run while its lease is renewed; stop once it may be another's."""
+        """Execute the run while its lease is renewed; stop once it may be another's.
+
+        The timeout is what stops the run, also in the middle of a call: each renewal puts it off.
+        """
         try:
             async with asyncio.timeout(self._lease * PATIENCE) as patience:
                 renewing = asyncio.create_task(self._renew(lease, signals, patience))
@@ -136,17 +146,18 @@ class Worker:
             log.warning("lost the lease of a run", fence=lease.fence)
 
     async def _renew(self, lease: Lease, signals: Signals, patience: asyncio.Timeout) -> None:
+        """Renew the lease for as long as the run is executed; put `patience` off each time."""
         loop = asyncio.get_running_loop()
         while True:
             await asyncio.sleep(self._lease / RENEWALS)
-            asked = loop.time()
+            asked = loop.time()  # before the store's own period begins, so ours ends before it
             try:
                 is_cancelled = await self._store.leases.renew(lease)
             except AgenticError as failure:
                 log.warning("could not renew a lease", code=failure.code)
                 continue
             except Fenced:
-                patience.reschedule(asked)
+                patience.reschedule(asked)  # in the past: the run stops at once
                 return
             patience.reschedule(asked + self._lease * PATIENCE)
             if is_cancelled:

@@ -29,6 +29,8 @@ class EventLog:
     async def after(self, session_id: str, seq: int, count: int) -> LogSlice:
         """Return up to `count` events that follow `seq`."""
         redis, keys = self._backend.redis, self._backend.keys
+        # In one transaction: an event between the two reads would be in the number and not in the
+        # log, and a follower would take it for lost.
         pipeline = redis.pipeline(transaction=True)
         pipeline.xrange(keys.events(session_id), min=f"({seq}-0", max="+", count=count)
         pipeline.hget(keys.session(session_id), "seq")

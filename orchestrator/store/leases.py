@@ -19,8 +19,7 @@ class LeaseStore:
     async def acquire(self, session_id: str, run_id: str, token: str) -> Lease | None:
         """Take a run that nobody owns, or return None. `token` names this one acquisition.
 
-        The fence is larger than the last one, and no less than the server's time in µs (a replica
-        that takes over may not know the last one).
+        The lease's fence is larger than every earlier one of the session: acquire.lua says how.
         """
         config = self._backend.config
         outcome, fence, following = await self._backend.script(

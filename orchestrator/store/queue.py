@@ -1,7 +1,8 @@
 """How workers learn of runs: a stream of wake-ups, and an index that survives a lost one.
 
-The stream only hints and the run's hash decides. Writing the index comes before everything that
-makes a run able to start, leaving it comes after its end: a crash in between costs a second look.
+The run's hash decides; both of these only say where to look. The index is written before anything
+that makes a run able to start, and an entry is removed after the run's end. A crash in between leaves
+an entry too many, which costs a second look; the other order would leave a run that nobody ever finds.
 So an entry without a run may be of one that is about to be stored.
 """
 
@@ -54,7 +55,7 @@ class Queue:
     async def hand_over(self, session_id: str, finished: str, following: str) -> None:
         """After a run has ended: wake the next one in line ("" for none), then forget the run."""
         if following:
-            await self.index(session_id, following)
+            await self.index(session_id, following)  # due at once, not when those in line are
             await self.wake(session_id, following)
         await self.forget(session_id, finished)
 
@@ -103,6 +104,7 @@ class Queue:
 
     async def _is_idle(self) -> bool:
         """Drop what was delivered, and tell whether no wake-up waits for a worker."""
+        # Delivered is done: a worker that dies with a wake-up is found by the index (hence NOACK).
         redis, key = self._backend.redis, self._backend.keys.queue
         try:
             groups = await self._backend.do(redis.xinfo_groups(key))
@@ -117,6 +119,7 @@ class Queue:
         return bool(await self._backend.do(redis.xlen(key)) == 0)
 
     async def _look(self, session_id: str, run_id: str, *, now: int, is_idle: bool) -> bool:
+        """Wake a worker for a run that needs one, and note when to look again; tell whether."""
         redis, keys = self._backend.redis, self._backend.keys
         pipeline = redis.pipeline(transaction=False)
         pipeline.hmget(keys.run(session_id, run_id), "status", "deadline")
@@ -135,6 +138,7 @@ class Queue:
             await self.index(session_id, run_id, int(deadline))
             return False
         await self.index(session_id, run_id, now + milliseconds(self._backend.config.lease))
+        # A run that is queued has been told of already, unless no wake-up is left in the stream.
         if status == "running" or is_idle:
             await self.wake(session_id, run_id)
             return True

@@ -45,7 +45,8 @@ class ConnectionManager:
         longer holds comes as one `gap` event with a snapshot of the run.
         """
         wake = asyncio.Event()
-        self._followers[session_id].add(wake)  # before reading: nothing falls in between
+        # Before the first read: an event that comes after it wakes this follower.
+        self._followers[session_id].add(wake)
         try:
             async for batch in self._batches(session_id, after_seq, run_id, wake):
                 mine = [event for event in batch if run_id in (None, event.run_id)]
@@ -60,15 +61,18 @@ class ConnectionManager:
     async def _batches(
         self, session_id: str, cursor: int, run_id: str | None, wake: asyncio.Event
     ) -> AsyncIterator[Sequence[Event]]:
+        """Read the log on from `cursor`, the number of the last event that was yielded."""
         while not self._closing:
-            wake.clear()
+            wake.clear()  # before reading: what comes while it reads sets it again
             log = await self._store.events.after(session_id, cursor, BATCH)
             if log.last_seq is None:
                 return  # the session was deleted or has expired
             batch = log.events
+            # Numbers have no holes: any other than the next one says that events are gone.
             following = batch[0].seq if batch else log.last_seq + 1
             if following is not None and following != cursor + 1:
                 batch = [await self._gap(session_id, cursor, following, run_id), *batch]
+            # With no events, the log's own number: lower than ours where a server lost its last ones.
             cursor = log.last_seq if not log.events else batch[-1].seq or cursor
             yield batch
             if not batch:

@@ -1,21 +1,30 @@
--- Shared by every script; each returns a list that begins with its outcome. KEYS: 1 session, 2 run, 3 steps, 4 events, 5 runs.
--- ARGV: 1 expiry in ms (of a session that has none of its own yet), 2 length of the event log, 3 channel, 4 session id, 5 run id, then the script's own.
+-- What every script begins with. Redis runs a script as a whole: what one script does together is
+-- never seen half done. Each returns a list: its outcome, then what belongs to that.
+-- KEYS: 1 session, 2 run, 3 steps, 4 events, 5 runs; a script may have more.
+-- ARGV: 1 expiry in ms (for a session that has none of its own yet), 2 length of the event log,
+-- 3 channel, 4 session id, 5 run id; from OWN + 1 on, the script's own.
 local SESSION, RUN, STEPS, EVENTS, RUNS = KEYS[1], KEYS[2], KEYS[3], KEYS[4], KEYS[5]
 local LOG, CHANNEL, SESSION_ID, RUN_ID = ARGV[2], ARGV[3], ARGV[4], ARGV[5]
 local EXPIRY = redis.call('HGET', SESSION, 'ttl') or ARGV[1]
 local OWN = 5
 local FINAL = { succeeded = true, failed = true, cancelled = true }
 
--- The server's clock is the only one; %.0f because Lua writes large numbers as 1.7e+15.
+-- Deadlines are compared by this server's clock only: the workers' clocks may differ.
+-- %.0f because Lua writes large numbers as 1.7e+15, which nobody could read back exactly.
 local clock = redis.call('TIME')
 local now_us = clock[1] * 1000000 + clock[2]
 local now_ms = math.floor(now_us / 1000)
 local function int(number) return string.format('%.0f', number) end
 
+-- Every write does this, for all keys at once. A key that was left out would stay for ever, or
+-- expire before the others: a session without its events, or a run without its steps.
 local function touch()
   for _, key in ipairs(KEYS) do redis.call('PEXPIRE', key, EXPIRY) end
 end
 
+-- Events are numbered without holes, and the number is the entry's id: a follower that finds another
+-- number than the next one knows that events are gone (streaming/connections.py). The entry is there
+-- before the message is out, so that whoever is woken finds it.
 local function emit(kind, run_id, step_id, data)
   local seq = redis.call('HINCRBY', SESSION, 'seq', 1)
   redis.call('XADD', EVENTS, 'MAXLEN', '~', LOG, seq .. '-0',
@@ -23,7 +32,11 @@ local function emit(kind, run_id, step_id, data)
   redis.call('PUBLISH', CHANNEL, 'event ' .. SESSION_ID)
 end
 
--- A write is refused unless its fence is the run's; one that was sent twice has its effect once.
+-- An owner's write begins with this. It is refused unless it shows the run's own fence: a worker that
+-- was paused for longer than its lease would write over what its successor has written.
+-- `mark` names the write. One that comes again, because its answer was lost, has the mark of the last
+-- write and does nothing; otherwise an event would be there twice. The last mark is enough: an owner
+-- makes its writes one after the other.
 local function refuse(fence, mark)
   local run = redis.call('HMGET', RUN, 'fence', 'mark', 'status')
   if run[1] ~= fence then return 'fenced' end
@@ -33,15 +46,23 @@ local function refuse(fence, mark)
   return nil
 end
 
+-- Stores the line behind the active run. It is a list in JSON also when nobody waits: cjson writes an
+-- empty table as {}, an object.
+local function store_waiting(waiting)
+  redis.call('HSET', SESSION, 'waiting', #waiting == 0 and '[]' or cjson.encode(waiting))
+end
+
 -- The active run is over: the next one in line becomes active. Returns its id, or ''.
+-- It happens in the script that ends the run, so that a session never has a line and no active run.
 local function promote()
   local waiting = cjson.decode(redis.call('HGET', SESSION, 'waiting'))
   local following = table.remove(waiting, 1) or ''
-  redis.call('HSET', SESSION, 'active', following, 'waiting',
-    #waiting == 0 and '[]' or cjson.encode(waiting))
+  redis.call('HSET', SESSION, 'active', following)
+  store_waiting(waiting)
   return following
 end
 
+-- Ends the run: its hash and its last event say the same, and a follower ends with that event.
 local function conclude(status, field, value, data)
   redis.call('HSET', RUN, 'status', status, field, value, 'finished', int(now_ms))
   redis.call('HINCRBY', RUN, 'revision', 1)

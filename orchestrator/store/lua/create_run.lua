@@ -1,8 +1,12 @@
--- KEYS: 6 idempotency (or the session again). ARGV: 6 document, 7 on_busy, 8 digest ('' for no key), 9 longest queue
--- Returns {outcome, id of the run, whether it can start}.
+-- Stores a run: active when the session has no other one, in line or refused when it has.
+-- KEYS: 6 idempotency (or the session again)
+-- ARGV: 6 document, 7 on_busy, 8 digest ('' for no key), 9 longest queue
+-- Returns { outcome, id of the run, whether it can start }.
 local IDEMPOTENCY, DIGEST = KEYS[6], ARGV[OWN + 3]
 if redis.call('EXISTS', SESSION) == 0 then return { 'session_not_found', '', 0 } end
+-- The id is new for each request: where it is there already, this very script has come again.
 if redis.call('EXISTS', RUN) == 1 then return { 'created', RUN_ID, 1 } end
+-- A client's key comes before the line: repeating a request is no second run, however busy it is.
 if DIGEST ~= '' then
   local first = redis.call('GET', IDEMPOTENCY)
   if first then
@@ -22,7 +26,7 @@ redis.call('HSET', RUN, 'document', ARGV[OWN + 1], 'status', 'queued', 'created'
 redis.call('ZADD', RUNS, 0, RUN_ID)
 if is_busy then
   table.insert(waiting, RUN_ID)
-  redis.call('HSET', SESSION, 'waiting', cjson.encode(waiting))
+  store_waiting(waiting)
 else
   redis.call('HSET', SESSION, 'active', RUN_ID)
 end

@@ -1,3 +1,4 @@
+-- Stores a session, unless the same client's key has stored it before.
 -- ARGV: 6 document, 7 id of the user, 8 workspace
 if redis.call('EXISTS', SESSION) == 0 then
   redis.call('HSET', SESSION, 'document', ARGV[OWN + 1], 'user', ARGV[OWN + 2],
