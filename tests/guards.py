@@ -285,12 +285,12 @@ GUARDS = (
     ),
     *guards_of(
         "orchestrator/settings.py",
-        "tests/orchestrator/test_access.py",
+        "tests/orchestrator/security/test_access.py",
         ("a key for one user", "if len(table) < len(pairs):", "if False:"),
     ),
     *guards_of(
         "orchestrator/engine/runner.py",
-        "tests/orchestrator/test_runner.py",
+        "tests/orchestrator/engine/test_runner.py",
         (
             "a budget for the whole decision",
             "needed = len(history) + len(calls)",

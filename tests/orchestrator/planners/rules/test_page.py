@@ -7,9 +7,9 @@ import pytest
 
 from common.errors import ClientError
 from orchestrator.planners.rules.parser import parse
-from tests.orchestrator.planners.world import calls_of
+from tests.orchestrator.planners.rules.world import calls_of
 
-PAGE = (Path(__file__).parents[3] / "docs/rules.md").read_text()
+PAGE = (Path(__file__).parents[4] / "docs/rules.md").read_text()
 _ROW = re.compile(r"^\| `(.+)` \| `(.+)` \|$", re.MULTILINE)
 UNDERSTOOD, REFUSED = (_ROW.findall(part) for part in PAGE.split("\n## Refused\n"))
 
