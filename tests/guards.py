@@ -285,7 +285,7 @@ GUARDS = (
     ),
     *guards_of(
         "orchestrator/settings.py",
-        "tests/orchestrator/security/test_access.py",
+        "tests/orchestrator/test_settings.py",
         ("a key for one user", "if len(table) < len(pairs):", "if False:"),
     ),
     *guards_of(

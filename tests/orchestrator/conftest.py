@@ -1,35 +1,51 @@
-"""A store on fakeredis that is checked for keys without expiry, and things to put into it."""
+"""Stores that are checked for keys without expiry, on fakeredis and on a real server; runs in them."""
 
+from contextlib import asynccontextmanager
 from datetime import timedelta
 
 import pytest
 from fakeredis import FakeAsyncRedis
+from redis.asyncio import Redis
 
-from common.context import RequestSource
-from common.ids import new_id
-from common.runs import Budget, Step
 from orchestrator.engine.runner import Runner
 from orchestrator.engine.signals import Signals
 from orchestrator.engine.steps import StepMaker
+from orchestrator.execution import retrying
 from orchestrator.store.backend import StoreConfig
-from orchestrator.store.records import RunDocument
+from orchestrator.store.embedded import embedded_server
 from orchestrator.store.store import make_store
+from tests.orchestrator.builders import document, keys_without_expiry
 from tests.orchestrator.fakes import ScriptedExecutor, ScriptedPlanner
 
 
-async def keys_without_expiry(redis) -> list[str]:
-    """Return the keys that would stay for ever."""
-    return [key for key in await redis.keys("*") if await redis.ttl(key) < 0]
+@asynccontextmanager
+async def without_leaks(client):
+    """Yield a client; fail when a key without expiry is left in its Redis."""
+    yield client
+    leaked = await keys_without_expiry(client)
+    await client.aclose()
+    assert leaked == []
 
 
 @pytest.fixture
 async def redis():
     """An empty Redis in this process; a test that leaves a key without expiry fails."""
-    client = FakeAsyncRedis(decode_responses=True)
-    yield client
-    leaked = await keys_without_expiry(client)
-    await client.aclose()
-    assert leaked == []
+    async with without_leaks(FakeAsyncRedis(decode_responses=True)) as client:
+        yield client
+
+
+@pytest.fixture
+async def url(tmp_path):
+    """The URL of a real server that is empty."""
+    async with embedded_server(tmp_path / "store") as url:
+        yield url
+
+
+@pytest.fixture
+async def real_redis(url):
+    """A connection to it, for what only a real server does; the same check for keys."""
+    async with without_leaks(Redis.from_url(url, decode_responses=True)) as client:
+        yield client
 
 
 @pytest.fixture
@@ -44,30 +60,6 @@ def session(store):
     return lambda user="ann", **more: store.sessions.create(
         user, **{"workspace": None, "metadata": {}, "ttl": None, **more}
     )
-
-
-def document(session_id, **changed) -> RunDocument:
-    """Return a run to be stored."""
-    return RunDocument(
-        **{
-            "id": new_id("run"),
-            "session_id": session_id,
-            "goal": "list files",
-            "plan": None,
-            "planner": "rules",
-            "budget": Budget(),
-            "request_id": "req_1",
-            "request_source": RequestSource(kind="rest"),
-            "traceparent": None,
-            **changed,
-        }
-    )
-
-
-def step(n=1, **changed) -> Step:
-    """Return a step."""
-    given = {"id": new_id("stp"), "n": n, "name": f"s{n}", "tool": "t", "arguments": {}}
-    return Step(**{**given, "status": "running", **changed})
 
 
 @pytest.fixture
@@ -98,6 +90,8 @@ def execute(store, leased):
     return run
 
 
-async def event_types(store, session_id) -> list[str]:
-    """Return the types of a session's events."""
-    return [event.type for event in (await store.events.after(session_id, 0, 1000)).events]
+@pytest.fixture
+def impatient(monkeypatch):
+    """Make no long pauses between attempts."""
+    monkeypatch.setattr(retrying, "FIRST_PAUSE", 0.01)
+    monkeypatch.setattr(retrying, "SETTLE_TIME", 0.2)

@@ -3,22 +3,11 @@
 import asyncio
 import inspect
 
+from common.errors import ClientError, SystemFault
 from common.runs import PlannerSpec
-from common.tools import Receipt, Settlement, ToolResult
+from common.tools import Settlement, ToolResult
 from orchestrator.planners.protocol import Call, CallTools, Finish
-
-
-def receipt(path, sha256):
-    """Return the receipt of a new file; without a hash, of one that is gone."""
-    if sha256 is None:
-        return Receipt(
-            path=path, operation="delete", created=False, sha256_before=None, sha256_after=None,
-            size=None, mode=None, bytes_written=0,
-        )  # fmt: skip
-    return Receipt(
-        path=path, operation="create", created=True, sha256_before=None, sha256_after=sha256,
-        size=1, mode="0644", bytes_written=1,
-    )  # fmt: skip
+from tests.orchestrator.builders import receipt
 
 
 class ScriptedExecutor:
@@ -86,3 +75,20 @@ async def until(condition, seconds=20.0):
     async with asyncio.timeout(seconds):
         while not await condition() if inspect.iscoroutinefunction(condition) else not condition():
             await asyncio.sleep(0.005)
+
+
+def lost(times=1):
+    """Return answers that were lost."""
+    return [SystemFault("upstream_failed", "the connection broke") for _ in range(times)]
+
+
+def broken_inside():
+    """Return what the execution environment answers when it fails itself."""
+    failure = SystemFault("internal", "a bug")
+    failure.source = "execution_environment"
+    return failure
+
+
+def fenced(highest):
+    """Return the refusal of a stale fence."""
+    return ClientError("fenced", "a newer owner", limit=highest, actual=1)

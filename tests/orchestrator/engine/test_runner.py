@@ -1,6 +1,5 @@
 """The runner: what it makes of answers, errors, cancels, budgets and a lost worker."""
 
-import asyncio
 from datetime import timedelta
 
 import pytest
@@ -11,10 +10,9 @@ from common.runs import Budget
 from orchestrator.engine.runner import Runner
 from orchestrator.engine.signals import Signals
 from orchestrator.engine.steps import StepMaker
-from orchestrator.execution import retrying
 from orchestrator.planners.rules.planner import RulesPlanner
-from tests.orchestrator.conftest import event_types
-from tests.orchestrator.fakes import ScriptedExecutor, call, until
+from tests.orchestrator.builders import event_types
+from tests.orchestrator.fakes import ScriptedExecutor, call
 
 NOT_FOUND = ToolError("path_not_found", "no x", path="x", errno="ENOENT")
 BROKEN = SystemFault("internal", "a bug", outcome="not_executed")
@@ -41,19 +39,6 @@ async def test_what_a_run_made_and_removed_again_is_no_change_of_its(execute):
     assert run.result.changes == []
 
 
-async def test_a_call_carries_who_asked_and_how_long_it_may_take(execute):
-    """The context is what the audit trail will know."""
-    traceparent = "00-" + "a" * 32 + "-" + "b" * 16 + "-01"
-    run, executor = await execute([call()], [{}], traceparent=traceparent, budget=Budget(seconds=3))
-    [(made, sent)] = executor.calls
-    assert (made.id, made.fence > 0, sent) == (f"{run.id}:1:1", True, traceparent)
-    context = made.context
-    assert (context.request_id, context.user_id, context.run_id) == ("req_1", "ann", run.id)
-    assert (context.step_id, context.session_id) == (run.steps[0].id, run.session_id)
-    assert context.allowed_paths_root.startswith("ann/ses-")
-    assert 0 < context.timeout <= 3
-
-
 async def test_a_refusal_stops_the_run_or_is_passed_over(execute):
     """As the step's on_error says; the error is the step's outcome either way."""
     stopped, _ = await execute([call("a"), call("b")], [NOT_FOUND])
@@ -73,44 +58,12 @@ async def test_a_fault_fails_the_run_whatever_on_error_says(execute):
     assert len(executor.calls) == 1
 
 
-async def test_what_was_never_sent_is_tried_again(execute, monkeypatch):
-    """Until there is an answer, or the call's own time is up."""
-    monkeypatch.setattr(retrying, "FIRST_PAUSE", 0.01)
-    run, executor = await execute([call()], [NOT_SENT, NOT_SENT, {}])
-    assert (run.status, run.steps[0].attempts) == ("succeeded", 3)
-    assert len({made.id for made, _ in executor.calls}) == 1
-    failed, _ = await execute([call()], [NOT_SENT] * 100, call_timeout=0.2)
-    assert (failed.status, failed.error.code, failed.error.outcome) == (
-        "failed", "unavailable", "not_executed",
-    )  # fmt: skip
-
-
-async def test_a_call_that_cannot_be_made_is_recorded_and_not_made(execute):
-    """A reference that points at nothing."""
-    refusal = ToolError("invalid_reference", "points at nothing")
-    run, executor = await execute([call(refusal=refusal)], [])
-    assert (run.error.code, executor.calls, run.steps[0].attempts) == ("invalid_reference", [], 0)
-
-
 @pytest.mark.parametrize(("budget", "code"), [(Budget(steps=1), "budget_exceeded"), (Budget(seconds=0.001), "deadline_exceeded")])  # fmt: skip
 async def test_budgets_are_hard(execute, budget, code):
     """Steps and seconds."""
     run, _ = await execute([call("a"), call("b"), call("c")], [{}, {}, {}], budget=budget)
     assert (run.status, run.error.code) == ("failed", code)
     assert len(run.steps) <= 1
-
-
-async def test_a_cancel_ends_a_pause_between_attempts(execute, monkeypatch):
-    """Nothing was under way, so nothing is unknown."""
-    monkeypatch.setattr(retrying, "FIRST_PAUSE", 30.0)
-    signals = Signals()
-
-    async def not_sent():
-        asyncio.get_running_loop().call_soon(signals.cancelled.set)
-        raise NOT_SENT
-
-    run, _ = await execute([call()], [not_sent], signals, call_timeout=120)
-    assert (run.status, run.steps[0].error) == ("cancelled", None)
 
 
 async def test_a_cancel_before_the_next_step_makes_no_call(execute):
@@ -139,12 +92,6 @@ async def test_a_plan_is_told_once(store, execute):
     run, _ = await execute([call()], [{}], plan=plan)
     assert (await event_types(store, run.session_id)).count("run.planned") == 1
     assert run.plan == plan
-
-
-async def test_the_helper_waits_for_conditions():
-    """A condition that never holds is an error, not a hang."""
-    with pytest.raises(TimeoutError):
-        await until(lambda: False, seconds=0.02)
 
 
 async def test_a_decision_that_the_budget_cannot_hold_has_no_effect(store, leased):

@@ -4,36 +4,23 @@ import asyncio
 from datetime import timedelta
 
 import pytest
-from redis.asyncio import Redis
 
 from common.errors import ClientError, SystemFault
 from orchestrator.engine.runner import Runner
 from orchestrator.engine.steps import StepMaker
 from orchestrator.engine.worker import Worker
 from orchestrator.store.backend import StoreConfig
-from orchestrator.store.embedded import embedded_server
 from orchestrator.store.store import make_store
-from tests.orchestrator.conftest import document, event_types, keys_without_expiry
+from tests.orchestrator.builders import document, event_types
 from tests.orchestrator.fakes import ScriptedExecutor, ScriptedPlanner, call, until
 
 TWO_CALLS = (call("a"), call("b"))
 
 
 @pytest.fixture
-async def redis(tmp_path):
-    """A real server: what blocks and what is woken is its business."""
-    async with embedded_server(tmp_path / "store") as url:
-        client = Redis.from_url(url, decode_responses=True)
-        yield client
-        leaked = await keys_without_expiry(client)
-        await client.aclose()
-    assert leaked == []
-
-
-@pytest.fixture
-def store(redis):
-    """A store with a short lease."""
-    return make_store(redis, "test", StoreConfig(lease=timedelta(seconds=0.4)))
+def store(real_redis):
+    """A store with a short lease, on a real server: what blocks and what is woken is its business."""
+    return make_store(real_redis, "test", StoreConfig(lease=timedelta(seconds=0.4)))
 
 
 @pytest.fixture
@@ -126,7 +113,7 @@ async def test_a_hint_cancels_at_once(start, store, queued):
     await until(ended(store, ids, "cancelled"))
 
 
-async def test_a_worker_that_lost_its_lease_stops(start, store, queued, redis):
+async def test_a_worker_that_lost_its_lease_stops(start, store, queued, real_redis):
     """Another one owns the run now; the first must not go on beside it."""
     stopped = asyncio.Event()
 
@@ -139,7 +126,7 @@ async def test_a_worker_that_lost_its_lease_stops(start, store, queued, redis):
     worker, executor = await start(forever)
     ids = await queued()
     await until(lambda: executor.calls)
-    await redis.hset(f"test:{{{ids[0]}}}:run:{ids[1]}", "fence", "99999999999999999")
+    await real_redis.hset(f"test:{{{ids[0]}}}:run:{ids[1]}", "fence", "99999999999999999")
     await asyncio.wait_for(stopped.wait(), 5)
     await until(lambda: not worker._kept)
 
@@ -206,14 +193,14 @@ async def test_a_store_that_forgot_its_fences_learns_the_highest(start, store, q
     assert second.fence > highest
 
 
-async def test_a_newer_owner_ends_the_work_quietly(start, store, queued, redis):
+async def test_a_newer_owner_ends_the_work_quietly(start, store, queued, real_redis):
     """The fence was outrun because the run is another worker's: it is not ours to give back."""
     overtaken = asyncio.Event()
 
     async def overtake():
         session_id, run_id = ids
         run = f"test:{{{session_id}}}:run:{run_id}"
-        await redis.hset(run, mapping={"fence": "5", "owner": "another"})
+        await real_redis.hset(run, mapping={"fence": "5", "owner": "another"})
         overtaken.set()
         raise ClientError("fenced", "a newer owner", limit=2**52, actual=1)
 

@@ -1,46 +1,19 @@
-"""Lost answers, cancels, lost workers, stale fences: what the orchestrator does so that each call
-takes effect once, and says truthfully what became of it."""
+"""Lost answers and cancels: each call takes effect once, and what became of it is said truthfully."""
 
 import asyncio
-from datetime import timedelta
 
 import pytest
 
 from common.errors import ClientError, SystemFault, ToolError
-from orchestrator.engine.runner import Runner
 from orchestrator.engine.signals import Signals
-from orchestrator.engine.steps import FenceTooLow, StepMaker
 from orchestrator.execution import retrying
-from tests.orchestrator.conftest import event_types, step
-from tests.orchestrator.fakes import ScriptedExecutor, ScriptedPlanner, call
+from tests.orchestrator.builders import event_types
+from tests.orchestrator.fakes import broken_inside, call, lost
 
 NOT_SENT = SystemFault("unavailable", "cannot be reached")
 NOT_FOUND = ToolError("path_not_found", "no x")
 EXPIRED = ClientError("call_expired", "nobody knows", outcome="unknown")
-
-
-def lost(times=1):
-    """Return answers that were lost."""
-    return [SystemFault("upstream_failed", "the connection broke") for _ in range(times)]
-
-
-def broken_inside():
-    """Return what the execution environment answers when it fails itself."""
-    failure = SystemFault("internal", "a bug")
-    failure.source = "execution_environment"
-    return failure
-
-
-def fenced(highest):
-    """Return the refusal of a stale fence."""
-    return ClientError("fenced", "a newer owner", limit=highest, actual=1)
-
-
-@pytest.fixture(autouse=True)
-def impatient(monkeypatch):
-    """No long pauses."""
-    monkeypatch.setattr(retrying, "FIRST_PAUSE", 0.01)
-    monkeypatch.setattr(retrying, "SETTLE_TIME", 0.2)
+pytestmark = pytest.mark.usefixtures("impatient")
 
 
 async def test_a_lost_answer_is_asked_for_again_under_the_same_id(execute):
@@ -111,89 +84,25 @@ async def test_a_cancel_settles_the_call_in_flight(execute, store, settlement, s
     assert (await event_types(store, run.session_id))[-1] == "run.cancelled"
 
 
-# A worker that was lost in the middle of a step
+async def test_what_was_never_sent_is_tried_again(execute):
+    """Until there is an answer, or the call's own time is up."""
+    run, executor = await execute([call()], [NOT_SENT, NOT_SENT, {}])
+    assert (run.status, run.steps[0].attempts) == ("succeeded", 3)
+    assert len({made.id for made, _ in executor.calls}) == 1
+    failed, _ = await execute([call()], [NOT_SENT] * 100, call_timeout=0.2)
+    assert (failed.status, failed.error.code, failed.error.outcome) == (
+        "failed", "unavailable", "not_executed",
+    )  # fmt: skip
 
 
-@pytest.fixture
-def take_over(store, leased, redis):
-    """Lose a worker in its first step, and have another one go on."""
-
-    async def run(planned, executor, *, signals=None, **more):
-        lease = await leased(**more)
-        in_flight = step(name="a", tool="write_file", arguments={"path": "x"})
-        await store.progress.start_step(lease, in_flight)
-        await redis.hset(f"test:{{{lease.session.id}}}:run:{lease.run.id}", "deadline", "1")
-        taken = await store.leases.acquire(lease.session.id, lease.run.id, "worker-2")
-        steps = StepMaker(store.progress, executor, timedelta(seconds=5))
-        runner = Runner(store, {"rules": ScriptedPlanner(*planned)}, steps)
-        await runner.execute(taken, signals or Signals())
-        return await store.runs.get(lease.session.id, lease.run.id), in_flight, taken
-
-    return run
-
-
-async def test_a_step_whose_worker_was_lost_is_asked_for_again(take_over, store):
-    """The very same call: its id, tool and stored arguments; only the fence is new."""
-    executor = ScriptedExecutor({"sha256": "1"}, {})
-    run, in_flight, taken = await take_over([call("a"), call("b")], executor)
-    assert run.status == "succeeded"
-    made, _ = executor.calls[0]
-    assert (made.id, made.tool, made.arguments) == (
-        f"{run.id}:1:1",
-        in_flight.tool,
-        in_flight.arguments,
-    )
-    assert (made.fence, made.context.step_id) == (taken.fence, in_flight.id)
-    assert [(made.n, made.id == in_flight.id, made.status) for made in run.steps] == [
-        (1, True, "succeeded"),
-        (2, False, "succeeded"),
-    ]
-    assert (await event_types(store, run.session_id)).count("step.started") == 2
-
-
-async def test_a_step_in_flight_keeps_its_on_error(take_over):
-    """The planner is asked again what was to happen then."""
-    executor = ScriptedExecutor(NOT_FOUND, {})
-    run, *_ = await take_over([call("a", on_error="continue"), call("b")], executor)
-    assert (run.status, [made.status for made in run.steps]) == (
-        "succeeded",
-        ["failed", "succeeded"],
-    )
-    assert executor.settled == [f"{run.id}:1:1"]
-
-
-async def test_a_cancelled_run_that_is_taken_over_settles_its_call(take_over):
-    """The lost worker's call may be on its way still."""
-    signals = Signals()
-    signals.cancelled.set()
-    executor = ScriptedExecutor({}, settlements=[{"sha256": "1"}])
-    run, *_ = await take_over([call("a"), call("b")], executor, signals=signals)
-    assert (run.status, [made.status for made in run.steps]) == ("cancelled", ["succeeded"])
-    assert executor.settled == [f"{run.id}:1:1"]
-
-
-# Fences
-
-
-async def test_a_stale_fence_ends_the_work_at_once(execute):
-    """The step stays in flight, for the owner with the newer fence."""
-    with pytest.raises(FenceTooLow) as caught:
-        await execute([call()], [fenced(2**62)])
-    assert caught.value.highest == 2**62
-
-
-@pytest.mark.parametrize("is_cancelled", [False, True])
-async def test_a_settlement_that_is_fenced_leaves_the_step_to_the_newer_owner(
-    execute, is_cancelled
-):
-    """What becomes of the call is that owner's business: it is not recorded as unknown."""
+async def test_a_cancel_ends_a_pause_between_attempts(execute, monkeypatch):
+    """Nothing was under way, so nothing is unknown."""
+    monkeypatch.setattr(retrying, "FIRST_PAUSE", 30.0)
     signals = Signals()
 
-    async def lose():
-        if is_cancelled:
-            signals.cancelled.set()
-        raise broken_inside()
+    async def not_sent():
+        asyncio.get_running_loop().call_soon(signals.cancelled.set)
+        raise NOT_SENT
 
-    with pytest.raises(FenceTooLow) as caught:
-        await execute([call()], [lose], signals, settlements=[fenced(2**62)])
-    assert caught.value.highest == 2**62
+    run, _ = await execute([call()], [not_sent], signals, call_timeout=120)
+    assert (run.status, run.steps[0].error) == ("cancelled", None)

@@ -1,17 +1,13 @@
 """Following events: nothing missed, nothing twice, gaps told, ends noticed."""
 
 import asyncio
-from datetime import UTC, datetime
 
 import pytest
 
-from common.runs import Event
 from orchestrator.store.records import Ending
 from orchestrator.streaming import connections
 from orchestrator.streaming.connections import ConnectionManager
-from orchestrator.streaming.notifications import relay
-from orchestrator.streaming.sse import encode, event_stream
-from tests.orchestrator.conftest import document, step
+from tests.orchestrator.builders import step
 from tests.orchestrator.fakes import until
 
 
@@ -100,42 +96,3 @@ async def test_a_deleted_session_ends_its_streams(manager, store, session):
     await store.sessions.delete(opened.id, "ann")
     manager.wake(opened.id)
     await reading
-
-
-async def test_hints_are_passed_on(manager, store, session):
-    """Events to the followers, cancels to the worker."""
-    opened = await session()
-    events, cancels = [], []
-    listening = asyncio.create_task(relay(store.events, events.append, cancels.append))
-    run = document(opened.id)
-
-    async def heard():
-        await store.backend.redis.publish(store.backend.keys.channel, f"cancel {run.id}")
-        return bool(cancels)
-
-    await until(heard)
-    await store.runs.create(run, "reject")
-    await until(lambda: opened.id in events)
-    listening.cancel()
-    await asyncio.gather(listening, return_exceptions=True)
-    assert cancels[0] == run.id
-
-
-def test_transient_events_have_no_id():
-    """They are never the place to resume from."""
-    event = Event(
-        seq=7, type="run.queued", time=datetime.now(UTC), session_id="ses_" + "0" * 32, data={}
-    )
-    assert encode(event).startswith("id: 7\nevent: run.queued\ndata: {")
-    assert encode(event.model_copy(update={"seq": None})).startswith("event: run.queued\n")
-
-
-async def test_silence_is_broken_by_a_heartbeat(monkeypatch):
-    """Proxies cut silent connections."""
-    monkeypatch.setattr("orchestrator.streaming.sse.HEARTBEAT", 0.0)
-
-    async def batches():
-        yield []
-
-    chunks = [chunk async for chunk in event_stream(batches()).body_iterator]
-    assert chunks == [": following\n\n", ": alive\n\n"]

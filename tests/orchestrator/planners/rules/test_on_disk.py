@@ -13,7 +13,7 @@ from execution_environment.sandbox.limits import Usage
 from execution_environment.threads import ThreadPool
 from orchestrator.planners.protocol import CallTools, History
 from orchestrator.planners.rules.planner import RulesPlanner
-from tests.orchestrator.conftest import step
+from tests.orchestrator.builders import step
 
 BEFORE = {
     "a.txt": "old foo\nold\n",

@@ -4,7 +4,7 @@ from common.errors import ToolError
 from common.globs import compile_glob
 from orchestrator.planners.protocol import CallTools, History
 from orchestrator.planners.rules.planner import RulesPlanner
-from tests.orchestrator.conftest import step
+from tests.orchestrator.builders import step
 
 FOLDERS = {".", "src", "docs", "build"}
 FILES = [

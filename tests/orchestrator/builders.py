@@ -1,0 +1,74 @@
+"""Things to put into a store, and what a test asks of one."""
+
+import pytest
+
+from common.context import RequestSource
+from common.errors import AgenticError
+from common.ids import new_id
+from common.runs import Budget, RunResult, Step
+from common.tools import Receipt
+from orchestrator.store.records import Ending, RunDocument
+
+
+async def keys_without_expiry(redis) -> list[str]:
+    """Return the keys that would stay for ever, but for the format, which does."""
+    keys = [key for key in await redis.keys("*") if not key.endswith(":format")]
+    return [key for key in keys if await redis.ttl(key) < 0]
+
+
+def document(session_id, **changed) -> RunDocument:
+    """Return a run to be stored."""
+    return RunDocument(
+        **{
+            "id": new_id("run"),
+            "session_id": session_id,
+            "goal": "list files",
+            "plan": None,
+            "planner": "rules",
+            "budget": Budget(),
+            "request_id": "req_1",
+            "request_source": RequestSource(kind="rest"),
+            "traceparent": None,
+            **changed,
+        }
+    )
+
+
+def step(n=1, **changed) -> Step:
+    """Return a step."""
+    given = {"id": new_id("stp"), "n": n, "name": f"s{n}", "tool": "t", "arguments": {}}
+    return Step(**{**given, "status": "running", **changed})
+
+
+async def event_types(store, session_id) -> list[str]:
+    """Return the types of a session's events."""
+    return [event.type for event in (await store.events.after(session_id, 0, 1000)).events]
+
+
+def receipt(path, sha256):
+    """Return the receipt of a new file; without a hash, of one that is gone."""
+    if sha256 is None:
+        return Receipt(
+            path=path, operation="delete", created=False, sha256_before=None, sha256_after=None,
+            size=None, mode=None, bytes_written=0,
+        )  # fmt: skip
+    return Receipt(
+        path=path, operation="create", created=True, sha256_before=None, sha256_after=sha256,
+        size=1, mode="0644", bytes_written=1,
+    )  # fmt: skip
+
+
+async def code_of(pending) -> str:
+    """Return the code of the error that a call ends with."""
+    with pytest.raises(AgenticError) as caught:
+        await pending
+    return caught.value.code
+
+
+async def expire_lease(redis, lease):
+    """Let the lease run out, as time would."""
+    await redis.hset(f"test:{{{lease.session.id}}}:run:{lease.run.id}", "deadline", "1")
+
+
+DONE = Ending("succeeded", result=RunResult(answer="ok", changes=[]))
+"""The ending of a run that succeeded."""

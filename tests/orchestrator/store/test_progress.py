@@ -1,0 +1,56 @@
+"""What a run's owner writes: bounded outputs, and the ending."""
+
+import pytest
+
+from common.errors import SystemFault
+from orchestrator.store.backend import StoreConfig
+from orchestrator.store.records import Ending
+from orchestrator.store.store import make_store
+from tests.orchestrator.builders import DONE, document, step
+
+
+async def test_outputs_are_bounded(redis):
+    """Per step and per run; the receipts stay, and the error says that the effect stands."""
+    store = make_store(redis, "test", StoreConfig(max_step_output=100, max_run_output=150))
+    opened = await store.sessions.create("ann", None, {}, None)
+    run = document(opened.id)
+    await store.runs.create(run, "reject")
+    lease = await store.leases.acquire(opened.id, run.id, "w")
+    outputs = [{"x": "a" * 200}, {"x": "a" * 60}, {"x": "a" * 60}, None]
+    stored = [
+        await store.progress.commit_step(
+            lease, step(n, status="succeeded", output=output, arguments={"path": "p"})
+        )
+        for n, output in enumerate(outputs, 1)
+    ]
+    assert [made.status for made in stored] == ["failed", "succeeded", "failed", "succeeded"]
+    error = stored[0].error
+    assert (error.code, error.outcome, error.request_id) == (
+        "output_too_large",
+        "executed",
+        "req_1",
+    )
+    assert error.context["path"] == "p"
+    assert (await store.runs.get(opened.id, run.id)).steps == stored
+
+
+@pytest.mark.parametrize(
+    ("ending", "field"),
+    [
+        (DONE, "result"),
+        (
+            Ending("failed", error=SystemFault("internal", "x").problem("orchestrator", "r")),
+            "error",
+        ),
+        (Ending("cancelled", reason="why"), "reason"),
+    ],
+)
+async def test_every_ending_is_kept_and_told(store, leased, ending, field):
+    """The run and the last event say the same."""
+    lease = await leased()
+    await store.progress.finish(lease, ending)
+    run = await store.runs.get(lease.session.id, lease.run.id)
+    last = (await store.events.after(lease.session.id, 0, 100)).events[-1]
+    assert (run.status, last.type) == (ending.status, f"run.{ending.status}")
+    assert run.finished_at is not None
+    assert field in last.data

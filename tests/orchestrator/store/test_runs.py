@@ -1,0 +1,74 @@
+"""Runs in the store: started once, one at a time, listed, cancelled."""
+
+from datetime import timedelta
+
+from common.ids import new_id
+from orchestrator.store.backend import StoreConfig
+from orchestrator.store.records import Ending
+from orchestrator.store.store import make_store
+from tests.orchestrator.builders import DONE, code_of, document, event_types
+
+SECOND = timedelta(seconds=1)
+
+
+async def test_one_run_at_a_time(store, session):
+    """A second one is refused, or waits in line and is woken."""
+    opened = await session()
+    first, second, third = (document(opened.id) for _ in range(3))
+    await store.runs.create(first, "reject")
+    assert await code_of(store.runs.create(document(opened.id), "reject")) == "session_busy"
+    await store.runs.create(second, "enqueue")
+    await store.runs.create(third, "enqueue")
+    assert await store.leases.acquire(opened.id, second.id, "w") is None
+    await store.runs.cancel(opened.id, second.id)
+    lease = await store.leases.acquire(opened.id, first.id, "w")
+    await store.progress.finish(lease, DONE)
+    assert (await store.sessions.get(opened.id, "ann")).active_run == third.id
+    woken = {(await store.queue.next("w", SECOND)).run_id for _ in range(2)}
+    assert woken == {first.id, third.id}
+
+
+async def test_the_line_has_an_end(redis):
+    """Otherwise one client could fill the store."""
+    store = make_store(redis, "test", StoreConfig(max_waiting=1))
+    opened = await store.sessions.create("ann", None, {}, None)
+    await store.runs.create(document(opened.id), "enqueue")
+    await store.runs.create(document(opened.id), "enqueue")
+    assert await code_of(store.runs.create(document(opened.id), "enqueue")) == "queue_full"
+
+
+async def test_the_same_key_starts_the_same_run(store, session):
+    """Also while the first one is still active."""
+    opened = await session()
+    run = document(opened.id)
+    assert await store.runs.create(run, "reject", ("key", "digest")) == run.id
+    again = document(opened.id)
+    assert await store.runs.create(again, "reject", ("key", "digest")) == run.id
+    other = store.runs.create(document(opened.id), "reject", ("key", "other"))
+    assert await code_of(other) == "idempotency_conflict"
+    assert await code_of(store.runs.get(opened.id, again.id)) == "run_not_found"
+
+
+async def test_runs_are_listed_newest_first(store, session):
+    """By id, which sorts by time."""
+    opened = await session()
+    for _ in range(3):
+        run = document(opened.id)
+        await store.runs.create(run, "reject")
+        await store.runs.cancel(opened.id, run.id)
+    first = await store.runs.list(opened.id, 2, None)
+    second = await store.runs.list(opened.id, 2, first.next_cursor)
+    assert (len(first.items), len(second.items), second.next_cursor) == (2, 1, None)
+    assert {item.status for item in first.items} == {"cancelled"}
+
+
+async def test_a_cancel_ends_what_nobody_executes_and_asks_who_does(store, leased, session):
+    """The flag is the truth; an ended run stays as it is."""
+    lease = await leased()
+    ids = lease.session.id, lease.run.id
+    assert (await store.runs.cancel(*ids)).status == "running"
+    assert await store.leases.renew(lease) is True
+    await store.progress.finish(lease, Ending("cancelled", reason="asked"))
+    assert (await store.runs.cancel(*ids)).status == "cancelled"
+    assert await code_of(store.runs.cancel(ids[0], new_id("run"))) == "run_not_found"
+    assert (await event_types(store, ids[0])).count("run.cancelled") == 1

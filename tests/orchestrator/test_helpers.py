@@ -1,0 +1,22 @@
+"""The helpers of these tests can fail."""
+
+import pytest
+from fakeredis import FakeAsyncRedis
+
+from tests.orchestrator.builders import keys_without_expiry
+from tests.orchestrator.fakes import until
+
+
+async def test_the_leak_check_finds_a_key_without_expiry():
+    """The fixture that guards all tests here can fail."""
+    redis = FakeAsyncRedis(decode_responses=True)
+    await redis.set("short", 1, ex=5)
+    await redis.set("for ever", 1)
+    assert await keys_without_expiry(redis) == ["for ever"]
+    await redis.aclose()
+
+
+async def test_the_helper_waits_for_conditions():
+    """A condition that never holds is an error, not a hang."""
+    with pytest.raises(TimeoutError):
+        await until(lambda: False, seconds=0.02)
