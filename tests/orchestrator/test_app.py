@@ -9,14 +9,14 @@ NEEDED = {"data_dir": "data", "execution_url": "http://127.0.0.1:1", "service_to
 
 
 @pytest.mark.parametrize(("role", "serves"), [("all", True), ("api", True), ("worker", False)])
-def test_a_worker_answers_probes_only(role, serves):
+def test_app_in_the_worker_role_answers_probes_only(role, serves):
     """Clients talk to the API role."""
     paths = build(Settings(role=role, **NEEDED)).openapi()["paths"]
     assert ("/v1/sessions" in paths) is serves
     assert "/health/ready" in paths
 
 
-def test_every_route_is_documented_with_its_errors():
+def test_openapi_documents_every_route_with_its_errors():
     """OpenAPI is where client authors look first."""
     document = build(Settings(**NEEDED)).openapi()
     for path, operations in document["paths"].items():

@@ -7,7 +7,7 @@ from tests.orchestrator.builders import keys_without_expiry
 from tests.orchestrator.fakes import until
 
 
-async def test_the_leak_check_finds_a_key_without_expiry():
+async def test_leak_check_finds_a_key_without_expiry():
     """The fixture that guards all tests here can fail."""
     redis = FakeAsyncRedis(decode_responses=True)
     await redis.set("short", 1, ex=5)
@@ -16,7 +16,7 @@ async def test_the_leak_check_finds_a_key_without_expiry():
     await redis.aclose()
 
 
-async def test_the_helper_waits_for_conditions():
+async def test_until_raises_for_a_condition_that_never_holds():
     """A condition that never holds is an error, not a hang."""
     with pytest.raises(TimeoutError):
         await until(lambda: False, seconds=0.02)

@@ -15,7 +15,7 @@ NEEDED = {
 }
 
 
-def test_a_service_for_others_needs_keys_or_an_explicit_word():
+def test_settings_for_other_hosts_need_keys_or_an_explicit_word():
     """Nobody opens files to the network by accident."""
     with pytest.raises(ValidationError, match="ORCHESTRATOR_API_KEYS"):
         Settings(host="0.0.0.0", **NEEDED)  # noqa: S104
@@ -25,14 +25,14 @@ def test_a_service_for_others_needs_keys_or_an_explicit_word():
 
 
 @pytest.mark.parametrize("keys", ["ann-key:ann", f"{ANN.hex()}", f"{ANN.hex()}:Ann!"])
-def test_keys_are_digests_with_a_user(keys):
+def test_settings_take_api_keys_as_digests_with_a_user(keys):
     """A plain key in the environment would be a secret lying about."""
     with pytest.raises(ValidationError):
         Settings(api_keys=keys, **NEEDED)
 
 
 @pytest.mark.parametrize("user", ["bob", "ann"])
-def test_a_key_belongs_to_one_user(user, monkeypatch, capsys):
+def test_settings_refuse_two_users_for_one_api_key(user, monkeypatch, capsys):
     """With two entries for one digest the last would win in silence: refused at the start."""
     monkeypatch.setenv("ORCHESTRATOR_API_KEYS", f"{ANN.hex()}:ann,{ANN.hex()}:{user}")
     for name, value in NEEDED.items():
@@ -44,7 +44,7 @@ def test_a_key_belongs_to_one_user(user, monkeypatch, capsys):
     assert "the same digest" in told
 
 
-def test_a_store_must_be_named():
+def test_settings_without_a_store_are_refused():
     """Either a Redis or a directory for the embedded one."""
     with pytest.raises(ValidationError, match="ORCHESTRATOR_REDIS_URL"):
         Settings(**{**NEEDED, "data_dir": None})

@@ -12,9 +12,7 @@ from orchestrator.store.formats import FORMAT
 
 
 @pytest.mark.parametrize("store", ["newer", "broken"])
-async def test_a_service_that_refuses_to_start_says_why_in_one_line(
-    url, real_redis, tmp_path, store
-):
+async def test_startup_that_is_refused_says_why_in_one_line(url, real_redis, tmp_path, store):
     """Whoever reads the log of a container that keeps ending needs no traceback."""
     await real_redis.set("agentic:format", FORMAT + 1)
     (tmp_path / "broken").mkdir()

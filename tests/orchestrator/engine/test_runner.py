@@ -19,7 +19,7 @@ BROKEN = SystemFault("internal", "a bug", outcome="not_executed")
 NOT_SENT = SystemFault("unavailable", "cannot be reached")
 
 
-async def test_a_run_ends_with_its_answer_and_the_last_receipt_per_path(execute, store):
+async def test_run_ends_with_its_answer_and_the_last_receipt_per_path(execute, store):
     """Every step is recorded before its call and after it."""
 
     run, _ = await execute([call("a"), call("b")], [{"sha256": "1"}, {"sha256": "2"}])
@@ -32,14 +32,14 @@ async def test_a_run_ends_with_its_answer_and_the_last_receipt_per_path(execute,
     assert [(change.path, change.sha256_after) for change in run.result.changes] == [("p", "2")]
 
 
-async def test_what_a_run_made_and_removed_again_is_no_change_of_its(execute):
+async def test_run_lists_no_change_that_it_has_undone(execute):
     """It was listed among the changes, with the hash of a file that was not there."""
     run, _ = await execute([call("a"), call("b")], [{"sha256": "1"}, {"sha256": None}])
     assert [made.receipts[0].path for made in run.steps] == ["p", "p"]
     assert run.result.changes == []
 
 
-async def test_a_refusal_stops_the_run_or_is_passed_over(execute):
+async def test_run_stops_at_a_refusal_or_passes_over_it(execute):
     """As the step's on_error says; the error is the step's outcome either way."""
     stopped, _ = await execute([call("a"), call("b")], [NOT_FOUND])
     assert (stopped.status, len(stopped.steps)) == ("failed", 1)
@@ -51,7 +51,7 @@ async def test_a_refusal_stops_the_run_or_is_passed_over(execute):
     )
 
 
-async def test_a_fault_fails_the_run_whatever_on_error_says(execute):
+async def test_run_fails_at_a_fault_whatever_on_error_says(execute):
     """It is nobody's answer, and what is not transient is not tried again."""
     run, executor = await execute([call(on_error="continue"), call("b")], [BROKEN])
     assert (run.status, run.error.code, run.error.retryable) == ("failed", "internal", False)
@@ -59,14 +59,14 @@ async def test_a_fault_fails_the_run_whatever_on_error_says(execute):
 
 
 @pytest.mark.parametrize(("budget", "code"), [(Budget(steps=1), "budget_exceeded"), (Budget(seconds=0.001), "deadline_exceeded")])  # fmt: skip
-async def test_budgets_are_hard(execute, budget, code):
+async def test_run_fails_at_the_end_of_its_budget(execute, budget, code):
     """Steps and seconds."""
     run, _ = await execute([call("a"), call("b"), call("c")], [{}, {}, {}], budget=budget)
     assert (run.status, run.error.code) == ("failed", code)
     assert len(run.steps) <= 1
 
 
-async def test_a_cancel_before_the_next_step_makes_no_call(execute):
+async def test_run_cancelled_between_steps_makes_no_call(execute):
     """Effective at once."""
     signals = Signals()
     signals.cancelled.set()
@@ -74,7 +74,7 @@ async def test_a_cancel_before_the_next_step_makes_no_call(execute):
     assert (run.status, executor.calls) == ("cancelled", [])
 
 
-async def test_a_draining_worker_gives_the_run_back_between_steps(execute):
+async def test_run_is_given_back_between_steps_when_its_worker_drains(execute):
     """Another one goes on; nothing is done twice."""
     signals = Signals()
 
@@ -86,7 +86,7 @@ async def test_a_draining_worker_gives_the_run_back_between_steps(execute):
     assert (run.status, len(run.steps), len(executor.calls)) == ("queued", 1, 1)
 
 
-async def test_a_plan_is_told_once(store, execute):
+async def test_run_tells_its_plan_once(store, execute):
     """Before its first step."""
     plan = Plan.model_validate({"steps": [{"name": "a", "tool": "t"}]})
     run, _ = await execute([call()], [{}], plan=plan)
@@ -94,7 +94,7 @@ async def test_a_plan_is_told_once(store, execute):
     assert run.plan == plan
 
 
-async def test_a_decision_that_the_budget_cannot_hold_has_no_effect(store, leased):
+async def test_run_makes_no_call_of_a_decision_beyond_its_budget(store, leased):
     """Two of three replacements help nobody: nothing is begun that would not be finished."""
     hits = [{"path": name, "line": 1, "text": "old"} for name in "abc"]
     found = {"matches": hits, "total": 3, "truncated": False}

@@ -16,7 +16,7 @@ NOT_FOUND = ToolError("path_not_found", "no x")
 pytestmark = pytest.mark.usefixtures("impatient")
 
 
-async def test_a_call_carries_who_asked_and_how_long_it_may_take(execute):
+async def test_step_makes_a_call_that_says_who_asked_and_how_long_it_may_take(execute):
     """The context is what the audit trail will know."""
     traceparent = "00-" + "a" * 32 + "-" + "b" * 16 + "-01"
     run, executor = await execute([call()], [{}], traceparent=traceparent, budget=Budget(seconds=3))
@@ -29,7 +29,7 @@ async def test_a_call_carries_who_asked_and_how_long_it_may_take(execute):
     assert 0 < context.timeout <= 3
 
 
-async def test_a_call_that_cannot_be_made_is_recorded_and_not_made(execute):
+async def test_step_with_a_refusal_is_recorded_and_its_call_not_made(execute):
     """A reference that points at nothing."""
     refusal = ToolError("invalid_reference", "points at nothing")
     run, executor = await execute([call(refusal=refusal)], [])
@@ -54,7 +54,7 @@ def take_over(store, leased, redis):
     return run
 
 
-async def test_a_step_whose_worker_was_lost_is_asked_for_again(take_over, store):
+async def test_run_resumes_with_the_very_same_call_after_its_worker_dies(take_over, store):
     """The very same call: its id, tool and stored arguments; only the fence is new."""
     executor = ScriptedExecutor({"sha256": "1"}, {})
     run, in_flight, taken = await take_over([call("a"), call("b")], executor)
@@ -73,7 +73,7 @@ async def test_a_step_whose_worker_was_lost_is_asked_for_again(take_over, store)
     assert (await event_types(store, run.session_id)).count("step.started") == 2
 
 
-async def test_a_step_in_flight_keeps_its_on_error(take_over):
+async def test_step_in_flight_keeps_its_on_error(take_over):
     """The planner is asked again what was to happen then."""
     executor = ScriptedExecutor(NOT_FOUND, {})
     run, *_ = await take_over([call("a", on_error="continue"), call("b")], executor)
@@ -84,7 +84,7 @@ async def test_a_step_in_flight_keeps_its_on_error(take_over):
     assert executor.settled == [f"{run.id}:1:1"]
 
 
-async def test_a_cancelled_run_that_is_taken_over_settles_its_call(take_over):
+async def test_cancelled_run_that_is_taken_over_settles_its_call(take_over):
     """The lost worker's call may be on its way still."""
     signals = Signals()
     signals.cancelled.set()
@@ -94,7 +94,7 @@ async def test_a_cancelled_run_that_is_taken_over_settles_its_call(take_over):
     assert executor.settled == [f"{run.id}:1:1"]
 
 
-async def test_a_stale_fence_ends_the_work_at_once(execute):
+async def test_step_under_a_stale_fence_ends_the_work_at_once(execute):
     """The step stays in flight, for the owner with the newer fence."""
     with pytest.raises(FenceTooLow) as caught:
         await execute([call()], [fenced(2**62)])
@@ -102,9 +102,7 @@ async def test_a_stale_fence_ends_the_work_at_once(execute):
 
 
 @pytest.mark.parametrize("is_cancelled", [False, True])
-async def test_a_settlement_that_is_fenced_leaves_the_step_to_the_newer_owner(
-    execute, is_cancelled
-):
+async def test_step_whose_settlement_is_fenced_is_left_to_the_newer_owner(execute, is_cancelled):
     """What becomes of the call is that owner's business: it is not recorded as unknown."""
     signals = Signals()
 

@@ -65,7 +65,7 @@ def ended(store, ids, status):
     return check
 
 
-async def test_runs_are_found_and_executed(start, store, queued):
+async def test_worker_finds_runs_and_executes_them(start, store, queued):
     """More of them than there are slots."""
     await start()
     runs = [await queued() for _ in range(5)]
@@ -73,7 +73,7 @@ async def test_runs_are_found_and_executed(start, store, queued):
         await until(ended(store, ids, "succeeded"))
 
 
-async def test_a_run_outlives_many_leases(start, store, queued):
+async def test_worker_renews_the_lease_of_a_long_run(start, store, queued):
     """Renewed while its call takes long."""
 
     async def slow():
@@ -86,7 +86,7 @@ async def test_a_run_outlives_many_leases(start, store, queued):
     assert "run.resumed" not in await event_types(store, ids[0])
 
 
-async def test_a_cancel_is_noticed_without_its_hint(start, store, queued):
+async def test_worker_notices_a_cancel_without_its_notification(start, store, queued):
     """The renewal sees the flag."""
 
     async def forever():
@@ -99,7 +99,7 @@ async def test_a_cancel_is_noticed_without_its_hint(start, store, queued):
     await until(ended(store, ids, "cancelled"))
 
 
-async def test_a_hint_cancels_at_once(start, store, queued):
+async def test_worker_cancels_a_run_at_its_notification(start, store, queued):
     """And one for an unknown run is nothing."""
 
     async def forever():
@@ -113,7 +113,7 @@ async def test_a_hint_cancels_at_once(start, store, queued):
     await until(ended(store, ids, "cancelled"))
 
 
-async def test_a_worker_that_lost_its_lease_stops(start, store, queued, real_redis):
+async def test_worker_stops_a_run_whose_lease_it_lost(start, store, queued, real_redis):
     """Another one owns the run now; the first must not go on beside it."""
     stopped = asyncio.Event()
 
@@ -131,7 +131,7 @@ async def test_a_worker_that_lost_its_lease_stops(start, store, queued, real_red
     await until(lambda: not worker._kept)
 
 
-async def test_a_draining_worker_hands_its_run_on(start, store, queued):
+async def test_worker_that_drains_hands_its_run_on(start, store, queued):
     """The next worker finishes it; no step is made twice."""
     reached, go = asyncio.Event(), asyncio.Event()
 
@@ -151,7 +151,7 @@ async def test_a_draining_worker_hands_its_run_on(start, store, queued):
     assert (len(one.calls), len(two.calls)) == (1, 1)
 
 
-async def test_a_bug_in_a_run_does_not_take_the_worker_with_it(start, store, queued):
+async def test_worker_outlives_a_bug_in_a_run(start, store, queued):
     """It is logged, the run is tried again, and others go on."""
     _, executor = await start(ValueError("a bug"), planned=(call("a"),))
     broken = await queued()
@@ -162,7 +162,7 @@ async def test_a_bug_in_a_run_does_not_take_the_worker_with_it(start, store, que
     assert len({made.id for made, _ in executor.calls}) == 2
 
 
-async def test_a_store_that_fails_is_waited_for(start, store, queued, monkeypatch):
+async def test_worker_waits_for_a_store_that_fails(start, store, queued, monkeypatch):
     """The worker is there again when it is."""
     monkeypatch.setattr("orchestrator.engine.worker.IDLE", timedelta(seconds=0.01))
     real, failures = store.backend.do, []
@@ -181,7 +181,7 @@ async def test_a_store_that_fails_is_waited_for(start, store, queued, monkeypatc
     await until(ended(store, ids, "succeeded"))
 
 
-async def test_a_store_that_forgot_its_fences_learns_the_highest(start, store, queued):
+async def test_worker_tells_the_highest_fence_to_a_store_that_forgot_it(start, store, queued):
     """After a failover to a stale replica: the run is acquired anew, above what was seen."""
     highest = 2**52
     refusal = ClientError("fenced", "a newer owner", limit=highest, actual=1)
@@ -193,7 +193,7 @@ async def test_a_store_that_forgot_its_fences_learns_the_highest(start, store, q
     assert second.fence > highest
 
 
-async def test_a_newer_owner_ends_the_work_quietly(start, store, queued, real_redis):
+async def test_worker_leaves_a_run_to_its_newer_owner(start, store, queued, real_redis):
     """The fence was outrun because the run is another worker's: it is not ours to give back."""
     overtaken = asyncio.Event()
 

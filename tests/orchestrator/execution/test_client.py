@@ -70,7 +70,7 @@ async def outcome_of(url):
     return error.code, error.outcome, error.retryable
 
 
-async def test_a_call_carries_the_secret_and_the_ids(upstream):
+async def test_client_sends_the_secret_and_the_ids(upstream):
     """The other service logs and audits them."""
     url = await upstream(answer(200, RESULT.model_dump_json()))
     async with open_client(url, SecretStr("secret")) as client:
@@ -80,23 +80,23 @@ async def test_a_call_carries_the_secret_and_the_ids(upstream):
         assert line in head
 
 
-async def test_a_refused_connection_was_not_executed():
+async def test_client_reports_a_refused_connection_as_not_executed():
     """Nothing was sent."""
     assert await outcome_of("http://127.0.0.1:1") == ("unavailable", "not_executed", True)
 
 
-async def test_a_server_that_dies_after_reading_leaves_the_outcome_unknown(upstream):
+async def test_client_reports_unknown_when_the_server_dies_after_reading(upstream):
     """The transport raises the same exception as for a refused connection."""
     assert await outcome_of(await upstream(b"")) == ("upstream_failed", "unknown", None)
 
 
-async def test_an_answer_that_is_cut_short_leaves_the_outcome_unknown(upstream):
+async def test_client_reports_unknown_when_the_answer_is_cut_short(upstream):
     """It was executed, but nobody can say what came of it."""
     whole = answer(200, RESULT.model_dump_json())
     assert await outcome_of(await upstream(whole[:-5])) == ("upstream_failed", "unknown", None)
 
 
-async def test_silence_is_a_deadline_with_an_unknown_outcome(upstream):
+async def test_client_reports_silence_as_a_deadline_with_an_unknown_outcome(upstream):
     """After the call's own timeout and a margin for its truthful 504."""
     assert await outcome_of(await upstream(None)) == ("deadline_exceeded", "unknown", None)
 
@@ -109,12 +109,12 @@ async def test_silence_is_a_deadline_with_an_unknown_outcome(upstream):
         answer(302, ""),
     ],
 )
-async def test_an_answer_of_unknown_form_is_an_upstream_failure(upstream, reply):
+async def test_client_reports_an_answer_of_unknown_form_as_upstream_failure(upstream, reply):
     """A proxy stands in between, or another service."""
     assert await outcome_of(await upstream(reply)) == ("upstream_failed", "unknown", None)
 
 
-async def test_the_services_own_error_is_raised_as_it_was(upstream):
+async def test_client_raises_the_services_own_error_as_it_was(upstream):
     """Rebuilt by code, nothing lost."""
     url = await upstream(answer(404, PROBLEM.model_dump_json(), "application/problem+json"))
     async with open_client(url, SecretStr("t")) as client:
@@ -123,14 +123,14 @@ async def test_the_services_own_error_is_raised_as_it_was(upstream):
     assert caught.value.problem("orchestrator", None) == PROBLEM
 
 
-async def test_tools_that_cannot_be_read_are_an_upstream_failure(upstream):
+async def test_client_reports_tools_that_it_cannot_read_as_upstream_failure(upstream):
     """Another service listens there."""
     async with open_client(await upstream(answer(200, "{}")), SecretStr("t")) as client:
         with pytest.raises(AgenticError, match="upstream_failed"):
             await client.tools()
 
 
-async def test_a_settlement_says_who_asks(upstream):
+async def test_client_settles_with_the_fence_and_the_context(upstream):
     """Without the fence and the session a stale owner's would count as much as the owner's."""
     agent = CALL.context.request_source.model_copy(update={"agent": "ä\n☃"})
     context = CALL.context.model_copy(update={"request_source": agent})

@@ -16,7 +16,7 @@ EXPIRED = ClientError("call_expired", "nobody knows", outcome="unknown")
 pytestmark = pytest.mark.usefixtures("impatient")
 
 
-async def test_a_lost_answer_is_asked_for_again_under_the_same_id(execute):
+async def test_call_whose_answer_was_lost_is_made_again_under_the_same_id(execute):
     """The execution environment replays what it has done."""
     run, executor = await execute([call()], [*lost(2), {"sha256": "1"}])
     assert (run.status, run.steps[0].attempts) == ("succeeded", 3)
@@ -32,7 +32,9 @@ async def test_a_lost_answer_is_asked_for_again_under_the_same_id(execute):
         (EXPIRED, "failed", "unknown"),
     ],
 )
-async def test_an_answer_that_never_comes_is_settled(execute, settlement, status, outcome):
+async def test_call_without_an_answer_is_settled_at_its_deadline(
+    execute, settlement, status, outcome
+):
     """At the deadline the call has happened, or it never will; if nobody can tell, it is unknown."""
     run, executor = await execute([call()], lost(100), call_timeout=0.1, settlements=[settlement])
     assert run.status == status
@@ -40,7 +42,7 @@ async def test_an_answer_that_never_comes_is_settled(execute, settlement, status
     assert executor.settled == [f"{run.id}:1:1"]
 
 
-async def test_settling_is_tried_again_and_given_up_in_time(execute):
+async def test_call_is_settled_again_and_given_up_in_time(execute):
     """The service may be back a moment later."""
     run, executor = await execute(
         [call()], [broken_inside()], settlements=[NOT_SENT, *lost(), {"sha256": "1"}]
@@ -50,7 +52,7 @@ async def test_settling_is_tried_again_and_given_up_in_time(execute):
     assert (run.status, run.error.code, run.error.outcome) == ("failed", "internal", "unknown")
 
 
-async def test_an_error_after_a_lost_answer_is_settled_too(execute):
+async def test_call_with_an_error_after_a_lost_answer_is_settled_too(execute):
     """The first attempt may still be on its way: without a tombstone it could take effect."""
     run, executor = await execute([call()], [*lost(), NOT_FOUND])
     assert (run.error.code, run.error.outcome) == ("path_not_found", "not_executed")
@@ -67,7 +69,9 @@ async def test_an_error_after_a_lost_answer_is_settled_too(execute):
         (EXPIRED, "cancelled", "unknown"),
     ],
 )
-async def test_a_cancel_settles_the_call_in_flight(execute, store, settlement, status, outcome):
+async def test_call_in_flight_is_settled_when_its_run_is_cancelled(
+    execute, store, settlement, status, outcome
+):
     """Before `run.cancelled`: nothing takes effect afterwards, and what has is recorded."""
     signals = Signals()
 
@@ -84,7 +88,7 @@ async def test_a_cancel_settles_the_call_in_flight(execute, store, settlement, s
     assert (await event_types(store, run.session_id))[-1] == "run.cancelled"
 
 
-async def test_what_was_never_sent_is_tried_again(execute):
+async def test_call_that_was_never_sent_is_made_again(execute):
     """Until there is an answer, or the call's own time is up."""
     run, executor = await execute([call()], [NOT_SENT, NOT_SENT, {}])
     assert (run.status, run.steps[0].attempts) == ("succeeded", 3)
@@ -95,7 +99,7 @@ async def test_what_was_never_sent_is_tried_again(execute):
     )  # fmt: skip
 
 
-async def test_a_cancel_ends_a_pause_between_attempts(execute, monkeypatch):
+async def test_call_between_attempts_ends_when_its_run_is_cancelled(execute, monkeypatch):
     """Nothing was under way, so nothing is unknown."""
     monkeypatch.setattr(retrying, "FIRST_PAUSE", 30.0)
     signals = Signals()

@@ -28,7 +28,7 @@ def refused(guard, **headers):
 @pytest.mark.parametrize(
     "host", ["localhost", "localhost:8000", "127.0.0.1:1", "127.9.9.9", "[::1]:80"]
 )
-def test_this_machine_is_the_local_user(host):
+def test_access_from_this_machine_is_the_local_users(host):
     """No key, no password, no other machine."""
     assert access()._user(Headers({"host": host})) == "local"
     assert access()._user(Headers({"host": host, "origin": "http://localhost:3000"})) == "local"
@@ -37,7 +37,7 @@ def test_this_machine_is_the_local_user(host):
 @pytest.mark.parametrize(
     "host", ["", "evil.example", "127.0.0.1.evil.example", "[::1", "10.0.0.1", "localhost.evil"]
 )
-def test_other_host_names_are_refused(host):
+def test_access_under_other_host_names_is_refused(host):
     """DNS rebinding: a web page's own name that resolves to loopback."""
     assert refused(access(), host=host) == "forbidden"
 
@@ -45,14 +45,14 @@ def test_other_host_names_are_refused(host):
 @pytest.mark.parametrize(
     "origin", ["null", "", "https://evil.example", "http://127.0.0.1.evil.example"]
 )
-def test_web_pages_of_other_origins_are_refused(origin):
+def test_access_from_web_pages_of_other_origins_is_refused(origin):
     """Cross-site requests carry their origin, also where any host is accepted."""
     assert refused(access(), host="localhost", origin=origin) == "forbidden"
     assert refused(access(any_host=True), host="x", origin=origin) == "forbidden"
     assert access(any_host=True)._user(Headers({"host": "any.example"})) == "local"
 
 
-def test_a_key_names_its_user():
+def test_api_key_names_its_user():
     """Any host: the key is what counts."""
     guard = access(api_keys={ANN: "ann", BOB: "bob"})
     assert guard._user(Headers({"host": "any", "authorization": "Bearer bob-key"})) == "bob"

@@ -10,7 +10,7 @@ from orchestrator.store.store import make_store
 from tests.orchestrator.builders import DONE, document, event_types, step
 
 
-async def test_a_script_that_is_sent_twice_acts_once(store, session):
+async def test_script_that_is_sent_twice_acts_once(store, session):
     """A client library may resend after a stall."""
     opened = await session()
     run = document(opened.id)
@@ -33,7 +33,7 @@ async def test_a_script_that_is_sent_twice_acts_once(store, session):
     ]  # fmt: skip
 
 
-async def test_a_redis_that_is_gone_is_unavailable():
+async def test_backend_without_its_redis_is_unavailable():
     """Retryable, and nothing was done."""
     server = FakeServer()
     store = make_store(FakeAsyncRedis(server=server, decode_responses=True), "test", StoreConfig())

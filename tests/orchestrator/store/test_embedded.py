@@ -11,7 +11,7 @@ from redis.asyncio import Redis
 from orchestrator.store.embedded import EmbeddedServerError, embedded_server
 
 
-async def test_data_is_kept_and_the_socket_is_private(tmp_path):
+async def test_embedded_server_keeps_its_data_behind_a_private_socket(tmp_path):
     """Over restarts, in a directory whose name has a space; nothing listens on TCP."""
     directory = tmp_path / "a directory"
     for expected in (None, b"kept"):
@@ -26,7 +26,7 @@ async def test_data_is_kept_and_the_socket_is_private(tmp_path):
             assert stat.S_IMODE(socket.parent.stat().st_mode) == 0o700
 
 
-async def test_a_server_is_its_owners_alone(tmp_path):
+async def test_embedded_server_is_its_owners_alone(tmp_path):
     """A second orchestrator that used it too lost its store when the first one ended."""
     async with embedded_server(tmp_path) as url:
         with pytest.raises(EmbeddedServerError, match="another orchestrator keeps its store in"):
@@ -39,7 +39,7 @@ async def test_a_server_is_its_owners_alone(tmp_path):
         assert again == url
 
 
-async def test_a_server_ends_with_an_owner_that_is_killed(tmp_path):
+async def test_embedded_server_ends_with_an_owner_that_is_killed(tmp_path):
     """It served on without control; whoever comes next waits for its end, and has all its data."""
     code = (
         "import asyncio, pathlib, sys\n"
@@ -65,7 +65,7 @@ async def test_a_server_ends_with_an_owner_that_is_killed(tmp_path):
     assert (tmp_path / "server.log").read_text().count("ready to exit, bye bye") == 2
 
 
-async def test_a_server_whose_lock_was_removed_is_left_alone(tmp_path):
+async def test_embedded_server_whose_lock_was_removed_is_left_alone(tmp_path):
     """People delete what looks like a stale lock; two servers would ruin each other's file."""
     async with embedded_server(tmp_path):
         (tmp_path / "owner.lock").unlink()
@@ -74,7 +74,7 @@ async def test_a_server_whose_lock_was_removed_is_left_alone(tmp_path):
                 pytest.fail("there are two")
 
 
-async def test_a_directory_that_others_can_enter_is_refused(tmp_path, monkeypatch):
+async def test_embedded_server_refuses_a_directory_that_others_can_enter(tmp_path, monkeypatch):
     """Somebody else could have put a socket there."""
     monkeypatch.setenv("XDG_RUNTIME_DIR", str(tmp_path))
     async with embedded_server(tmp_path / "data"):
@@ -86,7 +86,7 @@ async def test_a_directory_that_others_can_enter_is_refused(tmp_path, monkeypatc
             pass
 
 
-async def test_a_server_that_does_not_start_points_at_its_log(tmp_path):
+async def test_embedded_server_that_does_not_start_points_at_its_log(tmp_path):
     """A data file that cannot be read."""
     (tmp_path / "appendonlydir").write_text("in the way")
     with pytest.raises(EmbeddedServerError, match=r"server\.log"):
@@ -95,7 +95,7 @@ async def test_a_server_that_does_not_start_points_at_its_log(tmp_path):
     assert (tmp_path / "server.log").read_text()
 
 
-async def test_a_path_too_long_for_a_socket_is_no_problem(tmp_path):
+async def test_embedded_server_takes_a_path_too_long_for_a_socket(tmp_path):
     """The socket lies in a short directory of its own."""
     async with embedded_server(tmp_path / ("x" * 200)) as url:
         assert len(url) < 100

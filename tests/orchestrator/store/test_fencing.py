@@ -7,7 +7,7 @@ from orchestrator.store.fencing import Fenced
 from tests.orchestrator.builders import DONE, event_types, expire_lease, step
 
 
-async def test_an_old_owner_cannot_write_any_more(store, leased, redis):
+async def test_fence_of_an_old_owner_refuses_its_every_write(store, leased, redis):
     """It may only have been paused: every write shows its fence."""
     old = await leased()
     await store.progress.start_step(old, step())

@@ -12,7 +12,7 @@ from orchestrator.store.store import open_store
 CONFIG = StoreConfig()
 
 
-async def test_data_without_a_format_is_taken_over(url, real_redis):
+async def test_format_is_written_to_data_without_one(url, real_redis):
     """The first version wrote none; the number stays, whatever else expires."""
     async with open_store(url, "test", CONFIG) as store:
         session = await store.sessions.create("ann", "w", {}, None)
@@ -24,7 +24,7 @@ async def test_data_without_a_format_is_taken_over(url, real_redis):
         assert (await store.sessions.get(session.id, "ann")).workspace == "w"
 
 
-async def test_data_of_a_newer_format_is_refused(url, real_redis):
+async def test_format_that_is_newer_is_refused(url, real_redis):
     """A program that knows less would write what the newer one cannot read."""
     await real_redis.set("test:format", FORMAT + 1)
     with pytest.raises(UnknownFormat, match="its format is 3, and this program knows none above 2"):
@@ -35,7 +35,7 @@ async def test_data_of_a_newer_format_is_refused(url, real_redis):
         await store.ping()
 
 
-async def test_a_newer_program_that_comes_later_is_noticed_on_the_next_connection(url, real_redis):
+async def test_format_that_becomes_newer_is_noticed_on_the_next_connection(url, real_redis):
     """In a rolling upgrade the old replicas still run."""
     async with open_store(url, "test", CONFIG) as store:
         await real_redis.set("test:format", FORMAT + 1)
@@ -53,7 +53,7 @@ async def _refusal(store):
     return caught.value.detail
 
 
-async def test_a_full_store_is_read_all_the_same(url, real_redis):
+async def test_format_of_a_full_store_is_read_all_the_same(url, real_redis):
     """Looking at the format takes no room where it is written already."""
     async with open_store(url, "test", CONFIG):
         pass
@@ -62,7 +62,7 @@ async def test_a_full_store_is_read_all_the_same(url, real_redis):
         assert (await store.sessions.list("ann", 10, None)).items == []
 
 
-async def test_a_full_store_of_an_older_program_is_read_as_well(url, real_redis):
+async def test_format_is_not_yet_written_to_a_full_store_which_is_read(url, real_redis):
     """Its format cannot be written down yet: that waits for a connection that finds room."""
     await real_redis.config_set("maxmemory", "1")
     async with open_store(url, "test", CONFIG) as store:

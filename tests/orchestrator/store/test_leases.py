@@ -3,14 +3,14 @@
 from tests.orchestrator.builders import expire_lease, step
 
 
-async def test_a_run_has_one_owner(store, leased):
+async def test_lease_has_one_owner(store, leased):
     """Whoever comes second gets nothing until the lease has run out."""
     lease = await leased()
     assert await store.leases.acquire(lease.session.id, lease.run.id, "worker-2") is None
     assert await store.leases.renew(lease) is False
 
 
-async def test_the_fence_grows_with_the_clock_and_the_floor(store, leased):
+async def test_lease_fence_grows_with_the_clock_and_the_floor(store, leased):
     """It does not repeat after a failover to a replica that does not know the last one."""
     first = await leased()
     assert first.fence > 1_700_000_000_000_000
@@ -22,7 +22,7 @@ async def test_the_fence_grows_with_the_clock_and_the_floor(store, leased):
     assert (await store.leases.acquire(first.session.id, first.run.id, "w")).fence == floor + 2
 
 
-async def test_a_run_that_kills_its_workers_is_given_up(store, leased, redis):
+async def test_lease_of_a_run_that_kills_its_workers_is_given_up(store, leased, redis):
     """Past the cap on attempts since the last committed step; a commit begins a new count."""
     lease = await leased()
     ids = lease.session.id, lease.run.id
@@ -38,7 +38,7 @@ async def test_a_run_that_kills_its_workers_is_given_up(store, leased, redis):
     assert (await store.sessions.get(ids[0], "ann")).active_run is None
 
 
-async def test_a_released_run_goes_on_elsewhere_at_once(store, leased):
+async def test_lease_that_was_released_can_be_acquired_at_once(store, leased):
     """A worker that drains gives back what it keeps; that is no failed attempt."""
     lease = await leased()
     for _ in range(5):

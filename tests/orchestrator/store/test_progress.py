@@ -9,7 +9,7 @@ from orchestrator.store.store import make_store
 from tests.orchestrator.builders import DONE, document, step
 
 
-async def test_outputs_are_bounded(redis):
+async def test_progress_bounds_the_outputs_of_a_step_and_a_run(redis):
     """Per step and per run; the receipts stay, and the error says that the effect stands."""
     store = make_store(redis, "test", StoreConfig(max_step_output=100, max_run_output=150))
     opened = await store.sessions.create("ann", None, {}, None)
@@ -45,7 +45,7 @@ async def test_outputs_are_bounded(redis):
         (Ending("cancelled", reason="why"), "reason"),
     ],
 )
-async def test_every_ending_is_kept_and_told(store, leased, ending, field):
+async def test_progress_keeps_and_tells_every_ending(store, leased, ending, field):
     """The run and the last event say the same."""
     lease = await leased()
     await store.progress.finish(lease, ending)

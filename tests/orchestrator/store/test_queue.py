@@ -8,7 +8,7 @@ from tests.orchestrator.builders import DONE, document, expire_lease
 SECOND = timedelta(seconds=1)
 
 
-async def test_a_lost_wake_up_is_repeated(store, session):
+async def test_queue_repeats_a_lost_wake_up(store, session):
     """The index knows the run; the stream only hints."""
     opened = await session()
     run = document(opened.id)
@@ -18,7 +18,7 @@ async def test_a_lost_wake_up_is_repeated(store, session):
     assert (await store.queue.next("w2", SECOND)).run_id == run.id
 
 
-async def test_the_reaper_finds_silent_owners_and_forgets_what_is_over(store, leased, redis):
+async def test_reaper_finds_silent_owners_and_forgets_what_is_over(store, leased, redis):
     """And leaves alone what is renewed."""
     lease = await leased()
     await store.queue.next("w", SECOND)
@@ -33,7 +33,7 @@ async def test_the_reaper_finds_silent_owners_and_forgets_what_is_over(store, le
     assert await redis.zcard("test:leases") == 0
 
 
-async def test_a_look_before_a_run_is_stored_loses_nothing(store, session, redis, monkeypatch):
+async def test_reaper_keeps_a_run_that_is_about_to_be_stored(store, session, redis, monkeypatch):
     """The index comes first: a reaper in between must not take the run out of it for ever."""
     script = store.backend.script
 
@@ -50,7 +50,7 @@ async def test_a_look_before_a_run_is_stored_loses_nothing(store, session, redis
     assert await store.queue.reap() == 1
 
 
-async def test_an_entry_whose_run_never_came_is_forgotten_in_the_end(store, redis):
+async def test_reaper_forgets_an_entry_whose_run_never_came(store, redis):
     """A crash between the index and the run leaves such a one; a young one may still come."""
     coming, lost = new_id("run"), f"run_{'0' * 32}"
     for run_id in (coming, lost):
@@ -59,7 +59,7 @@ async def test_an_entry_whose_run_never_came_is_forgotten_in_the_end(store, redi
     assert await redis.zrange("test:leases", 0, -1) == [f"ses/{coming}"]
 
 
-async def test_a_run_in_line_is_looked_at_seldom(store, session, redis):
+async def test_reaper_looks_seldom_at_a_run_in_line(store, session, redis):
     """500 waiting runs must not become thousands of wake-ups."""
     opened = await session()
     first, second = document(opened.id), document(opened.id)

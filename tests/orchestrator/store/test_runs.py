@@ -11,7 +11,7 @@ from tests.orchestrator.builders import DONE, code_of, document, event_types
 SECOND = timedelta(seconds=1)
 
 
-async def test_one_run_at_a_time(store, session):
+async def test_runs_of_a_session_are_active_one_at_a_time(store, session):
     """A second one is refused, or waits in line and is woken."""
     opened = await session()
     first, second, third = (document(opened.id) for _ in range(3))
@@ -28,7 +28,7 @@ async def test_one_run_at_a_time(store, session):
     assert woken == {first.id, third.id}
 
 
-async def test_the_line_has_an_end(redis):
+async def test_runs_in_line_are_bounded(redis):
     """Otherwise one client could fill the store."""
     store = make_store(redis, "test", StoreConfig(max_waiting=1))
     opened = await store.sessions.create("ann", None, {}, None)
@@ -37,7 +37,7 @@ async def test_the_line_has_an_end(redis):
     assert await code_of(store.runs.create(document(opened.id), "enqueue")) == "queue_full"
 
 
-async def test_the_same_key_starts_the_same_run(store, session):
+async def test_run_is_started_once_for_one_key(store, session):
     """Also while the first one is still active."""
     opened = await session()
     run = document(opened.id)
@@ -62,7 +62,7 @@ async def test_runs_are_listed_newest_first(store, session):
     assert {item.status for item in first.items} == {"cancelled"}
 
 
-async def test_a_cancel_ends_what_nobody_executes_and_asks_who_does(store, leased, session):
+async def test_run_that_is_cancelled_stays_as_it_ended(store, leased, session):
     """The flag is the truth; an ended run stays as it is."""
     lease = await leased()
     ids = lease.session.id, lease.run.id

@@ -7,7 +7,7 @@ from orchestrator.store.backend import StoreConfig
 from tests.orchestrator.builders import code_of, document
 
 
-async def test_a_session_belongs_to_its_user(store, session):
+async def test_session_belongs_to_its_user(store, session):
     """Another user's session does not exist."""
     opened = await session(workspace="w", metadata={"a": "b"}, ttl=timedelta(seconds=60))
     assert (opened.user_id, opened.workspace, opened.ttl) == ("ann", "w", 60.0)
@@ -16,7 +16,7 @@ async def test_a_session_belongs_to_its_user(store, session):
     assert await code_of(store.sessions.delete(opened.id, "bob")) == "session_not_found"
 
 
-async def test_a_sessions_own_expiry_is_kept(store, session, redis):
+async def test_session_keeps_its_own_expiry(store, session, redis):
     """Shorter than the service's, never longer, and for its runs as well."""
     short = await session(ttl=timedelta(seconds=60))
     await store.runs.create(document(short.id), "reject")
@@ -38,7 +38,7 @@ async def test_sessions_are_listed_by_time_in_pages(store, session, redis):
     assert (await store.sessions.list("bob", 3, None)).items == []
 
 
-async def test_listing_forgets_only_sessions_that_cannot_come_any_more(store, redis):
+async def test_session_index_forgets_only_what_cannot_come_any_more(store, redis):
     """The index comes first: a listing in mid-creation must not hide the session for ever."""
     index, expired, coming = "test:user:{ann}:sessions", f"ses_{'0' * 32}", new_id("ses")
     await redis.zadd(index, {expired: 0, coming: 0})
@@ -47,7 +47,7 @@ async def test_listing_forgets_only_sessions_that_cannot_come_any_more(store, re
     assert await redis.zrange(index, 0, -1) == [coming]
 
 
-async def test_the_same_key_opens_the_same_session(session):
+async def test_session_is_opened_once_for_one_key(session):
     """A client that lost the answer asks again."""
     first = await session(idempotency=("key", "digest"))
     assert await session(idempotency=("key", "digest")) == first
@@ -55,7 +55,9 @@ async def test_the_same_key_opens_the_same_session(session):
     assert (await session("bob", idempotency=("key", "digest"))).id != first.id
 
 
-async def test_deleting_takes_everything_but_not_while_a_run_is_active(store, session, redis):
+async def test_session_is_deleted_with_everything_but_not_while_a_run_is_active(
+    store, session, redis
+):
     """A worker may still write."""
     opened = await session()
     run = document(opened.id)

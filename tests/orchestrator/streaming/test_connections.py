@@ -27,7 +27,7 @@ def collect(batches, into):
     return asyncio.create_task(read())
 
 
-async def test_a_follower_of_a_run_gets_its_events_and_the_end(manager, store, leased):
+async def test_follower_of_a_run_gets_its_events_and_the_end(manager, store, leased):
     """Also those that were there before."""
     lease = await leased()
     seen = []
@@ -48,7 +48,9 @@ async def test_a_follower_of_a_run_gets_its_events_and_the_end(manager, store, l
     assert not manager._followers
 
 
-async def test_a_lost_hint_only_costs_time(manager, store, leased, monkeypatch):
+async def test_follower_looks_by_itself_when_its_notification_is_lost(
+    manager, store, leased, monkeypatch
+):
     """Followers also look by themselves."""
     monkeypatch.setattr(connections, "POLL", 0.02)
     lease = await leased()
@@ -62,7 +64,7 @@ async def test_a_lost_hint_only_costs_time(manager, store, leased, monkeypatch):
 
 
 @pytest.mark.parametrize(("cursor", "from_seq", "to_seq"), [(0, 1, 3), (50, 5, 50)])
-async def test_what_the_log_no_longer_holds_is_a_gap(
+async def test_follower_is_told_of_a_gap_where_events_were_trimmed_or_lost(
     manager, store, leased, redis, cursor, from_seq, to_seq
 ):
     """Trimmed, or lost with a server that failed: a snapshot to go on from."""
@@ -77,7 +79,7 @@ async def test_what_the_log_no_longer_holds_is_a_gap(
     assert [event.seq for event in rest] == ([4] if cursor == 0 else [])
 
 
-async def test_a_gap_over_the_runs_end_ends_the_stream(manager, store, leased, redis):
+async def test_follower_of_a_run_ends_with_a_gap_over_its_end(manager, store, leased, redis):
     """The snapshot says that the run is over."""
     lease = await leased()
     await store.progress.finish(lease, Ending("cancelled", reason="x"))
@@ -87,7 +89,7 @@ async def test_a_gap_over_the_runs_end_ends_the_stream(manager, store, leased, r
     assert [event.type for event in seen] == ["gap"]
 
 
-async def test_a_deleted_session_ends_its_streams(manager, store, session):
+async def test_follower_ends_when_its_session_is_deleted(manager, store, session):
     """There is nothing more to come."""
     opened = await session()
     seen = []

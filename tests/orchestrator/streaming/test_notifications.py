@@ -7,7 +7,7 @@ from tests.orchestrator.builders import document
 from tests.orchestrator.fakes import until
 
 
-async def test_hints_are_passed_on(store, session):
+async def test_notifications_are_passed_on_to_followers_and_worker(store, session):
     """Events to the followers, cancels to the worker."""
     opened = await session()
     events, cancels = [], []

@@ -6,7 +6,7 @@ from common.runs import Event
 from orchestrator.streaming.sse import encode, event_stream
 
 
-def test_transient_events_have_no_id():
+def test_sse_event_without_a_number_has_no_id():
     """They are never the place to resume from."""
     event = Event(
         seq=7, type="run.queued", time=datetime.now(UTC), session_id="ses_" + "0" * 32, data={}
@@ -15,7 +15,7 @@ def test_transient_events_have_no_id():
     assert encode(event.model_copy(update={"seq": None})).startswith("event: run.queued\n")
 
 
-async def test_silence_is_broken_by_a_heartbeat(monkeypatch):
+async def test_sse_stream_breaks_silence_with_a_heartbeat(monkeypatch):
     """Proxies cut silent connections."""
     monkeypatch.setattr("orchestrator.streaming.sse.HEARTBEAT", 0.0)
 

@@ -39,7 +39,7 @@ FOUND = step(name="find", output={"a/b": {"~": [10, {"x": "y"}]}, "n": 3}, statu
         ),
     ],
 )  # fmt: skip
-def test_a_plan_that_is_bound_to_fail_is_refused_before_it_starts(steps, fields):
+def test_plan_that_is_bound_to_fail_is_refused_before_it_starts(steps, fields):
     """All of its faults at once, each with its place."""
     with pytest.raises(ClientError) as caught:
         PlanPlanner().check(RunCreate(plan=Plan.model_validate({"steps": steps})), TOOLS)
@@ -47,7 +47,7 @@ def test_a_plan_that_is_bound_to_fail_is_refused_before_it_starts(steps, fields)
     assert [field.field for field in caught.value.context.fields] == fields
 
 
-def test_what_comes_by_reference_is_not_judged_early():
+def test_plan_with_references_is_not_judged_early():
     """Its type is known only when it runs."""
     steps = [
         {"name": "a", "tool": "read", "arguments": {"path": "x"}},
@@ -58,7 +58,7 @@ def test_what_comes_by_reference_is_not_judged_early():
         PlanPlanner().check(RunCreate(goal="x"), TOOLS)
 
 
-async def test_steps_are_given_one_by_one():
+async def test_plan_gives_its_steps_one_by_one():
     """The next one may need what the last one gave."""
     plan = Plan.model_validate(
         {"steps": [{"name": "find", "tool": "t"},
@@ -90,7 +90,7 @@ async def test_steps_are_given_one_by_one():
         ([[("p", None)], [("p", "1")]], "2 steps done: 1 changed"),
     ],
 )
-async def test_a_plans_changes_are_counted_from_what_they_come_to(receipts, told):
+async def test_plan_counts_what_its_changes_come_to(receipts, told):
     """Step by step, a file that was made and removed again counted as created."""
     plan = Plan.model_validate({"steps": [{"name": "a", "tool": "t"}, {"name": "b", "tool": "t"}]})
     steps = [

@@ -28,7 +28,7 @@ def steps_of(value, tokens=()):
 
 
 @given(st.dictionaries(st.text(), JSON, max_size=3))
-def test_every_place_in_an_output_can_be_pointed_at(output):
+def test_reference_can_point_at_every_place_in_an_output(output):
     """RFC 6901, whatever the keys."""
     made = {"s": step(name="s", output=output)}
     for tokens, value in steps_of(output):
@@ -54,14 +54,14 @@ def test_references_keep_types_and_join_makes_text():
     ["nope/output", "find/nope", "find/output/n/x", "find/output/a~1b/~0/2", "find/output/a~1b/~0/01",
      "find/output/a~1b/~0/-1", "find/error/code", 3, None],
 )  # fmt: skip
-def test_a_pointer_to_nothing_is_refused(pointer):
+def test_reference_to_nothing_is_refused(pointer):
     """Never a silent null in a file."""
     with pytest.raises(ToolError) as caught:
         resolve({"$from": pointer}, {"find": FOUND})
     assert caught.value.code == "invalid_reference"
 
 
-def test_the_hint_names_what_is_there():
+def test_reference_to_nothing_is_told_what_is_there():
     """The usual mistake is a wrong key."""
     with pytest.raises(ToolError) as caught:
         resolve({"$from": "find/output/total"}, {"find": FOUND})

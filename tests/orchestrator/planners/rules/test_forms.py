@@ -7,6 +7,6 @@ from orchestrator.planners.rules.parser import parse
 
 
 @pytest.mark.parametrize("form", FORMS.values())
-def test_every_form_that_a_hint_names_is_understood(form):
+def test_forms_that_a_hint_names_are_understood(form):
     """A refusal must not lead to the next one."""
     assert parse(form)

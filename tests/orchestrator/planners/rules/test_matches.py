@@ -7,7 +7,7 @@ from orchestrator.planners.protocol import Finish
 from tests.orchestrator.planners.rules.deciding import decide, done
 
 
-async def test_finding_follows_the_pages():
+async def test_find_follows_the_pages():
     """And shows the files of all of them."""
     entries = [{"path": f"src/{n}.py", "type": "file"} for n in "ab"]
     first = done("c1_find_files_1", {"entries": entries[:1], "next_cursor": "src/a.py"})
@@ -18,7 +18,7 @@ async def test_finding_follows_the_pages():
     assert end == Finish("Found 2 files that match '*.py'\n  src/a.py\n  src/b.py")
 
 
-async def test_more_files_than_one_command_takes_are_left_alone():
+async def test_delete_of_more_files_than_it_takes_is_refused():
     """Half a deletion helps nobody."""
     page = {"entries": [{"path": "a.tmp", "type": "file"}], "next_cursor": "a.tmp"}
     with pytest.raises(ToolError) as caught:

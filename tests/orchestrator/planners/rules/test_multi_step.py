@@ -7,7 +7,7 @@ from orchestrator.planners.protocol import CallTools, Finish
 from tests.orchestrator.planners.rules.deciding import decide, done, found, hit
 
 
-async def test_replacing_in_many_files_looks_first_then_edits_each():
+async def test_replace_in_many_files_looks_first_then_edits_each():
     """The counts come from the search, so an edit that no longer fits is refused."""
     goal = "replace 'old' with 'new' in *.txt"
     search = done("c1_search_1", found(hit("a.txt"), hit("b.txt"), hit("a.txt", 2)))
@@ -27,14 +27,14 @@ async def test_replacing_in_many_files_looks_first_then_edits_each():
     ("search", "code"),
     [(found(), "text_not_found"), (found(hit("a"), truncated=True), "output_too_large")],
 )
-async def test_half_a_replacement_is_never_made(search, code):
+async def test_replace_is_never_made_by_half(search, code):
     """Nothing to replace, or more than the search could show: an error, no edit."""
     with pytest.raises(ToolError) as caught:
         await decide("replace 'old' with 'new' in *.txt", done("c1_search_1", search))
     assert caught.value.code == code
 
 
-async def test_appending_creates_what_is_missing_and_guards_what_is_there():
+async def test_append_creates_what_is_missing_and_guards_what_is_there():
     """The append holds for just the content that was seen."""
     goal = "append 'x' to n.txt"
     [look] = (await decide(goal)).calls

@@ -124,7 +124,7 @@ CHANGES = [
 
 
 @pytest.mark.parametrize(("goal", "written", "gone"), CHANGES)
-async def test_a_goal_changes_just_what_it_says(run, demo, goal, written, gone):
+async def test_goal_changes_just_what_it_says(run, demo, goal, written, gone):
     """Success is reported of nothing else: all files are compared with what they should hold."""
     answer = await run(goal)
     assert " " in answer, answer  # words, not the code of an error
@@ -172,7 +172,7 @@ async def test_a_goal_changes_just_what_it_says(run, demo, goal, written, gone):
         ("copy the file src to build", "not_a_file"),
     ],
 )
-async def test_a_goal_that_cannot_be_done_changes_nothing(run, demo, goal, code):
+async def test_goal_that_cannot_be_done_changes_nothing(run, demo, goal, code):
     """It fails with the tool's reason, or is refused; every file is as it was."""
     assert await run(goal) == code
     assert on_disk(demo) == BEFORE
@@ -199,7 +199,7 @@ async def test_a_goal_that_cannot_be_done_changes_nothing(run, demo, goal, code)
         ("cat" * 2, None),
     ],
 )
-async def test_a_word_is_no_part_of_another(run, demo, text, changed):
+async def test_goal_to_replace_a_word_spares_longer_words(run, demo, text, changed):
     """`the word cat` made "condogenate" of "concatenate"; where it cannot be told, nothing is done."""
     (demo / "a.txt").write_text(text)
     answer = await run("replace the word cat with the word dog in a.txt")
@@ -220,13 +220,13 @@ async def test_a_word_is_no_part_of_another(run, demo, text, changed):
         ("read every *.tmp", "Read 'old.tmp':\n2\nRead 'src/old.tmp':\n1"),
     ],
 )
-async def test_an_answer_says_what_is_there(run, demo, goal, told):
+async def test_goal_is_answered_with_what_is_there(run, demo, goal, told):
     """What people read instead of the steps."""
     assert await run(goal) == told
     assert on_disk(demo) == BEFORE
 
 
-async def test_reading_a_large_file_shows_its_head(run, demo):
+async def test_goal_to_read_a_large_file_shows_its_head(run, demo):
     """And says that there is more."""
     (demo / "large.txt").write_text("x" * 80 + "\n" + "y" * 300_000)
     answer = await run("read large.txt")

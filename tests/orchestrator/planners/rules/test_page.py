@@ -14,19 +14,19 @@ _ROW = re.compile(r"^\| `(.+)` \| `(.+)` \|$", re.MULTILINE)
 UNDERSTOOD, REFUSED = (_ROW.findall(part) for part in PAGE.split("\n## Refused\n"))
 
 
-def test_the_table_is_long():
+def test_page_of_sentences_is_long():
     """The tests below would be empty if the page were read wrongly."""
     assert (len(UNDERSTOOD) >= 200, len(REFUSED) >= 60) == (True, True)
 
 
 @pytest.mark.parametrize(("sentence", "calls"), UNDERSTOOD)
-async def test_a_sentence_does_what_the_page_says(sentence, calls):
+async def test_sentence_does_what_the_page_says(sentence, calls):
     """Every call that it makes, with its arguments; and it comes to an answer."""
     assert "; ".join(await calls_of(sentence)) == calls
 
 
 @pytest.mark.parametrize(("sentence", "form"), REFUSED)
-def test_a_sentence_without_one_meaning_is_refused(sentence, form):
+def test_sentence_without_one_meaning_is_refused(sentence, form):
     """A guess would be reported as success; the hint names the nearest form, which is understood."""
     with pytest.raises(ClientError) as caught:
         parse(sentence)

@@ -40,7 +40,7 @@ def call_of(goal):
          {"pattern": "x", "literal": True, "limit": 1000, "path": "b/d"}),
     ],
 )  # fmt: skip
-def test_commands_become_calls(goal, tool, arguments):
+def test_parser_makes_commands_into_calls(goal, tool, arguments):
     """Articles, case and the full stop do not matter; quoted text is taken as it is."""
     assert call_of(goal) == (tool, arguments)
 
@@ -53,7 +53,7 @@ def test_commands_become_calls(goal, tool, arguments):
         ("change all to every in x", "all", "every"),
     ],
 )
-def test_plain_words_to_replace_are_taken_as_they_are(goal, old, new):
+def test_parser_takes_plain_words_to_replace_as_they_are(goal, old, new):
     """An article is noise before a path, and text where text is wanted."""
     [command] = parse(goal)
     assert (command.old, command.new, command.scope.path) == (old, new, "x")
@@ -71,7 +71,7 @@ def test_plain_words_to_replace_are_taken_as_they_are(goal, old, new):
         ("", "at its end"),
     ],
 )
-def test_what_is_not_understood_is_named(goal, told):
+def test_parser_names_what_it_does_not_understand(goal, told):
     """With the nearest form as the way on."""
     with pytest.raises(ClientError) as caught:
         parse(goal)
@@ -89,7 +89,7 @@ def test_what_is_not_understood_is_named(goal, told):
 @example("then")
 @example("list then")
 @example("find **/[")
-def test_no_text_breaks_the_grammar(goal):
+def test_parser_understands_or_refuses_any_text(goal):
     """Understood or refused, never a crash."""
     try:
         assert parse(goal)
@@ -113,7 +113,7 @@ def test_no_text_breaks_the_grammar(goal):
     ],
     ids=range(10),
 )
-def test_the_longest_goals_take_no_longer_than_their_length(goal):
+def test_parser_takes_no_longer_than_a_goal_is_long(goal):
     """A goal may have 20,000 characters; one that took seconds would hold up its worker."""
     began = time.process_time()
     with pytest.raises(ClientError):
@@ -121,7 +121,7 @@ def test_the_longest_goals_take_no_longer_than_their_length(goal):
     assert time.process_time() - began < 2
 
 
-def test_the_grammar_says_one_thing_only(caplog):
+def test_grammar_has_no_conflict(caplog):
     """A conflict would be resolved by a rule that nobody reads."""
     caplog.set_level("DEBUG", logger="lark")
     text = (files("orchestrator.planners.rules") / "grammar.lark").read_text()

@@ -12,7 +12,7 @@ from orchestrator.planners.rules.planner import MAX_INLINE, RulesPlanner
 from tests.orchestrator.planners.rules.deciding import decide, done, found, hit
 
 
-async def test_a_long_goal_is_parsed_off_the_event_loop():
+async def test_rules_planner_parses_a_long_goal_off_the_event_loop():
     """Leases are renewed on it."""
     goal = f"write '{'x' * MAX_INLINE}' to a.txt"
     threads = set()
@@ -24,7 +24,7 @@ async def test_a_long_goal_is_parsed_off_the_event_loop():
     assert threading.get_ident() not in threads
 
 
-def test_a_goal_is_checked_before_it_starts():
+def test_rules_planner_checks_a_goal_before_it_starts():
     """A plan is not for this planner."""
     RulesPlanner().check(RunCreate(goal="list"), {})
     plan = {"steps": [{"name": "a", "tool": "t"}]}
@@ -33,7 +33,7 @@ def test_a_goal_is_checked_before_it_starts():
             RulesPlanner().check(RunCreate.model_validate(body), {})
 
 
-async def test_commands_follow_one_another_and_answer_together():
+async def test_rules_planner_makes_commands_one_by_one_and_answers_together():
     """Each line of the answer belongs to one command."""
     goal = "list, then read x; search for old"
     listing = {"entries": [{"path": "d", "type": "directory"}], "next_cursor": "d"}

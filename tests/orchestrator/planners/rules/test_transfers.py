@@ -7,7 +7,7 @@ from tests.orchestrator.planners.rules.deciding import decide, done
 
 
 @pytest.mark.parametrize("goal", ["copy a to d", "move a to d", "copy a into d", "what is in d?"])
-async def test_a_look_that_fails_for_another_reason_ends_the_run(goal):
+async def test_transfer_ends_the_run_when_its_look_fails_for_another_reason(goal):
     """Only a missing path and a file tell what a place is; a fault tells nothing."""
     denied = ToolError("permission_denied", "no")
     [look] = (await decide(goal)).calls
