@@ -1,0 +1,73 @@
+"""Starting a run over HTTP: whether the answer waits for its end."""
+
+import asyncio
+from contextlib import nullcontext
+
+import httpx
+import pytest
+from starlette.middleware import Middleware
+
+from common.web.app import build_app
+from orchestrator.planners.registry import PLANNERS
+from orchestrator.routes import runs
+from orchestrator.routes.dependencies import Services
+from orchestrator.security.access import Access
+from orchestrator.streaming.connections import ConnectionManager
+from tests.orchestrator.builders import DONE
+from tests.orchestrator.fakes import until
+
+
+class NoTools:
+    """A catalogue without any tool."""
+
+    async def tools(self):
+        """Return the tools there are."""
+        return {}
+
+
+@pytest.fixture
+async def http(store):
+    """A client of the routes over the store; nobody executes what it starts."""
+    access = Middleware(Access, api_keys={}, any_host=True, is_local=lambda _: True)
+    app = build_app(
+        title="t", source="orchestrator", max_body=1000, routers=[runs.router],
+        lifespan=lambda _: nullcontext(), middleware=[access],
+    )  # fmt: skip
+    app.state.services = Services(store, PLANNERS, NoTools(), ConnectionManager(store))
+    transport = httpx.ASGITransport(app)
+    async with httpx.AsyncClient(transport=transport, base_url="http://t") as client:
+        yield client
+
+
+async def start(http, session, prefer):
+    """Start a run; return the answer."""
+    url = f"/v1/sessions/{session.id}/runs"
+    return await http.post(url, json={"goal": "list"}, headers={"Prefer": prefer})
+
+
+async def test_run_that_ends_within_prefer_wait_is_answered_with_200(http, store, session):
+    """One request is enough for a short run: its result is in the answer."""
+    opened = await session("local")
+    starting = asyncio.create_task(start(http, opened, "wait=60"))
+
+    async def is_active():
+        return (await store.sessions.get(opened.id, "local")).active_run is not None
+
+    await until(is_active)
+    assert not starting.done()
+    run_id = (await store.sessions.get(opened.id, "local")).active_run
+    lease = await store.leases.acquire(opened.id, run_id, "worker")
+    await store.progress.finish(lease, DONE)
+    answer = await asyncio.wait_for(starting, 20)
+    assert (answer.status_code, answer.json()["status"]) == (200, "succeeded")
+    assert answer.json()["result"]["answer"] == "ok"
+    assert answer.headers["Location"] == f"/v1/sessions/{opened.id}/runs/{run_id}"
+
+
+@pytest.mark.parametrize("prefer", ["wait=1", "respond-async"])
+async def test_run_that_does_not_end_within_prefer_wait_is_answered_with_202(http, session, prefer):
+    """The client is told where to ask, as without the preference; the run goes on."""
+    opened = await session("local")
+    answer = await start(http, opened, prefer)
+    assert (answer.status_code, answer.json()["status"]) == (202, "queued")
+    assert answer.headers["Location"].endswith(answer.json()["id"])
