@@ -293,8 +293,8 @@ GUARDS = (
         "tests/orchestrator/engine/test_runner.py",
         (
             "a budget for the whole decision",
-            "needed = len(history) + len(calls)",
-            "needed = len(history) + 1",
+            "needed = len(run.history) + len(calls)",
+            "needed = len(run.history) + 1",
         ),
     ),
     *guards_of(

@@ -11,6 +11,7 @@ from common.logs import get_logger
 from common.plans import OnError
 from common.runs import RunResult, Step
 from orchestrator.engine.signals import Signals
+from orchestrator.engine.state import RunState
 from orchestrator.engine.steps import Now, StepMaker, utc_now
 from orchestrator.planners.protocol import Call, CallTools, Finish, History, Planner
 from orchestrator.store.records import Ending, Lease
@@ -39,7 +40,7 @@ class Runner:
 
     async def execute(self, lease: Lease, signals: Signals) -> None:
         """Run to the end and record it; give the lease back when asked to drain."""
-        history = list(lease.steps)
+        run = RunState(lease, signals)
         ending: Ending | None = None
         if lease.run.plan is not None and not lease.is_planned:
             await self._progress.record_plan(lease, lease.run.plan)
@@ -48,55 +49,49 @@ class Runner:
                 await self._leases.release(lease)
                 return
             try:
-                ending = await self._advance(lease, history, signals)
+                ending = await self._advance(run)
             except AgenticError as failure:
                 ending = Ending(
                     "failed", error=failure.problem("orchestrator", lease.run.request_id)
                 )
         await self._progress.finish(lease, ending)
         code = None if ending.error is None else ending.error.code
-        log.info("run ended", status=ending.status, steps=len(history), code=code)
+        log.info("run ended", status=ending.status, steps=len(run.history), code=code)
 
-    async def _advance(self, lease: Lease, history: list[Step], signals: Signals) -> Ending | None:
+    async def _advance(self, run: RunState) -> Ending | None:
         """Take the run one decision further; return its ending when it has one."""
-        in_flight = _take_in_flight(history)
-        if signals.cancelled.is_set() and in_flight is None:
+        # With a call in flight, a cancelled run first finds out what became of that.
+        if run.signals.cancelled.is_set() and run.in_flight is None:
             return Ending("cancelled", reason="cancelled by the client")
-        planner = self._planners[lease.run.planner]
-        decision = await planner.next(History(lease.run.goal, lease.run.plan, history))
+        asked = run.lease.run
+        decision = await self._planners[asked.planner].next(
+            History(asked.goal, asked.plan, run.history)
+        )
         match decision:
             case Finish(answer):
-                receipts = [step.receipts for step in history]
+                receipts = [step.receipts for step in run.history]
                 changes = await asyncio.to_thread(fold, receipts)  # there may be many
                 return Ending("succeeded", result=RunResult(answer=answer, changes=changes))
             case CallTools(calls):
-                return await self._make(lease, history, calls, signals, in_flight)
+                return await self._make(run, calls)
             case _:
                 assert_never(decision)
 
-    async def _make(
-        self,
-        lease: Lease,
-        history: list[Step],
-        calls: Sequence[Call],
-        signals: Signals,
-        in_flight: Step | None,
-    ) -> Ending | None:
-        needed = len(history) + len(calls)  # half of a decision helps nobody
+    async def _make(self, run: RunState, calls: Sequence[Call]) -> Ending | None:
+        """Make these calls, each a step; return the run's ending when one of them has ended it."""
+        needed = len(run.history) + len(calls)  # half of a decision helps nobody
         for call in calls:
-            left = IN_FLIGHT_TIME if in_flight else self._within_budget(lease, history, needed)
-            n = len(history) + 1
-            step = await self._steps.perform(lease, n, call, left, signals, in_flight)
-            in_flight = None
-            history.append(step)
+            seconds = IN_FLIGHT_TIME if run.in_flight else self._within_budget(run, needed)
+            step = await self._steps.perform(run, call, seconds)
+            run.add(step)
             ending = _ending_after(step, call.on_error)
-            if ending is not None or signals.cancelled.is_set() or signals.draining.is_set():
+            if ending is not None or run.is_interrupted:
                 return ending
         return None
 
-    def _within_budget(self, lease: Lease, history: Sequence[Step], needed: int) -> float:
+    def _within_budget(self, run: RunState, needed: int) -> float:
         """Return the seconds that are left; raise when they or the steps do not suffice."""
-        budget = lease.run.budget
+        budget = run.lease.run.budget
         if needed > budget.steps:
             raise ClientError(
                 "budget_exceeded",
@@ -104,12 +99,12 @@ class Runner:
                 limit=budget.steps,
                 actual=needed,
             )
-        used = (self._now() - lease.started_at).total_seconds()
+        used = (self._now() - run.lease.started_at).total_seconds()
         if used >= budget.seconds:
             raise SystemFault(
                 "deadline_exceeded",
                 f"The run's budget of {budget.seconds:g} seconds is used up",
-                outcome="executed" if history else "not_executed",
+                outcome="executed" if run.history else "not_executed",
                 limit=budget.seconds,
                 actual=round(used, 3),
             )
@@ -124,8 +119,3 @@ def _ending_after(step: Step, on_error: OnError) -> Ending | None:
     # A refusal is the tool's answer, and a plan may go on after it; a fault is nobody's answer.
     is_fault = ERRORS[step.error.code].family != "tool"
     return Ending("failed", error=step.error) if is_fault or on_error == "stop" else None
-
-
-def _take_in_flight(history: list[Step]) -> Step | None:
-    """Take out the step that a lost worker had recorded, and whose outcome is not known yet."""
-    return history.pop() if history and history[-1].status == "running" else None

@@ -10,7 +10,7 @@ from common.errors import AgenticError, SystemFault
 from common.ids import new_id
 from common.runs import Step
 from common.tools import ToolCall, ToolResult
-from orchestrator.engine.signals import Signals
+from orchestrator.engine.state import RunState
 from orchestrator.execution.retrying import Cancelled, Executor, RetryingCall
 from orchestrator.planners.protocol import Call
 from orchestrator.store.progress import Progress
@@ -47,57 +47,50 @@ class StepMaker:
         self._call_timeout = call_timeout.total_seconds()
         self._now = now
 
-    async def perform(
-        self,
-        lease: Lease,
-        n: int,
-        call: Call,
-        seconds_left: float,
-        signals: Signals,
-        in_flight: Step | None = None,
-    ) -> Step:
-        """Make a call as step `n`; return the step as recorded, its error included if it failed.
+    async def perform(self, run: RunState, call: Call, seconds_left: float) -> Step:
+        """Make a call as the run's next step; return it as recorded, its error included.
 
-        `in_flight` is the step when a worker was lost after it had recorded it: the very same call is
-        made again, and answered with its result if it had taken effect.
+        Where a step is in flight, the very same call is made again: it is answered with its result
+        if it had taken effect.
         """
-        step = in_flight or await self._begin(lease, n, call)
+        step = run.in_flight or await self._begin(run, call)
         started = time.perf_counter()
         if call.refusal is None:
-            tool_call = self._tool_call(lease, step, seconds_left)
-            outcome = await self._made(lease, tool_call, signals, is_open=in_flight is not None)
+            outcome = await self._outcome(run, self._tool_call(run.lease, step, seconds_left))
         else:
-            outcome = {"attempts": 0, **_failure(lease, call.refusal)}
+            outcome = {"attempts": 0, **_failure(run.lease, call.refusal)}
         outcome["duration_ms"] = round((time.perf_counter() - started) * 1000, 3)
-        return await self._progress.commit_step(lease, step.model_copy(update=outcome))
+        return await self._progress.commit_step(run.lease, step.model_copy(update=outcome))
 
-    async def _begin(self, lease: Lease, n: int, call: Call) -> Step:
+    async def _begin(self, run: RunState, call: Call) -> Step:
         step = Step(
             id=new_id("stp"),
-            n=n,
+            n=len(run.history) + 1,
             name=call.name,
             tool=call.tool,
             arguments=call.arguments,
             status="running",
             started_at=self._now(),
         )
-        await self._progress.start_step(lease, step)
+        await self._progress.start_step(run.lease, step)
         return step
 
-    async def _made(
-        self, lease: Lease, tool_call: ToolCall, signals: Signals, *, is_open: bool
-    ) -> dict[str, Any]:
+    async def _outcome(self, run: RunState, tool_call: ToolCall) -> dict[str, Any]:
         """Make the call; return what the step says of it."""
         call = RetryingCall(
-            self._executor, tool_call, lease.run.traceparent, signals.cancelled, is_open=is_open
+            self._executor,
+            tool_call,
+            run.lease.run.traceparent,
+            run.signals.cancelled,
+            is_open=run.in_flight is not None,
         )
         try:
             outcome = _success(await call.result())
         except AgenticError as failure:
-            _require_newest(lease, failure)
-            outcome = _failure(lease, failure)
+            _require_newest(run.lease, failure)
+            outcome = _failure(run.lease, failure)
         except Cancelled as cancel:
-            outcome = _cancelled(lease, tool_call, cancel)
+            outcome = _cancelled(run.lease, tool_call, cancel)
         return {**outcome, "attempts": call.attempts}
 
     def _tool_call(self, lease: Lease, step: Step, seconds_left: float) -> ToolCall:
