@@ -80,8 +80,11 @@ async def _running(
 ) -> AsyncIterator[list[asyncio.Task[None]]]:
     """Run what goes on beside the requests; at the end let runs reach their next step."""
     shutdown.arm(parts.connections.close, parts.worker.drain)
-    relaying = relay(parts.store.events, parts.connections.wake, parts.worker.cancel)
-    tasks = [asyncio.create_task(relaying, name="notifications")]
+    relaying = asyncio.create_task(
+        relay(parts.store.events, parts.connections.wake, parts.worker.cancel),
+        name="notifications",
+    )
+    tasks = [relaying]
     if settings.role != "api":
         tasks.append(asyncio.create_task(parts.worker.serve(), name="worker"))
     for task in tasks:
@@ -90,7 +93,7 @@ async def _running(
         yield tasks
     finally:
         shutdown.fire()
-        tasks[0].cancel()
+        relaying.cancel()  # the worker ends once it is drained; this would listen for ever
         await asyncio.wait(tasks, timeout=shutdown.seconds_left)
         for task in tasks:
             task.cancel()
