@@ -5,8 +5,7 @@ from fastapi import APIRouter
 from common.runs import PlannerSpec
 from common.tools import ToolSpec
 from common.web.openapi import problems
-from orchestrator.routes.dependencies import ServicesDep
-from orchestrator.routes.sessions import COMMON
+from orchestrator.routes.dependencies import COMMON, ServicesDep
 
 router = APIRouter(prefix="/v1", tags=["catalogue"])
 

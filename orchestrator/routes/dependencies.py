@@ -1,4 +1,4 @@
-"""What the endpoints are handed: the parts of the service, and facts about the request."""
+"""What the endpoints share: the parts of the service, facts about the request, common errors."""
 
 import hashlib
 from collections.abc import Mapping
@@ -18,6 +18,12 @@ from orchestrator.store.sessions import Idempotency
 from orchestrator.store.store import Store
 from orchestrator.streaming.connections import ConnectionManager
 
+COMMON = (
+    "malformed_request", "unauthenticated", "forbidden", "invalid_request", "internal", "unavailable",
+)  # fmt: skip
+"""The errors that any endpoint may answer with."""
+BODY = ("request_too_large", "unsupported_media_type", "idempotency_conflict")
+"""The errors of an endpoint that takes a body."""
 COMMAND_AGENT = "agentic-cli/"
 """How the `agentic` command introduces itself."""
 MAX_AGENT = 256

@@ -9,8 +9,7 @@ from common.ids import RunId
 from common.models import Digits
 from common.runs import Event
 from common.web.openapi import Responses, problems
-from orchestrator.routes.dependencies import ServicesDep, SessionDep
-from orchestrator.routes.sessions import COMMON
+from orchestrator.routes.dependencies import COMMON, ServicesDep, SessionDep
 from orchestrator.streaming.sse import event_stream
 
 router = APIRouter(prefix="/v1/sessions/{session_id}/events", tags=["events"])

@@ -15,6 +15,8 @@ from common.web.openapi import Responses, problems
 from common.web.prefer import preferred_wait
 from orchestrator.planners.registry import default_planner
 from orchestrator.routes.dependencies import (
+    BODY,
+    COMMON,
     IdempotencyKey,
     PagingDep,
     Services,
@@ -23,7 +25,6 @@ from orchestrator.routes.dependencies import (
     SourceDep,
     idempotency,
 )
-from orchestrator.routes.sessions import BODY, COMMON
 from orchestrator.store.records import RunDocument
 
 MAX_WAIT = 300

@@ -7,6 +7,8 @@ from common.runs import Session, SessionCreate
 from common.web.body import JsonRoute
 from common.web.openapi import problems
 from orchestrator.routes.dependencies import (
+    BODY,
+    COMMON,
     IdempotencyKey,
     PagingDep,
     ServicesDep,
@@ -15,10 +17,6 @@ from orchestrator.routes.dependencies import (
     idempotency,
 )
 
-COMMON = (
-    "malformed_request", "unauthenticated", "forbidden", "invalid_request", "internal", "unavailable",
-)  # fmt: skip
-BODY = ("request_too_large", "unsupported_media_type", "idempotency_conflict")
 router = APIRouter(prefix="/v1/sessions", tags=["sessions"], route_class=JsonRoute)
 
 
