@@ -1,4 +1,4 @@
-"""The planners there are: a new one is a file of its own and a line here."""
+"""The planners there are: a new one is a file of its own, and its name here."""
 
 from collections.abc import Mapping
 
@@ -6,9 +6,11 @@ from orchestrator.planners.plan.planner import PlanPlanner
 from orchestrator.planners.protocol import Planner
 from orchestrator.planners.rules.planner import RulesPlanner
 
-PLANNERS: Mapping[str, Planner] = {
-    planner.spec.name: planner for planner in (PlanPlanner(), RulesPlanner())
-}
+_ALL: tuple[Planner, ...] = (
+    PlanPlanner(),
+    RulesPlanner(),
+)
+PLANNERS: Mapping[str, Planner] = {planner.spec.name: planner for planner in _ALL}
 
 
 def default_planner(*, has_plan: bool) -> str:

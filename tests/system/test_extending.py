@@ -15,7 +15,11 @@ from tests.system.services import execution_environment, orchestrator
 ROOT = Path(__file__).parent.parent.parent
 PACKAGES = ("agentic", "common", "execution_environment", "orchestrator")
 EXAMPLE = re.compile(r"```python\n# (\S+\.py)\n(.*?)```", re.DOTALL)
-IMPORT = "from orchestrator.planners.echo import EchoPlanner\n"
+REGISTERED = {
+    "from orchestrator.planners.plan": "from orchestrator.planners.echo import EchoPlanner\n",
+    "    PlanPlanner(),\n": "    EchoPlanner(),\n",
+}
+"""What the registry gets, before what."""
 
 
 def examples() -> dict[str, str]:
@@ -36,35 +40,41 @@ def tree(tmp_path):
         (copy / path).write_text(text)
     registry = copy / "orchestrator/planners/registry.py"
     text = registry.read_text()
-    assert text.count("PlanPlanner(), ") == 1
-    text = text.replace("PlanPlanner(), ", "EchoPlanner(), PlanPlanner(), ")
-    registry.write_text(
-        text.replace(
-            "from orchestrator.planners.plan", f"{IMPORT}from orchestrator.planners.plan", 1
-        )
-    )
+    for before, added in REGISTERED.items():
+        assert text.count(before) == 1
+        text = text.replace(before, added + before)
+    registry.write_text(text)
     return copy
 
 
-async def test_a_new_tool_and_a_new_planner_take_one_file_each(tree, tmp_path):
-    """Nothing else has to know of them: they are listed, planned with and performed."""
+@pytest.fixture
+def main(tree, tmp_path):
+    """Both services from that tree; return the orchestrator."""
     execution = execution_environment(tmp_path)
     main = orchestrator(tmp_path, execution)
     execution.tree = main.tree = tree
     execution.start()
-    main.start()
-    workspace = tmp_path / "data/workspaces/local/demo"
-    workspace.mkdir(parents=True)
-    (workspace / "f").write_text("1\n2\n3")
+    try:
+        main.start()
+        yield main
+        main.stop()
+    finally:
+        execution.stop()
+
+
+async def test_a_new_tool_and_a_new_planner_take_one_file_each(main, tmp_path):
+    """Nothing else has to know of them: they are listed, planned with and performed."""
     async with AgenticClient(main.url) as client:
         session = await client.create_session("demo")
-        step = PlanStep(name="count", tool="count_lines", arguments={"path": "f"})
-        counting = await client.start_run(session.id, plan=Plan(steps=[step]))
-        echoing = await client.start_run(session.id, goal="say this", planner="echo")
-        counted, echoed = [await ended(client, run) for run in (counting, echoing)]
-    main.stop()
-    execution.stop()
-    assert counted.steps[0].output == {"lines": 3}
+        making = PlanStep(
+            name="make", tool="write_file", arguments={"path": "f", "content": "1\n2"}
+        )
+        counting = PlanStep(name="count", tool="count_lines", arguments={"path": "f"})
+        counted = await client.start_run(session.id, plan=Plan(steps=[making, counting]))
+        counted = await ended(client, counted)
+        echoed = await client.start_run(session.id, goal="say this", planner="echo")
+        echoed = await ended(client, echoed)
+    assert counted.steps[1].output == {"lines": 2}
     assert echoed.result.answer == "say this"
 
 
