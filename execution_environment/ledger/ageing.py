@@ -5,7 +5,7 @@ import time
 from execution_environment.ledger.database import Database
 
 RUN_MEMORY = 90 * 86400.0
-"""Seconds for which a session's fence, a run's progress and an abandoned id are remembered."""
+"""Seconds for which a session's fence, a run's progress and a tombstone are remembered."""
 STEP = 200
 """Entries that are removed in one transaction."""
 _RESULTS = (

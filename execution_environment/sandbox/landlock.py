@@ -1,7 +1,7 @@
-"""Landlock, the second wall: the process gives up every file outside its data directory.
+"""The Landlock policy: the process gives up every file outside its data directory.
 
-The first wall is openat2, which holds each path. This one holds the process, whatever it runs: it
-stops opens and changes, not stat or readlink. Source: landlock(7).
+openat2 holds each path; this holds the process, whatever it runs, should a path ever get past that.
+It stops opens and changes, not stat or readlink. Source: landlock(7).
 """
 
 import ctypes
@@ -64,7 +64,7 @@ def interpreter_paths() -> list[Path]:
     """Return what Python reads as it goes: itself, its libraries, our code, names of hosts.
 
     Not where the process was started, though `python -m` puts that on sys.path: it may be somebody's
-    home, or "/" as in a container, and then there would be no wall. Nor /proc: it shows the token
+    home, or "/" as in a container, and then the policy would hold nothing. Nor /proc: it shows the token
     among the environment variables.
     """
     ours = {

@@ -64,7 +64,7 @@ async def test_run_that_ends_within_prefer_wait_is_answered_with_200(http, store
     assert answer.headers["Location"] == f"/v1/sessions/{opened.id}/runs/{run_id}"
 
 
-@pytest.mark.parametrize("prefer", ["wait=1", "respond-async"])
+@pytest.mark.parametrize("prefer", ["wait=0", "wait=1", "respond-async"])
 async def test_run_that_does_not_end_within_prefer_wait_is_answered_with_202(http, session, prefer):
     """The client is told where to ask, as without the preference; the run goes on."""
     opened = await session("local")
