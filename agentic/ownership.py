@@ -8,7 +8,7 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import TextIO
 
-from common.locking import try_lock
+from common.processes.locking import try_lock
 
 PID_FILE = "up.pid"
 STOP_TIMEOUT = 60.0

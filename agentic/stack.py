@@ -16,7 +16,7 @@ from typing import TextIO
 import httpx
 
 from agentic.ownership import StackError, note, owning
-from common.tether import tethered
+from common.processes.tether import tethered
 
 HOST = "127.0.0.1"
 START_TIMEOUT = 30.0

@@ -14,7 +14,7 @@ from starlette.middleware import Middleware
 
 from common import logs
 from common.errors import SystemFault
-from common.tether import tie
+from common.processes.tether import tie
 from common.web.app import build_app
 from common.web.auth import ServiceToken
 from common.web.health import Probe, health_router

@@ -279,8 +279,8 @@ GUARDS = (
         ("absolute data directories", "Annotated[Path, AfterValidator(_real)]", "Path"),
     ),
     *guards_of(
-        "common/tether.py",
-        "tests/common/test_tether.py",
+        "common/processes/tether.py",
+        "tests/common/processes/test_tether.py",
         ("no start for a starter that is gone", "    if os.getppid() != starter:", "    if False:"),
     ),
     *guards_of(

@@ -2,6 +2,7 @@
 
 import ast
 import re
+import tomllib
 from pathlib import Path
 
 import pytest
@@ -14,6 +15,9 @@ PACKAGES = ("common", "execution_environment", "orchestrator", "agentic")
 MODULES = sorted(path for package in PACKAGES for path in (ROOT / package).rglob("*.py"))
 MAX_MODULE = 200
 MAX_FUNCTION = 25
+MAX_MODULES = 15
+MAX_FLOORS = {"execution_environment": 9, "orchestrator": 5}
+FOLDERS = sorted({path.parent for path in MODULES})
 
 
 def _body_lines(function: ast.FunctionDef | ast.AsyncFunctionDef) -> int:
@@ -36,6 +40,22 @@ def test_modules_and_functions_are_short(path):
     source = path.read_text()
     assert source.count("\n") <= MAX_MODULE
     assert too_long(source) == []
+
+
+@pytest.mark.parametrize("folder", FOLDERS, ids=lambda path: str(path.relative_to(ROOT)))
+def test_no_folder_holds_more_modules_than_can_be_seen_at_a_glance(folder):
+    """What grows beyond that has rooms in it."""
+    modules = [path.name for path in folder.glob("*.py") if path.name != "__init__.py"]
+    assert len(modules) <= MAX_MODULES
+
+
+@pytest.mark.parametrize(("package", "floors"), MAX_FLOORS.items())
+def test_no_package_has_more_floors_than_can_be_remembered(package, floors):
+    """The contracts hold imports to run down; this holds how far."""
+    tools = tomllib.loads((ROOT / "pyproject.toml").read_text())["tool"]
+    contracts = tools["importlinter"]["contracts"]
+    [layers] = [c["layers"] for c in contracts if c.get("containers") == [package]]
+    assert len(layers) <= floors
 
 
 def test_a_long_function_is_noticed():

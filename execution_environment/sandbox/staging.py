@@ -11,7 +11,7 @@ from collections.abc import Container, Iterable, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
-from common.locking import try_lock
+from common.processes.locking import try_lock
 from execution_environment.sandbox.descriptors import (
     DIRECTORY,
     PERMISSIONS,

@@ -17,7 +17,7 @@ from pathlib import Path
 from weakref import WeakValueDictionary
 
 from common.errors import SystemFault
-from common.locking import try_lock
+from common.processes.locking import try_lock
 
 FIRST_PAUSE = 0.001
 LONGEST_PAUSE = 0.05

