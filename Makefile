@@ -52,7 +52,7 @@ test-live: setup ## build the images, bring the compose stack up, test it, take 
 	$(BIN)/pytest -q tests/live --timeout=600
 
 test-sandbox: setup ## every path attack on every operation, with the canary oracle
-	$(BIN)/pytest -q tests/execution_environment/test_path_attacks.py
+	$(BIN)/pytest -q tests/execution_environment/sandbox/test_path_attacks.py
 
 race: setup ## clients against a program that swaps what they name: make race SECONDS=60 (needs gcc)
 	SECONDS=$(or $(SECONDS),60) $(BIN)/pytest -q tests/system/race --timeout=7200

@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 
-FIRST = ("tests/execution_environment/test_primitives.py", "tests/common/test_models.py")
+FIRST = ("tests/execution_environment/sandbox/test_syscalls.py", "tests/common/test_models.py")
 SYSCALLS = "execution_environment/sandbox/syscalls.py"
 DESCRIPTORS = "execution_environment/sandbox/descriptors.py"
 NAMES = "execution_environment/sandbox/paths.py"
@@ -83,22 +83,22 @@ GUARDS = (
     ),
     *guards_of(
         "execution_environment/sandbox/marks.py",
-        "tests/execution_environment/test_completer.py",
+        "tests/execution_environment/transactions/test_recovery.py",
         ("mark: the time of birth", '{status.st_ino}@{birth}"', '{status.st_ino}"'),
     ),
     *guards_of(
         "execution_environment/sandbox/renames.py",
-        "tests/execution_environment/test_completer.py",
+        "tests/execution_environment/transactions/test_recovery.py",
         ("no mark, no repetition", "if rename.mark is None:", "if False:"),
     ),
     *guards_of(
         "execution_environment/transactions/coordinator.py",
-        "tests/execution_environment/test_completer.py",
+        "tests/execution_environment/transactions/test_recovery.py",
         ("the lock, to the end of the thread", "await until_done(", "await ("),
     ),
     *guards_of(
         "execution_environment/transactions/recovery.py",
-        "tests/execution_environment/test_completer.py",
+        "tests/execution_environment/transactions/test_recovery.py",
         (
             "changes of the living are made",
             "        if intent.id in self._disowned or not intent.process:\n            return True\n        return self._renamer.staging.is_abandoned(intent.process)\n",
@@ -107,7 +107,7 @@ GUARDS = (
     ),
     *guards_of(
         "execution_environment/transactions/recovery.py",
-        "tests/execution_environment/test_committer.py",
+        "tests/execution_environment/transactions/test_committer.py",
         (
             "a record is looked for",
             "if not self._audit.holds(intent.trail, intent.id):",
@@ -121,7 +121,7 @@ GUARDS = (
     ),
     *guards_of(
         "execution_environment/workspace/staged_change.py",
-        "tests/execution_environment/test_usage.py",
+        "tests/execution_environment/ledger/test_usage.py",
         ("one change of a place", "        self._change_set.planned.add(parts)\n", ""),
         (
             "a user's directory, outside any change",
@@ -131,32 +131,32 @@ GUARDS = (
     ),
     *guards_of(
         "execution_environment/tools/delete_path.py",
-        "tests/execution_environment/test_usage.py",
+        "tests/execution_environment/ledger/test_usage.py",
         ("trees measured under the lock", "return self.recursive", "return False"),
     ),
     *guards_of(
         "execution_environment/ledger/reservations.py",
-        "tests/execution_environment/test_usage.py",
+        "tests/execution_environment/ledger/test_usage.py",
         ("staged bytes of all calls", "if size > 0 and taken + size > limit:", "if False:"),
     ),
     *guards_of(
         "execution_environment/ledger/idempotency.py",
-        "tests/execution_environment/test_committer.py",
+        "tests/execution_environment/transactions/test_committer.py",
         ("an id that was given up", "        _require_wanted(connection, key)\n", ""),
     ),
     *guards_of(
         "execution_environment/ledger/idempotency.py",
-        "tests/execution_environment/test_record.py",
+        "tests/execution_environment/routes/test_contexts.py",
         ("given up by this owner", " or key.fence <= fence:", ":"),
     ),
     *guards_of(
         "execution_environment/ledger/ledger.py",
-        "tests/execution_environment/test_audit.py",
+        "tests/execution_environment/audit/test_verifier.py",
         ("heads with each intent", "            chains.note(connection, intent.head)\n", ""),
     ),
     *guards_of(
         "execution_environment/audit/verifier.py",
-        "tests/execution_environment/test_audit.py",
+        "tests/execution_environment/audit/test_verifier.py",
         ("a tail that was cut", "if head.seq < chain.head.seq:", "if False:"),
         (
             "a chain that was sealed anew",
@@ -167,22 +167,22 @@ GUARDS = (
     ),
     *guards_of(
         "execution_environment/transactions/locks.py",
-        "tests/execution_environment/test_upkeep.py",
+        "tests/execution_environment/test_maintenance.py",
         ("a lock file that was removed", "if _is_there(descriptor):", "if True:"),
     ),
     *guards_of(
         "execution_environment/audit/retention.py",
-        "tests/execution_environment/test_upkeep.py",
+        "tests/execution_environment/test_maintenance.py",
         ("chains that are needed", "if chain not in needed:", "if True:"),
     ),
     *guards_of(
         "execution_environment/ledger/schema.py",
-        "tests/execution_environment/test_format.py",
+        "tests/execution_environment/ledger/test_schema.py",
         ("a newer program's data", "if version > FORMAT:", "if False:"),
     ),
     *guards_of(
         "execution_environment/routes/contexts.py",
-        "tests/execution_environment/test_record.py",
+        "tests/execution_environment/routes/test_contexts.py",
         (
             "refusals on record",
             "await asyncio.to_thread(_note, request, self.name, refusal)",
@@ -191,22 +191,22 @@ GUARDS = (
     ),
     *guards_of(
         "execution_environment/routes/files.py",
-        "tests/execution_environment/test_files.py",
+        "tests/execution_environment/routes/test_files.py",
         ("whole uploads only", "    require_whole(request.headers)\n", ""),
     ),
     *guards_of(
         "common/web/conditions.py",
-        "tests/execution_environment/test_files.py",
+        "tests/execution_environment/routes/test_files.py",
         ("dates beyond any clock", "(ValueError, OverflowError)", "ValueError"),
     ),
     *guards_of(
         "execution_environment/toolkit/quoting.py",
-        "tests/execution_environment/test_quoting.py",
+        "tests/execution_environment/toolkit/test_quoting.py",
         ("names quoted in diffs", "    if name.isprintable() and not", "    if True or not"),
     ),
     *guards_of(
         "execution_environment/sandbox/descriptors.py",
-        "tests/execution_environment/test_receipts.py",
+        "tests/execution_environment/workspace/test_receipts.py",
         ("modes as in receipts", "    os.chmod(leaf, mode, dir_fd=parent)\n", ""),
     ),
     *guards_of(
@@ -250,7 +250,7 @@ GUARDS = (
     ),
     *guards_of(
         "execution_environment/workspace/change_set.py",
-        "tests/execution_environment/test_completer.py",
+        "tests/execution_environment/transactions/test_recovery.py",
         (
             "where a move goes",
             "if not any(directory in self.trees for directory in above):",
@@ -259,7 +259,7 @@ GUARDS = (
     ),
     *guards_of(
         "execution_environment/sandbox/staging.py",
-        "tests/execution_environment/test_staging.py",
+        "tests/execution_environment/sandbox/test_staging.py",
         ("staging that was cleared", " and os.fstat(descriptor).st_nlink > 0:", ":"),
         (
             "one who clears at a time",
@@ -309,7 +309,7 @@ GUARDS = (
     ),
     *guards_of(
         "common/shares.py",
-        "tests/execution_environment/test_executor.py",
+        "tests/execution_environment/calls/test_executor.py",
         (
             "threads left to others",
             "self._held[user] >= self._ratio * self._free",

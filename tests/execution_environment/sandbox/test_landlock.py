@@ -10,7 +10,7 @@ import pytest
 
 from execution_environment.sandbox import landlock
 
-ROOT = str(Path(__file__).parents[2])
+ROOT = str(Path(__file__).parents[3])
 # Started as the service is, by -m and from the directory that it must not reach: -m puts that on
 # sys.path. A spawned process doesn't run a __main__ again.
 CHILD = """

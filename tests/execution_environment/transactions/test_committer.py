@@ -75,7 +75,7 @@ def filled(demo):
 def die_at(data_dir: Path, call, step: str, number: int) -> int:
     """Make a call in a process that dies; return its exit code."""
     script = Path(__file__).with_name("dying.py")
-    root = Path(__file__).parents[2]
+    root = Path(__file__).parents[3]
     command = [sys.executable, script, data_dir, call.model_dump_json(), step, str(number)]
     return subprocess.run(
         command, env={**os.environ, "PYTHONPATH": str(root)}, check=False, timeout=60

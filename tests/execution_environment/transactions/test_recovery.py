@@ -14,7 +14,7 @@ from common.errors import AgenticError, SystemFault
 from execution_environment.sandbox.renames import Location, Rename
 from execution_environment.transactions.locks import WorkspaceLocks
 from tests.execution_environment.conftest import tool_call
-from tests.execution_environment.test_committer import die_at
+from tests.execution_environment.transactions.test_committer import die_at
 
 OTHERS = "what another program has made\n"
 TRIES = 200
