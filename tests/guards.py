@@ -2,13 +2,6 @@
 
 from dataclasses import dataclass
 
-FIRST = ("tests/execution_environment/sandbox/test_syscalls.py", "tests/common/test_models.py")
-SYSCALLS = "execution_environment/sandbox/syscalls.py"
-DESCRIPTORS = "execution_environment/sandbox/descriptors.py"
-NAMES = "execution_environment/sandbox/paths.py"
-WALKING = "execution_environment/sandbox/walking.py"
-CONTEXT = "common/context.py"
-
 
 @dataclass(frozen=True)
 class Guard:
@@ -18,61 +11,74 @@ class Guard:
     file: str
     text: str
     without: str
-    tests: tuple[str, ...] = FIRST
-    """The test files that are to notice; all of the package are asked when they do not."""
+    test: str
+    """The test file that is to notice; all of the package are asked when it does not."""
 
 
 def guards_of(file: str, test: str, *texts: tuple[str, str, str]) -> tuple[Guard, ...]:
     """Return guards of one file that one test file is to notice: each its name, text, and without."""
-    return tuple(Guard(name, file, text, without, (test,)) for name, text, without in texts)
+    return tuple(Guard(name, file, text, without, test) for name, text, without in texts)
 
 
 GUARDS = (
-    Guard("RESOLVE_BENEATH", SYSCALLS, "RESOLVE = _RESOLVE_BENEATH | ", "RESOLVE = "),
-    Guard("RESOLVE_NO_SYMLINKS", SYSCALLS, " | _RESOLVE_NO_SYMLINKS", ""),
-    Guard("RESOLVE_NO_MAGICLINKS", SYSCALLS, " | _RESOLVE_NO_MAGICLINKS", ""),
-    Guard("RESOLVE_NO_XDEV", SYSCALLS, " | _RESOLVE_NO_XDEV", ""),
-    Guard("RENAME_NOREPLACE", SYSCALLS, "_RENAME_NOREPLACE = 1", "_RENAME_NOREPLACE = 0"),
-    Guard("O_NOFOLLOW of READ", DESCRIPTORS, " | os.O_NOCTTY | os.O_NOFOLLOW", " | os.O_NOCTTY"),
-    Guard("O_NONBLOCK of READ", DESCRIPTORS, "os.O_RDONLY | os.O_NONBLOCK", "os.O_RDONLY"),
-    Guard("O_NOFOLLOW of ANY", DESCRIPTORS, "ANY = os.O_PATH | os.O_NOFOLLOW", "ANY = os.O_PATH"),
-    Guard(
-        "regular file, after the open",
-        DESCRIPTORS,
-        "        require_file(status, path)\n        yield descriptor, status\n",
-        "        yield descriptor, status\n",
+    *guards_of(
+        "execution_environment/sandbox/syscalls.py",
+        "tests/execution_environment/sandbox/test_syscalls.py",
+        ("RESOLVE_BENEATH", "RESOLVE = _RESOLVE_BENEATH | ", "RESOLVE = "),
+        ("RESOLVE_NO_SYMLINKS", " | _RESOLVE_NO_SYMLINKS", ""),
+        ("RESOLVE_NO_MAGICLINKS", " | _RESOLVE_NO_MAGICLINKS", ""),
+        ("RESOLVE_NO_XDEV", " | _RESOLVE_NO_XDEV", ""),
+        ("RENAME_NOREPLACE", "_RENAME_NOREPLACE = 1", "_RENAME_NOREPLACE = 0"),
     ),
-    Guard("path: empty", NAMES, "    if not raw:\n", "    if False:\n"),
-    Guard("path: absolute", NAMES, '    if raw.startswith(b"/"):\n', "    if False:\n"),
-    Guard("path: NUL", NAMES, '    if b"\\0" in raw:\n', "    if False:\n"),
-    Guard("path: '..'", NAMES, '    if b".." in parts:\n', "    if False:\n"),
-    Guard("path: overlong", NAMES, "    if len(raw) > MAX_PATH:\n", "    if False:\n"),
-    Guard(
-        "path: overlong name",
-        NAMES,
-        "    if any(len(part) > MAX_NAME for part in parts):\n",
-        "    if False:\n",
+    *guards_of(
+        "execution_environment/sandbox/descriptors.py",
+        "tests/execution_environment/sandbox/test_descriptors.py",
+        ("O_NOFOLLOW of READ", " | os.O_NOCTTY | os.O_NOFOLLOW", " | os.O_NOCTTY"),
+        ("O_NONBLOCK of READ", "os.O_RDONLY | os.O_NONBLOCK", "os.O_RDONLY"),
+        ("O_NOFOLLOW of ANY", "ANY = os.O_PATH | os.O_NOFOLLOW", "ANY = os.O_PATH"),
+        (
+            "regular file, after the open",
+            "        require_file(status, path)\n        yield descriptor, status\n",
+            "        yield descriptor, status\n",
+        ),
     ),
-    Guard(
-        "path: lone surrogates", NAMES, ", path.encode())", ', path.encode(errors="surrogatepass"))'
+    *guards_of(
+        "execution_environment/sandbox/paths.py",
+        "tests/execution_environment/sandbox/test_paths.py",
+        ("path: empty", "    if not raw:\n", "    if False:\n"),
+        ("path: absolute", '    if raw.startswith(b"/"):\n', "    if False:\n"),
+        ("path: NUL", '    if b"\\0" in raw:\n', "    if False:\n"),
+        ("path: '..'", '    if b".." in parts:\n', "    if False:\n"),
+        ("path: overlong", "    if len(raw) > MAX_PATH:\n", "    if False:\n"),
+        (
+            "path: overlong name",
+            "    if any(len(part) > MAX_NAME for part in parts):\n",
+            "    if False:\n",
+        ),
+        ("path: lone surrogates", "(path.encode())", '(path.encode(errors="surrogatepass"))'),
     ),
-    Guard(
-        "user owns the root",
-        CONTEXT,
-        '    if self.allowed_paths_root.split("/")[0] != self.user_id:\n',
-        "    if False:\n",
+    *guards_of(
+        "common/context.py",
+        "tests/common/test_models.py",
+        (
+            "user owns the root",
+            '    if self.allowed_paths_root.split("/")[0] != self.user_id:\n',
+            "    if False:\n",
+        ),
     ),
-    Guard(
-        "status before the close",
-        WALKING,
-        """as found:
+    *guards_of(
+        "execution_environment/sandbox/walking.py",
+        "tests/execution_environment/sandbox/test_walking.py",
+        (
+            "status before the close",
+            """as found:
         return [
             Entry((*parts, os.fsencode(item.name)), status)
             for item in found
             if (status := _status(item)) is not None
         ]
 """,
-        """as found:
+            """as found:
         late = list(found)
     return [
         Entry((*parts, os.fsencode(item.name)), status)
@@ -80,10 +86,11 @@ GUARDS = (
         if (status := _status(item)) is not None
     ]
 """,
+        ),
     ),
     *guards_of(
         "execution_environment/sandbox/marks.py",
-        "tests/execution_environment/transactions/test_recovery.py",
+        "tests/execution_environment/sandbox/test_marks.py",
         ("mark: the time of birth", '{status.st_ino}@{birth}"', '{status.st_ino}"'),
     ),
     *guards_of(
@@ -93,7 +100,7 @@ GUARDS = (
     ),
     *guards_of(
         "execution_environment/transactions/coordinator.py",
-        "tests/execution_environment/transactions/test_recovery.py",
+        "tests/execution_environment/transactions/test_coordinator.py",
         ("the lock, to the end of the thread", "await until_done(", "await ("),
     ),
     *guards_of(
@@ -104,10 +111,6 @@ GUARDS = (
             "        if intent.id in self._disowned or not intent.process:\n            return True\n        return self._renamer.staging.is_abandoned(intent.process)\n",
             "        return True\n",
         ),
-    ),
-    *guards_of(
-        "execution_environment/transactions/recovery.py",
-        "tests/execution_environment/transactions/test_committer.py",
         (
             "a record is looked for",
             "if not self._audit.holds(intent.trail, intent.id):",
@@ -121,8 +124,12 @@ GUARDS = (
     ),
     *guards_of(
         "execution_environment/workspace/staged_change.py",
-        "tests/execution_environment/ledger/test_usage.py",
+        "tests/execution_environment/tools/test_apply_patch.py",
         ("one change of a place", "        self._change_set.planned.add(parts)\n", ""),
+    ),
+    *guards_of(
+        "execution_environment/workspace/staged_change.py",
+        "tests/execution_environment/workspace/test_staged_change.py",
         (
             "a user's directory, outside any change",
             "            self._renamer.make_above(self._root.base)\n",
@@ -131,27 +138,27 @@ GUARDS = (
     ),
     *guards_of(
         "execution_environment/tools/delete_path.py",
-        "tests/execution_environment/ledger/test_usage.py",
+        "tests/execution_environment/tools/test_delete_path.py",
         ("trees measured under the lock", "return self.recursive", "return False"),
     ),
     *guards_of(
         "execution_environment/ledger/reservations.py",
-        "tests/execution_environment/ledger/test_usage.py",
+        "tests/execution_environment/ledger/test_reservations.py",
         ("staged bytes of all calls", "if size > 0 and taken + size > limit:", "if False:"),
     ),
     *guards_of(
         "execution_environment/ledger/idempotency.py",
-        "tests/execution_environment/transactions/test_committer.py",
+        "tests/execution_environment/transactions/test_settlement.py",
         ("an id that was given up", "        _require_wanted(connection, key)\n", ""),
     ),
     *guards_of(
         "execution_environment/ledger/idempotency.py",
-        "tests/execution_environment/routes/test_contexts.py",
+        "tests/execution_environment/routes/test_tools.py",
         ("given up by this owner", " or key.fence <= fence:", ":"),
     ),
     *guards_of(
         "execution_environment/ledger/ledger.py",
-        "tests/execution_environment/audit/test_verifier.py",
+        "tests/execution_environment/ledger/test_chains.py",
         ("heads with each intent", "            chains.note(connection, intent.head)\n", ""),
     ),
     *guards_of(
@@ -167,12 +174,12 @@ GUARDS = (
     ),
     *guards_of(
         "execution_environment/transactions/locks.py",
-        "tests/execution_environment/test_maintenance.py",
+        "tests/execution_environment/transactions/test_locks.py",
         ("a lock file that was removed", "if _is_there(descriptor):", "if True:"),
     ),
     *guards_of(
         "execution_environment/audit/retention.py",
-        "tests/execution_environment/test_maintenance.py",
+        "tests/execution_environment/audit/test_retention.py",
         ("chains that are needed", "if chain not in needed:", "if True:"),
     ),
     *guards_of(
@@ -250,7 +257,7 @@ GUARDS = (
     ),
     *guards_of(
         "execution_environment/workspace/change_set.py",
-        "tests/execution_environment/transactions/test_recovery.py",
+        "tests/execution_environment/workspace/test_change_set.py",
         (
             "where a move goes",
             "if not any(directory in self.trees for directory in above):",
@@ -279,22 +286,22 @@ GUARDS = (
         ("absolute data directories", "Annotated[Path, AfterValidator(_real)]", "Path"),
     ),
     *guards_of(
-        "common/processes/tether.py",
-        "tests/common/processes/test_tether.py",
+        "common/tether.py",
+        "tests/common/test_tether.py",
         ("no start for a starter that is gone", "    if os.getppid() != starter:", "    if False:"),
     ),
     *guards_of(
         "orchestrator/settings.py",
-        "tests/orchestrator/test_settings.py",
+        "tests/orchestrator/test_access.py",
         ("a key for one user", "if len(table) < len(pairs):", "if False:"),
     ),
     *guards_of(
         "orchestrator/engine/runner.py",
-        "tests/orchestrator/engine/test_runner.py",
+        "tests/orchestrator/test_runner.py",
         (
             "a budget for the whole decision",
-            "needed = len(run.history) + len(calls)",
-            "needed = len(run.history) + 1",
+            "needed = len(history) + len(calls)",
+            "needed = len(history) + 1",
         ),
     ),
     *guards_of(
@@ -309,7 +316,7 @@ GUARDS = (
     ),
     *guards_of(
         "common/shares.py",
-        "tests/execution_environment/calls/test_executor.py",
+        "tests/execution_environment/test_threads.py",
         (
             "threads left to others",
             "self._held[user] >= self._ratio * self._free",
@@ -333,7 +340,7 @@ GUARDS = (
     *guards_of(
         "execution_environment/workspace/root.py",
         "tests/execution_environment/test_deadlines.py",
-        ("guesses of a call", "            self.guesses -= 1\n", ""),
+        ("guesses of a call", "        self._guesses -= 1\n", ""),
     ),
     *guards_of(
         "execution_environment/toolkit/diffs.py",

@@ -17,7 +17,7 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from queue import SimpleQueue
 
-from tests.guards import FIRST, GUARDS, Guard
+from tests.guards import GUARDS, Guard
 
 ROOT = Path(__file__).parent.parent
 PACKAGES = ("agentic", "common", "execution_environment", "orchestrator", "tests")
@@ -86,7 +86,7 @@ def _red_without(guard: Guard, without: str, free: SimpleQueue[Path]) -> str | N
     source = path.read_text()
     path.write_text(without)
     try:
-        return _red_test(copy, guard.tests) or _red_test(copy, _all_tests(copy))
+        return _red_test(copy, [guard.test]) or _red_test(copy, _all_tests(copy))
     finally:
         path.write_text(source)
         free.put(copy)
@@ -104,9 +104,9 @@ def _red_test(copy: Path, tests: Sequence[str]) -> str | None:
 
 
 def _all_tests(copy: Path) -> list[str]:
-    named = (test for guard in GUARDS for test in guard.tests)
+    named = (guard.test for guard in GUARDS)
     rest = (path for path in sorted((copy / REST).rglob("test_*.py")) if path.name != SLOW)
-    names = [*FIRST, *named, *(str(path.relative_to(copy)) for path in rest)]
+    names = [*named, *(str(path.relative_to(copy)) for path in rest)]
     return list(dict.fromkeys(names))
 
 

@@ -12,6 +12,7 @@ from pathlib import Path
 import pytest
 
 from common.context import ExecutionContext, RequestSource
+from common.errors import AgenticError
 from common.ids import new_id
 from common.tools import ToolCall
 from execution_environment.bootstrap import Assembly
@@ -172,6 +173,24 @@ def call(executor):
 def open_descriptors():
     """Count this process's open descriptors."""
     return lambda: len(os.listdir("/proc/self/fd"))
+
+
+async def refusal(pending) -> AgenticError:
+    """Return the error that a call ends with."""
+    with pytest.raises(AgenticError) as caught:
+        await pending
+    return caught.value
+
+
+async def pieces(*data):
+    """Yield the pieces of an upload."""
+    for piece in data:
+        yield piece
+
+
+def sha(data: bytes) -> str:
+    """Return a hash as receipts have it."""
+    return hashlib.sha256(data).hexdigest()
 
 
 def usage_of(data_dir: Path, workspace: str = "local/demo") -> tuple[int, int]:

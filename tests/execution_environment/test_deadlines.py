@@ -1,6 +1,5 @@
 """What a call may compute: its deadline holds, or its input is bounded, whatever it is made of."""
 
-import difflib
 import os
 import random
 import time
@@ -11,7 +10,7 @@ from common.errors import AgenticError, SystemFault
 from execution_environment.calls.workspace_factory import ServiceLimits
 from execution_environment.sandbox import walking
 from execution_environment.sandbox.limits import Usage
-from execution_environment.toolkit import diffs, line_blocks, patch, patch_parser
+from execution_environment.toolkit import diffs, patch, patch_parser
 from tests.execution_environment.conftest import MIB, tool_call
 from tests.execution_environment.searching.patterns import SLOW, slow_text
 
@@ -36,14 +35,14 @@ async def answered(pending):
     return result.output
 
 
-async def test_a_pattern_that_takes_minutes_ends_at_the_deadline(call, demo):
+async def test_a_search_pattern_that_takes_minutes_ends_at_the_deadline(call, demo):
     """340 characters over a third of a megabyte; RE2 cannot be interrupted."""
     (demo / "x").write_bytes(slow_text())
     error = await ended(call("search_files", {"timeout": 1}, pattern=SLOW))
     assert (error.code, error.outcome) == ("deadline_exceeded", "not_executed")
 
 
-async def test_context_costs_what_is_shown_of_it(call, demo):
+async def test_context_of_a_search_costs_what_is_shown_of_it(call, demo):
     """Not the whole file once more for each occurrence."""
     (demo / "x").write_text("ab\n" * 300_000)
     output = await answered(
@@ -61,7 +60,7 @@ async def test_a_search_returns_no_more_text_than_can_be_shown(call, demo):
     assert (output["total"], output["truncated"]) == (2000, True)
 
 
-async def test_a_sparse_file_is_skipped_by_its_size(call, demo):
+async def test_search_files_skips_a_sparse_file_by_its_size(call, demo):
     """It is not read to find out that it is too large."""
     with (demo / "sparse").open("wb") as file:
         file.truncate(2**40)
@@ -69,7 +68,7 @@ async def test_a_sparse_file_is_skipped_by_its_size(call, demo):
     assert (output["files_searched"], output["files_skipped"]) == (0, 1)
 
 
-async def test_a_hint_is_found_in_the_beginning_of_long_lines(call, demo):
+async def test_edit_file_finds_a_hint_in_the_beginning_of_long_lines(call, demo):
     """difflib takes minutes for two long lines; what they begin with tells enough."""
     chance = random.Random(1)  # noqa: S311  # to be repeated, not to be secret
     letters = [chr(0x100 + number) for number in range(150)]
@@ -81,7 +80,7 @@ async def test_a_hint_is_found_in_the_beginning_of_long_lines(call, demo):
     assert error.hint.startswith("Line 2 comes closest")
 
 
-async def test_names_that_are_missing_get_a_few_guesses_and_no_more(call, demo):
+async def test_missing_paths_get_a_few_guesses_and_no_more(call, demo):
     """Each was compared with all that is there."""
     for number in range(1000):
         (demo / f"{number:04d}-{'ab' * 60}").touch()
@@ -91,7 +90,7 @@ async def test_names_that_are_missing_get_a_few_guesses_and_no_more(call, demo):
     assert sum(hints) == 3
 
 
-async def test_guesses_are_kept_for_errors(call, demo):
+async def test_guesses_of_missing_paths_are_kept_for_errors(call, demo):
     """What a patch creates is missing before, as it should be."""
     (demo / "main.py").touch()
     new = "".join(f"--- /dev/null\n+++ {n}\n@@ -0,0 +1 @@\n+x\n" for n in range(5))
@@ -99,7 +98,7 @@ async def test_guesses_are_kept_for_errors(call, demo):
     assert "main.py" in (await ended(call("apply_patch", patch=new + wrong))).hint
 
 
-def test_the_clock_is_looked_at_within_one_directory(demo):
+def test_a_walk_looks_at_the_clock_within_one_directory(demo):
     """A crowded one takes seconds by itself."""
     for number in range(3000):
         (demo / str(number)).touch()
@@ -109,7 +108,7 @@ def test_the_clock_is_looked_at_within_one_directory(demo):
     assert (len(entries), len(looks)) == (3000, 3)
 
 
-async def test_a_thousand_insertions_cost_little_more_than_one(call, demo):
+async def test_a_thousand_insertions_of_edit_file_cost_little_more_than_one(call, demo):
     """A file of newlines is not split and joined for each of them."""
     (demo / "x").write_text("\n" * 1_000_000)
     edits = [{"insert_at_line": 500_001 + n, "text": f"{n}"} for n in range(1000)]
@@ -119,33 +118,12 @@ async def test_a_thousand_insertions_cost_little_more_than_one(call, demo):
     assert lines[500_000:501_001] == [*map(str, range(1000)), ""]
 
 
-async def test_a_text_too_large_to_be_written_is_not_made(call, demo):
+async def test_edit_file_makes_no_text_too_large_to_be_written(call, demo):
     """A million replacements of a letter by a megabyte are a terabyte: nothing could hold them."""
     (demo / "x").write_text("a" * MIB)
     edits = [{"old_text": "a", "new_text": "b" * MIB, "expected_count": MIB}]
     error = await ended(call("edit_file", path="x", edits=edits))
     assert (error.code, error.context.actual) == ("file_too_large", MIB * MIB)
-
-
-@pytest.mark.parametrize("seed", range(20))
-def test_lines_are_inserted_as_into_a_list(seed, monkeypatch):
-    """Wherever the blocks begin and end."""
-    monkeypatch.setattr(line_blocks, "BLOCK", 3)
-    chance = random.Random(seed)  # noqa: S311  # to be repeated, not to be secret
-    content = "".join(chance.choices("a\n", k=chance.randint(0, 20)))
-    blocks = line_blocks.LineBlocks(content)
-    for _ in range(5):
-        lines = content.splitlines(keepends=True)
-        assert blocks.last_line == len(lines)
-        line, new = chance.randint(1, len(lines) + 1), "".join(chance.choices("b\n", k=3))
-        if line <= len(lines):
-            lines.insert(line - 1, new if new.endswith("\n") else new + "\n")
-            content = "".join(lines)
-        else:
-            gap = "" if content.endswith("\n") or not content else "\n"
-            content += gap + new
-        blocks.insert(line, new)
-        assert blocks.join() == content
 
 
 def test_the_diff_of_a_small_change_in_a_large_file_is_found_at_once():
@@ -163,7 +141,7 @@ async def test_a_patch_of_too_many_lines_is_refused_by_their_number(call):
     assert (error.code, error.hint) == ("patch_failed", "Give it in parts.")
 
 
-async def test_a_file_of_too_many_lines_is_not_taken_apart(assemble, demo):
+async def test_apply_patch_takes_no_file_of_too_many_lines_apart(assemble, demo):
     """Each takes memory of its own, many times what it takes in the file."""
     large = ServiceLimits(4 * MIB, 4 * MIB, Usage(100 * MIB, 100))
     parts = assemble(allowed=large)
@@ -222,7 +200,7 @@ def sparse(demo):
         ({}, "\0" * MIB, (1, 1)),
     ],
 )
-async def test_a_window_of_a_terabyte_is_there_at_once(call, sparse, window, content, lines):
+async def test_read_file_has_a_window_of_a_terabyte_at_once(call, sparse, window, content, lines):
     """Only its hash takes reading all of it."""
     arguments = {"path": "sparse", "hash": False, **window}
     output = await answered(call("read_file", {"timeout": 2}, **arguments))
@@ -231,7 +209,7 @@ async def test_a_window_of_a_terabyte_is_there_at_once(call, sparse, window, con
     assert (output["size"], output["sha256"], output["total_lines"]) == (sparse, None, None)
 
 
-async def test_a_window_of_lines_is_read_no_further_than_it_goes(call, demo):
+async def test_read_file_reads_a_window_of_lines_no_further_than_it_goes(call, demo):
     """The lines after it may be a terabyte."""
     with (demo / "x").open("wb") as file:
         file.write(b"one\ntwo\nthree\n")
@@ -242,24 +220,7 @@ async def test_a_window_of_lines_is_read_no_further_than_it_goes(call, demo):
     assert (output["start_line"], output["end_line"]) == (2, 3)
 
 
-@pytest.mark.parametrize("seed", range(30))
-async def test_a_window_is_the_same_with_a_hash_and_without(call, demo, seed):
-    """Whatever is asked for, and wherever lines and characters end."""
-    chance = random.Random(seed)  # noqa: S311  # to be repeated, not to be secret
-    (demo / "x").write_text("".join(chance.choices("aä\n", k=chance.randint(0, 20))))
-    number = chance.randint(1, 12)
-    window = chance.choice([
-        {"start_line": number}, {"start_line": number, "max_lines": 3}, {"max_lines": number},
-        {"offset": number}, {"offset": number, "max_bytes": 4}, {"max_bytes": number},
-    ])  # fmt: skip
-    limits = {"limits": {"max_read_bytes": chance.randint(1, 30)}}
-    whole = (await call("read_file", limits, path="x", **window)).output
-    part = (await call("read_file", limits, path="x", hash=False, **window)).output
-    unknown = ("sha256", "total_lines", *(["start_line", "end_line"] if "offset" in window else []))
-    assert part == whole | dict.fromkeys(unknown)
-
-
-async def test_info_of_a_terabyte_is_there_at_once_without_its_hash(call, sparse):
+async def test_get_file_info_of_a_terabyte_is_there_at_once_without_its_hash(call, sparse):
     """Somebody may want to know just how large it is."""
     arguments = {"path": "sparse", "hash": False}
     output = await answered(call("get_file_info", {"timeout": 2}, **arguments))
@@ -273,13 +234,3 @@ def test_a_diff_that_would_take_too_many_steps_says_so():
     assert diffs.diff("f", old, new) == "File f differs: too long to compare\n"
     ordinary = "".join(f"u{number}\n" for number in range(1000)).encode()
     assert diffs.diff("f", ordinary, b"x\n" + ordinary[::-1]).count("\n") > 1000
-
-
-@pytest.mark.parametrize("seed", range(20))
-def test_a_diff_reads_as_difflib_writes_it(seed):
-    """The budget and the cutting are ours, not the form."""
-    chance = random.Random(seed)  # noqa: S311  # to be repeated, not to be secret
-    old, new = (chance.choices("abc", k=chance.randint(0, 30)) for _ in range(2))
-    old, new = ([f"{line}\n" for line in lines] for lines in (old, new))
-    expected = "".join(difflib.unified_diff(old, new, "a/f", "b/f"))
-    assert diffs.diff("f", "".join(old).encode(), "".join(new).encode()) == expected

@@ -5,7 +5,9 @@ import os
 
 import pytest
 
+from execution_environment.sandbox.sandbox import Sandbox
 from execution_environment.sandbox.staging import Staging
+from tests.execution_environment.conftest import workspace_over
 
 
 @pytest.fixture
@@ -30,7 +32,7 @@ def staging(directory):
     staging.close()
 
 
-def test_what_the_dead_have_left_is_cleared_and_what_is_needed_stays(staging, left, directory):
+def test_staging_of_the_dead_is_cleared_and_what_is_needed_stays(staging, left, directory):
     staging.clean({left.name})
     assert sorted(entry.name for entry in directory.iterdir()) == sorted(
         [left.name, staging.process]
@@ -39,8 +41,34 @@ def test_what_the_dead_have_left_is_cleared_and_what_is_needed_stays(staging, le
     assert [entry.name for entry in directory.iterdir()] == [staging.process]
 
 
+def test_staging_of_a_dead_process_is_cleared_however_deep(data_dir, sandbox):
+    """However deep; what a live process staged, or what is still needed, is left alone."""
+    for name in ("dead", "needed"):
+        deepest = data_dir / "state/staging" / name / "/".join(["d"] * 300)
+        deepest.mkdir(parents=True)
+        (deepest / "file").write_text("left")
+    workspace = workspace_over(sandbox)
+    workspace.files.put("x", b"1", None)
+    other = Sandbox(data_dir)
+    other.renamer.staging.clean({"needed"})
+    assert not (data_dir / "state/staging/dead").exists()
+    assert (data_dir / "state/staging/needed").exists()
+    other.renamer.staging.clean()
+    assert not (data_dir / "state/staging/needed").exists()
+    other.close()
+    sandbox.renamer.apply(workspace.change.renames[0])
+
+
+def test_very_deep_staging_is_removed_in_constant_stack(sandbox):
+    """Recursive deletion fails at depth 1,100."""
+    staging = sandbox.renamer.staging
+    staging.discard(staging.add_directories(None, (b"d",) * 1900))
+
+
 @pytest.mark.parametrize("call", ["rename", "unlink", "rmdir"])
-def test_clearing_goes_on_where_it_was_cut_short(staging, left, directory, monkeypatch, call):
+def test_clearing_staging_goes_on_where_it_was_cut_short(
+    staging, left, directory, monkeypatch, call
+):
     """After each of its steps, until there are none left to fail."""
     step, steps = getattr(os, call), []
 
@@ -60,7 +88,9 @@ def test_clearing_goes_on_where_it_was_cut_short(staging, left, directory, monke
     assert [entry.name for entry in directory.iterdir()] == [staging.process]
 
 
-def test_two_who_clear_at_once_keep_out_of_each_others_way(staging, left, directory, monkeypatch):
+def test_two_who_clear_staging_at_once_keep_out_of_each_others_way(
+    staging, left, directory, monkeypatch
+):
     """The second comes while the first is in the middle."""
     other, rename = Staging(directory), os.rename
 
@@ -76,7 +106,7 @@ def test_two_who_clear_at_once_keep_out_of_each_others_way(staging, left, direct
 
 
 @pytest.mark.parametrize("moment", ["mkdir", "open"])
-def test_a_directory_that_is_cleared_before_it_is_locked_is_made_again(
+def test_a_staging_directory_that_is_cleared_before_it_is_locked_is_made_again(
     staging, directory, monkeypatch, moment
 ):
     """Between these two steps it looks like one that was left."""

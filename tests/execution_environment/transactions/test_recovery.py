@@ -1,7 +1,7 @@
 """What a crash left is completed by whoever comes next, and files of others stay where they are."""
 
-import asyncio
 import errno
+import fcntl
 import json
 import os
 import signal
@@ -10,14 +10,95 @@ from contextlib import closing
 
 import pytest
 
-from common.errors import AgenticError, SystemFault
-from execution_environment.sandbox.renames import Location, Rename
+from common.errors import SystemFault
+from execution_environment.ledger.ledger import Ledger
 from execution_environment.transactions.locks import WorkspaceLocks
-from tests.execution_environment.conftest import tool_call
-from tests.execution_environment.transactions.test_committer import die_at
+from tests.execution_environment.conftest import asked, tool_call
+from tests.execution_environment.transactions.crashes import die_at, own_records
 
 OTHERS = "what another program has made\n"
 TRIES = 200
+
+
+@pytest.mark.parametrize("step", ["committed", "renamed"])
+async def test_the_next_caller_completes_a_change_that_was_cut_short(
+    assemble, data_dir, filled, step
+):
+    """Another change of the same file builds on it; the retry afterwards changes nothing."""
+    call = tool_call("append_file", _id="first", path="file", content="first\n")
+    assert die_at(data_dir, call, step, 1) == -signal.SIGKILL
+    parts = assemble()
+    await parts.executor.run(tool_call("append_file", path="file", content="second\n"))
+    assert (await parts.executor.run(call)).replayed
+    assert (filled / "file").read_text() == "old\nfirst\nsecond\n"
+    await parts.close()
+
+
+async def test_recovery_finds_a_record_however_much_was_written_after_it(
+    assemble, data_dir, filled
+):
+    """A process lived on for long after its change, and died before it noted the change as done."""
+    dead = assemble()
+    await dead.executor.run(tool_call("append_file", _id="a", path="file", content="1\n"))
+    other = {"allowed_paths_root": "local/demo2"}
+    await dead.executor.run(tool_call("list_directory", other))
+    filler = {
+        "id": "b",
+        "outcome": "executed",
+        "tool": "t",
+        "context": {"request_id": "x" * 100_000},
+    }
+    for _ in range(20):
+        dead.audit.append(filler)
+    fcntl.flock(dead.sandbox.renamer.staging.descriptor, fcntl.LOCK_UN)  # what a death does
+    parts = assemble()
+    parts.maintenance.run_now()
+    assert own_records(data_dir, "a") == [False]
+    await parts.close()
+    await dead.close()
+
+
+async def test_a_recovery_that_is_cut_short_puts_a_change_on_record_once(
+    assemble, data_dir, filled
+):
+    """Whoever settles may die as well, between the record and noting that it is written."""
+
+    def dying(path):
+        ledger = Ledger(path)
+        ledger.intents.close = die
+        return ledger
+
+    def die(ids):
+        raise OSError("dead")
+
+    call = tool_call("append_file", _id="a", path="file", content="1\n")
+    assert die_at(data_dir, call, "renamed", 1) == -signal.SIGKILL
+    for _ in range(2):
+        second = assemble(make_ledger=dying)
+        with pytest.raises(OSError, match="dead"):
+            second.maintenance.run_now()
+        await second.close()
+    parts = assemble()
+    parts.maintenance.run_now()
+    await parts.close()
+    assert own_records(data_dir, "a") == [True]
+
+
+async def test_a_change_that_cannot_be_completed_says_so(assemble, data_dir, filled):
+    """A program beside the service took the place after the crash: unknown, for every retry."""
+    call = tool_call("write_file", _id="a", path="a/b/new", content="1")
+    assert die_at(data_dir, call, "committed", 1) == -signal.SIGKILL
+    (filled / "a").mkdir()
+    parts = assemble()
+    for _ in range(2):
+        with pytest.raises(SystemFault) as caught:
+            await parts.executor.run(call)
+        assert (caught.value.code, caught.value.outcome) == ("internal", "unknown")
+    with pytest.raises(SystemFault):
+        await parts.settler.settle(asked("a"))
+    await parts.executor.run(tool_call("write_file", path="b", content="1"))
+    parts.maintenance.run_now()
+    await parts.close()
 
 
 @pytest.fixture
@@ -42,30 +123,8 @@ def put_in_place(file, inode):
     other.rename(file)
 
 
-def test_a_step_is_known_by_more_than_its_inode(sandbox, file, demo):
-    """File systems hand freed inodes out again: an inode that was born at another time is not it."""
-    place = Location(leaf=b"file", directory=(b"local", b"demo"))
-    trash = Location(leaf=b"0" * 32, process="f" * 16)
-    mark = sandbox.renamer.mark(place)
-    inode, _, birth = mark.partition("@")
-    older = f"{inode}@{int(birth) - 1}" if birth else f"{mark[:-1]}g"
-    steps = [Rename(source=place, target=trash, mark=known) for known in (mark, older)]
-    assert [sandbox.renamer.is_pending(step) for step in steps] == [True, False]
-
-
-def test_a_mark_outlasts_what_may_happen_to_a_file(sandbox, file, demo):
-    """Its content, its mode and its name may change before a crash is settled."""
-    directory = (b"local", b"demo")
-    mark = sandbox.renamer.mark(Location(leaf=b"file", directory=directory))
-    file.write_text("more\n")
-    file.chmod(0o600)
-    file.rename(demo / "moved")
-    assert sandbox.renamer.mark(Location(leaf=b"moved", directory=directory)) == mark
-    assert sandbox.renamer.mark(Location(leaf=b"file", directory=directory)) is None
-
-
 @pytest.mark.parametrize("step", ["renamed", "applied"])
-async def test_what_others_made_in_a_place_survives_a_crash(assemble, data_dir, file, step):
+async def test_recovery_leaves_alone_what_others_made_in_a_place(assemble, data_dir, file, step):
     """The deletion had happened; the file that is there now has at most its inode."""
     inode = file.stat().st_ino
     assert die_at(data_dir, delete(), step, 1) == -signal.SIGKILL
@@ -93,7 +152,7 @@ async def test_changes_of_a_living_process_are_never_made_again(assemble, parts,
     assert file.read_text() == "mine\n"
 
 
-async def test_what_a_living_process_could_not_complete_is_completed_by_another(
+async def test_a_change_that_a_living_process_could_not_complete_is_completed_by_another(
     assemble, parts, demo
 ):
     """It lets go of a change that failed in the middle; the next caller finds it and goes on."""
@@ -154,7 +213,7 @@ async def test_an_older_programs_new_file_is_put_in_place(assemble, data_dir, de
     assert (demo / "a/new").read_text() == "1"
 
 
-async def test_what_was_disowned_is_kept_in_staging_until_it_is_in_place(assemble, data_dir, demo):
+async def test_a_disowned_change_is_kept_in_staging_until_it_is_in_place(assemble, data_dir, demo):
     """Its process has died, and a busy workspace is not completed: its staged file is still needed."""
     call = tool_call("write_file", _id="a", path="x", content="1")
     assert die_at(data_dir, call, "committed", 1) == -signal.SIGKILL
@@ -167,75 +226,3 @@ async def test_what_was_disowned_is_kept_in_staging_until_it_is_in_place(assembl
     assert (await parts.executor.run(call)).replayed
     await parts.close()
     assert (demo / "x").read_text() == "1"
-
-
-async def test_the_lock_is_held_until_the_change_is_made(assemble, data_dir, demo):
-    """Whoever waits for a call may leave, and its thread goes on: nobody else comes in between."""
-    loop, arrived, leave = asyncio.get_running_loop(), asyncio.Event(), asyncio.Event()
-
-    def stay(step):
-        if step == "committed":
-            loop.call_soon_threadsafe(arrived.set)
-            asyncio.run_coroutine_threadsafe(leave.wait(), loop).result(timeout=10)
-
-    parts = assemble(observe=stay)
-    task = asyncio.create_task(parts.executor.run(tool_call("write_file", path="x", content="1")))
-    await arrived.wait()
-    task.cancel()
-    for _ in range(10):  # the cancellation has gone as far as it can
-        await asyncio.sleep(0)
-    with WorkspaceLocks(data_dir / "state/locks").tried("local/demo") as is_free:
-        assert not is_free
-    leave.set()
-    with pytest.raises(asyncio.CancelledError):
-        await task
-    assert (demo / "x").read_text() == "1"
-    await parts.close()
-
-
-@pytest.mark.parametrize(
-    ("made", "moved"), [("new", "b"), ("d/new", "b"), ("d/new", "d/b"), ("d/new", "e/b")]
-)
-async def test_a_place_that_another_call_takes_meanwhile_leaves_nothing_half_made(
-    assemble, data_dir, demo, made, moved
-):
-    """Of a patch that makes a file first and then moves one to where it was taken."""
-    patch = (
-        f"--- /dev/null\n+++ b/{made}\n@@ -0,0 +1 @@\n+new\n"
-        f"diff --git a/a b/{moved}\nsimilarity index 100%\nrename from a\nrename to {moved}\n"
-    )
-    (demo / "a").write_text("mine\n")
-    parts = assemble()
-    with WorkspaceLocks(data_dir / "state/locks").tried("local/demo"):
-        patching = asyncio.create_task(
-            parts.executor.run(tool_call("apply_patch", _id="p", patch=patch))
-        )
-        while not list((data_dir / "state/staging").glob("*/*")):
-            await asyncio.sleep(0.01)
-        (demo / moved).parent.mkdir(exist_ok=True)
-        (demo / moved).write_text(OTHERS)
-    with pytest.raises(AgenticError) as caught:
-        await patching
-    error = caught.value
-    assert (error.code, error.outcome) == ("already_exists", "not_executed")
-    assert error.context.path == moved
-    assert not (demo / made).exists()
-    assert ((demo / "a").read_text(), (demo / moved).read_text()) == ("mine\n", OTHERS)
-    (demo / moved).unlink()
-    await parts.executor.run(tool_call("apply_patch", _id="p", patch=patch))
-    await parts.close()
-    assert ((demo / made).read_text(), (demo / moved).read_text()) == ("new\n", "mine\n")
-
-
-async def test_a_change_that_fails_in_the_middle_names_the_place(assemble, demo):
-    """A program beside the service takes it when the first step is done already."""
-    (demo / "a").write_text("mine\n")
-    patch = (
-        "--- /dev/null\n+++ b/new\n@@ -0,0 +1 @@\n+new\n"
-        "diff --git a/a b/b\nsimilarity index 100%\nrename from a\nrename to b\n"
-    )
-    parts = assemble(observe=lambda step: step == "renamed" and (demo / "b").write_text(OTHERS))
-    with pytest.raises(AgenticError) as caught:
-        await parts.executor.run(tool_call("apply_patch", patch=patch))
-    await parts.close()
-    assert (caught.value.outcome, caught.value.context.path) == ("unknown", "b")

@@ -1,0 +1,89 @@
+"""Attempts at a call: they wait for the workspace, hold its lock to the end, and find one another."""
+
+import asyncio
+import time
+
+import pytest
+
+from common.errors import AgenticError, SystemFault
+from execution_environment.ledger.ledger import Ledger
+from execution_environment.transactions.locks import WorkspaceLocks
+from tests.execution_environment.conftest import tool_call
+from tests.execution_environment.transactions.crashes import CHANGES
+
+
+class Overtaken(Ledger):
+    """Lets another attempt at the call come to its end after each look that finds none."""
+
+    other = None
+
+    def find(self, key):
+        """Look, then wait for the other."""
+        stored = super().find(key)
+        other, self.other = self.other, None
+        if other is not None:
+            other()
+        return stored
+
+
+@pytest.mark.parametrize("name", CHANGES)
+async def test_an_attempt_that_another_one_overtakes_has_its_result(assemble, filled, name):
+    """What it looks at is the other's effect by then: it was told 409 or 404, and not to repeat it."""
+    tool, arguments = CHANGES[name]
+    call, loop = tool_call(tool, _id="a", **arguments), asyncio.get_running_loop()
+    first, ledgers = assemble(), []
+
+    def overtaken(path):
+        ledgers.append(Overtaken(path))
+        return ledgers[0]
+
+    second = assemble(make_ledger=overtaken)
+    ledgers[0].other = lambda: asyncio.run_coroutine_threadsafe(
+        first.executor.run(call), loop
+    ).result(timeout=10)
+    result = await second.executor.run(call)
+    assert (result.replayed, ledgers[0].other) == (True, None)
+    ledgers[0].other = lambda: asyncio.run_coroutine_threadsafe(
+        first.executor.run(tool_call("write_file", _id="b", path="fresh", content="1")), loop
+    ).result(timeout=10)
+    with pytest.raises(AgenticError) as caught:
+        await second.executor.run(tool_call("write_file", _id="b", path="fresh", content="2"))
+    assert caught.value.code == "idempotency_conflict"
+    await second.close()
+    await first.close()
+
+
+async def test_the_workspace_lock_is_held_until_the_change_is_made(assemble, data_dir, demo):
+    """Whoever waits for a call may leave, and its thread goes on: nobody else comes in between."""
+    loop, arrived, leave = asyncio.get_running_loop(), asyncio.Event(), asyncio.Event()
+
+    def stay(step):
+        if step == "committed":
+            loop.call_soon_threadsafe(arrived.set)
+            asyncio.run_coroutine_threadsafe(leave.wait(), loop).result(timeout=10)
+
+    parts = assemble(observe=stay)
+    task = asyncio.create_task(parts.executor.run(tool_call("write_file", path="x", content="1")))
+    await arrived.wait()
+    task.cancel()
+    for _ in range(10):  # the cancellation has gone as far as it can
+        await asyncio.sleep(0)
+    with WorkspaceLocks(data_dir / "state/locks").tried("local/demo") as is_free:
+        assert not is_free
+    leave.set()
+    with pytest.raises(asyncio.CancelledError):
+        await task
+    assert (demo / "x").read_text() == "1"
+    await parts.close()
+
+
+async def test_a_call_waits_for_the_workspaces_lock(call, data_dir):
+    """Another process may hold it; its deadline bounds the wait, and nothing is changed."""
+    locks = WorkspaceLocks(data_dir / "state" / "locks")
+    async with locks.held("local/demo", time.monotonic() + 5):
+        with pytest.raises(SystemFault) as caught:
+            await call("write_file", {"timeout": 0.2}, path="x", content="1")
+        waiting = asyncio.create_task(call("write_file", path="x", content="2"))
+        await asyncio.sleep(0)
+    assert (caught.value.code, caught.value.outcome) == ("deadline_exceeded", "not_executed")
+    assert (await waiting).receipts[0].created
