@@ -311,7 +311,7 @@ GUARDS = (
     ),
     *guards_of(
         "execution_environment/searching/processes.py",
-        "tests/execution_environment/searching/test_searchers.py",
+        "tests/execution_environment/searching/test_processes.py",
         ("a process without secrets", "                    env={},\n", ""),
     ),
     *guards_of(
