@@ -90,7 +90,7 @@ GUARDS = (
     ),
     *guards_of(
         "execution_environment/sandbox/marks.py",
-        "tests/execution_environment/sandbox/test_marks.py",
+        "tests/execution_environment/transactions/test_recovery.py",
         ("mark: the time of birth", '{status.st_ino}@{birth}"', '{status.st_ino}"'),
     ),
     *guards_of(

@@ -91,7 +91,7 @@ async def test_two_requests_have_different_keys_and_a_callers_own_key_is_sent(co
     assert own == "mine"
 
 
-async def test_asking_again_ends(connect):
+async def test_a_client_stops_asking_again(connect):
     """An orchestrator that is gone must not hold a caller for ever."""
     script = Script(httpx.ConnectError("down"))
     client = await connect(script)

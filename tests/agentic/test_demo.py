@@ -45,12 +45,12 @@ def verified(root, display, *receipts, status="succeeded"):
     return _verify(a_run(status=status, result=result), root, display)
 
 
-def test_a_disk_that_holds_what_the_receipts_say_is_right(root, display):
+def test_the_demo_takes_a_disk_that_holds_what_the_receipts_say_as_right(root, display):
     """Content, size and mode."""
     assert verified(root, display, receipt())
 
 
-def test_directories_and_what_is_gone_are_compared_too(root, display):
+def test_the_demo_compares_directories_and_what_is_gone_too(root, display):
     """A directory has a mode and no content; what was removed must not be there."""
     (root / "copied").mkdir(mode=0o755)
     nothing = {"sha256_after": None, "bytes_written": 0}
@@ -67,19 +67,19 @@ def test_directories_and_what_is_gone_are_compared_too(root, display):
     [{"sha256_after": "0" * 64}, {"size": 1}, {"mode": "0600"}, {"path": "nope"}],
     ids=lambda wrong: next(iter(wrong)),
 )
-def test_any_difference_is_noticed(root, display, wrong):
+def test_the_demo_notices_any_difference_on_the_disk(root, display, wrong):
     """One wrong file among right ones is enough; a missing one is no traceback."""
     assert not verified(root, display, receipt(), receipt(**wrong))
 
 
-def test_a_run_that_failed_or_changed_nothing_is_not_right(root, display):
+def test_the_demo_takes_no_run_that_failed_or_changed_nothing_as_right(root, display):
     """Nothing to compare must not count as equal."""
     assert not verified(root, display)
     assert not verified(root, display, receipt(), status="failed")
 
 
 @pytest.mark.parametrize("is_right", [True, False])
-def test_the_report_has_to_quote_the_decoder(tmp_path, display, is_right):
+def test_the_demos_report_has_to_quote_the_decoder(tmp_path, display, is_right):
     """What $from brought from one step into another."""
     (tmp_path / "json").mkdir()
     (tmp_path / "json/decoder.py").write_bytes(CONTENT if is_right else b"other")
@@ -88,7 +88,7 @@ def test_the_report_has_to_quote_the_decoder(tmp_path, display, is_right):
     assert _report_is_right(tmp_path, display) is is_right
 
 
-def test_the_plan_is_one_that_lists_searches_reads_edits_and_reports():
+def test_the_demos_plan_lists_searches_reads_edits_and_reports():
     """Each kind of step, and the report made from earlier ones."""
     plan = Plan.model_validate_json((files("agentic") / "demo_plan.json").read_text())
     tools = [step.tool for step in plan.steps]

@@ -57,7 +57,7 @@ async def test_following_gives_up_with_the_last_fault(connect, monkeypatch):
     assert len(script.requests) == ATTEMPTS
 
 
-async def test_a_refusal_ends_it_at_once(connect):
+async def test_a_refusal_ends_following_at_once(connect):
     """A session that is gone does not come back."""
     script = Script(stream(QUEUED), problem(error("session_not_found", "gone")))
     with pytest.raises(ClientError, match="session_not_found"):

@@ -120,7 +120,7 @@ def test_a_directory_that_cannot_be_used_is_told(place, command):
     assert "--data-dir names another" in told
 
 
-def test_a_number_that_is_another_process_now_gets_no_signal(place, up):
+def test_a_process_id_that_is_another_process_now_gets_no_signal(place, up):
     """Numbers are given out again: only who has the directory's file open is meant."""
     directory = place()
     process = up()
@@ -133,7 +133,7 @@ def test_a_number_that_is_another_process_now_gets_no_signal(place, up):
     wait_until(lambda: process.poll() is not None)
 
 
-def test_ending_is_asked_of_the_starter_while_there_is_one(place, up):
+def test_ending_a_stack_is_asked_of_its_starter_while_there_is_one(place, up):
     """Both services at once would end the execution environment under the orchestrator."""
     directory = place(orchestrator="lingering")
     process = up()

@@ -56,14 +56,14 @@ def test_a_long_argument_is_shortened(printed):
     assert "…" in text()
 
 
-def test_a_gap_is_told(printed):
+def test_a_gap_in_the_events_is_shown(printed):
     """Missing lines are not silently missing."""
     display, text = printed()
     display.event(an_event(2, "gap", from_seq=1, to_seq=2, run=None))
     assert "no longer there" in text()
 
 
-def test_a_result_shows_diffs_answer_and_time(printed):
+def test_a_runs_result_shows_diffs_answer_and_time(printed):
     """What changed, and what came of it."""
     display, text = printed()
     run = a_run(steps=[a_step(output={"diff": DIFF})], result=RunResult(answer="Done.", changes=[]))

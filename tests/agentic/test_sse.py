@@ -24,13 +24,13 @@ EVENTS = [
 ]
 
 
-def test_a_stream_is_read_as_the_standard_has_it():
+def test_an_sse_stream_is_read_as_the_standard_has_it():
     """Byte order mark, comments, the three line ends, empty data, NUL in ids, the cut-off end."""
     assert Parser().feed(STREAM) == EVENTS
 
 
 @given(st.sets(st.integers(0, len(STREAM))))
-def test_any_chunking_gives_the_same_events(cuts):
+def test_any_chunking_of_an_sse_stream_gives_the_same_events(cuts):
     """The network cuts where it likes: within CRLF, within a character."""
     bounds = [0, *sorted(cuts), len(STREAM)]
     parser = Parser()
@@ -39,19 +39,19 @@ def test_any_chunking_gives_the_same_events(cuts):
 
 
 @given(st.text(st.characters(exclude_categories=["Cs"], exclude_characters="\r\n")))
-def test_any_line_of_data_comes_back_as_it_was(text):
+def test_any_line_of_sse_data_comes_back_as_it_was(text):
     """JSON in an event may hold every character but line ends, U+2028 included."""
     [event] = Parser().feed(f"data: {text}\n\n".encode())
     assert event.data == text
 
 
-def test_bytes_that_are_no_utf8_do_not_end_the_stream():
+def test_bytes_that_are_no_utf8_do_not_end_an_sse_stream():
     """The standard replaces them."""
     assert Parser().feed(b"data: \xff\n\n") == [ServerSentEvent("message", "\ufffd", "")]
 
 
 @pytest.mark.parametrize("size", [1, 7, len(STREAM)])
-async def test_a_source_of_chunks_is_read_to_its_end(size):
+async def test_a_source_of_sse_chunks_is_read_to_its_end(size):
     """What follow uses."""
 
     async def chunks():

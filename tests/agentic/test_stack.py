@@ -96,7 +96,7 @@ async def test_a_service_that_does_not_stop_is_killed(place):
     assert (directory / "stopped").read_text() == "execution_environment\n"
 
 
-async def test_a_port_that_is_taken_is_refused(place):
+async def test_a_stack_on_a_port_that_is_taken_is_refused(place):
     """Whoever listens there would answer for the stack: it was announced, and ended a moment later."""
     with (
         socket.create_server(("127.0.0.1", 0)) as taken,

@@ -23,14 +23,14 @@ def test_every_error_survives_the_wire(code):
 
 
 @pytest.mark.parametrize("spec", ERRORS.values(), ids=list(ERRORS))
-def test_every_row_says_what_to_do(spec):
+def test_every_row_of_the_error_table_says_what_to_do(spec):
     """An error without a next step is half an error."""
     assert 400 <= spec.status < 600
     assert spec.hint.endswith(".")
     assert spec.title
 
 
-def test_an_unknown_code_is_not_trusted():
+def test_an_unknown_error_code_is_not_trusted():
     """A newer or a foreign service cannot make up classes here."""
     problem = ToolError("path_not_found", "x").problem("orchestrator", None)
     stranger = problem.model_copy(update={"code": "brand_new", "context": {"nonsense": 1}})
@@ -38,7 +38,7 @@ def test_an_unknown_code_is_not_trusted():
     assert (type(received), received.code, received.detail) == (SystemFault, "upstream_failed", "x")
 
 
-def test_added_context_does_not_overwrite_what_is_known():
+def test_context_added_to_an_error_does_not_overwrite_what_is_known():
     """The place that raised knows best."""
     failure = ToolError("path_not_found", "x", path="inner")
     failure.add_context(path="outer", tool="read_file")

@@ -69,7 +69,7 @@ def told(*calls):
         [written("f", "A", "B"), removed("f", "B"), made("f", "A")],
     ],
 )
-def test_what_came_to_nothing_is_not_listed(calls):
+def test_folding_lists_no_change_that_came_to_nothing(calls):
     """It was listed with a hash that nothing on the disk had."""
     assert told(*calls) == []
 
@@ -110,6 +110,6 @@ def test_what_came_to_nothing_is_not_listed(calls):
         ),
     ],
 )  # fmt: skip
-def test_each_path_is_told_as_it_is_now(calls, expected):
+def test_folding_tells_each_path_as_it_is_now(calls, expected):
     """With what it was before the run, not before its last step."""
     assert told(*calls) == expected

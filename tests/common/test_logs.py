@@ -19,7 +19,7 @@ def _restored():
     structlog.reset_defaults()
 
 
-def test_json_lines_carry_ids_and_exceptions(capsys):
+def test_json_log_lines_carry_ids_and_exceptions(capsys):
     """An operator follows one request by its id."""
     logs.configure("json", "info")
     with bound_contextvars(request_id="req_1"):
@@ -35,7 +35,7 @@ def test_json_lines_carry_ids_and_exceptions(capsys):
     assert "ValueError: boom" in lines[2]["exception"]
 
 
-def test_console_lines_show_no_local_variables(capsys):
+def test_console_log_lines_show_no_local_variables(capsys):
     """Locals hold secrets."""
     logs.configure("console", "info")
     secret = "hush" + "-hush"

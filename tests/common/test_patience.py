@@ -49,7 +49,7 @@ async def test_requests_that_wait_are_few_and_answered_before_the_connection_end
     ],
     ids=["header", "trailer", "extension"],
 )
-async def test_what_the_parser_keeps_to_itself_is_bounded(serve, beginning):
+async def test_what_the_http_parser_keeps_to_itself_is_bounded(serve, beginning):
     """A single endless header grew until the timer came: it counts before it is complete."""
     serving = await serve(header_time=600.0)
     reader, writer = await serving.connect()
@@ -160,7 +160,7 @@ async def test_a_slow_client_is_served_as_long_as_it_takes_something(serve):
 
 
 @pytest.mark.parametrize("sent", [b"nonsense\r\n\r\n", b"GET /\xff HTTP/1.1\r\nHost: x\r\n\r\n"])
-async def test_what_is_no_request_is_refused_with_a_problem_document(serve, sent):
+async def test_what_is_no_http_request_is_refused_with_a_problem_document(serve, sent):
     """The parser's own refusals were plain text, alone among all errors."""
     serving = await serve()
     reader, writer = await serving.connect()

@@ -29,6 +29,6 @@ from common.web.prefer import preferred_wait
         (["wait=" + "9" * 60_000], float("inf")),
     ],
 )
-def test_the_first_wait_of_all_lines_counts(lines, seconds):
+def test_the_first_wait_of_all_prefer_lines_counts(lines, seconds):
     """What is not understood is ignored; only the first line was looked at, by a search in it."""
     assert preferred_wait(lines) == seconds

@@ -24,7 +24,7 @@ def env(monkeypatch):
     return lambda **values: [monkeypatch.setenv(k, v) for k, v in values.items()]
 
 
-def test_the_environment_is_read(env):
+def test_settings_are_read_from_the_environment(env):
     """Durations are seconds, an empty variable counts as unset."""
     env(SAMPLE_TOKEN="t", SAMPLE_PAUSE="2.5", SAMPLE_PORT="")
     settings = Sample.load()
@@ -32,7 +32,7 @@ def test_the_environment_is_read(env):
 
 
 @pytest.mark.parametrize("given", ["data", "./x/../data", "link/data"])
-def test_a_directory_is_absolute_whatever_was_given(env, tmp_path, monkeypatch, given):
+def test_a_directory_in_settings_is_absolute_whatever_was_given(env, tmp_path, monkeypatch, given):
     """Relative to where the service starts; the sandbox took one for a broken kernel."""
     monkeypatch.chdir(tmp_path)
     (tmp_path / "link").symlink_to(".")
@@ -40,7 +40,7 @@ def test_a_directory_is_absolute_whatever_was_given(env, tmp_path, monkeypatch, 
     assert Sample.load().place == tmp_path / "data"
 
 
-def test_a_loop_of_links_is_no_traceback(env, tmp_path):
+def test_a_directory_in_settings_that_is_a_loop_of_links_is_no_traceback(env, tmp_path):
     """The service that tries to use it says what is wrong."""
     (tmp_path / "loop").symlink_to("loop")
     env(SAMPLE_TOKEN="t", SAMPLE_PLACE=str(tmp_path / "loop"))
@@ -58,7 +58,7 @@ def test_a_loop_of_links_is_no_traceback(env, tmp_path):
         ({"SAMPLE_TOKEN": "t", "SAMPLE_PAUSE": "soon"}, "SAMPLE_PAUSE: "),
     ],
 )
-def test_a_wrong_environment_refuses_the_start(env, capsys, values, told):
+def test_wrong_settings_refuse_the_start(env, capsys, values, told):
     """One line that names the variable, exit code 2, no traceback and no secret."""
     env(**values)
     with pytest.raises(SystemExit) as ended:

@@ -24,7 +24,7 @@ JSON = st.recursive(
         b"[" * (MAX_DEPTH + 1) + b"]" * (MAX_DEPTH + 1),
     ],
 )  # fmt: skip
-def test_malformed_bodies_are_refused(body):
+def test_malformed_json_is_refused(body):
     """Never a 500, never a guess."""
     with pytest.raises(ClientError) as caught:
         loads(body)
@@ -42,7 +42,7 @@ def test_malformed_bodies_are_refused(body):
     ],
     ids=["objects", "numbers", "strings", "behind a backslash", "never closed"],
 )
-def test_too_many_values_are_refused_before_they_are_made(body):
+def test_json_of_too_many_values_is_refused_before_they_are_made(body):
     """48 MB of `{},` became 2.2 GB, and kept everybody waiting for 10 s."""
     tracemalloc.start()
     try:
@@ -55,7 +55,7 @@ def test_too_many_values_are_refused_before_they_are_made(body):
     assert peak < 4 * len(body)
 
 
-def test_commas_and_brackets_in_text_count_for_nothing():
+def test_commas_and_brackets_in_json_text_count_for_nothing():
     """A table or a program may be as long as the body may be."""
     text = '[{,"\\' * MAX_VALUES
     assert loads(json.dumps([text, {text: text}]).encode()) == [text, {text: text}]
@@ -67,6 +67,6 @@ def test_good_json_is_read_as_it_is(value):
     assert loads(json.dumps(value).encode()) == json.loads(json.dumps(value))
 
 
-def test_escaped_pairs_are_text():
+def test_escaped_surrogate_pairs_in_json_are_text():
     """Only halves of pairs are refused."""
     assert loads(b'"\\ud83d\\ude00"') == "\U0001f600"

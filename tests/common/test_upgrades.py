@@ -49,7 +49,9 @@ async def _head(reader: asyncio.StreamReader) -> bytes:
 
 @pytest.mark.parametrize("body", [SIZED, CHUNKED], ids=["sized", "chunked"])
 @pytest.mark.parametrize("offer", OFFERS.values(), ids=OFFERS)
-async def test_the_body_behind_an_offer_arrives_and_the_connection_goes_on(serve, offer, body):
+async def test_the_body_behind_an_upgrade_offer_arrives_and_the_connection_goes_on(
+    serve, offer, body
+):
     """It was lost: a PUT emptied the file that it was to write, and said 200."""
     serving = await serve()
     sent = echo(offer + body)
@@ -60,7 +62,7 @@ async def test_the_body_behind_an_offer_arrives_and_the_connection_goes_on(serve
         assert "upgrade" not in dict(headers)
 
 
-async def test_an_offer_may_arrive_in_pieces(serve):
+async def test_an_upgrade_offer_may_arrive_in_pieces(serve):
     """Wherever the network cuts it."""
     serving = await serve()
     sent = echo(OFFERS["curl"] + CHUNKED) + LAST
@@ -69,13 +71,13 @@ async def test_an_offer_may_arrive_in_pieces(serve):
     assert answers[0][1][0] == "hello"
 
 
-async def test_a_request_without_a_body_is_served_and_the_next_one_too(serve):
+async def test_an_upgrade_offer_without_a_body_is_served_and_the_next_request_too(serve):
     serving = await serve()
     live = b"GET /health/live HTTP/1.1\r\nHost: x\r\n" + OFFERS["curl"] + b"\r\n"
     assert [status for status, _ in await answered(serving, live + live + LAST)] == [200] * 3
 
 
-async def test_offers_have_no_way_round_the_bounds(serve):
+async def test_upgrade_offers_have_no_way_round_the_bounds(serve):
     """As many may wait as without them, and what is no request ends the connection."""
     serving = await serve()
     sent = echo(OFFERS["curl"] + SIZED)

@@ -221,12 +221,12 @@ async def test_an_address_that_is_no_text_is_refused(client, path):
 
 
 @pytest.mark.parametrize("path", ["/docs", "/redoc", "/docs/oauth2-redirect"])
-async def test_no_page_runs_the_scripts_of_others(client, path):
+async def test_no_documentation_page_runs_the_scripts_of_others(client, path):
     """In the origin of the API they could do whatever the user can."""
     assert (await client.get(path)).status_code == 404
 
 
-async def test_the_input_is_not_echoed(client):
+async def test_an_error_does_not_echo_the_input(client):
     """A stock 422 repeats the whole body."""
     answer = await client.post("/v1/echo", json={"name": {"password": "hush-hush"}})
     assert answer.status_code == 422
@@ -244,7 +244,7 @@ async def test_the_input_is_not_echoed(client):
         [("Authorization", "Bearer secret"), ("Authorization", "Bearer secret")],
     ],
 )
-async def test_only_the_one_right_secret_gets_in(client, headers):
+async def test_only_the_one_right_bearer_secret_gets_in(client, headers):
     """Wrong, missing, malformed and doubled headers are all 401, probes stay open."""
     client.headers.pop("authorization")
     answer = await client.get("/v1/tool", headers=headers)
@@ -259,7 +259,7 @@ async def test_a_callers_request_id_is_kept(client):
     assert (answer.headers["x-request-id"], answer.json()["request_id"]) == ("mine-1", "mine-1")
 
 
-async def test_the_documentation_names_errors_with_examples(client):
+async def test_the_openapi_document_names_errors_with_examples(client):
     """OpenAPI is where client authors look first."""
     document = (await client.get("/openapi.json")).json()
     answers = document["paths"]["/v1/echo"]["post"]["responses"]

@@ -67,7 +67,7 @@ def test_the_main_job_runs_by_the_command(stack):
 
 
 @pytest.mark.parametrize(("tool", "arguments", "code"), ERRORS, ids=[item[2] for item in ERRORS])
-async def test_errors_arrive_unharmed(client, tool, arguments, code):
+async def test_a_tools_error_arrives_unharmed_from_the_containers(client, tool, arguments, code):
     """Through both real services."""
     setup = [("write_file", {"path": "file", "content": "x", "mode": "upsert"}),
              ("create_directory", {"path": "dir"})]  # fmt: skip

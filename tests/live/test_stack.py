@@ -78,7 +78,7 @@ def test_the_sizes_of_the_images_are_printed(stack, capsys):
             int(stack.docker("image", "inspect", "-f", "{{.Size}}", image))
 
 
-def test_one_request_can_be_followed_through_both_logs(stack):
+def test_the_containers_logs_carry_the_id_of_a_request(stack):
     """By its id."""
     headers = {"Authorization": f"Bearer {KEY}", "X-Request-ID": "live-follow-me"}
     with httpx.Client(base_url=stack.url, headers=headers, trust_env=False, timeout=30) as http:

@@ -121,7 +121,9 @@ async def test_a_request_that_cannot_be_served_is_told_why(
     assert problem["request_id"] == answer.headers["x-request-id"]
 
 
-async def test_keys_that_are_used_twice_and_busy_sessions_conflict(shared, client, session):
+async def test_idempotency_keys_that_are_used_twice_and_busy_sessions_conflict(
+    shared, client, session
+):
     """Over the wire as well."""
     async with httpx.AsyncClient(base_url=shared.main.url, trust_env=False) as http:
         url = f"/v1/sessions/{session.id}/runs"
@@ -198,7 +200,7 @@ async def test_a_wrong_secret_between_the_services_is_not_the_clients_fault(serv
     assert "EXEC_ENV_SERVICE_TOKEN" in caught.value.hint
 
 
-async def test_too_much_at_once_is_waited_for(services):
+async def test_an_overloaded_execution_environment_is_waited_for(services):
     """`overloaded` was not executed, so it is tried again until there is room."""
     stack = services({"EXEC_ENV_THREADS": "1", "EXEC_ENV_BACKLOG": "0"})
     async with AgenticClient(stack.main.url) as client:

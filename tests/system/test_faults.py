@@ -212,7 +212,7 @@ async def test_live_answers_while_files_keep_every_thread_busy(services):
     assert sorted(taken)[len(taken) // 2] < 0.05
 
 
-async def test_one_request_can_be_followed_through_both_logs(services):
+async def test_one_request_id_can_be_followed_through_both_logs(services):
     """By its id, from the client's request to the file."""
     stack = services()
     async with httpx.AsyncClient(base_url=stack.main.url, trust_env=False) as http:

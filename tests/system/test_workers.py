@@ -53,7 +53,7 @@ async def post(client, *call):
     return await client.post("/v1/tool-calls", json=call_of(*call))
 
 
-async def test_a_counter_counts_to_the_end(workers, tmp_path):
+async def test_append_file_over_two_processes_loses_no_line(workers, tmp_path):
     """2,000 lines from 16 clients on two processes: each once, none lost, in some order."""
     numbers = iter(range(APPENDS))
 

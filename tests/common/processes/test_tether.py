@@ -47,7 +47,7 @@ def has_ended(told, seconds):
     return bool(select.select([told], [], [], seconds)[0]) and os.read(told, 1) == b""
 
 
-def test_what_is_tied_ends_when_its_starter_is_killed(start):
+def test_a_tethered_process_ends_when_its_starter_is_killed(start):
     """Services went on without control; the control shows that nothing else ends them."""
     told, _ = start("tied")
     assert has_ended(told, PATIENCE)
@@ -57,7 +57,7 @@ def test_what_is_tied_ends_when_its_starter_is_killed(start):
     assert has_ended(told, PATIENCE)
 
 
-def test_nothing_is_started_for_a_starter_that_has_ended_already():
+def test_nothing_tethered_is_started_for_a_starter_that_has_ended_already():
     """Killed between the start and the tie, nobody would ever end the command."""
     command = tethered("/bin/echo", "started")
     command[command.index(str(os.getpid()))] = "1" if os.getpid() != 1 else "2"
@@ -66,7 +66,7 @@ def test_nothing_is_started_for_a_starter_that_has_ended_already():
     assert "has ended, and what it started ends with it" in ended.stderr
 
 
-def test_a_tied_command_is_as_it_would_be_otherwise():
+def test_a_tethered_command_is_as_it_would_be_otherwise():
     """Its own exit code, output and end by a signal, and no signals ignored on its behalf."""
     shell = ["/bin/sh", "-c", "grep SigIgn /proc/self/status; exit 3"]
     both = [

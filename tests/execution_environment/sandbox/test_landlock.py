@@ -145,7 +145,7 @@ def assert_walled(told, abi):
     assert told["spawned"] == [0, 1]
 
 
-def test_nothing_outside_can_be_touched(behind):
+def test_landlock_lets_nothing_outside_be_touched(behind):
     """On a kernel with Landlock; on one without, it is plain that nothing stands in the way."""
     abi = landlock.supported_abi()
     told = behind("kernel")
@@ -156,7 +156,7 @@ def test_nothing_outside_can_be_touched(behind):
 
 
 @pytest.mark.parametrize("newest", [2, 3, 5])
-def test_an_older_kernel_holds_what_it_knows(behind, newest):
+def test_landlock_of_an_older_kernel_holds_what_it_knows(behind, newest):
     """A right that the kernel doesn't know is refused by it, and the service would not start."""
     abi = min(newest, landlock.supported_abi())
     told = behind(abi)
@@ -167,12 +167,12 @@ def test_an_older_kernel_holds_what_it_knows(behind, newest):
 
 
 @pytest.mark.parametrize("abi", [0, 1])
-def test_without_the_wall_the_same_child_can_do_all_of_it(behind, abi):
+def test_without_landlock_the_same_child_can_do_all_of_it(behind, abi):
     """The control. ABI 1 is no wall for us: without REFER no rename from staging would work."""
     assert_open(behind(abi))
 
 
-def test_the_root_directory_is_never_readable(tmp_path):
+def test_landlock_never_lets_the_root_directory_be_read(tmp_path):
     """Were "/" on sys.path, the list would name all there is, and the wall would hold nothing."""
     code = "from execution_environment.sandbox import landlock; print(landlock.interpreter_paths())"
     told = python("-c", code, cwd=tmp_path, path=f"{ROOT}{os.pathsep}/").stdout
@@ -180,7 +180,7 @@ def test_the_root_directory_is_never_readable(tmp_path):
     assert "Path('/')" not in told
 
 
-def test_a_wall_that_cannot_be_built_is_told(tmp_path):
+def test_a_landlock_that_cannot_be_enforced_is_told(tmp_path):
     """No silent half: here the data directory is missing, or the kernel has not what was said."""
     code = "; ".join((
         "import sys; from pathlib import Path; from execution_environment.sandbox import landlock",

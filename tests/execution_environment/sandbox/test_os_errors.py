@@ -9,7 +9,7 @@ from common.errors import ToolError
 from execution_environment.sandbox.os_errors import translated
 
 
-def test_unexpected_faults_of_the_disk_go_up_as_they_are():
+def test_unexpected_os_errors_go_up_as_they_are():
     """EIO is no answer to a client: the one handler logs it and says internal."""
     with pytest.raises(OSError, match="Input/output"), translated("x"):
         raise OSError(errno.EIO, os.strerror(errno.EIO))

@@ -137,7 +137,7 @@ def _is_harmless(tool, attack, output):
 
 
 @pytest.mark.usefixtures("traps")
-async def test_a_walk_goes_past_the_traps(call):
+async def test_a_walk_of_a_workspace_goes_past_the_traps(call):
     """A search over the whole workspace sees the one real file."""
     result = await call("search_files", pattern=".")
     assert {match["path"] for match in result.output["matches"]} == {"file.txt"}

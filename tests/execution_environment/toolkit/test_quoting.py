@@ -19,7 +19,7 @@ NAMES = [
 
 
 @pytest.mark.parametrize("name", NAMES)
-def test_a_name_is_read_back_as_it_was_written(name):
+def test_a_name_in_a_diff_is_read_back_as_it_was_written(name):
     """From one line without control characters."""
     written = header("a/", show(name))
     assert unquoted(written) == show(b"a/" + name)
@@ -39,7 +39,7 @@ def test_a_name_is_read_back_as_it_was_written(name):
         ("\u2028", '"\\342\\200\\250"'),
     ],
 )
-def test_names_are_quoted_as_git_does(path, expected):
+def test_names_in_diffs_are_quoted_as_git_does(path, expected):
     """What is printable stays as it is, but for a space at the end, which people's editors cut."""
     assert quoted(path) == expected
 

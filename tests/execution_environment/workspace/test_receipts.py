@@ -134,7 +134,7 @@ def check(path, before, after, changes):
     suppress_health_check=list(HealthCheck),
 )
 @given(start=STARTS, calls=st.lists(CALLS, min_size=2, max_size=6))
-def test_what_a_run_says_it_changed_is_what_is_there(run_plan, start, calls):
+def test_receipts_folded_over_a_run_say_what_is_there(run_plan, start, calls):
     """Deleted and moved files were listed with their hashes, and counted as changed."""
     before, after, folded = run_plan(start, calls)
     changes = {change.path.replace("\\x0a", "\n"): change for change in folded}

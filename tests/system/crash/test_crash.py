@@ -86,7 +86,7 @@ def cut_short(service: Service, delay: float | None, *call) -> bool:
     return bool(answers)
 
 
-def test_every_effect_happens_once(service, tmp_path, capsys):
+def test_every_effect_of_a_killed_service_happens_once(service, tmp_path, capsys):
     """Old or new and never partial; retried, in half of the rounds after another change."""
     chance = random.Random(SEED)  # noqa: S311  # to be repeated, not to be secret
     data, seen = tmp_path / "data", {"answered": 0, "after the intent": 0, "before it": 0}
