@@ -83,6 +83,31 @@ async def test_every_delete_of_a_tool_call_is_on_record(client):
     assert (await last_record(client))["context"]["request_id"] == "by-hand"
 
 
+async def test_delete_of_a_tool_call_that_has_happened_returns_its_result(client):
+    """Whoever cancels learns what was changed; asked again, the same."""
+    made = (await client.post("/v1/tool-calls", json=body())).json()
+    for _ in range(2):
+        told = await client.delete("/v1/tool-calls/a", headers=headers())
+        assert told.status_code == 200
+        assert told.json() == {
+            "id": "a", "outcome": "executed", "result": {**made, "replayed": True},
+        }  # fmt: skip
+
+
+async def test_delete_of_a_tool_call_that_never_came_leaves_a_tombstone(client):
+    """A copy of the call that is still on its way is expired, and does nothing."""
+    for _ in range(2):
+        told = await client.delete("/v1/tool-calls/a", headers=headers())
+        assert told.status_code == 200
+        assert told.json() == {"id": "a", "outcome": "not_executed", "result": None}
+    late = await client.post("/v1/tool-calls", json=body())
+    problem = late.json()
+    assert (late.status_code, problem["code"]) == (409, "call_expired")
+    assert problem["outcome"] == "not_executed"
+    listed = {**body("look"), "tool": "list_directory", "arguments": {}}
+    assert (await client.post("/v1/tool-calls", json=listed)).json()["output"]["entries"] == []
+
+
 async def test_delete_of_a_tool_call_with_a_stale_fence_is_fenced(client):
     """It would poison the id for the owner that makes the call next."""
     await client.post("/v1/tool-calls", json=body(f"{RUN}:1:1", fence=7))
