@@ -55,7 +55,7 @@ GUARDS = (
             "    if any(len(part) > MAX_NAME for part in parts):\n",
             "    if False:\n",
         ),
-        ("path: lone surrogates", "(path.encode())", '(path.encode(errors="surrogatepass"))'),
+        ("path: lone surrogates", ", path.encode())", ', path.encode(errors="surrogatepass"))'),
     ),
     *guards_of(
         "common/context.py",
@@ -286,22 +286,22 @@ GUARDS = (
         ("absolute data directories", "Annotated[Path, AfterValidator(_real)]", "Path"),
     ),
     *guards_of(
-        "common/tether.py",
-        "tests/common/test_tether.py",
+        "common/processes/tether.py",
+        "tests/common/processes/test_tether.py",
         ("no start for a starter that is gone", "    if os.getppid() != starter:", "    if False:"),
     ),
     *guards_of(
         "orchestrator/settings.py",
-        "tests/orchestrator/test_access.py",
+        "tests/orchestrator/test_settings.py",
         ("a key for one user", "if len(table) < len(pairs):", "if False:"),
     ),
     *guards_of(
         "orchestrator/engine/runner.py",
-        "tests/orchestrator/test_runner.py",
+        "tests/orchestrator/engine/test_runner.py",
         (
             "a budget for the whole decision",
-            "needed = len(history) + len(calls)",
-            "needed = len(history) + 1",
+            "needed = len(run.history) + len(calls)",
+            "needed = len(run.history) + 1",
         ),
     ),
     *guards_of(
@@ -340,7 +340,7 @@ GUARDS = (
     *guards_of(
         "execution_environment/workspace/root.py",
         "tests/execution_environment/test_deadlines.py",
-        ("guesses of a call", "        self._guesses -= 1\n", ""),
+        ("guesses of a call", "            self.guesses -= 1\n", ""),
     ),
     *guards_of(
         "execution_environment/toolkit/diffs.py",

@@ -17,7 +17,7 @@ from execution_environment.calls.workspace_factory import WorkspaceFactory, requ
 from execution_environment.ledger.ledger import Ledger
 from execution_environment.threads import ThreadPool
 from execution_environment.toolkit.tool import Arguments, Tool
-from execution_environment.transactions.coordinator import Coordinator
+from execution_environment.transactions.coordinator import Begun, Coordinator
 from execution_environment.transactions.transaction import Transaction
 
 
@@ -47,28 +47,29 @@ class Executor:
                 tool = self._registry.get(call.tool)
                 arguments = tool.parse(call.arguments)
                 require_access(tool.spec.effect, call.context)
-                user, deadline = call.context.user_id, started + call.context.timeout
-                begun = await self._threads.run_for(
-                    user, deadline, self._begin, tool, arguments, call, started
-                )
-                if isinstance(begun, ToolResult):
-                    return begun
-                return await self._coordinator.commit(begun)
+                return await self._perform(tool, arguments, call, started)
             except AgenticError as failure:
                 failure.add_context(tool=call.tool, path=_path_of(call))
                 raise
 
-    def _begin(
+    async def _perform(
         self, tool: Tool, arguments: Arguments, call: ToolCall, started: float
-    ) -> Transaction | ToolResult:
-        """Stage a change, which is to be committed; or return the result of what needs no commit."""
+    ) -> ToolResult:
+        deadline = started + call.context.timeout
+        asked = (tool, arguments, call, started)
         if tool.spec.effect == "read":
-            return self._read(tool, arguments, call, started)
+            user = call.context.user_id
+            return await self._threads.run_for(user, deadline, self._read, *asked)
+        begun = await self._coordinator.begin(call, deadline, self._begin, *asked)
+        return begun if isinstance(begun, ToolResult) else await self._coordinator.commit(begun)
+
+    def _begin(self, tool: Tool, arguments: Arguments, call: ToolCall, started: float) -> Begun:
+        """Stage a change, which is to be committed; make a dry run, and return its result."""
         workspace = self._workspaces.open(call.context, started, dry_run=call.dry_run)
         operation = partial(tool.run, arguments)
         transaction = Transaction(call, workspace, operation, needs_lock=arguments.measures_trees)
         if not call.dry_run:
-            return self._coordinator.begin(transaction) or transaction
+            return self._coordinator.stage(transaction)
         transaction.stage()
         result = transaction.result()
         self._audit.append(transaction.audit_entry(result))

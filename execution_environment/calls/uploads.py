@@ -47,19 +47,23 @@ class Uploads:
             upload = await self._threads.run(workspace.change.receive)
             try:
                 await self._fill(upload, workspace, asked, pieces)
-                call = asked.call("upload_file", sha256=upload.sha256)
-                placing = _placing(asked.path, upload, conditions)
-                transaction = Transaction(call, workspace, placing)
-                stored = await self._threads.run_for(
-                    call.context.user_id,
-                    workspace.limits.deadline,
-                    self._coordinator.begin,
-                    transaction,
-                )
             except BaseException:
                 self._threads.run_in_background(workspace.change.cleanup)
                 raise
-            return stored or await self._coordinator.commit(transaction)
+            call = asked.call("upload_file", sha256=upload.sha256)
+            transaction = Transaction(call, workspace, _placing(asked.path, upload, conditions))
+            return await self._place(transaction)
+
+    async def _place(self, transaction: Transaction) -> ToolResult:
+        call, deadline = transaction.call, transaction.workspace.limits.deadline
+        try:
+            begun = await self._coordinator.begin(
+                call, deadline, self._coordinator.stage, transaction
+            )
+        except Exception:  # it may have found no thread, and the upload is staged already
+            self._threads.run_in_background(transaction.change.cleanup)
+            raise
+        return begun if isinstance(begun, ToolResult) else await self._coordinator.commit(begun)
 
     async def _fill(
         self,

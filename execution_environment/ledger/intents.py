@@ -94,7 +94,12 @@ class Intents:
                 (failure.model_dump_json(), call_id),
             )
 
+    def close_earlier(self, connection: Connection, workspace: str) -> None:
+        """Close a workspace's intents, all of which have been carried out, within a transaction.
 
-def close_earlier(connection: Connection, workspace: str) -> None:
-    """Close a workspace's intents, all of which have been carried out, within a transaction."""
-    connection.execute(f"{_CLOSE} WHERE workspace = ? AND renames IS NOT NULL", (workspace,))
+        Nothing is remembered of them either: an id that was forgotten may come again, and is not
+        applied then because it was once.
+        """
+        connection.execute(f"{_CLOSE} WHERE workspace = ? AND renames IS NOT NULL", (workspace,))
+        self._applied.pop(workspace, None)
+        self._closed.pop(workspace, None)

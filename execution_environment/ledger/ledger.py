@@ -14,7 +14,7 @@ from execution_environment.ledger import chains, idempotency, usage
 from execution_environment.ledger.ageing import Ageing
 from execution_environment.ledger.database import Database
 from execution_environment.ledger.fences import note_fence, require_fence
-from execution_environment.ledger.intents import Intents, close_earlier
+from execution_environment.ledger.intents import Intents
 from execution_environment.ledger.records import CallKey, Intent, StoredCall
 from execution_environment.sandbox.limits import Usage
 
@@ -73,7 +73,7 @@ class Ledger:
                 return stored
             require_fence(connection, key.session, key.fence)
             usage.grow(connection, key.workspace, intent.growth, quota)
-            close_earlier(connection, key.workspace)
+            self.intents.close_earlier(connection, key.workspace)
             _insert(connection, intent)
             chains.note(connection, intent.head)
             idempotency.note_progress(connection, key.id)

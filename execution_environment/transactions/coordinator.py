@@ -1,38 +1,73 @@
 """Begins a transaction, waits for its workspace's lock, commits it, and clears up after it."""
 
 import asyncio
-from collections.abc import Coroutine
-from typing import Any, TypeVar
+import sqlite3
+from collections.abc import Callable, Coroutine
+from typing import Any, ParamSpec, TypeVar
 
-from common.tools import ToolResult
+from common.errors import AgenticError
+from common.logs import get_logger
+from common.tools import ToolCall, ToolResult
 from execution_environment.threads import ThreadPool
 from execution_environment.transactions.committer import Committer
 from execution_environment.transactions.locks import WorkspaceLocks
 from execution_environment.transactions.transaction import Transaction
+from execution_environment.workspace.staged_change import StagedChange
 
+P = ParamSpec("P")
 T = TypeVar("T")
+Begun = Transaction | ToolResult
+"""What is staged, and has to be committed; or the result of what has happened before."""
+log = get_logger(__name__)
 
 
 class Coordinator:
-    """Waits for locks on the event loop, where waiting holds no thread; all else is in a thread."""
+    """Waits for locks on the event loop, where waiting holds no thread; all else is in a thread.
+
+    What was staged is committed or removed, whatever becomes of the request in between.
+    """
 
     def __init__(self, locks: WorkspaceLocks, committer: Committer, threads: ThreadPool) -> None:
         self._locks = locks
         self._committer = committer
         self._threads = threads
 
-    def begin(self, transaction: Transaction) -> ToolResult | None:
-        """Stage a transaction, in a thread; return its result when it has happened before.
+    async def begin(
+        self,
+        call: ToolCall,
+        deadline: float,
+        func: Callable[P, Begun],
+        *args: P.args,
+        **kwargs: P.kwargs,
+    ) -> Begun:
+        """Run what begins a call, by way of `stage`, in one of its user's threads.
 
-        Without a result, and without an error, `commit` has to follow.
+        A thread goes on when its request is cancelled: then what it stages is removed.
         """
+        user = call.context.user_id
+        begun = asyncio.ensure_future(self._threads.run_for(user, deadline, func, *args, **kwargs))
+        try:
+            return await asyncio.shield(begun)
+        except asyncio.CancelledError:
+            begun.add_done_callback(self._forsake)
+            raise
+
+    def _forsake(self, begun: asyncio.Task[Begun]) -> None:
+        if not begun.cancelled() and begun.exception() is None:
+            staged = begun.result()
+            if isinstance(staged, Transaction):
+                self._threads.run_in_background(staged.change.cleanup)
+
+    def stage(self, transaction: Transaction) -> Begun:
+        """Stage a transaction, in a thread; without a result, `commit` has to follow."""
         try:
             stored = self._committer.begin(transaction)
         except BaseException:
-            transaction.change.cleanup()
+            _clean_up(transaction.change)
             raise
-        if stored is not None:
-            transaction.change.cleanup()
+        if stored is None:
+            return transaction
+        _clean_up(transaction.change)
         return stored
 
     async def commit(self, transaction: Transaction) -> ToolResult:
@@ -48,6 +83,14 @@ class Coordinator:
         finally:
             if transaction.change.needs_cleanup:
                 self._threads.run_in_background(transaction.change.cleanup)
+
+
+def _clean_up(change: StagedChange) -> None:
+    """Remove what is staged; the call has its answer already, whether that succeeds or not."""
+    try:
+        change.cleanup()
+    except (AgenticError, OSError, sqlite3.Error):
+        log.exception("what was staged could not be removed")
 
 
 async def until_done(work: Coroutine[Any, Any, T]) -> T:

@@ -1,6 +1,7 @@
 """Attempts at a call: they wait for the workspace, hold its lock to the end, and find one another."""
 
 import asyncio
+import threading
 import time
 
 import pytest
@@ -8,7 +9,8 @@ import pytest
 from common.errors import AgenticError, SystemFault
 from execution_environment.ledger.ledger import Ledger
 from execution_environment.transactions.locks import WorkspaceLocks
-from tests.execution_environment.conftest import tool_call
+from execution_environment.transactions.transaction import Transaction
+from tests.execution_environment.conftest import staged_in, tool_call
 from tests.execution_environment.transactions.crashes import CHANGES
 
 
@@ -87,3 +89,32 @@ async def test_a_call_waits_for_the_workspaces_lock(call, data_dir):
         await asyncio.sleep(0)
     assert (caught.value.code, caught.value.outcome) == ("deadline_exceeded", "not_executed")
     assert (await waiting).receipts[0].created
+
+
+async def test_coordinator_removes_what_a_cancelled_call_has_staged(parts, data_dir):
+    """Its thread goes on, and nobody is there any more to commit what it makes."""
+    coordinator, threads = parts.executor._coordinator, parts.threads
+    call = tool_call("write_file", path="x", content="1")
+    staged, gate = threading.Event(), threading.Event()
+
+    def stage():
+        workspace = parts.executor._workspaces.open(call.context, time.monotonic())
+        transaction = Transaction(call, workspace, put)
+        begun = coordinator.stage(transaction)
+        staged.set()
+        assert gate.wait(10)
+        return begun
+
+    def put(workspace):
+        workspace.files.put("x", b"1", None)
+        return {}
+
+    begun = asyncio.create_task(coordinator.begin(call, time.monotonic() + 30, stage))
+    assert await threads.run(staged.wait, 10)
+    begun.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await begun
+    assert len(staged_in(data_dir)) == 2  # the process's directory, and the file
+    gate.set()
+    while len(staged_in(data_dir)) > 1:
+        await asyncio.sleep(0.01)

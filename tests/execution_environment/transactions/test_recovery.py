@@ -7,6 +7,7 @@ import os
 import signal
 import sqlite3
 from contextlib import closing
+from datetime import timedelta
 
 import pytest
 
@@ -226,3 +227,26 @@ async def test_a_disowned_change_is_kept_in_staging_until_it_is_in_place(assembl
     assert (await parts.executor.run(call)).replayed
     await parts.close()
     assert (demo / "x").read_text() == "1"
+
+
+async def test_recovery_completes_an_id_that_comes_again_after_it_was_forgotten(assemble, demo):
+    """What it was once is no word of what it is now: a step that fails in the middle is made up for."""
+    patch = "".join(f"--- /dev/null\n+++ b/{name}\n@@ -0,0 +1 @@\n+1\n" for name in ("a", "b"))
+    call, failures = tool_call("apply_patch", _id="again", patch=patch), []
+
+    def fail(step):
+        if step == "renamed" and failures:
+            raise failures.pop()
+
+    parts = assemble(observe=fail, result_ttl=timedelta(seconds=-10))
+    await parts.executor.run(call)
+    parts.maintenance.note()
+    parts.maintenance.run_now()
+    for name in ("a", "b"):
+        (demo / name).unlink()
+    failures.append(OSError(errno.EIO, "no luck"))
+    with pytest.raises(OSError, match="no luck"):
+        await parts.executor.run(call)
+    await parts.executor.run(tool_call("write_file", path="y", content="1"))
+    await parts.close()
+    assert sorted(os.listdir(demo)) == ["a", "b", "y"]
