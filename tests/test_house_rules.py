@@ -78,3 +78,27 @@ def test_the_readme_names_no_setting_that_does_not_exist():
         re.findall(r"`((?:EXEC_ENV|ORCHESTRATOR)_[A-Z_]+)`", (ROOT / "README.md").read_text())
     )
     assert named <= {*ExecutionSettings.variables(), *OrchestratorSettings.variables()}
+
+
+def test_the_tests_that_the_security_page_names_are_there():
+    """A claim whose test is gone is only a claim."""
+    page = (ROOT / "docs/security.md").read_text()
+    named = {
+        path.replace("{" + names + "}", name)
+        for path, names in re.findall(r"`((?:[\w/]+/)?test_(?:\{([\w,]+)\}|\w+)\.py)`", page)
+        for name in names.split(",")
+    }
+    there = [f"/{path.relative_to(ROOT)}" for path in (ROOT / "tests").rglob("test_*.py")]
+    assert named
+    assert [name for name in named if not any(path.endswith(f"/{name}") for path in there)] == []
+
+
+def test_the_files_that_the_pages_name_are_there():
+    """A newcomer follows a request by them; a room's files are named from the package on."""
+    pages = ("README.md", "docs/architecture.md")
+    text = "".join((ROOT / page).read_text() for page in pages)
+    named = re.findall(r"`((?:[a-z_]+/)+[a-z_]+\.(?:py|lua))`", text)
+    there = [
+        f"/{path.relative_to(ROOT)}" for path in ROOT.glob("*/**/*.*") if ".venv" not in path.parts
+    ]
+    assert [name for name in named if not any(path.endswith(f"/{name}") for path in there)] == []
