@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from common.errors import AgenticError
-from common.tools import ToolCall, ToolResult
+from common.tools import ToolCall
 
 EXECUTED = {"outcome": "executed", "code": None}
 """The outcome of a call that was allowed, and answered."""
@@ -35,18 +35,6 @@ def entry_of(
         "replayed": replayed,
         "duration_ms": duration_ms,
     }
-
-
-def entry_of_result(call: ToolCall, digest: str, result: ToolResult) -> dict[str, Any]:
-    """Return the entry of a call that was allowed."""
-    return entry_of(
-        call,
-        digest,
-        EXECUTED,
-        receipts=[receipt.model_dump(mode="json") for receipt in result.receipts],
-        replayed=result.replayed,
-        duration_ms=result.duration_ms,
-    )
 
 
 def entry_of_failure(call: ToolCall, failure: Exception, started: float) -> dict[str, Any]:

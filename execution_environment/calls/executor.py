@@ -6,8 +6,9 @@ from functools import partial
 from common.errors import AgenticError
 from common.tools import ToolCall, ToolResult
 from execution_environment.audit.records import (
+    EXECUTED,
     arguments_digest,
-    entry_of_result,
+    entry_of,
     milliseconds_since,
 )
 from execution_environment.audit.writer import AuditWriter
@@ -89,7 +90,8 @@ class Executor:
             receipts=[],
             duration_ms=milliseconds_since(begun),
         )
-        self._audit.append(entry_of_result(call, arguments_digest(call.arguments), result))
+        digest, duration = arguments_digest(call.arguments), result.duration_ms
+        self._audit.append(entry_of(call, digest, EXECUTED, duration_ms=duration))
         return result
 
 

@@ -56,12 +56,16 @@ class WorkspaceFactory:
         self, context: ExecutionContext, started: float, *, dry_run: bool = False
     ) -> Workspace:
         """Return what a call that changes something gets."""
-        limits = self._limits(context, started)
+        root, limits = context.allowed_paths_root, self._limits(context, started)
         asked, allowed = context.limits.workspace_quota_bytes, self._allowed.quota
         quota = Usage(_least(asked, allowed.size), allowed.entries)
-        meter = self._meter(context.allowed_paths_root, quota, limits, dry_run=dry_run)
-        base, renamer = parse(context.allowed_paths_root), self._sandbox.renamer
-        return open_workspace(base, renamer, self._searchers, limits, meter, dry_run=dry_run)
+        used = self._ledger.usage.of(root)
+        if dry_run:  # nothing of it comes to be counted, or staged, beside others
+            meter = QuotaMeter(quota, used or self._sandbox.measure(root, limits))
+        else:
+            meter = self._shared_meter(root, quota, used or Usage(0, 0))
+        renamer, searchers = self._sandbox.renamer, self._searchers
+        return open_workspace(parse(root), renamer, searchers, limits, meter, dry_run=dry_run)
 
     def _limits(self, context: ExecutionContext, started: float) -> CallLimits:
         return CallLimits(
@@ -71,11 +75,8 @@ class WorkspaceFactory:
             stopping=self._threads.stopping,
         )
 
-    def _meter(self, root: str, quota: Usage, limits: CallLimits, *, dry_run: bool) -> QuotaMeter:
-        used = self._ledger.usage.of(root)
-        if dry_run:  # nothing of it comes to be counted, or staged, beside others
-            return QuotaMeter(quota, used or self._sandbox.measure(root, limits))
-        used = used or Usage(0, 0)
+    def _shared_meter(self, root: str, quota: Usage, used: Usage) -> QuotaMeter:
+        """Return a meter that reserves what the call stages, beside what all others stage."""
         most = max(quota.size, used.size)
         return QuotaMeter(
             quota, used, reserve=lambda size: self._reservations.change(root, size, most)

@@ -6,8 +6,9 @@ from typing import Any
 
 from common.tools import ToolCall, ToolResult
 from execution_environment.audit.records import (
+    EXECUTED,
     arguments_digest,
-    entry_of_result,
+    entry_of,
     milliseconds_since,
 )
 from execution_environment.ledger.records import call_key
@@ -62,4 +63,11 @@ class Transaction:
 
     def audit_entry(self, result: ToolResult) -> dict[str, Any]:
         """Return what the trail says of the call, which was allowed."""
-        return entry_of_result(self.call, self._digest, result)
+        return entry_of(
+            self.call,
+            self._digest,
+            EXECUTED,
+            receipts=[receipt.model_dump(mode="json") for receipt in result.receipts],
+            replayed=result.replayed,
+            duration_ms=result.duration_ms,
+        )

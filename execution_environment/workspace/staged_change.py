@@ -88,7 +88,7 @@ class StagedChange:
 
     def put_parents(self, parts: Parts) -> None:
         """Stage the directories that are missing on the way to a path."""
-        _, _, below = self._locate(parts)
+        _, _, below = self._root.locate(parts, create_parents=True)
         if below:
             self.put_directories(parts[:-1])
 
@@ -121,7 +121,9 @@ class StagedChange:
         self, parts: Parts, replaced: Identity | None, make: Make, *, create_parents: bool = True
     ) -> Parts:
         """Stage what `make` makes; return its path within the staging directory."""
-        parent, leaf, below = self._locate(parts, create_parents=create_parents)
+        if not self._dry_run:
+            self._renamer.make_above(self._root.base)
+        parent, leaf, below = self._root.locate(parts, create_parents=create_parents)
         target = Location(leaf=leaf, directory=parent)
         if replaced is None:
             existing = len(parent) - len(self._root.base)
@@ -133,11 +135,6 @@ class StagedChange:
                 self._change_set.trees[target] = staged
             self._change_set.bring(self._in_staging(staged), target, replaced)
         return staged, *below
-
-    def _locate(self, parts: Parts, *, create_parents: bool = True) -> tuple[Parts, bytes, Parts]:
-        if not self._dry_run:
-            self._renamer.make_above(self._root.base)
-        return self._root.locate(parts, create_parents=create_parents)
 
     def _in_staging(self, name: bytes) -> Location:
         return Location(leaf=name, process=self._staging.process)
