@@ -39,12 +39,12 @@ class Downloads:
             return await self._threads.run_for(user, deadline, self._open, call, started)
 
     def _open(self, call: ToolCall, started: float) -> OutgoingFile:
-        begun = time.monotonic()
+        in_thread_since = time.monotonic()
         reader = self._workspaces.open_reader(call.context, started)
         reader.limits.check_deadline()
         outgoing = reader.open_file(str(call.arguments["path"]))
         try:
-            digest, duration = arguments_digest(call.arguments), milliseconds_since(begun)
+            digest, duration = arguments_digest(call.arguments), milliseconds_since(in_thread_since)
             self._audit.append(entry_of(call, digest, EXECUTED, duration_ms=duration))
         except BaseException:
             outgoing.close()

@@ -18,7 +18,7 @@ from execution_environment.calls.workspace_factory import WorkspaceFactory, requ
 from execution_environment.ledger.ledger import Ledger
 from execution_environment.threads import ThreadPool
 from execution_environment.toolkit.tool import Arguments, Tool
-from execution_environment.transactions.coordinator import Begun, Coordinator
+from execution_environment.transactions.coordinator import Coordinator, Staged
 from execution_environment.transactions.transaction import Transaction
 
 
@@ -61,10 +61,10 @@ class Executor:
         if tool.spec.effect == "read":
             user = call.context.user_id
             return await self._threads.run_for(user, deadline, self._read, *asked)
-        begun = await self._coordinator.begin(call, deadline, self._begin, *asked)
-        return begun if isinstance(begun, ToolResult) else await self._coordinator.commit(begun)
+        staged = await self._coordinator.begin(call, deadline, self._stage, *asked)
+        return staged if isinstance(staged, ToolResult) else await self._coordinator.commit(staged)
 
-    def _begin(self, tool: Tool, arguments: Arguments, call: ToolCall, started: float) -> Begun:
+    def _stage(self, tool: Tool, arguments: Arguments, call: ToolCall, started: float) -> Staged:
         """Stage a change, which is to be committed; make a dry run, and return its result."""
         workspace = self._workspaces.open(call.context, started, dry_run=call.dry_run)
         operation = partial(tool.run, arguments)
@@ -78,7 +78,7 @@ class Executor:
 
     def _read(self, tool: Tool, arguments: Arguments, call: ToolCall, started: float) -> ToolResult:
         """Return a read's result; the same call again reads again, so that nothing of it is kept."""
-        begun = time.monotonic()
+        in_thread_since = time.monotonic()
         reader = self._workspaces.open_reader(call.context, started)
         if not call.dry_run:
             self._ledger.admit(call.context.session_id, call.fence)
@@ -88,7 +88,7 @@ class Executor:
             tool=call.tool,
             output=tool.run(arguments, reader),
             receipts=[],
-            duration_ms=milliseconds_since(begun),
+            duration_ms=milliseconds_since(in_thread_since),
         )
         digest, duration = arguments_digest(call.arguments), result.duration_ms
         self._audit.append(entry_of(call, digest, EXECUTED, duration_ms=duration))

@@ -14,7 +14,7 @@ from execution_environment.calls.recording import failures_recorded
 from execution_environment.calls.workspace_factory import WorkspaceFactory, require_access
 from execution_environment.ledger.ledger import Ledger
 from execution_environment.threads import ThreadPool
-from execution_environment.transactions.coordinator import Coordinator
+from execution_environment.transactions.coordinator import Coordinator, until_done
 from execution_environment.transactions.transaction import Operation, Transaction
 from execution_environment.workspace.streams import IncomingFile, etag_of, modified_at
 from execution_environment.workspace.workspace import Workspace
@@ -44,26 +44,18 @@ class Uploads:
         async with failures_recorded(self._audit, asked.call("upload_file")) as started:
             require_access("write", asked.context)
             workspace = await self._threads.run(self._workspaces.open, asked.context, started)
-            upload = await self._threads.run(workspace.change.receive)
             try:
+                upload = await until_done(self._threads.run(workspace.change.receive))
                 await self._fill(upload, workspace, asked, pieces)
             except BaseException:
                 self._threads.run_in_background(workspace.change.cleanup)
                 raise
             call = asked.call("upload_file", sha256=upload.sha256)
-            transaction = Transaction(call, workspace, _placing(asked.path, upload, conditions))
-            return await self._place(transaction)
-
-    async def _place(self, transaction: Transaction) -> ToolResult:
-        call, deadline = transaction.call, transaction.workspace.limits.deadline
-        try:
-            begun = await self._coordinator.begin(
-                call, deadline, self._coordinator.stage, transaction
-            )
-        except Exception:  # it may have found no thread, and the upload is staged already
-            self._threads.run_in_background(transaction.change.cleanup)
-            raise
-        return begun if isinstance(begun, ToolResult) else await self._coordinator.commit(begun)
+            placing = _placing(asked.path, upload, conditions)
+            staged = await self._coordinator.begin_upload(Transaction(call, workspace, placing))
+            if isinstance(staged, ToolResult):
+                return staged
+            return await self._coordinator.commit(staged)
 
     async def _fill(
         self,

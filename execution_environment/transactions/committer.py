@@ -14,9 +14,11 @@ rename of an open intent, since nothing that came later can be in its way.
 """
 
 import json
+import sqlite3
 from collections.abc import Callable
 
 from common.errors import AgenticError
+from common.logs import get_logger
 from common.tools import ToolResult
 from execution_environment.audit.writer import AuditWriter
 from execution_environment.ledger.ledger import Ledger
@@ -27,6 +29,8 @@ from execution_environment.sandbox.sandbox import Sandbox
 from execution_environment.transactions.recovery import Recovery
 from execution_environment.transactions.transaction import Transaction
 from execution_environment.workspace.staged_change import StagedChange
+
+log = get_logger(__name__)
 
 
 def nothing(_step: str) -> None:
@@ -51,23 +55,23 @@ class Committer:
         self._recovery = recovery
         self._observe = observe
 
-    def begin(self, transaction: Transaction) -> ToolResult | None:
+    def stage_or_find(self, transaction: Transaction) -> ToolResult | None:
         """Stage a transaction; or return the stored result, when its change can be seen already.
 
-        One that may be under way has to wait for the lock, and so has what is measured under it.
-        Nothing is locked yet.
+        Nothing is locked yet. None: `commit` has to follow. It is staged then, or will be under the
+        lock (`needs_lock`), or an earlier attempt may be under way there.
         """
         key = transaction.key
         self._ledger.admit(key.session, key.fence)
         stored = self._ledger.find(key)
         if stored is None and not transaction.needs_lock:
-            stored = self._staged(transaction)
+            stored = self._stage_unless_overtaken(transaction)
         if stored is None or not self._ledger.intents.is_applied(key.workspace, key.id):
             return None
         self._audit.append(transaction.audit_entry(stored))
         return stored
 
-    def _staged(self, transaction: Transaction) -> ToolResult | None:
+    def _stage_unless_overtaken(self, transaction: Transaction) -> ToolResult | None:
         """Stage a transaction; or return the result of an attempt that was quicker, if any.
 
         That one's change is what this one then fails at: its file is there already, say.
@@ -96,7 +100,6 @@ class Committer:
         transaction.change.mark_committed()
         self._observe("committed")
         self._carry_out(intent, transaction.change)
-        self._audit.append(json.loads(intent.audit_entry))
         # Only now: applied means on record as well, and recovery looks for no entry of it.
         self._ledger.intents.note_applied(key.workspace, key.id)
         self._observe("applied")
@@ -130,25 +133,37 @@ class Committer:
             self._ledger.usage.start(workspace, found)
 
     def _carry_out(self, intent: Intent, change: StagedChange) -> None:
-        """Take the steps; take the intent back when not even the first of them can be taken."""
+        """Take the steps and put them on record; take the intent back when none can be taken.
+
+        What fails in the middle is disowned, so that the workspace's next call completes it: else
+        that call would take it for carried out, and close it.
+        """
         try:
             for rename in change.renames:
                 with translated(rename.path):
                     self._renamer.apply(rename)
                 self._observe("renamed")
             change.mark_applied()
+            self._audit.append(json.loads(intent.audit_entry))
         except Exception as failure:
-            if self._is_untouched(change):
-                self._ledger.withdraw(intent)
+            if self._is_untouched(change) and self._is_withdrawn(intent):
                 change.mark_withdrawn()
                 raise
             if isinstance(failure, AgenticError):
-                failure.outcome = "unknown"  # begun: the workspace's next call completes it
+                failure.outcome = "unknown"
             self._recovery.disown(intent.key.id)
             raise
 
     def _is_untouched(self, change: StagedChange) -> bool:
         try:
-            return self._renamer.is_pending(change.renames[0])
+            return bool(change.renames) and self._renamer.is_pending(change.renames[0])
         except OSError:  # the way there is barred now, so it is not known
             return False
+
+    def _is_withdrawn(self, intent: Intent) -> bool:
+        try:
+            self._ledger.withdraw(intent)
+        except (AgenticError, sqlite3.Error):
+            log.exception("an intent could not be withdrawn: the next call carries it out")
+            return False
+        return True

@@ -16,8 +16,9 @@ from execution_environment.workspace.staged_change import StagedChange
 
 P = ParamSpec("P")
 T = TypeVar("T")
-Begun = Transaction | ToolResult
-"""What is staged, and has to be committed; or the result of what has happened before."""
+Staged = Transaction | ToolResult
+"""What has to be committed: staged, or to be staged under the lock; or the result of what needs no
+commit, or has happened before."""
 log = get_logger(__name__)
 
 
@@ -36,10 +37,10 @@ class Coordinator:
         self,
         call: ToolCall,
         deadline: float,
-        func: Callable[P, Begun],
+        func: Callable[P, Staged],
         *args: P.args,
         **kwargs: P.kwargs,
-    ) -> Begun:
+    ) -> Staged:
         """Run what begins a call, by way of `stage`, in one of its user's threads.
 
         A thread goes on when its request is cancelled: then what it stages is removed.
@@ -52,16 +53,29 @@ class Coordinator:
             begun.add_done_callback(self._forsake)
             raise
 
-    def _forsake(self, begun: asyncio.Task[Begun]) -> None:
+    async def begin_upload(self, transaction: Transaction) -> Staged:
+        """Stage a transaction that has staged content already: without a commit, it is removed."""
+        user, deadline = transaction.call.context.user_id, transaction.workspace.limits.deadline
+        begun = asyncio.ensure_future(
+            self._threads.run_for(user, deadline, self.stage, transaction)
+        )
+        try:
+            return await asyncio.shield(begun)
+        except BaseException:
+            cleanup = transaction.change.cleanup
+            begun.add_done_callback(lambda _: self._threads.run_in_background(cleanup))
+            raise
+
+    def _forsake(self, begun: asyncio.Task[Staged]) -> None:
         if not begun.cancelled() and begun.exception() is None:
             staged = begun.result()
             if isinstance(staged, Transaction):
                 self._threads.run_in_background(staged.change.cleanup)
 
-    def stage(self, transaction: Transaction) -> Begun:
+    def stage(self, transaction: Transaction) -> Staged:
         """Stage a transaction, in a thread; without a result, `commit` has to follow."""
         try:
-            stored = self._committer.begin(transaction)
+            stored = self._committer.stage_or_find(transaction)
         except BaseException:
             _clean_up(transaction.change)
             raise

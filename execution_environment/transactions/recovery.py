@@ -7,9 +7,10 @@ a rename that was taken already would be taken again, of what others have put th
 
 import errno
 import json
+import sqlite3
 from contextlib import suppress
 
-from common.errors import SystemFault
+from common.errors import AgenticError, SystemFault
 from common.logs import get_logger
 from execution_environment.audit.writer import AuditWriter
 from execution_environment.ledger.ledger import Ledger
@@ -44,8 +45,11 @@ class Recovery:
 
     def disown(self, call_id: str) -> None:
         """Leave a change that failed in the middle to whoever comes next, in any process."""
-        self._disowned.add(call_id)  # first: the ledger may fail for the same reason
-        self._ledger.intents.disown(call_id)
+        self._disowned.add(call_id)  # enough for this process; others see when it has ended
+        try:
+            self._ledger.intents.disown(call_id)
+        except (AgenticError, sqlite3.Error):
+            log.exception("an intent could not be disowned in the ledger", call_id=call_id)
 
     def recover(self, workspace: str) -> None:
         """Carry out what was left undone in a workspace."""
@@ -65,8 +69,9 @@ class Recovery:
     def _is_left(self, intent: OpenIntent) -> bool:
         """Tell whether steps may be missing: those of a living process are not, unless disowned.
 
-        It has taken them under the lock that is held here, and only not noted so yet. Taking them
-        again would take away what others have put there since.
+        It has taken them under the lock that is held here, and only not noted so yet: what it could
+        not finish, or put on record, it has disowned. Taking them again would take away what others
+        have put there since.
         """
         if intent.id in self._disowned or not intent.process:
             return True

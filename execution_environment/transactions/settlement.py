@@ -7,7 +7,7 @@ from typing import Any
 
 from common.audit import SETTLE
 from common.context import ExecutionContext
-from common.errors import Problem, from_problem
+from common.errors import Problem, SystemFault, from_problem
 from common.tools import Settlement, ToolResult
 from execution_environment.audit.records import arguments_digest, milliseconds_since, outcome_of
 from execution_environment.audit.writer import AuditWriter
@@ -93,8 +93,14 @@ class Settler:
 
     async def _when_carried_out(self, asked: SettleRequest, workspace: str) -> StoredCall | None:
         """Wait until the change can be seen; recovery may find that it never will be."""
-        async with self._locks.held(workspace, time.monotonic() + PATIENCE):
-            await self._threads.run_admitted(self._recovery.recover, workspace)
+        try:
+            async with self._locks.held(workspace, time.monotonic() + PATIENCE):
+                await self._threads.run_admitted(self._recovery.recover, workspace)
+        except SystemFault as late:
+            if late.code != "deadline_exceeded":
+                raise
+            detail = "The call has happened; whether its change can be seen yet is not known"
+            raise SystemFault("deadline_exceeded", detail, outcome="unknown") from late
         return await self._threads.run_admitted(self._ledger.tombstone, asked.key)
 
 

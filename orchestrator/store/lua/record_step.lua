@@ -7,7 +7,10 @@
 local refusal = refuse(ARGV[OWN + 1], ARGV[OWN + 2])
 if refusal then return { refusal } end
 local stored = tonumber(redis.call('HGET', RUN, 'stored') or '0')
-if stored + ARGV[OWN + 9] > tonumber(ARGV[OWN + 10]) then return { 'full' } end
+if stored + ARGV[OWN + 9] > tonumber(ARGV[OWN + 10]) then
+  redis.call('HSET', RUN, 'mark', '') -- nothing was written: sent again, it is no repetition
+  return { 'full' }
+end
 redis.call('HINCRBY', RUN, 'stored', ARGV[OWN + 9])
 redis.call('HSET', STEPS, ARGV[OWN + 3], ARGV[OWN + 4])
 redis.call('HINCRBY', RUN, 'revision', 1)

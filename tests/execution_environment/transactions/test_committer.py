@@ -1,5 +1,6 @@
 """Exactly once: a process dies between each two steps of the protocol, for each kind of change."""
 
+import errno
 import hashlib
 import shutil
 import signal
@@ -7,7 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from common.errors import AgenticError
+from common.errors import AgenticError, ToolError
+from execution_environment.ledger.ledger import Ledger
 from tests.execution_environment.conftest import staged_in, tool_call
 from tests.execution_environment.transactions.crashes import CHANGES, die_at, own_records
 
@@ -127,3 +129,52 @@ async def test_a_change_that_fails_in_the_middle_names_the_place(assemble, demo)
         await parts.executor.run(tool_call("apply_patch", patch=patch))
     await parts.close()
     assert (caught.value.outcome, caught.value.context.path) == ("unknown", "b")
+
+
+async def test_an_intent_that_cannot_be_withdrawn_is_carried_out_by_the_next_call(assemble, demo):
+    """A full disk may refuse both the rename and the word of it: the id must not stand for nothing."""
+
+    def unwithdrawn(path):
+        ledger = Ledger(path)
+        ledger.withdraw = full
+        return ledger
+
+    def full(_):
+        raise ToolError("no_space", "full", errno="ENOSPC")
+
+    parts = assemble(make_ledger=unwithdrawn)
+    call, apply = (
+        tool_call("write_file", _id="a", path="x", content="1"),
+        parts.sandbox.renamer.apply,
+    )
+    parts.sandbox.renamer.apply = full
+    with pytest.raises(ToolError) as caught:
+        await parts.executor.run(call)
+    assert (caught.value.code, caught.value.outcome) == ("no_space", "unknown")
+    parts.sandbox.renamer.apply = apply
+    await parts.executor.run(tool_call("write_file", path="y", content="1"))
+    assert (await parts.executor.run(call)).replayed
+    assert sorted(contents(demo)) == ["x", "y"]
+    await parts.close()
+
+
+async def test_a_change_whose_audit_entry_cannot_be_written_gets_it_from_the_next_call(
+    assemble, data_dir, demo
+):
+    """It has happened, and nothing that has happened is missing from the trail."""
+    parts = assemble()
+    call, append = tool_call("write_file", _id="a", path="x", content="1"), parts.audit.append
+    failures = [OSError(errno.EIO, "no luck")]
+
+    def fail_once(entry):
+        if failures:
+            raise failures.pop()
+        append(entry)
+
+    parts.audit.append = fail_once
+    with pytest.raises(OSError, match="no luck"):
+        await parts.executor.run(call)
+    await parts.executor.run(tool_call("write_file", path="y", content="1"))
+    await parts.close()
+    assert own_records(data_dir, "a") == [True]
+    assert sorted(contents(demo)) == ["x", "y"]

@@ -5,7 +5,9 @@ import signal
 
 import pytest
 
-from common.errors import AgenticError
+from common.errors import AgenticError, SystemFault
+from execution_environment.transactions import settlement
+from execution_environment.transactions.locks import WorkspaceLocks
 from tests.execution_environment.conftest import asked, tool_call
 from tests.execution_environment.transactions.crashes import die_at
 
@@ -54,3 +56,16 @@ async def test_a_change_in_staging_is_beaten_by_its_settlement(assemble, parts, 
         await second.executor.run(tool_call("write_file", _id="a", path="x", content="1"))
     await second.close()
     assert (caught.value.code, (demo / "x").exists()) == ("call_expired", False)
+
+
+async def test_settlement_of_a_call_that_has_happened_never_says_that_nothing_was_changed(
+    parts, call, data_dir, monkeypatch
+):
+    """The workspace may be kept busy for longer than anybody waits: then it is not known yet."""
+    monkeypatch.setattr(settlement, "PATIENCE", 0.05)
+    await call("write_file", _id="a", path="x", content="1")
+    busy = WorkspaceLocks(data_dir / "state/locks").tried("local/demo")
+    with busy, pytest.raises(SystemFault) as caught:
+        await parts.settler.settle(asked("a"))
+    assert (caught.value.code, caught.value.outcome) == ("deadline_exceeded", "unknown")
+    assert "nothing was changed" not in caught.value.detail

@@ -54,3 +54,15 @@ async def test_progress_keeps_and_tells_every_ending(store, leased, ending, fiel
     assert (run.status, last.type) == (ending.status, f"run.{ending.status}")
     assert run.finished_at is not None
     assert field in last.data
+
+
+async def test_progress_takes_no_write_for_a_repetition_that_did_not_fit(redis):
+    """Nothing was stored of it: sent again, it is told the same."""
+    store = make_store(redis, "test", StoreConfig(max_run_output=10))
+    opened = await store.sessions.create("ann", None, {}, None)
+    run = document(opened.id)
+    await store.runs.create(run, "reject")
+    lease = await store.leases.acquire(opened.id, run.id, "w")
+    made = step(1, status="succeeded", output={"x": "a" * 60})
+    outcomes = [await store.progress._commit(lease, made, 60) for _ in range(2)]
+    assert outcomes == ["full", "full"]
