@@ -223,7 +223,7 @@ GUARDS = (
     ),
     *guards_of(
         "common/web/ambiguity.py",
-        "tests/common/test_web.py",
+        "tests/common/web/test_web.py",
         (
             "addresses are text",
             '                _require_text(scope["raw_path"] + b"?" + scope["query_string"])\n',
@@ -237,7 +237,7 @@ GUARDS = (
     ),
     *guards_of(
         "common/web/patience.py",
-        "tests/common/test_patience.py",
+        "tests/common/web/test_patience.py",
         (
             "requests that wait",
             "size > MAX_HEADERS or len(self.pipeline) >= MAX_QUEUED",
@@ -252,7 +252,7 @@ GUARDS = (
     ),
     *guards_of(
         "common/web/upgrades.py",
-        "tests/common/test_upgrades.py",
+        "tests/common/web/test_upgrades.py",
         ("a body behind an offer", "is_offered and not self._should_upgrade()", "False"),
     ),
     *guards_of(
