@@ -47,6 +47,7 @@ class AuditWriter:
         self._chain = f"{time.time_ns() // 1_000_000:012x}-{process}"
         self._max_file = max_file
         self._tell = tell
+        # Held while the ledger is written to, at rotation: never taken inside its transactions.
         self._lock = threading.Lock()
         self._number = self._size = 0
         self._told = self._head = Head(self._chain)

@@ -1,4 +1,4 @@
-"""Runs one tool call: checks, the tool in a thread, then its change under the workspace's lock."""
+"""Runs one tool call: checks it, runs the tool in a thread, has its change committed."""
 
 import time
 from functools import partial

@@ -1,4 +1,4 @@
-"""An audit entry for every call that fails, whatever it fails of."""
+"""An audit entry for every call that fails: with an error of ours, or one that nobody foresaw."""
 
 import asyncio
 import time

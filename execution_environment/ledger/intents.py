@@ -27,7 +27,10 @@ class Intents:
         self._closed: dict[str, str] = {}
 
     def open(self, workspace: str) -> list[OpenIntent]:
-        """Return a workspace's intents whose renames may be missing, in their order."""
+        """Return a workspace's intents whose renames may be missing.
+
+        There is one at most: `write_intent` closes those before it, in its own transaction.
+        """
         with self._database.reading() as connection:
             rows = connection.execute(
                 "SELECT id, process, renames, record, trail FROM calls"

@@ -65,7 +65,7 @@ class WorkspaceLocks:
 
     @contextmanager
     def tried(self, workspace: str) -> Iterator[bool]:
-        """Hold the lock if nobody else does; tell whether it is held. For the start, in a thread."""
+        """Hold the lock if nobody else does; tell whether it is held. Never waits; in a thread."""
         descriptor = self._open(workspace)
         try:
             yield try_lock(descriptor) and _is_there(descriptor)

@@ -39,7 +39,7 @@ class Transaction:
         self._digest = arguments_digest(call.arguments)
         self._output: dict[str, Any] = {}
         self.is_staged = False
-        """Whether it has been made: not when its id was found to have a result."""
+        """Whether it has been made: not when its id had a result, nor before a lock that it needs."""
         self.key = call_key(call.id, call.fence, call.tool, self._digest, call.context)
 
     def stage(self) -> None:

@@ -178,7 +178,10 @@ class StagedChange:
         return bool(self._leftovers()) or self.meter.reserved > 0
 
     def cleanup(self) -> None:
-        """Remove what is staged and not needed any more, and give its room to others; once."""
+        """Remove what is staged and not needed any more, and give its room to others; once.
+
+        No thread may work on the change any more: the coordinator sees to that.
+        """
         if self._upload is not None:
             self._upload.close()
         for name in self._leftovers():

@@ -21,5 +21,5 @@ async def relay(
             async for kind, subject in events.notifications():
                 (on_cancel if kind == "cancel" else on_event)(subject)
         except SystemFault as failure:
-            log.warning("no hints from the store", detail=failure.detail)
+            log.warning("no notifications from the store", detail=failure.detail)
             await asyncio.sleep(PAUSE)
