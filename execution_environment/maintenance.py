@@ -64,7 +64,7 @@ class Maintenance:
     def recover(self) -> None:
         """Complete what processes that died have left."""
         self._recovery.recover_all(self._locks)
-        self._reservations.forget(self._sandbox.renamer.staging.is_abandoned)
+        self._reservations.forget(self._sandbox.renamer.staging.has_ended)
 
     def note(self) -> None:
         """Have the ledger know how far the trail has come, and what is done."""
@@ -88,7 +88,7 @@ class Maintenance:
         yield
         if self._periods.audit is not None:
             before = time.time() - self._periods.audit.total_seconds()
-            is_ended = self._sandbox.renamer.staging.is_abandoned
+            is_ended = self._sandbox.renamer.staging.has_ended
             remove_old(self._audit_dir, self._ledger.chains, before, is_ended)
 
     async def run(self, threads: ThreadPool, interval: timedelta = INTERVAL) -> None:

@@ -108,7 +108,7 @@ GUARDS = (
         "tests/execution_environment/transactions/test_recovery.py",
         (
             "changes of the living are made",
-            "        if intent.id in self._disowned or not intent.process:\n            return True\n        return self._renamer.staging.is_abandoned(intent.process)\n",
+            "        if intent.id in self._disowned or not intent.process:\n            return True\n        return self._renamer.staging.has_ended(intent.process)\n",
             "        return True\n",
         ),
         (

@@ -73,7 +73,7 @@ class Staging:
                     self.discard(os.fsencode(entry), descriptor)
                 os.rmdir(process, dir_fd=self._parent)
 
-    def is_abandoned(self, process: str) -> bool:
+    def has_ended(self, process: str) -> bool:
         """Tell whether the process that staged there has ended."""
         if process == self.process:
             return False

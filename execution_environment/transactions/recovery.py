@@ -75,7 +75,7 @@ class Recovery:
         """
         if intent.id in self._disowned or not intent.process:
             return True
-        return self._renamer.staging.is_abandoned(intent.process)
+        return self._renamer.staging.has_ended(intent.process)
 
     def _roll_forward(self, intent: OpenIntent) -> None:
         renames = RENAMES.validate_json(intent.renames)
@@ -90,6 +90,7 @@ class Recovery:
             return
         if not self._audit.holds(intent.trail, intent.id):
             self._ledger.intents.note_trail(intent.id, self._audit.head)
+            # "settled" is the trail's word for what was rolled forward
             self._audit.append({**json.loads(intent.audit_entry), "settled": True})
         self._ledger.intents.close([intent.id])
         self._empty(renames)

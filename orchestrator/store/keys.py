@@ -15,7 +15,7 @@ class Keys:
     prefix: str
 
     def session(self, session_id: str) -> str:
-        """HASH: document, active run, waiting runs, fence, last event's number."""
+        """HASH: document, user, workspace, times, active run, waiting runs, fence, last event's number."""
         return f"{self.prefix}:{{{session_id}}}:session"
 
     def events(self, session_id: str) -> str:
@@ -27,7 +27,9 @@ class Keys:
         return f"{self.prefix}:{{{session_id}}}:runs"
 
     def run(self, session_id: str, run_id: str) -> str:
-        """HASH: document, status, owner, fence, lease deadline, cancel flag, attempts, ending."""
+        """HASH: document, plan, status, owner, fence, mark of the last write, lease deadline, cancel
+        flag, attempts, revision, bytes of stored outputs, times, ending.
+        """
         return f"{self.prefix}:{{{session_id}}}:run:{run_id}"
 
     def steps(self, session_id: str, run_id: str) -> str:
@@ -47,8 +49,8 @@ class Keys:
         return f"{self.prefix}:user:{{{user_id}}}:sessions"
 
     @property
-    def leases(self) -> str:
-        """ZSET: `<session>/<run>` → when to look at it next, ms. A hint: the run's hash decides."""
+    def due_runs(self) -> str:
+        """ZSET: `<session>/<run>` → when to look at it next, ms. Only a hint: the run's hash decides."""
         return f"{self.prefix}:leases"
 
     @property

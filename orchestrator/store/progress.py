@@ -1,5 +1,7 @@
 """What the owner of a lease writes as its run goes on: the plan, each step, the ending."""
 
+import json
+
 from common.errors import ToolError
 from common.plans import Plan
 from common.runs import Step
@@ -79,7 +81,7 @@ def _ending_fields(ending: Ending) -> tuple[str, str, str]:
     if ending.error is not None:
         value = ending.error.model_dump_json()
         return "error", value, f'{{"error":{value}}}'
-    return "reason", ending.reason or "", f'{{"reason":"{ending.reason}"}}'
+    return "reason", ending.reason or "", json.dumps({"reason": ending.reason})
 
 
 def _without_output(lease: Lease, step: Step, limit: int, actual: int) -> Step:

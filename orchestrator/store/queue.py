@@ -34,14 +34,14 @@ class Queue:
         """Note that a run has to be looked at, at the earliest at `due` (server time, ms)."""
         keys = self._backend.keys
         pipeline = self._backend.redis.pipeline(transaction=False)
-        pipeline.zadd(keys.leases, {f"{session_id}/{run_id}": due})
-        pipeline.expire(keys.leases, self._backend.index_ttl)
+        pipeline.zadd(keys.due_runs, {f"{session_id}/{run_id}": due})
+        pipeline.expire(keys.due_runs, self._backend.index_ttl)
         await self._backend.do(pipeline.execute())
 
     async def forget(self, session_id: str, run_id: str) -> None:
         """Note that a run needs no more looking at."""
         redis, keys = self._backend.redis, self._backend.keys
-        await self._backend.do(redis.zrem(keys.leases, f"{session_id}/{run_id}"))
+        await self._backend.do(redis.zrem(keys.due_runs, f"{session_id}/{run_id}"))
 
     async def wake(self, session_id: str, run_id: str) -> None:
         """Tell the workers that a run may be ready."""
@@ -75,8 +75,8 @@ class Queue:
             return await self.next(worker_id, wait)
         if not answer:
             return None
-        [[_, [(entry_id, fields)]]] = answer.items() if isinstance(answer, dict) else answer
-        return Wakeup(fields["session"], fields["run"], entry_id)
+        [[_, [(_, fields)]]] = answer.items() if isinstance(answer, dict) else answer
+        return Wakeup(fields["session"], fields["run"])
 
     async def _make_group(self) -> None:
         """Make the group anew, from the start of the stream: it expires with it, or was lost."""
@@ -94,7 +94,7 @@ class Queue:
         seconds, microseconds = await self._backend.do(redis.time())
         now = seconds * 1000 + microseconds // 1000
         due = await self._backend.do(
-            redis.zrangebyscore(keys.leases, "-inf", now, start=0, num=REAP_BATCH)
+            redis.zrangebyscore(keys.due_runs, "-inf", now, start=0, num=REAP_BATCH)
         )
         is_idle = bool(due) and await self._is_idle()
         woken = [

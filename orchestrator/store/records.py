@@ -56,7 +56,6 @@ class Wakeup:
 
     session_id: str
     run_id: str
-    entry_id: str
 
 
 Fields = Mapping[str, str]

@@ -74,7 +74,7 @@ def test_clearing_staging_goes_on_where_it_was_cut_short(
         try:
             staging.clean()
         except KeyboardInterrupt:
-            assert staging.is_abandoned(left.name) or not left.exists()
+            assert staging.has_ended(left.name) or not left.exists()
     assert steps
     assert [entry.name for entry in directory.iterdir()] == [staging.process]
 
