@@ -9,17 +9,20 @@ from contextlib import closing
 from datetime import timedelta
 from pathlib import Path
 
+import httpx
 import pytest
 
 from common.context import ExecutionContext, RequestSource
 from common.errors import AgenticError
 from common.ids import new_id
 from common.tools import ToolCall
+from execution_environment.app import build
 from execution_environment.bootstrap import Assembly
 from execution_environment.calls.workspace_factory import ServiceLimits
 from execution_environment.sandbox.limits import CallLimits, QuotaMeter, Usage
 from execution_environment.sandbox.sandbox import Sandbox
 from execution_environment.searching.searchers import Searchers
+from execution_environment.settings import Settings
 from execution_environment.threads import ThreadPool
 from execution_environment.transactions.settlement import SettleRequest
 from execution_environment.workspace.workspace import Workspace, open_workspace
@@ -116,6 +119,20 @@ async def parts(assemble, data_dir):
     yield parts
     await parts.close()
     assert staged_in(data_dir) == []
+
+
+@pytest.fixture
+async def client(tmp_path):
+    """A client of the service; its start and end are the lifespan's."""
+    app = build(Settings(data_dir=tmp_path / "data", service_token="secret", max_body=1000))
+    transport = httpx.ASGITransport(app, raise_app_exceptions=False)
+    async with (
+        app.router.lifespan_context(app),
+        httpx.AsyncClient(
+            transport=transport, base_url="http://x", headers={"Authorization": "Bearer secret"}
+        ) as http,
+    ):
+        yield http
 
 
 def staged_in(data_dir: Path) -> list[str]:

@@ -1,24 +1,8 @@
 """The service as a whole: whether it is ready, and a start that cannot be."""
 
-import httpx
 import pytest
 
-from execution_environment.app import build, main
-from execution_environment.settings import Settings
-
-
-@pytest.fixture
-async def client(tmp_path):
-    """A client of the app; its start and end are the lifespan's."""
-    app = build(Settings(data_dir=tmp_path / "data", service_token="secret"))
-    transport = httpx.ASGITransport(app, raise_app_exceptions=False)
-    async with (
-        app.router.lifespan_context(app),
-        httpx.AsyncClient(
-            transport=transport, base_url="http://x", headers={"Authorization": "Bearer secret"}
-        ) as http,
-    ):
-        yield http
+from execution_environment.app import main
 
 
 async def test_ready_names_the_guard_and_fails_without_a_disk(client, tmp_path):

@@ -65,9 +65,8 @@ async def test_the_room_of_what_was_forgotten_goes_back_to_the_disk(parts, data_
     assert files[0].stat().st_size > 1 * MIB
 
 
-async def test_a_service_notes_how_far_its_trail_has_come(parts):
-    """Reads leave no intent: without this, a night of them could be cut off unnoticed."""
-    await parts.executor.run(tool_call("list_directory"))
+async def maintained_until_a_head_is_noted(parts):
+    """Let the maintenance go on, in quick time, until the ledger knows of one line of the trail."""
     maintenance = asyncio.create_task(
         parts.maintenance.run(parts.threads, timedelta(milliseconds=5))
     )
@@ -75,6 +74,12 @@ async def test_a_service_notes_how_far_its_trail_has_come(parts):
         while [chain.head.seq for chain in parts._ledger.chains.known()] != [1]:
             await asyncio.sleep(0.01)
     maintenance.cancel()
+
+
+async def test_a_service_notes_how_far_its_trail_has_come(parts):
+    """Reads leave no intent: without this, a night of them could be cut off unnoticed."""
+    await parts.executor.run(tool_call("list_directory"))
+    await maintained_until_a_head_is_noted(parts)
 
 
 async def test_maintenance_goes_on_after_it_failed(assemble, capsys):
@@ -90,13 +95,7 @@ async def test_maintenance_goes_on_after_it_failed(assemble, capsys):
 
     parts = assemble(make_ledger=failing)
     await parts.executor.run(tool_call("list_directory"))
-    maintenance = asyncio.create_task(
-        parts.maintenance.run(parts.threads, timedelta(milliseconds=5))
-    )
-    async with asyncio.timeout(20):
-        while [chain.head.seq for chain in parts._ledger.chains.known()] != [1]:
-            await asyncio.sleep(0.01)
-    maintenance.cancel()
+    await maintained_until_a_head_is_noted(parts)
     await parts.close()
     assert "maintenance failed" in capsys.readouterr().out
 

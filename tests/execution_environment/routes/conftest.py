@@ -2,12 +2,6 @@
 
 import json
 
-import httpx
-import pytest
-
-from execution_environment.app import build
-from execution_environment.settings import Settings
-
 SESSION, RUN = "ses_" + "1" * 32, "run_" + "2" * 32
 CONTEXT = {
     "request_id": "req_1",
@@ -19,20 +13,6 @@ CONTEXT = {
     "timeout": 5,
 }
 ANOTHERS = {**CONTEXT, "allowed_paths_root": "bob/secrets"}
-
-
-@pytest.fixture
-async def client(tmp_path):
-    """A client of the service."""
-    app = build(Settings(data_dir=tmp_path / "data", service_token="secret", max_body=1000))
-    transport = httpx.ASGITransport(app, raise_app_exceptions=False)
-    async with (
-        app.router.lifespan_context(app),
-        httpx.AsyncClient(
-            transport=transport, base_url="http://x", headers={"Authorization": "Bearer secret"}
-        ) as http,
-    ):
-        yield http
 
 
 def body(call_id="a", fence=1, context=CONTEXT):
