@@ -132,6 +132,15 @@ ERRORS: dict[str, ErrorSpec] = {
     "unavailable": ErrorSpec(
         503, "system", "Service unavailable", True, "Try again in a moment.",
     ),
+    "store_full": ErrorSpec(
+        503, "system", "Session store full", True,
+        "Try again later: nothing new is taken while the store is at its memory limit.",
+    ),
+    "state_lost": ErrorSpec(
+        500, "system", "The run's state was lost", False,
+        "Check the files: the store lost what it had confirmed, in a failover for instance.",
+        "unknown",
+    ),
     "overloaded": ErrorSpec(
         503, "system", "Service overloaded", True, "Try again after a pause.",
     ),

@@ -10,7 +10,9 @@ from common.models import Duration, Lenient, Strict, UtcTime
 from common.plans import Plan
 from common.tools import Receipt
 
-RunStatus = Literal["queued", "running", "awaiting_approval", "succeeded", "failed", "cancelled"]
+RunStatus = Literal[
+    "queued", "running", "awaiting_approval", "awaiting_input", "succeeded", "failed", "cancelled"
+]
 StepStatus = Literal["pending", "running", "succeeded", "failed", "skipped", "cancelled"]
 OnBusy = Literal["reject", "enqueue"]
 EventType = Literal[
@@ -19,7 +21,9 @@ EventType = Literal[
     "run.started",
     "run.resumed",
     "run.planned",
+    "turn.decided",
     "run.awaiting_approval",
+    "run.awaiting_input",
     "step.started",
     "step.delta",
     "step.succeeded",

@@ -43,6 +43,10 @@ class StoreConfig:
     """Bytes of stored output: more would fill the store for everybody."""
 
 
+class StoreUnavailable(SystemFault):
+    """The store cannot be used now (`unavailable`, `store_full`): no ending of a run, it goes on later."""
+
+
 class Backend:
     """Runs commands and scripts; a Redis that is down or full is `unavailable`."""
 
@@ -62,11 +66,11 @@ class Backend:
         try:
             return await pending
         except UnknownFormat as newer:
-            raise SystemFault(
+            raise StoreUnavailable(
                 "unavailable", f"The session store cannot be used: {newer}"
             ) from newer
         except _UNAVAILABLE as error:
-            raise SystemFault("unavailable", "The session store cannot be reached") from error
+            raise StoreUnavailable("unavailable", "The session store cannot be reached") from error
 
     async def script(
         self,
