@@ -14,8 +14,10 @@ from common.logs import get_logger
 from common.web.app import build_app
 from common.web.health import health_router
 from common.web.server import serve
+from orchestrator.engine.decisions import Decider
 from orchestrator.engine.runner import Runner
 from orchestrator.engine.steps import StepMaker
+from orchestrator.engine.turns import TurnMaker
 from orchestrator.engine.worker import Worker
 from orchestrator.execution.catalogue import Catalogue
 from orchestrator.execution.client import ExecutionClient, open_client
@@ -41,6 +43,7 @@ class Parts:
 
     store: Store
     client: ExecutionClient
+    catalogue: Catalogue
     connections: ConnectionManager
     worker: Worker
 
@@ -59,10 +62,12 @@ async def open_parts(settings: Settings) -> AsyncIterator[Parts]:
         client = await stack.enter_async_context(
             open_client(str(settings.execution_url), settings.service_token)
         )
+        tools = Catalogue(client)
         steps = StepMaker(store.progress, client, settings.call_timeout)
-        runner = Runner(store, PLANNERS, steps)
+        turns = TurnMaker(steps, settings.parallel_reads)
+        runner = Runner(store, Decider(PLANNERS, tools.tools, store.runs), turns)
         worker = Worker(store, runner, settings.concurrency)
-        yield Parts(store, client, ConnectionManager(store), worker)
+        yield Parts(store, client, tools, ConnectionManager(store), worker)
 
 
 @asynccontextmanager
@@ -116,9 +121,7 @@ def build(settings: Settings, shutdown: Shutdown | None = None) -> FastAPI:
                 parts = await stack.enter_async_context(open_parts(settings))
             tasks = await stack.enter_async_context(_running(settings, parts, shutdown))
             app.state.parts, app.state.tasks = parts, tasks
-            app.state.services = Services(
-                parts.store, PLANNERS, Catalogue(parts.client), parts.connections
-            )
+            app.state.services = Services(parts.store, PLANNERS, parts.catalogue, parts.connections)
             yield
 
     app = build_app(

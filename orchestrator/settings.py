@@ -45,6 +45,8 @@ class Settings(ServiceSettings):
     """Seconds after which a silent worker loses its runs to another."""
     concurrency: Annotated[int, Field(ge=1, le=1000)] = 32
     """Runs that one worker process executes at the same time."""
+    parallel_reads: Annotated[int, Field(ge=1, le=64)] = 8
+    """Reads of one decision that are made side by side."""
     call_timeout: Annotated[Seconds, Field(le=timedelta(seconds=MAX_TIMEOUT))] = timedelta(
         seconds=60
     )

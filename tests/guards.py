@@ -296,12 +296,12 @@ GUARDS = (
         ("a key for one user", "if len(table) < len(pairs):", "if False:"),
     ),
     *guards_of(
-        "orchestrator/engine/runner.py",
+        "orchestrator/engine/budget.py",
         "tests/orchestrator/engine/test_runner.py",
         (
             "a budget for the whole decision",
-            "needed = len(run.history) + len(calls)",
-            "needed = len(run.history) + 1",
+            "needed = turn.calls[-1].n",
+            "needed = turn.calls[0].n",
         ),
     ),
     *guards_of(

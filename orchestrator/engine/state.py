@@ -1,29 +1,62 @@
-"""A run while it is executed: its lease, what others ask of it, the steps it has made."""
+"""A run while it is executed: its lease, what others ask of it, what was decided and done."""
 
-from common.runs import Step
+from collections.abc import Sequence
+
+from common.runs import Step, Turn, TurnCall
 from orchestrator.engine.signals import Signals
-from orchestrator.store.records import Lease
+from orchestrator.store.records import Lease, StoredTurn
 
 
 class RunState:
-    """What the runner and its steps work on; a worker has one for each run that it keeps."""
+    """What the runner, its turns and their steps work on; a worker has one for each run that it keeps."""
 
     def __init__(self, lease: Lease, signals: Signals) -> None:
         self.lease = lease
         self.signals = signals
-        self.history = list(lease.steps)
-        """The steps that were made, with their outcomes."""
-        self.in_flight: Step | None = None
-        """The step that a lost worker had recorded, and whose outcome is not known yet."""
-        if self.history and self.history[-1].status == "running":
-            self.in_flight = self.history.pop()
+        self.turns = list(lease.turns)
+        self._steps = {step.n: step for step in lease.steps}
+
+    @property
+    def history(self) -> list[Step]:
+        """The steps that have an outcome, in order."""
+        made = (step for step in self._steps.values() if step.status != "running")
+        return sorted(made, key=lambda step: step.n)
+
+    @property
+    def has_open_call(self) -> bool:
+        """Whether a call was begun, by a worker that was lost, whose outcome is not known."""
+        return any(step.status == "running" for step in self._steps.values())
 
     @property
     def is_interrupted(self) -> bool:
         """Whether no further step shall be made here."""
         return self.signals.cancelled.is_set() or self.signals.draining.is_set()
 
-    def add(self, step: Step) -> None:
-        """Note a step that was made."""
-        self.history.append(step)
-        self.in_flight = None
+    @property
+    def next_number(self) -> int:
+        """The number of the next step: fixed when its turn is stored."""
+        return 1 + max((call.n for turn in self.turns for call in turn.calls), default=0)
+
+    def begun(self, call: TurnCall) -> Step | None:
+        """Return the step of a call that a lost worker has begun, if one has."""
+        return self._steps.get(call.n)
+
+    def left_of(self, turn: Turn) -> Sequence[TurnCall]:
+        """Return the calls of a turn that have no outcome yet."""
+        made = {step.n for step in self.history}
+        return [call for call in turn.calls if call.n not in made]
+
+    def has_begun(self, turn: Turn) -> bool:
+        """Tell whether anything of a turn was begun."""
+        return any(call.n in self._steps for call in turn.calls)
+
+    def unfinished_turn(self) -> StoredTurn | None:
+        """Return the last turn where something of it is left to do."""
+        last = self.turns[-1] if self.turns else None
+        if last is None or last.question is not None or self.left_of(last):
+            return last
+        return None
+
+    def note(self, step: Step) -> None:
+        """Note a step as it is now: begun, or with its outcome."""
+        self._steps[step.n] = step

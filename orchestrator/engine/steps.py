@@ -5,14 +5,16 @@ from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
+from pydantic import JsonValue
+
 from common.context import ExecutionContext
-from common.errors import AgenticError, SystemFault
+from common.errors import AgenticError, SystemFault, ToolError
 from common.ids import new_id
-from common.runs import Step
+from common.runs import Step, TurnCall
 from common.tools import ToolCall, ToolResult
 from orchestrator.engine.state import RunState
 from orchestrator.execution.retrying import Cancelled, Executor, RetryingCall
-from orchestrator.planners.protocol import Call
+from orchestrator.planners.plan.references import resolve
 from orchestrator.store.progress import Progress
 from orchestrator.store.records import Lease
 
@@ -47,48 +49,66 @@ class StepMaker:
         self._call_timeout = call_timeout.total_seconds()
         self._now = now
 
-    async def perform(self, run: RunState, call: Call, seconds_left: float) -> Step:
-        """Make a call as the run's next step; return it as recorded, its error included.
+    async def perform(self, run: RunState, call: TurnCall, seconds_left: float) -> Step:
+        """Make a call of a turn; return its step as recorded, its error included.
 
-        Where a step is in flight, the very same call is made again: it is answered with its result
-        if it had taken effect.
+        Where a lost worker has begun it, the very same call is made again: it is answered with its
+        result if it had taken effect.
         """
-        step = run.in_flight or await self._begin(run, call)
+        begun = run.begun(call)
         started = time.perf_counter()
-        if call.refusal is None:
-            outcome = await self._outcome(run, self._tool_call(run.lease, step, seconds_left))
+        try:
+            step = begun or await self._begin(run, call)
+        except ToolError as refusal:  # the arguments cannot be made: there is nothing to call
+            step = self._step(call, call.arguments)
+            outcome = {"attempts": 0, **_failure(run.lease, refusal)}
         else:
-            outcome = {"attempts": 0, **_failure(run.lease, call.refusal)}
+            tool_call = self._tool_call(run.lease, step, seconds_left)
+            outcome = await self._outcome(run, tool_call, is_open=begun is not None)
         outcome["duration_ms"] = round((time.perf_counter() - started) * 1000, 3)
-        return await self._progress.commit_step(run.lease, step.model_copy(update=outcome))
+        ended = step.model_copy(update=outcome)
+        ended = await self._progress.commit_step(run.lease, ended, call)
+        run.note(ended)
+        return ended
 
-    async def _begin(self, run: RunState, call: Call) -> Step:
-        step = Step(
+    async def _begin(self, run: RunState, call: TurnCall) -> Step:
+        """Record a step before its call; raise ToolError when its arguments cannot be made."""
+        arguments = call.arguments
+        if call.has_references:
+            by_name = {step.name: step for step in run.history}
+            arguments = {key: resolve(value, by_name) for key, value in arguments.items()}
+        step = self._step(call, arguments)
+        await self._progress.start_step(run.lease, step, call)
+        run.note(step)
+        return step
+
+    def _step(self, call: TurnCall, arguments: dict[str, JsonValue]) -> Step:
+        return Step(
             id=new_id("stp"),
-            n=len(run.history) + 1,
+            n=call.n,
             name=call.name,
             tool=call.tool,
-            arguments=call.arguments,
+            arguments=arguments,
             status="running",
             started_at=self._now(),
         )
-        await self._progress.start_step(run.lease, step)
-        return step
 
-    async def _outcome(self, run: RunState, tool_call: ToolCall) -> dict[str, Any]:
+    async def _outcome(
+        self, run: RunState, tool_call: ToolCall, *, is_open: bool
+    ) -> dict[str, Any]:
         """Make the call; return what the step says of it."""
         call = RetryingCall(
             self._executor,
             tool_call,
             run.lease.run.traceparent,
             run.signals.cancelled,
-            is_open=run.in_flight is not None,
+            is_open=is_open,
         )
         try:
             outcome = _success(await call.result())
         except AgenticError as failure:
             _require_newest(run.lease, failure)
-            outcome = _failure(run.lease, failure)
+            outcome = _failure(run.lease, _state_lost(failure))
         except Cancelled as cancel:
             outcome = _cancelled(run.lease, tool_call, cancel)
         return {**outcome, "attempts": call.attempts}
@@ -99,7 +119,7 @@ class StepMaker:
             id=f"{run.id}:{step.n}:1",
             fence=lease.fence,
             tool=step.tool,
-            arguments=step.arguments,
+            arguments=step.arguments or {},
             context=ExecutionContext(
                 request_id=run.request_id,
                 session_id=session.id,
@@ -133,6 +153,19 @@ def _cancelled(lease: Lease, call: ToolCall, cancel: Cancelled) -> dict[str, Any
         tool=call.tool,
     ).problem("orchestrator", lease.run.request_id)
     return {"status": "cancelled", "error": error}
+
+
+def _state_lost(failure: AgenticError) -> AgenticError:
+    """Return the failure, or what it means that the execution environment knows another call.
+
+    A number is given to one call only, before it is made: the store must have lost a turn that it had
+    confirmed, as a failover to a stale replica does, and the run was decided a second time.
+    """
+    if failure.code not in ("idempotency_conflict", "call_expired"):
+        return failure
+    return SystemFault(
+        "state_lost", f"The store has lost a part of this run: {failure.detail}", outcome="unknown"
+    )
 
 
 def _require_newest(lease: Lease, failure: AgenticError) -> None:

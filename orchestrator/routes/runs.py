@@ -11,7 +11,7 @@ from fastapi import APIRouter, Header, Request, Response
 from common.errors import ClientError
 from common.ids import RunId, new_id
 from common.models import Page
-from common.runs import FINAL_STATUSES, Run, RunCreate
+from common.runs import FINAL_STATUSES, Run, RunCreate, Turn
 from common.web.body import JsonRoute
 from common.web.openapi import Responses, problems
 from common.web.prefer import preferred_wait
@@ -108,6 +108,12 @@ async def list_runs(session: SessionDep, paging: PagingDep, services: ServicesDe
 async def read_run(run_id: RunId, session: SessionDep, services: ServicesDep) -> Run:
     """Return a run with its steps and, once it has ended, its result or error."""
     return await services.store.runs.get(session.id, run_id)
+
+
+@router.get("/{run_id}/turns", responses=problems(*COMMON, "session_not_found", "run_not_found"))
+async def read_turns(run_id: RunId, session: SessionDep, services: ServicesDep) -> list[Turn]:
+    """Return what the run's planner has decided, turn by turn, with the arguments of each call."""
+    return list(await services.store.runs.turns(session.id, run_id))
 
 
 @router.post(

@@ -91,6 +91,7 @@ class Backend:
             self.keys.steps(session_id, run_id),
             self.keys.events(session_id),
             self.keys.runs(session_id),
+            self.keys.turns(session_id, run_id),
             *more_keys,
         ]
         expiry = milliseconds(ttl or self.config.session_ttl)

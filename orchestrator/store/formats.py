@@ -1,6 +1,6 @@
 """The format of what Redis holds: looked at on each new connection, so that no command pays for it.
 
-Format 1 had no number: it is taken over. A program that knows less than what is there must not
+Format 1 had no number, format 2 no turns: both are taken over. A program that knows less than what is there must not
 touch it, also when a newer one has come while it ran.
 """
 
@@ -14,7 +14,7 @@ from redis.exceptions import (
     ReadOnlyError,
 )
 
-FORMAT = 2
+FORMAT = 3
 """What this program writes, and the newest that it can read."""
 
 
@@ -28,9 +28,9 @@ def known_format(key: str) -> Callable[[Any], Awaitable[None]]:
     async def connected(connection: Any) -> None:
         await connection.on_connect()
         found = await _ask(connection, "GET", key)
-        if found is None:
+        if found is None or int(found) < FORMAT:
             with suppress(OutOfMemoryError, ReadOnlyError):  # it is read all the same
-                await _ask(connection, "SET", key, FORMAT, "NX")
+                await _ask(connection, "SET", key, FORMAT)
         elif int(found) > FORMAT:
             raise UnknownFormat(
                 f"its format is {int(found)}, and this program knows none above {FORMAT}:"

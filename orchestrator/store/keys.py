@@ -27,13 +27,17 @@ class Keys:
         return f"{self.prefix}:{{{session_id}}}:runs"
 
     def run(self, session_id: str, run_id: str) -> str:
-        """HASH: document, plan, status, owner, fence, mark of the last write, lease deadline, cancel
-        flag, attempts, revision, bytes of stored outputs, times, ending.
+        """HASH: document, status, owner, fence, marks of the last writes, lease deadline, cancel flag,
+        attempts, revision, bytes stored, times, ending.
         """
         return f"{self.prefix}:{{{session_id}}}:run:{run_id}"
 
+    def turns(self, session_id: str, run_id: str) -> str:
+        """HASH: number of a turn → its JSON."""
+        return f"{self.prefix}:{{{session_id}}}:run:{run_id}:turns"
+
     def steps(self, session_id: str, run_id: str) -> str:
-        """HASH: number of a step → its JSON."""
+        """HASH: number of a step → its JSON, without what its turn says of it."""
         return f"{self.prefix}:{{{session_id}}}:run:{run_id}:steps"
 
     def run_idempotency(self, session_id: str, key: str) -> str:

@@ -1,12 +1,18 @@
 """Leases: how one worker owns a run until it ends, gives it back, or falls silent."""
 
-from datetime import UTC, datetime
+import asyncio
+import json
+from collections.abc import Mapping
+from datetime import timedelta
+
+from pydantic import JsonValue
 
 from common.errors import Problem, SystemFault
 from orchestrator.store.backend import Backend, milliseconds
 from orchestrator.store.fencing import write_as_owner
 from orchestrator.store.queue import Queue
-from orchestrator.store.records import Lease, RunDocument, moment, read_session, read_steps
+from orchestrator.store.records import Lease
+from orchestrator.store.run_records import read_lease
 
 
 class LeaseStore:
@@ -41,17 +47,10 @@ class LeaseStore:
         redis, keys = self._backend.redis, self._backend.keys
         pipeline = redis.pipeline(transaction=True)
         pipeline.hgetall(keys.session(session_id)).hgetall(keys.run(session_id, run_id))
-        pipeline.hgetall(keys.steps(session_id, run_id))
-        session, run, steps = await self._backend.do(pipeline.execute())
-        return Lease(
-            session=read_session(session),
-            run=RunDocument.model_validate_json(run["document"]),
-            steps=tuple(read_steps(steps)),
-            started_at=moment(run["started"]) or datetime.now(UTC),
-            fence=fence,
-            cancel_requested=run["cancel"] == "1",
-            is_planned="plan" in run,
-        )
+        pipeline.hgetall(keys.steps(session_id, run_id)).hgetall(keys.turns(session_id, run_id))
+        session, run, steps, turns = await self._backend.do(pipeline.execute())
+        # it may be many megabytes, and other leases are renewed on this loop
+        return await asyncio.to_thread(read_lease, session, run, steps, turns, fence, timedelta(0))
 
     async def renew(self, lease: Lease) -> bool:
         """Keep the lease for another period; tell whether the run shall be cancelled."""
@@ -66,6 +65,10 @@ class LeaseStore:
         """
         await write_as_owner(self._backend, "release", lease, "release", floor)
         await self._queue.wake(lease.session.id, lease.run.id)
+
+    async def park(self, lease: Lease, status: str, data: Mapping[str, JsonValue]) -> None:
+        """Let the run wait for a person: `awaiting_input` or `awaiting_approval`."""
+        await write_as_owner(self._backend, "park", lease, "park", status, json.dumps(data))
 
 
 def _given_up(attempts: int) -> Problem:

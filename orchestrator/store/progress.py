@@ -1,14 +1,21 @@
-"""What the owner of a lease writes as its run goes on: the plan, each step, the ending."""
+"""What the owner of a lease writes as its run goes on: each turn, each step, the ending."""
 
 import json
+from collections.abc import Mapping
+
+from pydantic import JsonValue
 
 from common.errors import ToolError
 from common.plans import Plan
-from common.runs import Step
+from common.runs import Step, Turn, TurnCall
 from orchestrator.store.backend import Backend
 from orchestrator.store.fencing import write_as_owner
 from orchestrator.store.queue import Queue
-from orchestrator.store.records import Ending, Lease
+from orchestrator.store.records import Ending, Lease, StoredTurn
+from orchestrator.store.run_records import dump_step
+
+EVENT_ARGUMENTS = 2048
+"""Bytes of arguments that an event carries; longer ones are read in the run."""
 
 
 class Progress:
@@ -18,59 +25,120 @@ class Progress:
         self._backend = backend
         self._queue = queue
 
-    async def record_plan(self, lease: Lease, plan: Plan) -> None:
-        """Store what the run is going to do."""
-        await write_as_owner(self._backend, "record_plan", lease, "plan", plan.model_dump_json())
+    async def record_turn(self, lease: Lease, turn: StoredTurn) -> None:
+        """Store a turn before anything of it is done; the first one takes a client's plan over.
 
-    async def start_step(self, lease: Lease, step: Step) -> None:
-        """Store a step before its call is made."""
-        named = {"n", "name", "tool", "arguments"}
-        data = step.model_dump_json(include=named)
-        await self._record(lease, step, "step.started", data, size=0)
+        Raises `output_too_large` when the run cannot store so much.
+        """
+        text = turn.model_dump_json()
+        size, most = len(text.encode()), self._backend.config.max_run_output
+        plan = lease.run.plan if turn.t == 1 else None
+        without_plan = lease.run.model_copy(update={"plan": None}).model_dump_json()
+        [outcome] = await write_as_owner(
+            self._backend,
+            "record_turn",
+            lease,
+            f"{turn.t}",
+            turn.t,
+            text,
+            size,
+            most,
+            _decided(turn),
+            "" if plan is None else _planned(plan),
+            "" if plan is None else without_plan,
+        )
+        if outcome == "full":
+            raise ToolError(
+                "output_too_large",
+                "The run cannot store what it was to do",
+                limit=most,
+                actual=size,
+            )
 
-    async def commit_step(self, lease: Lease, step: Step) -> Step:
+    async def start_step(self, lease: Lease, step: Step, call: TurnCall) -> None:
+        """Store a step before its call is made; raise `output_too_large` for what is too much.
+
+        What references have become counts like an output.
+        """
+        told = step.model_dump(include={"n", "name", "tool"})
+        data = json.dumps({**told, "arguments": _brief(step.arguments)})
+        size = 0 if step.arguments == call.arguments else _length(step.arguments)
+        if await self._record(lease, step, call, "step.started", data, size) == "full":
+            raise ToolError(
+                "output_too_large",
+                "The arguments do not fit into what a run can store",
+                tool=step.tool,
+                limit=self._backend.config.max_run_output,
+                actual=size,
+            )
+
+    async def commit_step(self, lease: Lease, step: Step, call: TurnCall) -> Step:
         """Store what came of a step; return it as stored: an output past the bounds is left out."""
         config = self._backend.config
-        size = len(step.model_dump_json(include={"output"}).encode()) if step.output else 0
+        size = _length(step.output) if step.output else 0
         if size > config.max_step_output:
             step, size = _without_output(lease, step, config.max_step_output, size), 0
-        if await self._commit(lease, step, size) == "full":
+        if await self._commit(lease, step, call, size) == "full":
             step = _without_output(lease, step, config.max_run_output, size)
-            await self._commit(lease, step, 0)
+            await self._commit(lease, step, call, 0)
         return step
 
-    async def _commit(self, lease: Lease, step: Step, size: int) -> str:
+    async def _commit(self, lease: Lease, step: Step, call: TurnCall, size: int) -> str:
         event = "step.succeeded" if step.status == "succeeded" else "step.failed"
-        return await self._record(
-            lease, step, event, step.model_dump_json(exclude={"output"}), size
-        )
+        brief = step.model_copy(update={"output": None, "arguments": _brief(step.arguments)})
+        data = brief.model_dump_json(exclude={"output"})
+        return await self._record(lease, step, call, event, data, size)
 
-    async def _record(self, lease: Lease, step: Step, event: str, data: str, size: int) -> str:
-        is_committed = int(step.status != "running")
+    async def _record(
+        self, lease: Lease, step: Step, call: TurnCall, event: str, data: str, size: int
+    ) -> str:
         [outcome] = await write_as_owner(
             self._backend,
             "record_step",
             lease,
-            f"{step.n}:{step.status}:{size}",
+            f"{step.status}:{size}",
             step.n,
-            step.model_dump_json(),
+            dump_step(step, call),
             event,
             step.id,
             data,
-            is_committed,
+            int(step.status != "running"),
             size,
             self._backend.config.max_run_output,
         )
         return str(outcome)
 
     async def finish(self, lease: Lease, ending: Ending) -> None:
-        """Store how the run ended and wake the next one in line."""
+        """Store how the run ended, with the turn that says so, and wake the next one in line."""
         session_id, run_id = lease.session.id, lease.run.id
         field, value, data = _ending_fields(ending)
+        turn = ending.turn
+        decided = ("", "") if turn is None else (turn.t, turn.model_dump_json())
         _, following = await write_as_owner(
-            self._backend, "finish", lease, "finish", ending.status, field, value, data
+            self._backend, "finish", lease, "finish", ending.status, field, value, data, *decided
         )
         await self._queue.hand_over(session_id, run_id, following)
+
+
+def _length(value: Mapping[str, JsonValue] | None) -> int:
+    return len(json.dumps(value, ensure_ascii=False, separators=(",", ":")).encode())
+
+
+def _brief(arguments: Mapping[str, JsonValue] | None) -> Mapping[str, JsonValue] | None:
+    return arguments if _length(arguments) <= EVENT_ARGUMENTS else None
+
+
+def _decided(turn: Turn) -> str:
+    usage = None if turn.usage is None else turn.usage.model_dump()
+    return json.dumps({"t": turn.t, "calls": len(turn.calls), "usage": usage})
+
+
+def _planned(plan: Plan) -> str:
+    """Return the event's data: the plan, of a long one the names and tools only."""
+    text = plan.model_dump_json()
+    if len(text) > EVENT_ARGUMENTS:
+        text = plan.model_dump_json(exclude={"steps": {"__all__": {"arguments"}}})
+    return f'{{"plan":{text}}}'
 
 
 def _ending_fields(ending: Ending) -> tuple[str, str, str]:
@@ -85,7 +153,7 @@ def _ending_fields(ending: Ending) -> tuple[str, str, str]:
 
 
 def _without_output(lease: Lease, step: Step, limit: int, actual: int) -> Step:
-    path = step.arguments.get("path")
+    path = (step.arguments or {}).get("path")
     problem = ToolError(
         "output_too_large",
         f"The output of step '{step.name}' is too large to be kept; its effects stand",

@@ -1,20 +1,22 @@
-"""What the store gives out and takes in: runs as they are kept, leases, endings."""
+"""What the store gives out and takes in: sessions, leases, turns, endings."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import Literal
+
+from pydantic import JsonValue
 
 from common.context import RequestSource
 from common.errors import Problem
 from common.ids import RunId, SessionId
 from common.models import Lenient
 from common.plans import Plan
-from common.runs import Budget, Run, RunResult, Session, Step
+from common.runs import Budget, RunResult, Session, Step, Turn
 
 
 class RunDocument(Lenient):
-    """What a run was asked to do: written once."""
+    """What a run was asked to do. A plan moves from here into the run's first turn."""
 
     id: RunId
     session_id: SessionId
@@ -27,17 +29,25 @@ class RunDocument(Lenient):
     traceparent: str | None
 
 
+class StoredTurn(Turn):
+    """A turn with what only its planner reads."""
+
+    message: JsonValue = None
+    """A model's answer, verbatim."""
+
+
 @dataclass(frozen=True)
 class Lease:
     """The right to go on with a run: every write shows its fence, and a newer one ends it."""
 
     session: Session
     run: RunDocument
+    turns: tuple[StoredTurn, ...]
     steps: tuple[Step, ...]
-    started_at: datetime
     fence: int
     cancel_requested: bool
-    is_planned: bool
+    spent: timedelta = timedelta(0)
+    """How long the run was under earlier leases."""
 
 
 @dataclass(frozen=True)
@@ -48,6 +58,8 @@ class Ending:
     result: RunResult | None = None
     error: Problem | None = None
     reason: str | None = None
+    turn: StoredTurn | None = None
+    """The decision to end, where a planner has made one."""
 
 
 @dataclass(frozen=True)
@@ -72,38 +84,3 @@ def read_session(fields: Fields) -> Session:
     return document.model_copy(
         update={"active_run": fields["active"] or None, "created_at": moment(fields["created"])}
     )
-
-
-def read_steps(fields: Fields) -> list[Step]:
-    """Read a run's steps, in order."""
-    steps = [Step.model_validate_json(step) for step in fields.values()]
-    return sorted(steps, key=lambda step: step.n)
-
-
-def read_run(fields: Fields, steps: Fields) -> Run:
-    """Read a run's hashes into what clients see."""
-    document = RunDocument.model_validate_json(fields["document"])
-    plan = Plan.model_validate_json(fields["plan"]) if "plan" in fields else document.plan
-    return Run.model_validate(
-        {
-            "id": document.id,
-            "session_id": document.session_id,
-            "status": fields["status"],
-            "goal": document.goal,
-            "planner": document.planner,
-            "plan": plan,
-            "steps": read_steps(steps),
-            "result": _read_json(RunResult, fields.get("result")),
-            "error": _read_json(Problem, fields.get("error")),
-            "revision": int(fields["revision"]),
-            "created_at": moment(fields["created"]),
-            "started_at": moment(fields.get("started")),
-            "finished_at": moment(fields.get("finished")),
-        }
-    )
-
-
-def _read_json(
-    model: type[RunResult] | type[Problem], text: str | None
-) -> RunResult | Problem | None:
-    return None if text is None else model.model_validate_json(text)

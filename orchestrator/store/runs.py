@@ -1,13 +1,15 @@
 """Runs as clients know them: started, read, listed, cancelled."""
 
+from collections.abc import Sequence
 from typing import Any
 
 from common.errors import AgenticError, ClientError, error
 from common.models import Page
-from common.runs import FINAL_STATUSES, OnBusy, Run
+from common.runs import FINAL_STATUSES, OnBusy, Run, Turn
 from orchestrator.store.backend import Backend
 from orchestrator.store.queue import Queue
-from orchestrator.store.records import RunDocument, read_run
+from orchestrator.store.records import RunDocument
+from orchestrator.store.run_records import read_run, read_turns
 from orchestrator.store.sessions import Idempotency, newest
 
 _DETAILS = {
@@ -59,10 +61,21 @@ class RunStore:
         redis, keys = self._backend.redis, self._backend.keys
         pipeline = redis.pipeline(transaction=True)
         pipeline.hgetall(keys.run(session_id, run_id)).hgetall(keys.steps(session_id, run_id))
-        fields, steps = await self._backend.do(pipeline.execute())
+        pipeline.hgetall(keys.turns(session_id, run_id))
+        fields, steps, turns = await self._backend.do(pipeline.execute())
         if not fields:
             raise _not_found(run_id)
-        return read_run(fields, steps)
+        return read_run(fields, steps, turns)
+
+    async def turns(self, session_id: str, run_id: str) -> Sequence[Turn]:
+        """Return what the run's planner has decided, turn by turn; raise `run_not_found`."""
+        redis, keys = self._backend.redis, self._backend.keys
+        pipeline = redis.pipeline(transaction=True)
+        pipeline.exists(keys.run(session_id, run_id)).hgetall(keys.turns(session_id, run_id))
+        is_there, turns = await self._backend.do(pipeline.execute())
+        if not is_there:
+            raise _not_found(run_id)
+        return read_turns(turns)
 
     async def list(self, session_id: str, limit: int, cursor: str | None) -> Page[Run]:
         """Return the session's runs, the newest first, without their steps."""
@@ -73,7 +86,7 @@ class RunStore:
             pipeline.hgetall(keys.run(session_id, run_id))
         found: list[dict[str, Any]] = await self._backend.do(pipeline.execute())
         return Page(
-            items=[read_run(fields, {}) for fields in found if fields],
+            items=[read_run(fields, {}, {}) for fields in found if fields],
             next_cursor=ids[-1] if len(ids) == limit else None,
         )
 

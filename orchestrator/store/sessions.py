@@ -119,7 +119,11 @@ class SessionStore:
         belongings = tuple(
             name
             for run_id in run_ids
-            for name in (keys.run(session_id, run_id), keys.steps(session_id, run_id))
+            for name in (
+                keys.run(session_id, run_id),
+                keys.steps(session_id, run_id),
+                keys.turns(session_id, run_id),
+            )
         )
         [outcome] = await self._backend.script(
             "delete_session", session_id, "", more_keys=belongings

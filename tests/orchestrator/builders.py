@@ -5,9 +5,9 @@ import pytest
 from common.context import RequestSource
 from common.errors import AgenticError
 from common.ids import new_id
-from common.runs import Budget, RunResult, Step
+from common.runs import Budget, RunResult, Step, TurnCall
 from common.tools import Receipt
-from orchestrator.store.records import Ending, RunDocument
+from orchestrator.store.records import Ending, RunDocument, StoredTurn
 
 
 async def keys_without_expiry(redis) -> list[str]:
@@ -38,6 +38,17 @@ def step(n=1, **changed) -> Step:
     """Return a step."""
     given = {"id": new_id("stp"), "n": n, "name": f"s{n}", "tool": "t", "arguments": {}}
     return Step(**{**given, "status": "running", **changed})
+
+
+def turn(*calls, t=1, **more) -> StoredTurn:
+    """Return a turn of these calls, each given as a step."""
+    given = [step.model_dump(include={"n", "name", "tool", "arguments"}) for step in calls]
+    return StoredTurn.model_validate({"t": t, "calls": given, "decided_at": 0, **more})
+
+
+def call_of(made) -> TurnCall:
+    """Return the call of a turn that a step makes."""
+    return turn(made).calls[0]
 
 
 async def event_types(store, session_id) -> list[str]:

@@ -1,21 +1,18 @@
 """Stores that are checked for keys without expiry, on fakeredis and on a real server; runs in them."""
 
 from contextlib import asynccontextmanager
-from datetime import timedelta
 
 import pytest
 from fakeredis import FakeAsyncRedis
 from redis.asyncio import Redis
 
-from orchestrator.engine.runner import Runner
 from orchestrator.engine.signals import Signals
-from orchestrator.engine.steps import StepMaker
 from orchestrator.execution import retrying
 from orchestrator.store.backend import StoreConfig
 from orchestrator.store.embedded import embedded_server
 from orchestrator.store.store import make_store
 from tests.orchestrator.builders import document, keys_without_expiry
-from tests.orchestrator.fakes import ScriptedExecutor, ScriptedPlanner
+from tests.orchestrator.fakes import ScriptedExecutor, ScriptedPlanner, runner_of
 
 
 @asynccontextmanager
@@ -81,8 +78,7 @@ def execute(store, leased):
 
     async def run(planned, outcomes, signals=None, call_timeout=5.0, settlements=(), **document):
         executor = ScriptedExecutor(*outcomes, settlements=settlements)
-        steps = StepMaker(store.progress, executor, timedelta(seconds=call_timeout))
-        runner = Runner(store, {"rules": ScriptedPlanner(*planned)}, steps)
+        runner = runner_of(store, executor, ScriptedPlanner(*planned), call_timeout)
         lease = await leased(**document)
         await runner.execute(lease, signals or Signals())
         return await store.runs.get(lease.session.id, lease.run.id), executor

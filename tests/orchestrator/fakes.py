@@ -2,10 +2,15 @@
 
 import asyncio
 import inspect
+from datetime import timedelta
 
 from common.errors import ClientError, SystemFault
 from common.runs import PlannerSpec
-from common.tools import Settlement, ToolResult
+from common.tools import Settlement, ToolResult, ToolSpec
+from orchestrator.engine.decisions import Decider
+from orchestrator.engine.runner import Runner
+from orchestrator.engine.steps import StepMaker
+from orchestrator.engine.turns import TurnMaker
 from orchestrator.planners.protocol import Call, CallTools, Finish
 from tests.orchestrator.builders import receipt
 
@@ -59,15 +64,45 @@ class ScriptedPlanner:
     def check(self, asked, tools):
         """Everything is fine."""
 
-    async def next(self, history):
+    async def next(self, history, around):
         """Return the next call."""
         done = len(history.steps)
         return CallTools([self.calls[done]]) if done < len(self.calls) else Finish("all done")
 
 
-def call(name="a", **more):
+class DecisivePlanner(ScriptedPlanner):
+    """Makes all calls in one decision, then finishes; `asked` counts how often it was asked."""
+
+    def __init__(self, *calls):
+        super().__init__(*calls)
+        self.asked = 0
+
+    async def next(self, history, around):
+        """Return all calls, once."""
+        self.asked += 1
+        return Finish("all done") if history.steps else CallTools(self.calls)
+
+
+TOOLS = {
+    name: ToolSpec(name=name, description="d", effect=effect, arguments_schema={}, output_schema={})
+    for name, effect in {"read_file": "read", "write_file": "write"}.items()
+}
+
+
+def runner_of(store, executor, planner, call_timeout=5.0, parallel_reads=8, name="rules"):
+    """Return a runner that knows one planner."""
+
+    async def tools():
+        return TOOLS
+
+    steps = StepMaker(store.progress, executor, timedelta(seconds=call_timeout))
+    decider = Decider({name: planner}, tools, store.runs)
+    return Runner(store, decider, TurnMaker(steps, parallel_reads))
+
+
+def call(name="a", tool="read_file", **more):
     """Return a call of a tool."""
-    return Call(name, "read_file", {"path": "x"}, **more)
+    return Call(name, tool, {"path": "x"}, **more)
 
 
 async def until(condition, seconds=20.0):

@@ -30,5 +30,5 @@ async def test_startup_that_is_refused_says_why_in_one_line(url, real_redis, tmp
     )  # fmt: skip
     assert ended.returncode not in (0, -signal.SIGKILL)
     assert "Traceback" not in ended.stderr
-    told = {"newer": "the session store cannot be used: its format is 3", "broken": r"server\.log"}
+    told = {"newer": "the session store cannot be used: its format is 4", "broken": r"server\.log"}
     assert len(re.findall(told[store], ended.stderr)) == 1

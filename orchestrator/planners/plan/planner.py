@@ -3,20 +3,27 @@
 import asyncio
 from collections.abc import Iterator, Sequence
 
-from common.errors import ClientError, FieldError, ToolError
+from common.errors import ClientError, FieldError
 from common.folding import fold
 from common.plans import Plan, PlanStep
 from common.runs import PlannerSpec, RunCreate, Step
 from common.tools import Tools
 from orchestrator.planners.plan.argument_check import argument_errors
-from orchestrator.planners.plan.references import FIELDS, pointers, resolve
-from orchestrator.planners.protocol import Call, CallTools, Decision, Finish, History
+from orchestrator.planners.plan.references import FIELDS, pointers
+from orchestrator.planners.protocol import (
+    Call,
+    CallTools,
+    Decision,
+    Finish,
+    History,
+    Surroundings,
+)
 
 MAX_FIELDS = 20
 
 
 class PlanPlanner:
-    """Follows a plan; a step's references are resolved just before its call."""
+    """Follows a plan: one turn; a step's references are resolved just before its call."""
 
     spec = PlannerSpec(
         name="plan",
@@ -33,22 +40,17 @@ class PlanPlanner:
             names = ", ".join(field.field for field in fields[:MAX_FIELDS])
             raise ClientError("invalid_plan", f"Not valid: {names}", fields=fields[:MAX_FIELDS])
 
-    async def next(self, history: History) -> Decision:
-        """Return the first step that has not been made."""
+    async def next(self, history: History, _around: Surroundings) -> Decision:
+        """Return all steps that have not been made: the client has decided already."""
         steps = history.plan.steps if history.plan is not None else []
-        done = len(history.steps)
-        if done == len(steps):
+        left = steps[len(history.steps) :]
+        if not left:
             return Finish(await asyncio.to_thread(_summary, history.steps))
-        return CallTools([_call(steps[done], history.steps)])
+        return CallTools([_call(step) for step in left])
 
 
-def _call(step: PlanStep, earlier: Sequence[Step]) -> Call:
-    by_name = {made.name: made for made in earlier}
-    try:
-        arguments = {key: resolve(value, by_name) for key, value in step.arguments.items()}
-    except ToolError as refusal:
-        return Call(step.name, step.tool, step.arguments, step.on_error, refusal)
-    return Call(step.name, step.tool, arguments, step.on_error)
+def _call(step: PlanStep) -> Call:
+    return Call(step.name, step.tool, step.arguments, step.on_error, has_references=True)
 
 
 def _errors(plan: Plan, n: int, tools: Tools) -> Iterator[FieldError]:

@@ -32,6 +32,12 @@ def resolve(value: JsonValue, steps: Mapping[str, Step]) -> JsonValue:
     return {key: resolve(item, steps) for key, item in value.items()}
 
 
+def named_steps(value: JsonValue) -> set[str]:
+    """Return the names of the steps that a value refers to."""
+    found = (pointer for _, pointer in pointers(value, ""))
+    return {pointer.split("/", 1)[0] for pointer in found if isinstance(pointer, str)}
+
+
 def pointers(value: JsonValue, where: str) -> Iterator[tuple[str, JsonValue]]:
     """Yield every reference in a value with the place it stands at."""
     if isinstance(value, dict):

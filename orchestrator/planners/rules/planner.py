@@ -10,7 +10,14 @@ from dataclasses import replace
 from common.errors import ClientError
 from common.runs import PlannerSpec, RunCreate, Step
 from common.tools import Tools
-from orchestrator.planners.protocol import Call, CallTools, Decision, Finish, History
+from orchestrator.planners.protocol import (
+    Call,
+    CallTools,
+    Decision,
+    Finish,
+    History,
+    Surroundings,
+)
 from orchestrator.planners.rules.commands import Command
 from orchestrator.planners.rules.parser import parse
 
@@ -33,7 +40,7 @@ class RulesPlanner:
             raise ClientError("goal_not_understood", "The 'rules' planner needs a goal")
         parse(asked.goal)
 
-    async def next(self, history: History) -> Decision:
+    async def next(self, history: History, _around: Surroundings) -> Decision:
         """Return the calls of the first command that is not done; answer when all are."""
         commands = await _parsed(history.goal or "")
         for number, command in enumerate(commands, start=1):

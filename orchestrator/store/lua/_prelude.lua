@@ -1,13 +1,14 @@
 -- What every script begins with. Redis runs a script as a whole: what one script does together is
 -- never seen half done. Each returns a list: its outcome, then what belongs to that.
--- KEYS: 1 session, 2 run, 3 steps, 4 events, 5 runs; a script may have more.
+-- KEYS: 1 session, 2 run, 3 steps, 4 events, 5 runs, 6 turns; a script may have more.
 -- ARGV: 1 expiry in ms (for a session that has none of its own yet), 2 length of the event log,
 -- 3 channel, 4 session id, 5 run id; from OWN + 1 on, the script's own.
-local SESSION, RUN, STEPS, EVENTS, RUNS = KEYS[1], KEYS[2], KEYS[3], KEYS[4], KEYS[5]
+local SESSION, RUN, STEPS, EVENTS, RUNS, TURNS = unpack(KEYS, 1, 6)
 local LOG, CHANNEL, SESSION_ID, RUN_ID = ARGV[2], ARGV[3], ARGV[4], ARGV[5]
 local EXPIRY = redis.call('HGET', SESSION, 'ttl') or ARGV[1]
 local OWN = 5
 local FINAL = { succeeded = true, failed = true, cancelled = true }
+local WAITING = { awaiting_input = true, awaiting_approval = true }
 
 -- Deadlines are compared by this server's clock only: the workers' clocks may differ.
 -- %.0f because Lua writes large numbers as 1.7e+15, which nobody could read back exactly.
@@ -35,15 +36,25 @@ end
 -- An owner's write begins with this. It is refused unless it shows the run's own fence: a worker that
 -- was paused for longer than its lease would write over what its successor has written.
 -- `mark` names the write. One that comes again, because its answer was lost, has the mark of the last
--- write and does nothing; otherwise an event would be there twice. The last mark is enough: an owner
--- makes its writes one after the other.
-local function refuse(fence, mark)
-  local run = redis.call('HMGET', RUN, 'fence', 'mark', 'status')
+-- write under this `field` and does nothing; otherwise an event would be there twice. The last one of a
+-- field is enough: an owner makes the writes of one step one after the other, and steps have a field
+-- each, since reads go side by side. The fence is part of it: the first write of a new owner may be
+-- named as the last one of the old.
+local function refuse(fence, mark, field)
+  field = field or 'mark'
+  local run = redis.call('HMGET', RUN, 'fence', field, 'status')
   if run[1] ~= fence then return 'fenced' end
-  if run[2] == mark then return 'repeated' end
+  if run[2] == fence .. ' ' .. mark then return 'repeated' end
   if run[3] ~= 'running' then return 'fenced' end
-  redis.call('HSET', RUN, 'mark', mark)
+  redis.call('HSET', RUN, field, fence .. ' ' .. mark)
   return nil
+end
+
+-- Counts bytes that a run stores; tells whether they fit below `most`.
+local function store_bytes(bytes, most)
+  if (redis.call('HGET', RUN, 'stored') or 0) + bytes > tonumber(most) then return false end
+  redis.call('HINCRBY', RUN, 'stored', bytes)
+  return true
 end
 
 -- Stores the line behind the active run. It is a list in JSON also when nobody waits: cjson writes an

@@ -5,6 +5,7 @@ local TOKEN = ARGV[OWN + 1]
 local run = redis.call('HMGET', RUN, 'status', 'owner', 'deadline', 'fence', 'started')
 if not run[1] then return { 'gone', '0', '' } end
 if FINAL[run[1]] then return { 'final', '0', '' } end
+if WAITING[run[1]] then return { 'waiting', '0', '' } end -- for a person, not for a worker
 -- One run of a session at a time: two would change the same workspace.
 if redis.call('HGET', SESSION, 'active') ~= RUN_ID then return { 'waiting', '0', '' } end
 -- The same token again is the same acquisition, whose answer was lost: it gets the same fence. A new

@@ -1,8 +1,8 @@
 -- Stores a run: active when the session has no other one, in line or refused when it has.
--- KEYS: 6 idempotency (or the session again)
+-- KEYS: 7 idempotency (or the session again)
 -- ARGV: 6 document, 7 on_busy, 8 digest ('' for no key), 9 longest queue
 -- Returns { outcome, id of the run, whether it can start }.
-local IDEMPOTENCY, DIGEST = KEYS[6], ARGV[OWN + 3]
+local IDEMPOTENCY, DIGEST = KEYS[7], ARGV[OWN + 3]
 if redis.call('EXISTS', SESSION) == 0 then return { 'session_not_found', '', 0 } end
 -- The id is new for each request: where it is there already, this very script has come again.
 if redis.call('EXISTS', RUN) == 1 then return { 'created', RUN_ID, 1 } end

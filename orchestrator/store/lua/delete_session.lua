@@ -1,7 +1,7 @@
 -- Removes a session with all that belongs to it, unless one of its runs is active: its owner would
 -- write on, and what it wrote would belong to no session. That also covers a run that was created
 -- after the caller had listed the keys.
--- KEYS: 6 and on, everything else of the session.
+-- KEYS: 7 and on, everything else of the session.
 if redis.call('EXISTS', SESSION) == 0 then return { 'session_not_found' } end
 if redis.call('HGET', SESSION, 'active') ~= '' then return { 'session_busy' } end
 redis.call('DEL', unpack(KEYS))

@@ -2,16 +2,15 @@
 -- what the next owner relies on: a step that is `running` may have taken effect, and its call is made
 -- again under the same id.
 -- ARGV: 6 fence, 7 mark, 8 number, 9 step, 10 type of the event, 11 id of the step, 12 event's data,
--- 13 committed ('1'), 14 bytes of its output, 15 most of the whole run
+-- 13 committed ('1'), 14 bytes of its output or arguments, 15 most of the whole run
 -- Returns { 'full' } when they do not fit: the caller then stores the step without its output.
-local refusal = refuse(ARGV[OWN + 1], ARGV[OWN + 2])
+local mark = 'mark:' .. ARGV[OWN + 3]
+local refusal = refuse(ARGV[OWN + 1], ARGV[OWN + 2], mark)
 if refusal then return { refusal } end
-local stored = tonumber(redis.call('HGET', RUN, 'stored') or '0')
-if stored + ARGV[OWN + 9] > tonumber(ARGV[OWN + 10]) then
-  redis.call('HSET', RUN, 'mark', '') -- nothing was written: sent again, it is no repetition
+if not store_bytes(ARGV[OWN + 9], ARGV[OWN + 10]) then
+  redis.call('HDEL', RUN, mark) -- nothing was written: sent again, it is no repetition
   return { 'full' }
 end
-redis.call('HINCRBY', RUN, 'stored', ARGV[OWN + 9])
 redis.call('HSET', STEPS, ARGV[OWN + 3], ARGV[OWN + 4])
 redis.call('HINCRBY', RUN, 'revision', 1)
 -- The run gets on: its attempts are counted anew (acquire.lua).

@@ -1,18 +1,15 @@
 """The runner: what it makes of answers, errors, cancels, budgets and a lost worker."""
 
-from datetime import timedelta
-
 import pytest
 
 from common.errors import SystemFault, ToolError
 from common.plans import Plan
 from common.runs import Budget
-from orchestrator.engine.runner import Runner
 from orchestrator.engine.signals import Signals
-from orchestrator.engine.steps import StepMaker
+from orchestrator.planners.plan.planner import PlanPlanner
 from orchestrator.planners.rules.planner import RulesPlanner
 from tests.orchestrator.builders import event_types
-from tests.orchestrator.fakes import ScriptedExecutor, call
+from tests.orchestrator.fakes import ScriptedExecutor, call, runner_of
 
 NOT_FOUND = ToolError("path_not_found", "no x", path="x", errno="ENOENT")
 BROKEN = SystemFault("internal", "a bug", outcome="not_executed")
@@ -26,8 +23,8 @@ async def test_run_ends_with_its_answer_and_the_last_receipt_per_path(execute, s
     assert (run.status, run.result.answer) == ("succeeded", "all done")
     assert [made.output for made in run.steps] == [{"sha256": "1"}, {"sha256": "2"}]
     assert await event_types(store, run.session_id) == [
-        "session.created", "run.queued", "run.started", "step.started", "step.succeeded",
-        "step.started", "step.succeeded", "run.succeeded",
+        "session.created", "run.queued", "run.started", "turn.decided", "step.started", "step.succeeded",
+        "turn.decided", "step.started", "step.succeeded", "run.succeeded",
     ]  # fmt: skip
     assert [(change.path, change.sha256_after) for change in run.result.changes] == [("p", "2")]
 
@@ -86,10 +83,13 @@ async def test_run_is_given_back_between_steps_when_its_worker_drains(execute):
     assert (run.status, len(run.steps), len(executor.calls)) == ("queued", 1, 1)
 
 
-async def test_run_tells_its_plan_once(store, execute):
+async def test_run_tells_its_plan_once(store, leased):
     """Before its first step."""
     plan = Plan.model_validate({"steps": [{"name": "a", "tool": "t"}]})
-    run, _ = await execute([call()], [{}], plan=plan)
+    lease = await leased(goal=None, plan=plan, planner="plan")
+    runner = runner_of(store, ScriptedExecutor(), PlanPlanner(), name="plan")
+    await runner.execute(lease, Signals())
+    run = await store.runs.get(lease.session.id, lease.run.id)
     assert (await event_types(store, run.session_id)).count("run.planned") == 1
     assert run.plan == plan
 
@@ -100,8 +100,7 @@ async def test_run_makes_no_call_of_a_decision_beyond_its_budget(store, leased):
     found = {"matches": hits, "total": 3, "truncated": False}
     for steps, made, status in ((3, 1, "failed"), (4, 4, "succeeded")):
         executor = ScriptedExecutor(found)
-        maker = StepMaker(store.progress, executor, timedelta(seconds=5))
-        runner = Runner(store, {"rules": RulesPlanner()}, maker)
+        runner = runner_of(store, executor, RulesPlanner())
         goal = "replace old with new in *.txt"
         lease = await leased(goal=goal, budget=Budget(steps=steps))
         await runner.execute(lease, Signals())

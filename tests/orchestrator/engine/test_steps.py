@@ -1,16 +1,21 @@
 """Steps: what their calls carry, a lost worker's step in flight, a fence that is too low."""
 
-from datetime import timedelta
-
 import pytest
 
 from common.errors import ToolError
 from common.runs import Budget
-from orchestrator.engine.runner import Runner
 from orchestrator.engine.signals import Signals
-from orchestrator.engine.steps import FenceTooLow, StepMaker
-from tests.orchestrator.builders import event_types, step
-from tests.orchestrator.fakes import ScriptedExecutor, ScriptedPlanner, broken_inside, call, fenced
+from orchestrator.engine.steps import FenceTooLow
+from orchestrator.planners.protocol import Call
+from tests.orchestrator.builders import event_types, step, turn
+from tests.orchestrator.fakes import (
+    ScriptedExecutor,
+    ScriptedPlanner,
+    broken_inside,
+    call,
+    fenced,
+    runner_of,
+)
 
 NOT_FOUND = ToolError("path_not_found", "no x")
 pytestmark = pytest.mark.usefixtures("impatient")
@@ -29,10 +34,10 @@ async def test_step_makes_a_call_that_says_who_asked_and_how_long_it_may_take(ex
     assert 0 < context.timeout <= 3
 
 
-async def test_step_with_a_refusal_is_recorded_and_its_call_not_made(execute):
-    """A reference that points at nothing."""
-    refusal = ToolError("invalid_reference", "points at nothing")
-    run, executor = await execute([call(refusal=refusal)], [])
+async def test_step_whose_reference_points_at_nothing_is_recorded_and_its_call_not_made(execute):
+    """The arguments cannot be made: there is nothing to call."""
+    unknown = Call("a", "read_file", {"path": {"$from": "find/output"}}, has_references=True)
+    run, executor = await execute([unknown], [])
     assert (run.error.code, executor.calls, run.steps[0].attempts) == ("invalid_reference", [], 0)
 
 
@@ -43,11 +48,14 @@ def take_over(store, leased, redis):
     async def run(planned, executor, *, signals=None, **more):
         lease = await leased(**more)
         in_flight = step(name="a", tool="write_file", arguments={"path": "x"})
-        await store.progress.start_step(lease, in_flight)
+        on_error = planned[0].on_error
+        decided = turn(in_flight)
+        decided.calls[0] = decided.calls[0].model_copy(update={"on_error": on_error})
+        await store.progress.record_turn(lease, decided)
+        await store.progress.start_step(lease, in_flight, decided.calls[0])
         await redis.hset(f"test:{{{lease.session.id}}}:run:{lease.run.id}", "deadline", "1")
         taken = await store.leases.acquire(lease.session.id, lease.run.id, "worker-2")
-        steps = StepMaker(store.progress, executor, timedelta(seconds=5))
-        runner = Runner(store, {"rules": ScriptedPlanner(*planned)}, steps)
+        runner = runner_of(store, executor, ScriptedPlanner(*planned))
         await runner.execute(taken, signals or Signals())
         return await store.runs.get(lease.session.id, lease.run.id), in_flight, taken
 
@@ -74,7 +82,7 @@ async def test_run_resumes_with_the_very_same_call_after_its_worker_dies(take_ov
 
 
 async def test_step_in_flight_keeps_its_on_error(take_over):
-    """The planner is asked again what was to happen then."""
+    """The turn says what is to happen then."""
     executor = ScriptedExecutor(NOT_FOUND, {})
     run, *_ = await take_over([call("a", on_error="continue"), call("b")], executor)
     assert (run.status, [made.status for made in run.steps]) == (

@@ -6,13 +6,11 @@ from datetime import timedelta
 import pytest
 
 from common.errors import ClientError, SystemFault
-from orchestrator.engine.runner import Runner
-from orchestrator.engine.steps import StepMaker
 from orchestrator.engine.worker import Worker
 from orchestrator.store.backend import StoreConfig
 from orchestrator.store.store import make_store
 from tests.orchestrator.builders import document, event_types
-from tests.orchestrator.fakes import ScriptedExecutor, ScriptedPlanner, call, until
+from tests.orchestrator.fakes import ScriptedExecutor, ScriptedPlanner, call, runner_of, until
 
 TWO_CALLS = (call("a"), call("b"))
 
@@ -31,8 +29,7 @@ async def start(store):
 
     async def worker(*outcomes, planned=TWO_CALLS):
         executor = ScriptedExecutor(*outcomes)
-        steps = StepMaker(store.progress, executor, timedelta(seconds=5))
-        runner = Runner(store, {"rules": ScriptedPlanner(*planned)}, steps)
+        runner = runner_of(store, executor, ScriptedPlanner(*planned))
         made = Worker(store, runner, concurrency=2)
         started.append((made, asyncio.create_task(made.serve())))
         return made, executor

@@ -4,10 +4,9 @@ import pytest
 from fakeredis import FakeAsyncRedis, FakeServer
 
 from common.errors import SystemFault
-from common.plans import Plan
 from orchestrator.store.backend import StoreConfig
 from orchestrator.store.store import make_store
-from tests.orchestrator.builders import DONE, document, event_types, step
+from tests.orchestrator.builders import DONE, call_of, document, event_types, step, turn
 
 
 async def test_script_that_is_sent_twice_acts_once(store, session):
@@ -18,18 +17,21 @@ async def test_script_that_is_sent_twice_acts_once(store, session):
         await store.runs.create(run, "reject")
     first, second = [await store.leases.acquire(opened.id, run.id, "same") for _ in range(2)]
     assert first.fence == second.fence
-    plan = Plan.model_validate({"steps": [{"name": "a", "tool": "t"}]})
+    a, b = step(1), step(2)
     for _ in range(2):
-        await store.progress.record_plan(first, plan)
+        await store.progress.record_turn(first, turn(a, b))
     for _ in range(2):
-        await store.progress.start_step(first, step())
+        await store.progress.start_step(first, a, call_of(a))
+    await store.progress.start_step(first, b, call_of(b))  # beside it
+    await store.progress.start_step(first, a, call_of(a))
+    ended = a.model_copy(update={"status": "succeeded"})
     for _ in range(2):
-        await store.progress.commit_step(first, step(status="succeeded"))
+        await store.progress.commit_step(first, ended, call_of(a))
     for _ in range(2):
         await store.progress.finish(first, DONE)
     assert await event_types(store, opened.id) == [
-        "session.created", "run.queued", "run.started", "run.planned", "step.started",
-        "step.succeeded", "run.succeeded",
+        "session.created", "run.queued", "run.started", "turn.decided", "step.started",
+        "step.started", "step.succeeded", "run.succeeded",
     ]  # fmt: skip
 
 

@@ -1,6 +1,6 @@
 """Leases: one owner at a time, with a fence that only grows."""
 
-from tests.orchestrator.builders import expire_lease, step
+from tests.orchestrator.builders import call_of, expire_lease, step, turn
 
 
 async def test_lease_has_one_owner(store, leased):
@@ -26,7 +26,8 @@ async def test_lease_of_a_run_that_kills_its_workers_is_given_up(store, leased, 
     """Past the cap on attempts since the last committed step; a commit begins a new count."""
     lease = await leased()
     ids = lease.session.id, lease.run.id
-    await store.progress.commit_step(lease, step(status="succeeded"))
+    await store.progress.record_turn(lease, turn(step()))
+    await store.progress.commit_step(lease, step(status="succeeded"), call_of(step()))
     for attempt in range(3):
         await expire_lease(redis, lease)
         lease = await store.leases.acquire(*ids, f"worker-{attempt}")

@@ -6,22 +6,27 @@ from common.errors import SystemFault
 from orchestrator.store.backend import StoreConfig
 from orchestrator.store.records import Ending
 from orchestrator.store.store import make_store
-from tests.orchestrator.builders import DONE, document, step
+from tests.orchestrator.builders import DONE, call_of, document, step, turn
 
 
 async def test_progress_bounds_the_outputs_of_a_step_and_a_run(redis):
     """Per step and per run; the receipts stay, and the error says that the effect stands."""
-    store = make_store(redis, "test", StoreConfig(max_step_output=100, max_run_output=150))
+    outputs = [{"x": "a" * 200}, {"x": "a" * 60}, {"x": "a" * 60}, None]
+    made = [
+        step(n, status="succeeded", output=output, arguments={"path": "p"})
+        for n, output in enumerate(outputs, 1)
+    ]
+    decided = turn(*made)
+    most = len(decided.model_dump_json()) + 130
+    store = make_store(redis, "test", StoreConfig(max_step_output=100, max_run_output=most))
     opened = await store.sessions.create("ann", None, {}, None)
     run = document(opened.id)
     await store.runs.create(run, "reject")
     lease = await store.leases.acquire(opened.id, run.id, "w")
-    outputs = [{"x": "a" * 200}, {"x": "a" * 60}, {"x": "a" * 60}, None]
+    await store.progress.record_turn(lease, decided)
     stored = [
-        await store.progress.commit_step(
-            lease, step(n, status="succeeded", output=output, arguments={"path": "p"})
-        )
-        for n, output in enumerate(outputs, 1)
+        await store.progress.commit_step(lease, step, call)
+        for step, call in zip(made, decided.calls, strict=True)
     ]
     assert [made.status for made in stored] == ["failed", "succeeded", "failed", "succeeded"]
     error = stored[0].error
@@ -64,5 +69,5 @@ async def test_progress_takes_no_write_for_a_repetition_that_did_not_fit(redis):
     await store.runs.create(run, "reject")
     lease = await store.leases.acquire(opened.id, run.id, "w")
     made = step(1, status="succeeded", output={"x": "a" * 60})
-    outcomes = [await store.progress._commit(lease, made, 60) for _ in range(2)]
+    outcomes = [await store.progress._commit(lease, made, call_of(made), 60) for _ in range(2)]
     assert outcomes == ["full", "full"]

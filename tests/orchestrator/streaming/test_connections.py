@@ -7,7 +7,7 @@ import pytest
 from orchestrator.store.records import Ending
 from orchestrator.streaming import connections
 from orchestrator.streaming.connections import ConnectionManager
-from tests.orchestrator.builders import step
+from tests.orchestrator.builders import call_of, step, turn
 from tests.orchestrator.fakes import until
 
 
@@ -33,7 +33,7 @@ async def test_follower_of_a_run_gets_its_events_and_the_end(manager, store, lea
     seen = []
     reading = collect(manager.follow(lease.session.id, 0, lease.run.id), seen)
     await until(lambda: len(seen) == 2)
-    await store.progress.start_step(lease, step())
+    await store.progress.start_step(lease, step(), call_of(step()))
     manager.wake(lease.session.id)
     await until(lambda: len(seen) == 3)
     await store.progress.finish(lease, Ending("cancelled", reason="x"))
@@ -56,7 +56,7 @@ async def test_follower_looks_by_itself_when_its_notification_is_lost(
     lease = await leased()
     seen = []
     reading = collect(manager.follow(lease.session.id, 3), seen)
-    await store.progress.start_step(lease, step())
+    await store.progress.start_step(lease, step(), call_of(step()))
     await until(lambda: len(seen) == 1)
     manager.close()
     await reading
@@ -69,7 +69,7 @@ async def test_follower_is_told_of_a_gap_where_events_were_trimmed_or_lost(
 ):
     """Trimmed, or lost with a server that failed: a snapshot to go on from."""
     lease = await leased()
-    await store.progress.start_step(lease, step())
+    await store.progress.record_turn(lease, turn(step()))
     await redis.xtrim(f"test:{{{lease.session.id}}}:events", maxlen=1, approximate=False)
     batches = manager.follow(lease.session.id, cursor, lease.run.id)
     gap, *rest = await anext(batches)

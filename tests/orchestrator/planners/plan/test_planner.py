@@ -1,7 +1,5 @@
 """The plan planner: what is checked before, which step comes next, what is answered."""
 
-import json
-
 import pytest
 
 from common.errors import ClientError
@@ -9,7 +7,7 @@ from common.plans import Plan
 from common.runs import RunCreate
 from common.tools import ToolSpec
 from orchestrator.planners.plan.planner import PlanPlanner
-from orchestrator.planners.protocol import CallTools, Finish, History
+from orchestrator.planners.protocol import CallTools, Finish, History, Surroundings
 from tests.orchestrator.builders import receipt, step
 
 SPEC = {
@@ -58,28 +56,26 @@ def test_plan_with_references_is_not_judged_early():
         PlanPlanner().check(RunCreate(goal="x"), TOOLS)
 
 
-async def test_plan_gives_its_steps_one_by_one():
-    """The next one may need what the last one gave."""
+async def test_plan_gives_all_steps_that_are_left_as_the_client_wrote_them():
+    """They are one decision, made already; references are resolved when their step comes."""
     plan = Plan.model_validate(
         {"steps": [{"name": "find", "tool": "t"},
                    {"name": "b", "tool": "t", "arguments": {"x": {"$from": "find/output/n"}}, "on_error": "continue"},
                    {"name": "c", "tool": "t", "arguments": {"x": {"$from": "b/output/n"}}}]}
     )  # fmt: skip
     planner = PlanPlanner()
-    decision = await planner.next(History(None, plan, [FOUND]))
+    decision = await planner.next(History(None, plan, [FOUND]), Surroundings())
     assert isinstance(decision, CallTools)
-    [call] = decision.calls
-    assert (call.name, call.arguments, call.on_error) == ("b", {"x": 3}, "continue")
+    assert [(call.name, call.on_error, call.has_references) for call in decision.calls] == [
+        ("b", "continue", True),
+        ("c", "stop", True),
+    ]
+    assert decision.calls[0].arguments == {"x": {"$from": "find/output/n"}}
     failed = step(2, name="b", status="failed")
-    decision = await planner.next(History(None, plan, [FOUND, failed]))
-    assert decision.calls[0].refusal.code == "invalid_reference"
     done = step(3, name="c", status="succeeded", receipts=[receipt("p", "0")])
-    assert await planner.next(History(None, plan, [FOUND, failed, done])) == Finish(
+    assert await planner.next(History(None, plan, [FOUND, failed, done]), Surroundings()) == Finish(
         "3 steps done: 1 created, 1 failed"
     )
-    assert json.loads(plan.model_dump_json())["steps"][1]["arguments"] == {
-        "x": {"$from": "find/output/n"}
-    }
 
 
 @pytest.mark.parametrize(
@@ -97,4 +93,4 @@ async def test_plan_counts_what_its_changes_come_to(receipts, told):
         step(n, status="succeeded", receipts=[receipt(*it) for it in made])
         for n, made in enumerate(receipts, start=1)
     ]
-    assert await PlanPlanner().next(History(None, plan, steps)) == Finish(told)
+    assert await PlanPlanner().next(History(None, plan, steps), Surroundings()) == Finish(told)

@@ -1,13 +1,13 @@
 """Asks the rules planner what comes next after steps that a test makes up."""
 
-from orchestrator.planners.protocol import History
+from orchestrator.planners.protocol import History, Surroundings
 from orchestrator.planners.rules.planner import RulesPlanner
 from tests.orchestrator.builders import step
 
 
 async def decide(goal, *made):
     """Return what the planner does next after these steps."""
-    return await RulesPlanner().next(History(goal, None, made))
+    return await RulesPlanner().next(History(goal, None, made), Surroundings())
 
 
 def done(name, output=None, error=None):

@@ -11,7 +11,7 @@ from execution_environment.bootstrap import Assembly
 from execution_environment.calls.workspace_factory import ServiceLimits
 from execution_environment.sandbox.limits import Usage
 from execution_environment.threads import ThreadPool
-from orchestrator.planners.protocol import CallTools, History
+from orchestrator.planners.protocol import CallTools, History, Surroundings
 from orchestrator.planners.rules.planner import RulesPlanner
 from tests.orchestrator.builders import step
 
@@ -57,7 +57,8 @@ async def answer_of(goal, executor):
     steps = []
     try:
         while isinstance(
-            decision := await RulesPlanner().next(History(goal, None, steps)), CallTools
+            decision := await RulesPlanner().next(History(goal, None, steps), Surroundings()),
+            CallTools,
         ):
             for call in decision.calls:
                 steps.append(await made(call, len(steps) + 1, executor))

@@ -2,7 +2,7 @@
 
 from common.errors import ToolError
 from common.globs import compile_glob
-from orchestrator.planners.protocol import CallTools, History
+from orchestrator.planners.protocol import CallTools, History, Surroundings
 from orchestrator.planners.rules.planner import RulesPlanner
 from tests.orchestrator.builders import step
 
@@ -76,7 +76,9 @@ def made(call, n):
 async def calls_of(goal):
     """Return every call that a goal makes here, in words."""
     steps = []
-    while isinstance(decision := await RulesPlanner().next(History(goal, None, steps)), CallTools):
+    while isinstance(
+        decision := await RulesPlanner().next(History(goal, None, steps), Surroundings()), CallTools
+    ):
         steps += [made(call, len(steps) + n) for n, call in enumerate(decision.calls, start=1)]
     assert decision.answer
     return [told(step.tool, step.arguments) for step in steps]

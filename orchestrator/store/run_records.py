@@ -1,0 +1,123 @@
+"""Runs as they are kept and as they are read: what a turn says of its steps is kept once."""
+
+import json
+from collections.abc import Iterable, Mapping, Sequence
+from datetime import timedelta
+
+from common.errors import Problem
+from common.plans import Plan, PlanStep
+from common.runs import Run, RunResult, Step, Turn, TurnCall
+from orchestrator.store.records import (
+    Fields,
+    Lease,
+    RunDocument,
+    StoredTurn,
+    moment,
+    read_session,
+)
+
+_NAMES = {"name", "tool"}
+
+
+def dump_step(step: Step, call: TurnCall) -> str:
+    """Return a step's JSON; its arguments only where references made them other than the turn's."""
+    is_same = step.arguments == call.arguments
+    return step.model_dump_json(exclude=_NAMES | {"arguments"} if is_same else _NAMES)
+
+
+def read_turns(fields: Fields) -> list[StoredTurn]:
+    """Read a run's turns, in order."""
+    turns = [StoredTurn.model_validate_json(turn) for turn in fields.values()]
+    return sorted(turns, key=lambda turn: turn.t)
+
+
+def read_steps(fields: Fields, turns: Iterable[Turn], *, has_plan: bool = False) -> list[Step]:
+    """Read a run's steps, in order; with `has_plan`, arguments that the plan has are left out."""
+    calls = {call.n: call for turn in turns for call in turn.calls}
+    steps = [_step(json.loads(text), calls, has_plan) for text in fields.values()]
+    return sorted(steps, key=lambda step: step.n)
+
+
+def _step(kept: dict[str, object], calls: Mapping[int, TurnCall], has_plan: bool) -> Step:
+    call = calls.get(int(str(kept["n"])))  # a step of format 2 is complete by itself
+    told = {} if call is None else {"name": call.name, "tool": call.tool}
+    arguments = None if call is None or has_plan else call.arguments
+    return Step.model_validate({"arguments": arguments, **told, **kept})
+
+
+def read_plan(document: RunDocument, turns: Sequence[Turn]) -> Plan | None:
+    """Return the plan that a client sent: of a run that has begun, its first turn holds it."""
+    if document.plan is not None or document.planner != "plan" or not turns:
+        return document.plan
+    steps = [
+        PlanStep(name=call.name, tool=call.tool, arguments=call.arguments, on_error=call.on_error)
+        for call in turns[0].calls
+    ]
+    return Plan(steps=steps)
+
+
+def read_run(fields: Fields, steps: Fields, turns: Fields) -> Run:
+    """Read a run's hashes into what clients see."""
+    document = RunDocument.model_validate_json(fields["document"])
+    stored = read_turns(turns)
+    plan = read_plan(document, stored)
+    return Run.model_validate(
+        {
+            "id": document.id,
+            "session_id": document.session_id,
+            "status": fields["status"],
+            "goal": document.goal,
+            "planner": document.planner,
+            "plan": plan,
+            "steps": read_steps(steps, stored, has_plan=plan is not None),
+            "result": _read_json(RunResult, fields.get("result")),
+            "error": _read_json(Problem, fields.get("error")),
+            "revision": int(fields["revision"]),
+            "created_at": moment(fields["created"]),
+            "started_at": moment(fields.get("started")),
+            "finished_at": moment(fields.get("finished")),
+        }
+    )
+
+
+def _read_json(
+    model: type[RunResult] | type[Problem], text: str | None
+) -> RunResult | Problem | None:
+    return None if text is None else model.model_validate_json(text)
+
+
+def read_lease(
+    session: Fields, run: Fields, steps: Fields, turns: Fields, fence: int, spent: timedelta
+) -> Lease:
+    """Read what the owner of a run goes on from."""
+    document = RunDocument.model_validate_json(run["document"])
+    stored = read_turns(turns)
+    document = document.model_copy(update={"plan": read_plan(document, stored)})
+    made = read_steps(steps, stored)
+    return Lease(
+        session=read_session(session),
+        run=document,
+        turns=tuple(stored or _turns_of_format_2(made, document.plan)),
+        steps=tuple(made),
+        fence=fence,
+        cancel_requested=run["cancel"] == "1",
+        spent=spent,
+    )
+
+
+def _turns_of_format_2(steps: Sequence[Step], plan: Plan | None) -> list[StoredTurn]:
+    """Return one turn for the steps that a run had begun before there were turns."""
+    if not steps:
+        return []
+    on_error = {step.name: step.on_error for step in plan.steps} if plan is not None else {}
+    calls = [
+        TurnCall(
+            n=step.n,
+            name=step.name,
+            tool=step.tool,
+            arguments=step.arguments or {},
+            on_error=on_error.get(step.name, "stop"),
+        )
+        for step in steps
+    ]
+    return [StoredTurn.model_validate({"t": 1, "calls": calls, "decided_at": steps[0].started_at})]

@@ -1,0 +1,164 @@
+"""Turns: stored before anything of them is done, reads side by side, a change alone, none asked twice."""
+
+
+import pytest
+
+from common.errors import ClientError
+from common.plans import Plan
+from common.runs import Budget, TurnCall
+from orchestrator.engine.signals import Signals
+from orchestrator.engine.turns import grouped
+from orchestrator.planners.plan.planner import PlanPlanner
+from orchestrator.planners.protocol import Call
+from tests.orchestrator.builders import event_types, expire_lease
+from tests.orchestrator.fakes import DecisivePlanner, ScriptedExecutor, call, runner_of, until
+
+pytestmark = pytest.mark.usefixtures("impatient")
+
+
+class LostError(Exception):
+    """The worker is gone in the middle of a call."""
+
+
+def lose():
+    """Return the outcome of a call in which the worker is lost."""
+    return LostError("the process ended")
+
+
+@pytest.fixture
+def go_on(store, leased, redis):
+    """Execute a run with one planner, worker after worker, until it has ended."""
+
+    async def run(planner, executor, signals=None, **asked):
+        runner = runner_of(store, executor, planner, name=planner.spec.name)
+        lease = await leased(planner=planner.spec.name, **asked)
+        ids = lease.session.id, lease.run.id
+        workers = 1
+        while True:
+            try:
+                await runner.execute(lease, signals or Signals())
+            except LostError:
+                await expire_lease(redis, lease)
+                workers += 1
+                lease = await store.leases.acquire(*ids, f"worker-{workers}")
+            else:
+                return await store.runs.get(*ids)
+
+    return run
+
+
+async def test_turn_is_gone_on_with_where_the_last_worker_was_lost(go_on, store):
+    """The planner is asked once for it: a model's answer that was stored is never paid twice."""
+    planner = DecisivePlanner(*(call(name, "write_file") for name in "abc"))
+    executor = ScriptedExecutor({}, lose(), {}, lose(), {})
+    run = await go_on(planner, executor)
+    assert (run.status, planner.asked) == ("succeeded", 2)  # once for the calls, once for the end
+    assert [made.id.split(":", 1)[1] for made, _ in executor.calls] == [
+        "1:1", "2:1", "2:1", "3:1", "3:1",
+    ]  # fmt: skip
+    assert [made.n for made in run.steps] == [1, 2, 3]
+    [first, last] = await store.runs.turns(run.session_id, run.id)
+    assert ([made.name for made in first.calls], last.answer) == (["a", "b", "c"], "all done")
+
+
+async def test_turn_has_its_reads_made_side_by_side_and_its_changes_alone(go_on):
+    """In order: a change waits for what stands before it, and what follows waits for the change."""
+    under_way, seen = set(), []
+
+    def meet(name, others):
+        async def answer():
+            under_way.add(name)
+            await until(lambda: under_way >= others)
+            seen.append((name, frozenset(under_way)))
+            return {"from": name}
+
+        return answer
+
+    calls = [call("a"), call("b"), call("c", "write_file"), call("d"), call("e")]
+    together = {"a": {"a", "b"}, "b": {"a", "b"}, "c": {"a", "b", "c"}}
+    outcomes = [meet(made.name, together.get(made.name, set("abcde"))) for made in calls]
+    run = await go_on(DecisivePlanner(*calls), ScriptedExecutor(*outcomes))
+    assert run.status == "succeeded"
+    assert dict(seen)["c"] == frozenset("abc")
+    assert [made.output["from"] for made in run.steps] == list("abcde")
+
+
+async def test_turn_asks_about_each_of_several_calls_in_flight(go_on, store):
+    """Several reads can have been begun when a worker dies."""
+    executor = ScriptedExecutor(lose(), lose(), {}, {})
+    run = await go_on(DecisivePlanner(call("a"), call("b")), executor)
+    assert [made.id[-3:] for made, _ in executor.calls] == ["1:1", "2:1", "1:1", "2:1"]
+    assert [made.status for made in run.steps] == ["succeeded", "succeeded"]
+    types = await event_types(store, run.session_id)
+    assert types.count("step.started") == types.count("step.succeeded") == 2
+
+
+@pytest.mark.parametrize("more", [{}, {"n": 3}])
+async def test_turn_beyond_the_budget_does_nothing(go_on, more):
+    """Half a replacement helps nobody: 99 of 150 files were changed before the error."""
+    calls = [call(name, "write_file") for name in "abcd"][: more.get("n", 4)]
+    executor = ScriptedExecutor()
+    run = await go_on(DecisivePlanner(*calls), executor, budget=Budget(steps=3))
+    ended = (run.status, run.error and run.error.code, len(executor.calls))
+    assert ended == (("succeeded", None, 3) if more else ("failed", "budget_exceeded", 0))
+
+
+async def test_plan_is_one_turn_whose_references_are_resolved_when_their_step_comes(go_on, store):
+    """It is stored once, where its calls are, and its arguments come once in an answer."""
+    plan = Plan.model_validate(
+        {"steps": [
+            {"name": "find", "tool": "read_file", "arguments": {"path": "once"}},
+            {"name": "use", "tool": "read_file", "arguments": {"path": {"$from": "find/output/x"}}},
+        ]}
+    )  # fmt: skip
+    executor = ScriptedExecutor({"x": "found"}, {})
+    run = await go_on(PlanPlanner(), executor, goal=None, plan=plan)
+    assert (run.status, run.plan) == ("succeeded", plan)
+    assert executor.calls[1][0].arguments == {"path": "found"}
+    assert [made.arguments for made in run.steps] == [None, {"path": "found"}]
+    assert run.model_dump_json().count("once") == 1
+
+
+async def test_plan_is_kept_once(go_on, redis):
+    """Six copies of each byte let one key's legal plans fill the store."""
+    content = "a long content " * 1000
+    arguments = {"path": "x", "content": content}
+    plan = Plan.model_validate(
+        {"steps": [{"name": "a", "tool": "write_file", "arguments": arguments}]}
+    )
+    await go_on(PlanPlanner(), ScriptedExecutor(), goal=None, plan=plan)
+    kept = 0
+    for key in await redis.keys("*"):
+        kind = await redis.type(key)
+        if kind == "hash":
+            kept += sum(value.count(content) for value in (await redis.hgetall(key)).values())
+        elif kind == "stream":
+            kept += sum(str(fields).count(content) for _, fields in await redis.xrange(key))
+    assert kept == 1
+
+
+def test_grouped_keeps_a_read_behind_what_it_refers_to():
+    """And no more reads go together than the setting allows."""
+    made = [
+        TurnCall(n=n, name=f"s{n}", tool="t", arguments=arguments, effect=effect, has_references=True)
+        for n, (effect, arguments) in enumerate(
+            [("read", {}), ("read", {"x": [{"$from": "s0/output"}]}), ("read", {}), ("read", {}),
+             ("write", {}), ("write", {}), ("read", {})]
+        )
+    ]  # fmt: skip
+    assert [[one.n for one in group] for group in grouped(made, 2)] == [
+        [0],
+        [1, 2],
+        [3],
+        [4],
+        [5],
+        [6],
+    ]
+
+
+async def test_call_that_the_execution_environment_knows_as_another_is_lost_state(execute):
+    """The store lost a turn that it had confirmed: the run says so, and that nobody knows the outcome."""
+    run, _ = await execute(
+        [Call("a", "write_file", {})], [ClientError("idempotency_conflict", "x")]
+    )
+    assert (run.status, run.error.code, run.error.outcome) == ("failed", "state_lost", "unknown")
