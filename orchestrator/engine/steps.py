@@ -1,5 +1,6 @@
 """Performs one step of a run: records it, makes its call, records what came of it."""
 
+import asyncio
 import time
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
@@ -14,9 +15,12 @@ from common.runs import Step, TurnCall
 from common.tools import ToolCall, ToolResult
 from orchestrator.engine.state import RunState
 from orchestrator.execution.retrying import Cancelled, Executor, RetryingCall
-from orchestrator.planners.plan.references import resolve
+from orchestrator.planners.plan.references import resolve_arguments
 from orchestrator.store.progress import Progress
 from orchestrator.store.records import Lease
+
+MAX_ARGUMENTS = 4 * 1024 * 1024
+"""Bytes of a step's arguments, what references resolve to included."""
 
 
 class FenceTooLow(Exception):  # a state of affairs, not an error
@@ -76,7 +80,10 @@ class StepMaker:
         arguments = call.arguments
         if call.has_references:
             by_name = {step.name: step for step in run.history}
-            arguments = {key: resolve(value, by_name) for key, value in arguments.items()}
+            # they may be long, and renewals share the loop
+            arguments = await asyncio.to_thread(
+                resolve_arguments, arguments, by_name, MAX_ARGUMENTS
+            )
         step = self._step(call, arguments)
         await self._progress.start_step(run.lease, step, call)
         run.note(step)

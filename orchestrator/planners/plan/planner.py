@@ -1,15 +1,16 @@
 """The `plan` planner: the client's own steps, one after the other."""
 
 import asyncio
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Sequence, Set
+from itertools import islice
 
 from common.errors import ClientError, FieldError
 from common.folding import fold
 from common.plans import Plan, PlanStep
 from common.runs import PlannerSpec, RunCreate, Step
 from common.tools import Tools
-from orchestrator.planners.plan.argument_check import argument_errors
-from orchestrator.planners.plan.references import FIELDS, pointers
+from orchestrator.planners.plan.argument_check import ArgumentCheck, field_error
+from orchestrator.planners.plan.references import FIELDS, Place, pointers
 from orchestrator.planners.protocol import (
     Call,
     CallTools,
@@ -30,15 +31,21 @@ class PlanPlanner:
         description="Performs the steps of an explicit plan; arguments may refer to earlier outputs.",
     )
 
+    def __init__(self) -> None:
+        self._check = ArgumentCheck({})
+
     def check(self, asked: RunCreate, tools: Tools) -> None:
         """Raise `invalid_plan`, with the fields to correct, for what is bound to fail."""
         plan = asked.plan
         if plan is None:
             raise ClientError("invalid_plan", "The 'plan' planner needs a plan")
-        fields = [error for n in range(len(plan.steps)) for error in _errors(plan, n, tools)]
+        check = self._check
+        if check.tools is not tools:
+            check = self._check = ArgumentCheck(tools)
+        fields = list(islice(_errors(plan, check), MAX_FIELDS))
         if fields:
-            names = ", ".join(field.field for field in fields[:MAX_FIELDS])
-            raise ClientError("invalid_plan", f"Not valid: {names}", fields=fields[:MAX_FIELDS])
+            names = ", ".join(field.field for field in fields)
+            raise ClientError("invalid_plan", f"Not valid: {names}", fields=fields)
 
     async def next(self, history: History, _around: Surroundings) -> Decision:
         """Return all steps that have not been made: the client has decided already."""
@@ -53,20 +60,29 @@ def _call(step: PlanStep) -> Call:
     return Call(step.name, step.tool, step.arguments, step.on_error, has_references=True)
 
 
-def _errors(plan: Plan, n: int, tools: Tools) -> Iterator[FieldError]:
-    step, where = plan.steps[n], f"steps.{n}"
-    if step.tool not in tools:
-        yield FieldError(field=f"{where}.tool", message="there is no such tool")
+def _errors(plan: Plan, check: ArgumentCheck) -> Iterator[FieldError]:
+    """Yield the plan's faults in order: whoever has enough of them stops."""
+    earlier: set[str] = set()
+    for n, step in enumerate(plan.steps):
+        yield from _errors_of(step, ("steps", n), check, earlier)
+        earlier.add(step.name)
+
+
+def _errors_of(
+    step: PlanStep, where: Place, check: ArgumentCheck, earlier: Set[str]
+) -> Iterator[FieldError]:
+    if step.tool not in check.tools:
+        yield field_error((*where, "tool"), "there is no such tool")
         return
-    yield from argument_errors(step.arguments, tools[step.tool], f"{where}.arguments")
-    earlier = {made.name for made in plan.steps[:n]}
-    for key, value in step.arguments.items():
-        for place, pointer in pointers(value, f"{where}.arguments.{key}"):
+    where = (*where, "arguments")
+    yield from check.errors(step.tool, step.arguments, where)
+    for key, value in step.arguments.items():  # a key of theirs is a name, whatever it is
+        for place, pointer in pointers(value):
             if (message := _pointer_error(pointer, earlier)) is not None:
-                yield FieldError(field=place, message=message)
+                yield field_error((*where, key, *place), message)
 
 
-def _pointer_error(pointer: object, earlier: set[str]) -> str | None:
+def _pointer_error(pointer: object, earlier: Set[str]) -> str | None:
     if not isinstance(pointer, str):
         return "$from takes a string"
     name, *tokens = pointer.split("/")

@@ -1,10 +1,15 @@
 """References in a plan: to every place in an output, and to nothing else."""
 
+import json
+import tracemalloc
+from typing import ClassVar
+
 import pytest
 from hypothesis import given, strategies as st
 
 from common.errors import ToolError
-from orchestrator.planners.plan.references import resolve
+from common.runs import Step
+from orchestrator.planners.plan.references import resolve_arguments
 from tests.orchestrator.builders import step
 
 JSON = st.recursive(
@@ -13,6 +18,22 @@ JSON = st.recursive(
     max_leaves=10,
 )
 FOUND = step(name="find", output={"a/b": {"~": [10, {"x": "y"}]}, "n": 3}, status="succeeded")
+
+
+class CountedStep(Step):
+    """Counts how often it is read as a whole."""
+
+    dumps: ClassVar[int] = 0
+
+    def model_dump(self, **how):
+        """Count."""
+        CountedStep.dumps += 1
+        return super().model_dump(**how)
+
+
+def resolve(value, steps, max_bytes=10_000):
+    """Resolve one value as an argument."""
+    return resolve_arguments({"a": value}, steps, max_bytes)["a"]
 
 
 def steps_of(value, tokens=()):
@@ -68,3 +89,71 @@ def test_reference_to_nothing_is_told_what_is_there():
     assert caught.value.hint == "There is 'a/b', 'n'."
     with pytest.raises(ToolError):
         resolve({"$join": "text"}, {})
+
+
+def test_references_that_double_are_refused_before_anything_big_is_built():
+    """A plan of 15 KB came to 300 MB in the store, and to 1.1 GB in the process."""
+    made = {"a": step(name="a", output={"text": "x" * 100_000})}
+    value = {"$from": "a/output/text"}
+    for _ in range(30):
+        value = {"$join": [value, value]}
+    tracemalloc.start()
+    try:
+        with pytest.raises(ToolError) as caught:
+            resolve(value, made, max_bytes=1_000_000)
+        _, peak = tracemalloc.get_traced_memory()
+    finally:
+        tracemalloc.stop()
+    assert caught.value.code == "output_too_large"
+    assert caught.value.context.limit == 1_000_000
+    assert 1_000_000 < caught.value.context.actual < 2_000_000
+    assert peak < 4_000_000
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        {
+            "a": [{"$from": "find/output"}, {"$join": ["ä\n", {"$from": "find/output/n"}]}],
+            "b": None,
+        },
+        {"a": {"k": {"$join": [{"$join": ["é"] * 9}, {"$from": "find/output"}]}}, "ü": [1.5, True]},
+        {"a": [{}, [], ""]},
+    ],
+)
+def test_bound_of_what_references_resolve_to_counts_it_as_it_is_stored(arguments):
+    """Exactly to the byte: nothing below the bound is refused, and nothing above it is built."""
+    made = {"find": FOUND}
+    resolved = resolve_arguments(arguments, made, 10_000)
+    size = len(json.dumps(resolved, ensure_ascii=False, separators=(",", ":")).encode())
+    assert resolve_arguments(arguments, made, size) == resolved
+    with pytest.raises(ToolError):
+        resolve_arguments(arguments, made, size - 1)
+
+
+def test_step_that_many_references_point_at_is_read_once():
+    """Each reading of a large output takes as long as writing it."""
+    made = CountedStep(**FOUND.model_dump())
+    CountedStep.dumps = 0
+    resolve([{"$from": "find/output/n"}] * 100, {"find": made})
+    assert CountedStep.dumps == 1
+
+
+@pytest.mark.parametrize("deep", [list, dict])
+def test_hostile_nesting_of_arguments_is_an_error_and_no_crash(deep):
+    """A planner may make what no client could send."""
+    value = deep()
+    for _ in range(100_000):
+        value = [value] if deep is list else {"$join": [value]}
+    with pytest.raises(ToolError) as caught:
+        resolve(value, {})
+    assert caught.value.code == "invalid_arguments"
+    while value:  # taken apart level by level: the interpreter's own way is as deep as the value
+        value = value.pop() if deep is list else value["$join"].pop()
+
+
+def test_pointer_that_points_at_nothing_is_repeated_in_short():
+    """An error is stored, sent and logged."""
+    with pytest.raises(ToolError) as caught:
+        resolve({"$from": f"find/output/{'x' * 100_000}"}, {"find": FOUND})
+    assert len(caught.value.detail) < 1000
