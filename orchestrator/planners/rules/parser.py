@@ -42,7 +42,7 @@ _SPLITTER = Splitter(_PATTERNS["STRING"], [verb.pattern for verb in _VERBS.value
 def parse(goal: str) -> Sequence[Command]:
     """Return the commands of a goal; raise `goal_not_understood` with the nearest form.
 
-    Runs again for each step of a run: the last ones are remembered.
+    Runs again for each step of a run: the last ones are remembered (0.4 MB is the most of one).
     """
     try:
         sentences = _SPLITTER.split(goal)

@@ -4,7 +4,8 @@ The grammar is in grammar.lark; docs/rules.md shows every form.
 """
 
 import asyncio
-from collections.abc import Sequence
+from collections import defaultdict
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
 from common.errors import ClientError
@@ -20,9 +21,6 @@ from orchestrator.planners.protocol import (
 )
 from orchestrator.planners.rules.commands import Command
 from orchestrator.planners.rules.parser import parse
-
-MAX_INLINE = 2000
-"""Characters of a goal that are parsed in a few milliseconds."""
 
 
 class RulesPlanner:
@@ -42,37 +40,38 @@ class RulesPlanner:
 
     async def next(self, history: History, _around: Surroundings) -> Decision:
         """Return the calls of the first command that is not done; answer when all are."""
-        commands = await _parsed(history.goal or "")
-        for number, command in enumerate(commands, start=1):
-            done = _steps_of(number, history.steps)
-            calls = command.calls(done)
-            if calls:
-                return CallTools(_named(number, len(done), calls))
-        return Finish(_answer(commands, history.steps))
+        # A long goal takes a tenth of a second to parse, and a thousand matches a while to count.
+        return await asyncio.to_thread(_decide, history.goal or "", history.steps)
 
 
-async def _parsed(goal: str) -> Sequence[Command]:
-    """Parse a long goal off the event loop: it may take a tenth of a second."""
-    return parse(goal) if len(goal) <= MAX_INLINE else await asyncio.to_thread(parse, goal)
+def _decide(goal: str, steps: Sequence[Step]) -> Decision:
+    commands = parse(goal)
+    done = _by_command(steps)
+    begun = max(done, default=1)  # what comes before it is done: nothing of that is looked at again
+    for number, command in enumerate(commands[begun - 1 :], start=begun):
+        calls = command.calls(done[number])
+        if calls:
+            return CallTools(_named(number, len(done[number]), calls))
+    return Finish(_answer(commands, done))
 
 
-def _prefix(number: int) -> str:
-    return f"c{number}_"
-
-
-def _steps_of(number: int, steps: Sequence[Step]) -> list[Step]:
-    return [step for step in steps if step.name.startswith(_prefix(number))]
+def _by_command(steps: Sequence[Step]) -> defaultdict[int, list[Step]]:
+    """Return the steps by the number of the command that each was made for."""
+    done: defaultdict[int, list[Step]] = defaultdict(list)
+    for step in steps:
+        done[int(step.name.split("_", 1)[0].removeprefix("c"))].append(step)
+    return done
 
 
 def _named(number: int, done: int, calls: Sequence[Call]) -> list[Call]:
     """Give the steps names that say which command they belong to: `c2_edit_3`."""
     return [
-        replace(call, name=f"{_prefix(number)}{call.name}_{done + n}")
+        replace(call, name=f"c{number}_{call.name}_{done + n}")
         for n, call in enumerate(calls, start=1)
     ]
 
 
-def _answer(commands: Sequence[Command], steps: Sequence[Step]) -> str:
+def _answer(commands: Sequence[Command], done: Mapping[int, Sequence[Step]]) -> str:
     return "\n".join(
-        command.answer(_steps_of(number, steps)) for number, command in enumerate(commands, start=1)
+        command.answer(done.get(number, ())) for number, command in enumerate(commands, start=1)
     )
