@@ -130,6 +130,8 @@ class Planner(Protocol):
     """
 
     spec: PlannerSpec
+    checks_tools: bool
+    """Whether `check` looks at the tools: without it, a run starts while nobody can tell them."""
 
     def check(self, asked: RunCreate, tools: Tools, /) -> None:
         """Raise ClientError (`goal_not_understood`, `invalid_plan`) for what cannot be done."""

@@ -81,9 +81,10 @@ async def _checked_planner(body: RunCreate, services: Services) -> str:
     name = body.planner or default_planner(has_plan=body.plan is not None)
     if name not in services.planners:
         raise ClientError("invalid_request", f"There is no planner '{name}'")
-    tools = await services.catalogue.tools()
+    planner = services.planners[name]
+    tools = await services.catalogue.tools() if planner.checks_tools else {}
     # A long goal, or a plan of a thousand steps, takes longer than others should wait.
-    await asyncio.to_thread(services.planners[name].check, body, tools)
+    await asyncio.to_thread(planner.check, body, tools)
     return name
 
 

@@ -57,6 +57,7 @@ class ScriptedPlanner:
     """Makes these calls one by one, then finishes."""
 
     spec = PlannerSpec(name="rules", description="d")
+    checks_tools = False
 
     def __init__(self, *calls):
         self.calls = calls

@@ -30,6 +30,7 @@ class PlanPlanner:
         name="plan",
         description="Performs the steps of an explicit plan; arguments may refer to earlier outputs.",
     )
+    checks_tools = True
 
     def __init__(self) -> None:
         self._check = ArgumentCheck({})

@@ -31,6 +31,7 @@ class RulesPlanner:
         description="Understands plain-English file commands such as: find *.py in src, then"
         " replace 'old' with 'new' in *.py. No model is needed.",
     )
+    checks_tools = False
 
     def check(self, asked: RunCreate, _tools: Tools) -> None:
         """Raise `goal_not_understood` for what the grammar does not know."""

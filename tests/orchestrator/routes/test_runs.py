@@ -7,6 +7,7 @@ import httpx
 import pytest
 from starlette.middleware import Middleware
 
+from common.errors import SystemFault
 from common.web.app import build_app
 from orchestrator.planners.registry import PLANNERS
 from orchestrator.routes import runs
@@ -18,11 +19,11 @@ from tests.orchestrator.fakes import until
 
 
 class NoTools:
-    """A catalogue without any tool."""
+    """A catalogue that nobody answers for."""
 
     async def tools(self):
-        """Return the tools there are."""
-        return {}
+        """Say so."""
+        raise SystemFault("unavailable", "The execution environment cannot be reached")
 
 
 @pytest.fixture
@@ -71,3 +72,14 @@ async def test_run_that_does_not_end_within_prefer_wait_is_answered_with_202(htt
     answer = await start(http, opened, prefer)
     assert (answer.status_code, answer.json()["status"]) == (202, "queued")
     assert answer.headers["Location"].endswith(answer.json()["id"])
+
+
+async def test_run_that_needs_no_tools_to_be_checked_starts_without_the_execution_environment(
+    http, session
+):
+    """Its calls wait for that; a plan is checked against the tools, which nobody can tell."""
+    opened = await session("local")
+    assert (await start(http, opened, "respond-async")).status_code == 202
+    plan = {"plan": {"steps": [{"name": "a", "tool": "t"}]}}
+    answer = await http.post(f"/v1/sessions/{opened.id}/runs", json=plan)
+    assert (answer.status_code, answer.json()["code"]) == (503, "unavailable")
