@@ -1,8 +1,9 @@
 """Sessions, runs, steps and events: the wire between the orchestrator and its clients."""
 
+from datetime import timedelta
 from typing import Annotated, Any, Literal, Self
 
-from pydantic import Field, JsonValue, model_validator
+from pydantic import AfterValidator, Field, JsonValue, WithJsonSchema, model_validator
 
 from common.errors import Problem
 from common.ids import Name, RunId, SessionId, StepId
@@ -35,6 +36,22 @@ EventType = Literal[
 ]
 FINAL_STATUSES = frozenset({"succeeded", "failed", "cancelled"})
 FINAL_EVENTS = frozenset({"run.succeeded", "run.failed", "run.cancelled"})
+MIN_TTL = timedelta(seconds=60)
+"""A session that went sooner would be gone between two looks of whoever keeps it."""
+
+
+def long_enough(ttl: timedelta) -> timedelta:
+    """Return a session's time to live; refuse one below the bound, and say the bound."""
+    if ttl < MIN_TTL:
+        raise ValueError(f"it must be at least {MIN_TTL.total_seconds():.0f} seconds")
+    return ttl
+
+
+SessionTtl = Annotated[
+    Duration,
+    AfterValidator(long_enough),
+    WithJsonSchema({"type": "number", "minimum": MIN_TTL.total_seconds()}),
+]
 Metadata = dict[Annotated[str, Field(max_length=64)], Annotated[str, Field(max_length=512)]]
 
 
@@ -43,8 +60,8 @@ class SessionCreate(Strict):
 
     workspace: Name | None = None
     metadata: Annotated[Metadata, Field(max_length=32)] = {}
-    ttl: Duration | None = None
-    """Seconds that an idle session is kept, at most what the service allows."""
+    ttl: SessionTtl | None = None
+    """Seconds that an idle session is kept: 60 at least, at most what the service allows."""
 
 
 class Session(Lenient):

@@ -5,11 +5,20 @@ import re
 from datetime import timedelta
 from typing import Annotated, Any, Literal, Self
 
-from pydantic import BeforeValidator, ByteSize, Field, HttpUrl, SecretStr, model_validator
+from pydantic import (
+    AfterValidator,
+    BeforeValidator,
+    ByteSize,
+    Field,
+    HttpUrl,
+    SecretStr,
+    model_validator,
+)
 from pydantic_settings import NoDecode, SettingsConfigDict
 
 from common.context import MAX_TIMEOUT
 from common.ids import Name
+from common.runs import long_enough
 from common.settings import Directory, Seconds, ServiceSettings
 
 
@@ -39,8 +48,8 @@ class Settings(ServiceSettings):
     """Where the embedded server keeps its data; required when there is no Redis URL."""
     key_prefix: Annotated[str, Field(pattern=r"^[A-Za-z0-9_.-]{1,32}$")] = "agentic"
     """What every Redis key starts with."""
-    session_ttl: Seconds = timedelta(days=7)
-    """Seconds that an idle session, its runs and its events are kept."""
+    session_ttl: Annotated[Seconds, AfterValidator(long_enough)] = timedelta(days=7)
+    """Seconds that an idle session, its runs and its events are kept; 60 at least."""
     lease: Seconds = timedelta(seconds=5)
     """Seconds after which a silent worker loses its runs to another."""
     concurrency: Annotated[int, Field(ge=1, le=1000)] = 32

@@ -109,10 +109,20 @@ CALL = {"id": "c", "fence": 1, "tool": "t", "arguments": {}, "context": CONTEXT}
 )
 def test_a_number_in_a_request_is_a_number(model, body, field):
     """`true` for a time to live was one second, and everything was gone after it."""
-    assert model.model_validate(body | {field: 5})
+    assert model.model_validate(body | {field: 60})
     for other in (True, "5", "PT5S"):
         with pytest.raises(ValidationError, match=field):
             model.model_validate(body | {field: other})
+
+
+@pytest.mark.parametrize("ttl", [59.9, 1])
+def test_a_time_to_live_below_a_minute_is_refused_with_the_bound(ttl):
+    """A session that asked for a second was gone before anybody could keep it."""
+    with pytest.raises(ValidationError, match="at least 60 seconds"):
+        SessionCreate.model_validate({"ttl": ttl})
+    assert SessionCreate.model_validate({"ttl": 60}).ttl == timedelta(seconds=60)
+    schema = SessionCreate.model_json_schema()["properties"]["ttl"]
+    assert {"type": "number", "minimum": 60.0} in schema["anyOf"]
 
 
 @pytest.mark.parametrize("ttl", [0, -1, 1e300, 10**400])

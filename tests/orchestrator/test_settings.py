@@ -1,6 +1,7 @@
 """The orchestrator's settings: what a deployment must say, and what is refused."""
 
 import hashlib
+from contextlib import nullcontext
 
 import pytest
 from pydantic import ValidationError
@@ -48,3 +49,11 @@ def test_settings_without_a_store_are_refused():
     """Either a Redis or a directory for the embedded one."""
     with pytest.raises(ValidationError, match="ORCHESTRATOR_REDIS_URL"):
         Settings(**{**NEEDED, "data_dir": None})
+
+
+@pytest.mark.parametrize(("seconds", "is_taken"), [("59", False), ("60", True)])
+def test_settings_keep_a_session_for_a_minute_at_least(seconds, is_taken, monkeypatch):
+    """What keeps waiting runs looks once a minute."""
+    monkeypatch.setenv("ORCHESTRATOR_SESSION_TTL", seconds)
+    with nullcontext() if is_taken else pytest.raises(ValidationError, match="at least 60"):
+        Settings(**NEEDED)
