@@ -1,6 +1,6 @@
 """What every part of the store works with: the connection, the keys, the scripts, the bounds."""
 
-from collections.abc import Awaitable
+from collections.abc import Awaitable, Sequence
 from dataclasses import dataclass
 from datetime import timedelta
 from importlib.resources import files
@@ -95,11 +95,26 @@ class Backend:
             *more_keys,
         ]
         expiry = milliseconds(ttl or self.config.session_ttl)
-        head = [expiry, self.config.max_events, self.keys.channel, session_id, run_id]
+        head: list[str | int] = [
+            expiry,
+            self.config.max_events,
+            self.keys.channel,
+            session_id,
+            run_id,
+        ]
+        return await self._run(name, _PRELUDE, keys, (*head, *arguments))
+
+    async def user_script(self, name: str, key: str, *arguments: str | int) -> list[Any]:
+        """Run `lua/<name>.lua`, which stands without the prelude, on one key of a user's."""
+        return await self._run(name, "", [key], arguments)
+
+    async def _run(
+        self, name: str, prelude: str, keys: Sequence[str], arguments: Sequence[str | int]
+    ) -> list[Any]:
         if name not in self._scripts:
-            text = f"{_PRELUDE}\n{(_LUA / f'{name}.lua').read_text()}"
+            text = f"{prelude}\n{(_LUA / f'{name}.lua').read_text()}"
             self._scripts[name] = self.redis.register_script(text)
-        answer: list[Any] = await self.do(self._scripts[name](keys=keys, args=[*head, *arguments]))
+        answer: list[Any] = await self.do(self._scripts[name](keys=keys, args=arguments))
         return answer
 
 

@@ -15,7 +15,9 @@ class Keys:
     prefix: str
 
     def session(self, session_id: str) -> str:
-        """HASH: document, user, workspace, times, active run, waiting runs, fence, last event's number."""
+        """HASH: document, user, workspace, times, active run, waiting runs, fence, last event's number,
+        the run up to which expiries were set, whether a client's key stands for it.
+        """
         return f"{self.prefix}:{{{session_id}}}:session"
 
     def events(self, session_id: str) -> str:
@@ -28,7 +30,7 @@ class Keys:
 
     def run(self, session_id: str, run_id: str) -> str:
         """HASH: document, status, owner, fence, marks of the last writes, lease deadline, cancel flag,
-        attempts, revision, bytes stored, times, ending.
+        attempts, revision, bytes stored, key of its idempotency, times, ending.
         """
         return f"{self.prefix}:{{{session_id}}}:run:{run_id}"
 
@@ -39,6 +41,10 @@ class Keys:
     def steps(self, session_id: str, run_id: str) -> str:
         """HASH: number of a step → its JSON, without what its turn says of it."""
         return f"{self.prefix}:{{{session_id}}}:run:{run_id}:steps"
+
+    def deleted(self, session_id: str) -> str:
+        """STRING: there was a session of this id, and it does not come again."""
+        return f"{self.prefix}:{{{session_id}}}:deleted"
 
     def run_idempotency(self, session_id: str, key: str) -> str:
         """STRING: run id and body digest of the request that first used the key."""
@@ -51,6 +57,12 @@ class Keys:
     def user_sessions(self, user_id: str) -> str:
         """ZSET: the user's sessions; all scores are 0, session ids sort by their time."""
         return f"{self.prefix}:user:{{{user_id}}}:sessions"
+
+    def limit(self, user_id: str, name: str) -> str:
+        """What a limit counts of a user; for `streams` a ZSET: open stream → when it lapses, ms; for
+        others a STRING: when the user will have as much to spend as ever, µs.
+        """
+        return f"{self.prefix}:user:{{{user_id}}}:limit:{name}"
 
     @property
     def due_runs(self) -> str:

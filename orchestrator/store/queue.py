@@ -14,6 +14,7 @@ from common.ids import made_at
 from common.runs import FINAL_STATUSES
 from orchestrator.store.backend import Backend, milliseconds
 from orchestrator.store.records import Wakeup
+from orchestrator.store.sessions import keep_session
 
 GROUP = "workers"
 MAX_QUEUE = 100_000
@@ -130,7 +131,7 @@ class Queue:
         if status is None or status in FINAL_STATUSES:
             await self.forget(session_id, run_id)
             return False
-        await self._backend.script("touch", session_id, run_id)
+        await keep_session(self._backend, session_id, run_id)
         if active != run_id:
             await self.index(session_id, run_id, now + milliseconds(WAITING_RECHECK))
             return False

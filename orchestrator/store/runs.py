@@ -1,16 +1,17 @@
 """Runs as clients know them: started, read, listed, cancelled."""
 
 from collections.abc import Sequence
+from contextlib import suppress
 from typing import Any
 
 from common.errors import AgenticError, ClientError, error
 from common.models import Page
 from common.runs import FINAL_STATUSES, OnBusy, Run, Turn
-from orchestrator.store.backend import Backend
+from orchestrator.store.backend import Backend, StoreUnavailable
 from orchestrator.store.queue import Queue
 from orchestrator.store.records import RunDocument
 from orchestrator.store.run_records import read_run, read_turns
-from orchestrator.store.sessions import Idempotency, newest
+from orchestrator.store.sessions import Idempotency, keep_listed, newest
 
 _DETAILS = {
     "session_not_found": "The session has just expired",
@@ -38,7 +39,7 @@ class RunStore:
         key, digest = idempotency or ("", "")
         keys = self._backend.keys
         await self._queue.index(session_id, run_id)
-        outcome, actual_id, can_start = await self._backend.script(
+        outcome, actual_id, can_start, user_id = await self._backend.script(
             "create_run",
             session_id,
             run_id,
@@ -54,6 +55,8 @@ class RunStore:
             raise error(outcome, _DETAILS[outcome].format(actual_id))
         if can_start:
             await self._queue.wake(session_id, actual_id)
+        with suppress(StoreUnavailable):  # the run is stored, and the next one sees to the list
+            await keep_listed(self._backend, user_id, session_id)
         return str(actual_id)
 
     async def get(self, session_id: str, run_id: str) -> Run:

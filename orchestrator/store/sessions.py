@@ -8,11 +8,18 @@ from common.errors import ClientError
 from common.ids import made_at, new_id
 from common.models import Page
 from common.runs import Metadata, Session
-from orchestrator.store.backend import Backend
+from orchestrator.store.backend import Backend, milliseconds
 from orchestrator.store.records import read_session
 
 Idempotency = tuple[str, str]
 """A client's key, and the digest of the request that it stands for."""
+COMING = timedelta(minutes=1)
+"""How long after its id was made a session may still be about to be stored."""
+LOOK = 200
+MAX_LOOKS = 25
+"""Ids that a listing reads at a time, and how often before it answers with what it has."""
+SAMPLE = 5
+"""Ids that each new session looks at: in the long run no more than about a fifth has expired."""
 
 
 class SessionStore:
@@ -34,46 +41,52 @@ class SessionStore:
         Raises `idempotency_conflict` when the key stood for another request.
         """
         ttl = min(ttl or self._ttl, self._ttl)
-        session_id = new_id("ses")
-        if idempotency is not None:
-            session_id = await self._reserve(session_id, user_id, idempotency)
-        session = Session(
-            id=session_id,
-            user_id=user_id,
-            workspace=workspace or session_id.replace("_", "-"),
-            metadata=metadata,
-            ttl=ttl.total_seconds(),
-            created_at=datetime.now(UTC),
-        )
-        await self._index(session)
-        await self._backend.script(
+        own_id, session_id, deleted = new_id("ses"), "", ""
+        while True:
+            if idempotency is not None:
+                session_id = await self._reserve(own_id, user_id, idempotency, deleted)
+            session = _made(session_id or own_id, user_id, workspace, metadata, ttl)
+            if await self._store(session, ttl, is_reserved=idempotency is not None):
+                return await self.get(session.id, user_id)
+            deleted = session.id
+
+    async def _store(self, session: Session, ttl: timedelta, *, is_reserved: bool) -> bool:
+        """Store a session unless it is there; False for one that was deleted."""
+        await self._drop_some_expired(session.user_id)
+        # The index comes first, so that no crash leaves a session that is in no list.
+        await keep_listed(self._backend, session.user_id, session.id)
+        [outcome] = await self._backend.script(
             "create_session",
-            session_id,
+            session.id,
             "",
             session.model_dump_json(),
-            user_id,
+            session.user_id,
             session.workspace,
+            int(is_reserved),
             ttl=ttl,
+            more_keys=(self._backend.keys.deleted(session.id),),
         )
-        return await self.get(session_id, user_id)
-
-    async def _index(self, session: Session) -> None:
-        index = self._backend.keys.user_sessions(session.user_id)
-        pipeline = self._backend.redis.pipeline(transaction=False)
-        pipeline.zadd(index, {session.id: 0}).expire(index, self._backend.index_ttl)
-        await self._backend.do(pipeline.execute())
+        if not _may_come(session.id):  # reserved long ago: whoever listed since has dropped it
+            await keep_listed(self._backend, session.user_id, session.id)
+        return bool(outcome == "created")
 
     @property
     def _ttl(self) -> timedelta:
         return self._backend.config.session_ttl
 
-    async def _reserve(self, session_id: str, user_id: str, idempotency: Idempotency) -> str:
+    async def _reserve(
+        self, session_id: str, user_id: str, idempotency: Idempotency, deleted: str
+    ) -> str:
+        """Return the id that the key stands for: this one, unless it stood for another before."""
         key, digest = idempotency
-        name = self._backend.keys.session_idempotency(user_id, key)
-        mine = f"{session_id} {digest}"
-        redis = self._backend.redis
-        first = await self._backend.do(redis.set(name, mine, nx=True, get=True, ex=self._ttl))
-        reserved, first_digest = (first or mine).split()
+        [first] = await self._backend.user_script(
+            "reserve_session",
+            self._backend.keys.session_idempotency(user_id, key),
+            f"{session_id} {digest}",
+            milliseconds(self._ttl),
+            deleted,
+        )
+        reserved, first_digest = first.split()
         if first_digest != digest:
             raise ClientError(
                 "idempotency_conflict", "This Idempotency-Key opened a different session"
@@ -91,46 +104,94 @@ class SessionStore:
     async def list(self, user_id: str, limit: int, cursor: str | None) -> Page[Session]:
         """Return the user's sessions, the newest first."""
         index = self._backend.keys.user_sessions(user_id)
-        redis, keys = self._backend.redis, self._backend.keys
-        ids = await self._backend.do(newest(redis, index, limit, cursor))
-        pipeline = redis.pipeline(transaction=False)
+        found: list[Session] = []
+        for _ in range(MAX_LOOKS):
+            ids = await self._backend.do(newest(self._backend.redis, index, LOOK, cursor))
+            found += await self._living(user_id, ids)
+            if len(found) > limit:
+                return Page(items=found[:limit], next_cursor=found[limit - 1].id)
+            if len(ids) < LOOK:
+                return Page(items=found)
+            cursor = ids[-1]
+        return Page(items=found, next_cursor=cursor)
+
+    async def _living(self, user_id: str, ids: Sequence[str]) -> Sequence[Session]:
+        """Read sessions; drop those from the index that have expired."""
+        pipeline = self._backend.redis.pipeline(transaction=False)
         for session_id in ids:
-            pipeline.hgetall(keys.session(session_id))
+            pipeline.hgetall(self._backend.keys.session(session_id))
         found = await self._backend.do(pipeline.execute())
         missing = [session_id for session_id, fields in zip(ids, found, strict=True) if not fields]
-        await self._forget(index, missing)
-        return Page(
-            items=[read_session(fields) for fields in found if fields],
-            next_cursor=ids[-1] if len(ids) == limit else None,
-        )
+        await self._forget(user_id, missing)
+        return [read_session(fields) for fields in found if fields]
 
-    async def _forget(self, index: str, missing: Sequence[str]) -> None:
-        """Drop expired sessions from the index; a younger one may just be about to be created."""
-        oldest = datetime.now(UTC) - self._ttl
-        expired = [session_id for session_id in missing if made_at(session_id) < oldest]
+    async def _drop_some_expired(self, user_id: str) -> None:
+        """Look at some of the list at random: one that nobody reads gets shorter, too."""
+        index = self._backend.keys.user_sessions(user_id)
+        ids = await self._backend.do(self._backend.redis.zrandmember(index, SAMPLE))
+        await self._living(user_id, ids)
+
+    async def _forget(self, user_id: str, missing: Sequence[str]) -> None:
+        """Drop expired sessions from the index; a young one may just be about to be created."""
+        index = self._backend.keys.user_sessions(user_id)
+        expired = [session_id for session_id in missing if not _may_come(session_id)]
         if expired:
             await self._backend.do(self._backend.redis.zrem(index, *expired))
 
     async def delete(self, session_id: str, user_id: str) -> None:
-        """Remove a session, its runs and its events; raise `session_busy` while a run is active."""
+        """Remove a session, its runs and its events; raise `session_busy` while a run is active.
+
+        It is gone at once; of a deletion that ends before all runs are removed, the rest expires.
+        """
         await self.get(session_id, user_id)
-        redis, keys = self._backend.redis, self._backend.keys
-        run_ids = await self._backend.do(redis.zrange(keys.runs(session_id), 0, -1))
-        belongings = tuple(
-            name
-            for run_id in run_ids
-            for name in (
-                keys.run(session_id, run_id),
-                keys.steps(session_id, run_id),
-                keys.turns(session_id, run_id),
-            )
-        )
+        keys = self._backend.keys
         [outcome] = await self._backend.script(
-            "delete_session", session_id, "", more_keys=belongings
+            "delete_session", session_id, "", more_keys=(keys.deleted(session_id),)
         )
         if outcome == "session_busy":
             raise ClientError("session_busy", "A run of this session is still active")
-        await self._backend.do(redis.zrem(keys.user_sessions(user_id), session_id))
+        index = keys.user_sessions(user_id)
+        await self._backend.do(self._backend.redis.zrem(index, session_id))
+        left = 1
+        while left:
+            [_, left] = await self._backend.script("delete_runs", session_id, "")
+
+
+def _made(
+    session_id: str, user_id: str, workspace: str | None, metadata: Metadata, ttl: timedelta
+) -> Session:
+    return Session(
+        id=session_id,
+        user_id=user_id,
+        workspace=workspace or session_id.replace("_", "-"),
+        metadata=metadata,
+        ttl=ttl.total_seconds(),
+        created_at=datetime.now(UTC),
+    )
+
+
+def _may_come(session_id: str) -> bool:
+    return datetime.now(UTC) - made_at(session_id) < COMING
+
+
+async def keep_listed(backend: Backend, user_id: str, session_id: str) -> None:
+    """Keep a session in its user's list for as long as it may live from now on."""
+    index = backend.keys.user_sessions(user_id)
+    pipeline = backend.redis.pipeline(transaction=False)
+    pipeline.zadd(index, {session_id: 0}).expire(index, backend.index_ttl)
+    await backend.do(pipeline.execute())
+
+
+async def keep_session(backend: Backend, session_id: str, run_id: str) -> str:
+    """Keep a session that a run waits in, with all that belongs to it; return its active run."""
+    behind = ""
+    while True:
+        [_, behind, active, user_id] = await backend.script("touch", session_id, run_id, behind)
+        if not behind:
+            break
+    if user_id:
+        await keep_listed(backend, user_id, session_id)
+    return str(active)
 
 
 def newest(redis: Any, index: str, limit: int, cursor: str | None) -> Any:

@@ -45,6 +45,18 @@ async def real_redis(url):
         yield client
 
 
+@pytest.fixture(params=["redis", "real_redis"])
+def any_redis(request):
+    """Both in turn: what a script does must not depend on whose Lua it is."""
+    return request.getfixturevalue(request.param)
+
+
+@pytest.fixture
+def any_store(any_redis):
+    """A store over each of them."""
+    return make_store(any_redis, "test", StoreConfig(max_attempts=3))
+
+
 @pytest.fixture
 def store(redis):
     """A store over it."""

@@ -23,6 +23,37 @@ local function touch()
   for _, key in ipairs(KEYS) do redis.call('PEXPIRE', key, EXPIRY) end
 end
 
+-- The keys of the session's other runs, which a script is not given: they share the session's hash
+-- tag, so that they lie where those do that it is given. The names are those of keys.py.
+local OF_RUNS = string.gsub(SESSION, ':session$', ':run:')
+local PARTS = { '', ':steps', ':turns' }
+
+-- A session lives on with all its runs, and with their Idempotency-Keys: `touch` knows one run alone.
+-- A script works on a bounded number of keys: here on the runs behind `from`, SWEPT at most. Returns
+-- where to go on, or '' when there are no more. What has expired all the same leaves the index.
+-- pcall: where Redis Cluster is moving the slot, a key may be out of reach, and that ends no write.
+local SWEPT = 100
+local function keep_runs(from)
+  if redis.call('EXISTS', SESSION) == 0 then return '' end
+  local first = from == '' and '-' or '(' .. from
+  local runs = redis.call('ZRANGEBYLEX', RUNS, first, '+', 'LIMIT', 0, SWEPT)
+  for _, run_id in ipairs(runs) do
+    local key = OF_RUNS .. run_id
+    local idempotency = redis.pcall('HGET', key, 'idem')
+    if type(idempotency) == 'string' then redis.pcall('PEXPIRE', idempotency, EXPIRY) end
+    for _, part in ipairs(PARTS) do redis.pcall('PEXPIRE', key .. part, EXPIRY) end
+    if redis.pcall('EXISTS', key) == 0 then redis.call('ZREM', RUNS, run_id) end
+  end
+  return runs[SWEPT] or ''
+end
+
+-- What all scripts do that are not in a hurry: the next of the runs, then the first ones again.
+local function keep_some_runs()
+  local from = redis.call('HGET', SESSION, 'swept') or ''
+  local on = keep_runs(from)
+  if on ~= from then redis.call('HSET', SESSION, 'swept', on) end
+end
+
 -- Events are numbered without holes, and the number is the entry's id: a follower that finds another
 -- number than the next one knows that events are gone (streaming/connections.py). The entry is there
 -- before the message is out, so that whoever is woken finds it.
@@ -63,14 +94,33 @@ local function store_waiting(waiting)
   redis.call('HSET', SESSION, 'waiting', #waiting == 0 and '[]' or cjson.encode(waiting))
 end
 
+local function is_there(run_id) return redis.call('EXISTS', OF_RUNS .. run_id) == 1 end
+
+-- Returns the runs in line. One that is gone would hold up those behind it, and take up a place.
+local function line()
+  local there = {}
+  for _, waiting in ipairs(cjson.decode(redis.call('HGET', SESSION, 'waiting'))) do
+    if is_there(waiting) then table.insert(there, waiting) end
+  end
+  return there
+end
+
 -- The active run is over: the next one in line becomes active. Returns its id, or ''.
 -- It happens in the script that ends the run, so that a session never has a line and no active run.
 local function promote()
-  local waiting = cjson.decode(redis.call('HGET', SESSION, 'waiting'))
+  local waiting = line()
   local following = table.remove(waiting, 1) or ''
   redis.call('HSET', SESSION, 'active', following)
   store_waiting(waiting)
   return following
+end
+
+-- Returns the session's active run, or ''. One whose hash is gone is none, and would keep the session
+-- busy for ever: nobody is left to end it.
+local function active_run()
+  local active = redis.call('HGET', SESSION, 'active') or ''
+  if active == '' or is_there(active) then return active end
+  return promote()
 end
 
 -- Ends the run: its hash and its last event say the same, and a follower ends with that event.
@@ -78,4 +128,5 @@ local function conclude(status, field, value, data)
   redis.call('HSET', RUN, 'status', status, field, value, 'finished', int(now_ms))
   redis.call('HINCRBY', RUN, 'revision', 1)
   emit('run.' .. status, RUN_ID, '', data)
+  keep_some_runs()
 end

@@ -14,7 +14,7 @@ conclude('cancelled', 'reason', 'cancelled by the client', ARGV[OWN + 1])
 if redis.call('HGET', SESSION, 'active') == RUN_ID then return { 'cancelled', promote() } end
 -- It leaves the line: an ended run that became active would hold up those behind it.
 local others = {}
-for _, waiting in ipairs(cjson.decode(redis.call('HGET', SESSION, 'waiting'))) do
+for _, waiting in ipairs(line()) do
   if waiting ~= RUN_ID then table.insert(others, waiting) end
 end
 store_waiting(others)

@@ -1,28 +1,30 @@
 -- Stores a run: active when the session has no other one, in line or refused when it has.
 -- KEYS: 7 idempotency (or the session again)
 -- ARGV: 6 document, 7 on_busy, 8 digest ('' for no key), 9 longest queue
--- Returns { outcome, id of the run, whether it can start }.
+-- Returns { outcome, id of the run, whether it can start, user }.
 local IDEMPOTENCY, DIGEST = KEYS[7], ARGV[OWN + 3]
-if redis.call('EXISTS', SESSION) == 0 then return { 'session_not_found', '', 0 } end
+if redis.call('EXISTS', SESSION) == 0 then return { 'session_not_found', '', 0, '' } end
+local user = redis.call('HGET', SESSION, 'user')
 -- The id is new for each request: where it is there already, this very script has come again.
-if redis.call('EXISTS', RUN) == 1 then return { 'created', RUN_ID, 1 } end
+if redis.call('EXISTS', RUN) == 1 then return { 'created', RUN_ID, 1, user } end
 -- A client's key comes before the line: repeating a request is no second run, however busy it is.
 if DIGEST ~= '' then
   local first = redis.call('GET', IDEMPOTENCY)
-  if first then
-    local run_id, digest = string.match(first, '^(%S+) (%S+)$')
-    return { digest == DIGEST and 'existing' or 'idempotency_conflict', run_id, 1 }
+  local run_id, digest = string.match(first or '', '^(%S+) (%S+)$')
+  if run_id and is_there(run_id) then
+    return { digest == DIGEST and 'existing' or 'idempotency_conflict', run_id, 1, user }
   end
 end
-local session = redis.call('HMGET', SESSION, 'active', 'waiting')
-local waiting = cjson.decode(session[2])
-local is_busy = session[1] ~= ''
-if is_busy and ARGV[OWN + 2] == 'reject' then return { 'session_busy', session[1], 0 } end
-if #waiting >= tonumber(ARGV[OWN + 4]) then return { 'queue_full', session[1], 0 } end
+local active = active_run()
+local waiting = line()
+local is_busy = active ~= ''
+if is_busy and ARGV[OWN + 2] == 'reject' then return { 'session_busy', active, 0, user } end
+if #waiting >= tonumber(ARGV[OWN + 4]) then return { 'queue_full', active, 0, user } end
 
 if DIGEST ~= '' then redis.call('SET', IDEMPOTENCY, RUN_ID .. ' ' .. DIGEST, 'PX', EXPIRY) end
 redis.call('HSET', RUN, 'document', ARGV[OWN + 1], 'status', 'queued', 'created', int(now_ms),
   'fence', '0', 'deadline', '0', 'attempts', '0', 'revision', '1', 'owner', '', 'cancel', '0')
+if DIGEST ~= '' then redis.call('HSET', RUN, 'idem', IDEMPOTENCY) end
 redis.call('ZADD', RUNS, 0, RUN_ID)
 if is_busy then
   table.insert(waiting, RUN_ID)
@@ -32,4 +34,5 @@ else
 end
 emit('run.queued', RUN_ID, '', '{}')
 touch()
-return { 'created', RUN_ID, is_busy and 0 or 1 }
+keep_some_runs()
+return { 'created', RUN_ID, is_busy and 0 or 1, user }

@@ -1,10 +1,12 @@
--- Removes a session with all that belongs to it, unless one of its runs is active: its owner would
--- write on, and what it wrote would belong to no session. That also covers a run that was created
--- after the caller had listed the keys.
--- KEYS: 7 and on, everything else of the session.
+-- Takes a session away from its clients, unless one of its runs is active: its owner would write on,
+-- and what it wrote would belong to no session. From here on nothing can be added to it, and what is
+-- left of it can be removed bit by bit (delete_runs.lua).
+-- KEYS: 7 what says that there was a session of this id: it does not come again
 if redis.call('EXISTS', SESSION) == 0 then return { 'session_not_found' } end
-if redis.call('HGET', SESSION, 'active') ~= '' then return { 'session_busy' } end
-redis.call('DEL', unpack(KEYS))
+if active_run() ~= '' then return { 'session_busy' } end
+-- A client's key may still stand for it, and would bring it back.
+if redis.call('HGET', SESSION, 'reserved') ~= '0' then redis.call('SET', KEYS[7], '1', 'PX', ARGV[1]) end
+redis.call('DEL', SESSION, EVENTS)
 -- Followers are woken to find that there is no session any more, and end.
 redis.call('PUBLISH', CHANNEL, 'event ' .. SESSION_ID)
 return { 'deleted' }

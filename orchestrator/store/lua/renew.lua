@@ -5,4 +5,5 @@ local run = redis.call('HMGET', RUN, 'fence', 'status', 'cancel')
 if run[1] ~= ARGV[OWN + 1] or run[2] ~= 'running' then return { 'fenced' } end
 redis.call('HSET', RUN, 'deadline', int(now_ms + ARGV[OWN + 2]))
 touch()
+keep_some_runs()
 return { run[3] == '1' and 'cancel' or 'renewed' }
