@@ -57,7 +57,11 @@ async def open_parts(settings: Settings) -> AsyncIterator[Parts]:
     """
     async with AsyncExitStack() as stack:
         url = await stack.enter_async_context(_redis(settings))
-        config = StoreConfig(session_ttl=settings.session_ttl, lease=settings.lease)
+        config = StoreConfig(
+            session_ttl=settings.session_ttl,
+            lease=settings.lease,
+            replica_acks=settings.replica_acks,
+        )
         store = await stack.enter_async_context(open_store(url, settings.key_prefix, config))
         client = await stack.enter_async_context(
             open_client(str(settings.execution_url), settings.service_token)

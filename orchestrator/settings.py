@@ -20,6 +20,7 @@ from common.context import MAX_TIMEOUT
 from common.ids import Name
 from common.runs import long_enough
 from common.settings import Directory, Seconds, ServiceSettings
+from orchestrator.store.addresses import read_address
 
 
 def _key_table(value: Any) -> Any:
@@ -35,6 +36,11 @@ def _key_table(value: Any) -> Any:
     return table
 
 
+def _known_address(url: SecretStr) -> SecretStr:
+    read_address(url.get_secret_value())
+    return url
+
+
 class Settings(ServiceSettings):
     """Everything that a deployment can choose about the orchestrator."""
 
@@ -42,8 +48,10 @@ class Settings(ServiceSettings):
 
     role: Literal["all", "api", "worker"] = "all"
     """Whether the process answers clients (`api`), executes runs (`worker`), or both (`all`)."""
-    redis_url: SecretStr | None = None
+    redis_url: Annotated[SecretStr, AfterValidator(_known_address)] | None = None
     """The Redis to keep state in; unset: an embedded server of its own."""
+    replica_acks: Annotated[int, Field(ge=0, le=16)] = 0
+    """Replicas of Redis that have to have a decision before its first effect."""
     data_dir: Directory | None = None
     """Where the embedded server keeps its data; required when there is no Redis URL."""
     key_prefix: Annotated[str, Field(pattern=r"^[A-Za-z0-9_.-]{1,32}$")] = "agentic"

@@ -1,27 +1,28 @@
 """What every part of the store works with: the connection, the keys, the scripts, the bounds."""
 
-from collections.abc import Awaitable, Sequence
+import asyncio
+import time
+from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
 from datetime import timedelta
-from importlib.resources import files
 from typing import Any, TypeVar
 
-from redis.asyncio import Redis
-from redis.exceptions import (
-    ConnectionError as RedisConnectionError,
-    OutOfMemoryError,
-    ReadOnlyError,
-    TimeoutError as RedisTimeoutError,
-)
+from redis.exceptions import RedisClusterException, RedisError
 
 from common.errors import SystemFault
-from orchestrator.store.formats import UnknownFormat
+from orchestrator.store.connection import on_one_connection
+from orchestrator.store.faults import Faults
 from orchestrator.store.keys import Keys
+from orchestrator.store.scripts import Script
 
 T = TypeVar("T")
-_LUA = files("orchestrator.store") / "lua"
-_PRELUDE = (_LUA / "_prelude.lua").read_text()
-_UNAVAILABLE = (RedisConnectionError, RedisTimeoutError, OutOfMemoryError, ReadOnlyError)
+COMMAND_TIMEOUT = 5.0
+"""Seconds: longer than any blocking read of ours. The bound is here and not on the socket, where a
+cancellation in the middle of a command could be taken for the end of that time."""
+PATIENCE = timedelta(seconds=1)
+"""How long a script is repeated for a caller that waits for an answer."""
+FIRST_PAUSE, LONGEST_PAUSE = 0.05, 0.5
+ACKNOWLEDGED_WITHIN = timedelta(seconds=1)
 INDEX_MARGIN = timedelta(days=1)
 """How much longer than a session the indexes over sessions live."""
 
@@ -41,6 +42,8 @@ class StoreConfig:
     max_step_output: int = 256 * 1024
     max_run_output: int = 16 * 1024 * 1024
     """Bytes of stored output: more would fill the store for everybody."""
+    replica_acks: int = 0
+    """Replicas that have to have a turn before its first effect."""
 
 
 class StoreUnavailable(SystemFault):
@@ -48,13 +51,22 @@ class StoreUnavailable(SystemFault):
 
 
 class Backend:
-    """Runs commands and scripts; a Redis that is down or full is `unavailable`."""
+    """Runs commands and scripts; a Redis that is away, refuses or is full is StoreUnavailable."""
 
-    def __init__(self, redis: Redis, keys: Keys, config: StoreConfig) -> None:
+    def __init__(
+        self,
+        redis: Any,
+        keys: Keys,
+        config: StoreConfig,
+        listener: Any = None,
+        address: str = "Redis",
+    ) -> None:
         self.redis: Any = redis  # its commands are typed for the blocking client as well
+        self.listener: Any = listener or redis
+        """Over connections of its own, for what waits long: followers never hold up a command."""
         self.keys = keys
         self.config = config
-        self._scripts: dict[str, Any] = {}
+        self._faults = Faults(address)
 
     @property
     def index_ttl(self) -> timedelta:
@@ -64,13 +76,14 @@ class Backend:
     async def do(self, pending: Awaitable[T]) -> T:
         """Await a command or a pipeline."""
         try:
-            return await pending
-        except UnknownFormat as newer:
-            raise StoreUnavailable(
-                "unavailable", f"The session store cannot be used: {newer}"
-            ) from newer
-        except _UNAVAILABLE as error:
-            raise StoreUnavailable("unavailable", "The session store cannot be reached") from error
+            async with asyncio.timeout(COMMAND_TIMEOUT):
+                answer = await pending
+        except (RedisError, RedisClusterException, TimeoutError) as error:
+            if (fault := self._faults.of(error)) is None:
+                raise
+            raise StoreUnavailable(*fault) from error
+        self._faults.passed()
+        return answer
 
     async def script(
         self,
@@ -80,12 +93,17 @@ class Backend:
         *arguments: str | int,
         ttl: timedelta | None = None,
         more_keys: tuple[str, ...] = (),
+        patience: timedelta | None = None,
+        is_replicated: bool = False,
     ) -> list[Any]:
         """Run `lua/<name>.lua` on a session and one of its runs (or none, "").
 
-        Every script returns a list: its outcome, then what belongs to that.
+        Every script returns a list: its outcome, then what belongs to that. Every script bears
+        repetition: while the store is away it is repeated for `patience` (None: for a moment, and
+        not at all while the store is full). With `is_replicated`, as many replicas as the
+        configuration asks for have what it wrote.
         """
-        keys = [
+        keys = (
             self.keys.session(session_id),
             self.keys.run(session_id, run_id),
             self.keys.steps(session_id, run_id),
@@ -93,29 +111,51 @@ class Backend:
             self.keys.runs(session_id),
             self.keys.turns(session_id, run_id),
             *more_keys,
-        ]
+        )
         expiry = milliseconds(ttl or self.config.session_ttl)
-        head: list[str | int] = [
-            expiry,
-            self.config.max_events,
-            self.keys.channel,
-            session_id,
-            run_id,
-        ]
-        return await self._run(name, _PRELUDE, keys, (*head, *arguments))
+        head = (expiry, self.config.max_events, self.keys.channel, session_id, run_id)
+        script = Script(name, keys, head + arguments)
+        written = self.keys.written(session_id)
 
-    async def user_script(self, name: str, key: str, *arguments: str | int) -> list[Any]:
-        """Run `lua/<name>.lua`, which stands without the prelude, on one key of a user's."""
-        return await self._run(name, "", [key], arguments)
+        async def attempt() -> list[Any]:
+            if is_replicated and self.config.replica_acks:
+                return await self._replicated(script, written)
+            return await self.do(script.run(self.redis))
 
-    async def _run(
-        self, name: str, prelude: str, keys: Sequence[str], arguments: Sequence[str | int]
-    ) -> list[Any]:
-        if name not in self._scripts:
-            text = f"{prelude}\n{(_LUA / f'{name}.lua').read_text()}"
-            self._scripts[name] = self.redis.register_script(text)
-        answer: list[Any] = await self.do(self._scripts[name](keys=keys, args=arguments))
-        return answer
+        return await _repeated(attempt, patience)
+
+    async def script_on(self, name: str, keys: Sequence[str], *arguments: str | int) -> list[Any]:
+        """Run `lua/<name>.lua`, which belongs to no session, on keys of one slot."""
+        script = Script(name, tuple(keys), arguments, prelude=())
+        return await _repeated(lambda: self.do(script.run(self.redis)), None)
+
+    async def _replicated(self, script: Script, written: str) -> list[Any]:
+        """Run a script and wait for its replicas, over one connection.
+
+        The write in between is for a script that comes again and has nothing to write any more: the
+        replicas that acknowledge it have what came before it on the same server.
+        """
+        wanted, patience = self.config.replica_acks, milliseconds(ACKNOWLEDGED_WITHIN)
+        commands = [script.whole, ("SET", written, 1, "PX", patience), ("WAIT", wanted, patience)]
+        sent = on_one_connection(self.redis, written, commands)
+        answer, _, acknowledged = await self.do(sent)
+        if acknowledged < wanted:
+            raise StoreUnavailable(*self._faults.missing(acknowledged, wanted))
+        return list(answer)
+
+
+async def _repeated(attempt: Callable[[], Awaitable[T]], patience: timedelta | None) -> T:
+    deadline = time.monotonic() + (PATIENCE if patience is None else patience).total_seconds()
+    pause = FIRST_PAUSE
+    while True:
+        try:
+            return await attempt()
+        except StoreUnavailable as fault:
+            is_hopeless = fault.code == "store_full" and patience is None
+            if is_hopeless or time.monotonic() + pause > deadline:
+                raise
+        await asyncio.sleep(pause)
+        pause = min(2 * pause, LONGEST_PAUSE)
 
 
 def milliseconds(duration: timedelta) -> int:

@@ -9,9 +9,9 @@ from contextlib import suppress
 from typing import Any
 
 from redis.exceptions import (
+    AskError,
     ConnectionError as RedisConnectionError,
-    OutOfMemoryError,
-    ReadOnlyError,
+    ResponseError,
 )
 
 FORMAT = 3
@@ -27,9 +27,12 @@ def known_format(key: str) -> Callable[[Any], Awaitable[None]]:
 
     async def connected(connection: Any) -> None:
         await connection.on_connect()
-        found = await _ask(connection, "GET", key)
+        try:
+            found = await _ask(connection, "GET", key)
+        except AskError:  # MOVED too: another node of the cluster holds it, and says it there
+            return
         if found is None or int(found) < FORMAT:
-            with suppress(OutOfMemoryError, ReadOnlyError):  # it is read all the same
+            with suppress(ResponseError):  # full, or a replica: it is read all the same
                 await _ask(connection, "SET", key, FORMAT)
         elif int(found) > FORMAT:
             raise UnknownFormat(

@@ -46,6 +46,10 @@ class Keys:
         """STRING: there was a session of this id, and it does not come again."""
         return f"{self.prefix}:{{{session_id}}}:deleted"
 
+    def written(self, session_id: str) -> str:
+        """STRING: nothing; its write is what the replicas are asked about. Expires at once."""
+        return f"{self.prefix}:{{{session_id}}}:written"
+
     def run_idempotency(self, session_id: str, key: str) -> str:
         """STRING: run id and body digest of the request that first used the key."""
         return f"{self.prefix}:{{{session_id}}}:idem:{_digest(key)}"
@@ -73,6 +77,11 @@ class Keys:
     def format(self) -> str:
         """STRING: the number of the data's format; the one key that stays for ever."""
         return f"{self.prefix}:format"
+
+    @property
+    def probe(self) -> str:
+        """STRING: nothing; written to see whether the store takes writes. Expires at once."""
+        return f"{self.prefix}:probe"
 
     @property
     def queue(self) -> str:

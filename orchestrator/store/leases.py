@@ -53,9 +53,14 @@ class LeaseStore:
         return await asyncio.to_thread(read_lease, session, run, steps, turns, fence, timedelta(0))
 
     async def renew(self, lease: Lease) -> bool:
-        """Keep the lease for another period; tell whether the run shall be cancelled."""
+        """Keep the lease for another period; tell whether the run shall be cancelled.
+
+        It is not repeated: a later one counts from later on.
+        """
         period = milliseconds(self._backend.config.lease)
-        [outcome] = await write_as_owner(self._backend, "renew", lease, period)
+        [outcome] = await write_as_owner(
+            self._backend, "renew", lease, period, patience=timedelta(0)
+        )
         return bool(outcome == "cancel")
 
     async def release(self, lease: Lease, floor: int = 0) -> None:

@@ -79,9 +79,9 @@ class SessionStore:
     ) -> str:
         """Return the id that the key stands for: this one, unless it stood for another before."""
         key, digest = idempotency
-        [first] = await self._backend.user_script(
+        [first] = await self._backend.script_on(
             "reserve_session",
-            self._backend.keys.session_idempotency(user_id, key),
+            [self._backend.keys.session_idempotency(user_id, key)],
             f"{session_id} {digest}",
             milliseconds(self._ttl),
             deleted,

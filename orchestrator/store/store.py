@@ -1,18 +1,15 @@
-"""The store as the rest of the service sees it: six parts over one connection."""
+"""The store as the rest of the service sees it: six parts over one backend."""
 
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
+from typing import Any
 
-from redis.asyncio import BlockingConnectionPool, Redis
-from redis.asyncio.retry import Retry
-from redis.backoff import NoBackoff
-
-from common.errors import SystemFault
-from common.logs import get_logger
-from orchestrator.store.backend import Backend, StoreConfig
+from orchestrator.store.addresses import read_address
+from orchestrator.store.backend import Backend, StoreConfig, StoreUnavailable
+from orchestrator.store.connection import connected
 from orchestrator.store.events import EventLog
-from orchestrator.store.formats import UnknownFormat, known_format
+from orchestrator.store.formats import UnknownFormat
 from orchestrator.store.keys import Keys
 from orchestrator.store.leases import LeaseStore
 from orchestrator.store.progress import Progress
@@ -20,13 +17,8 @@ from orchestrator.store.queue import Queue
 from orchestrator.store.runs import RunStore
 from orchestrator.store.sessions import SessionStore
 
-POOL_SIZE = 64
-POOL_WAIT = 10.0
-CONNECT_TIMEOUT = 2.0
-SOCKET_TIMEOUT = 5.0
-"""Seconds: longer than any blocking read of ours."""
-
-log = get_logger(__name__)
+PROBE_TTL = 10
+"""Seconds that the mark of a probe stays."""
 
 
 @dataclass(frozen=True)
@@ -42,13 +34,19 @@ class Store:
     events: EventLog
 
     async def ping(self) -> None:
-        """Return when Redis answers; raise `unavailable`."""
-        await self.backend.do(self.backend.redis.ping())
+        """Return when the store answers and takes writes; raise StoreUnavailable."""
+        redis, key = self.backend.redis, self.backend.keys.probe
+        await self.backend.do(redis.set(key, "", ex=PROBE_TTL))
 
 
-def make_store(redis: Redis, prefix: str, config: StoreConfig) -> Store:
-    """Put the store together over a connection (which must decode responses)."""
-    backend = Backend(redis, Keys(prefix), config)
+def make_store(
+    redis: Any, prefix: str, config: StoreConfig, listener: Any = None, address: str = "Redis"
+) -> Store:
+    """Put the store together over clients (which must decode responses).
+
+    The second is for what waits long, the first one when there is no other.
+    """
+    backend = Backend(redis, Keys(prefix), config, listener, address)
     queue = Queue(backend)
     return Store(
         backend=backend,
@@ -63,34 +61,24 @@ def make_store(redis: Redis, prefix: str, config: StoreConfig) -> Store:
 
 @asynccontextmanager
 async def open_store(url: str, prefix: str, config: StoreConfig) -> AsyncIterator[Store]:
-    """Yield a store on the Redis at `url` (`redis://`, `rediss://` or `unix://`).
+    """Yield a store on the Redis at `url` (addresses.py says which URLs there are).
 
     One that is away may come back; raises UnknownFormat when a newer program has written to it.
     """
-    pool = BlockingConnectionPool.from_url(
-        url,
-        decode_responses=True,
-        max_connections=POOL_SIZE,
-        timeout=POOL_WAIT,
-        socket_timeout=SOCKET_TIMEOUT,
-        socket_connect_timeout=CONNECT_TIMEOUT,
-        redis_connect_func=known_format(Keys(prefix).format),
-        retry=Retry(NoBackoff(), 0),  # a command that was sent twice may have been done twice
-    )
-    redis = Redis(connection_pool=pool)
-    store = make_store(redis, prefix, config)
-    try:
+    address, format_key = read_address(url), Keys(prefix).format
+    async with (
+        connected(address, format_key) as redis,
+        connected(address, format_key) as listener,
+    ):
+        store = make_store(redis, prefix, config, listener, address.shown)
         await _meet(store)
         yield store
-    finally:
-        await redis.aclose()
-        await pool.aclose()
 
 
 async def _meet(store: Store) -> None:
+    backend = store.backend
     try:
-        await store.ping()
-    except SystemFault as failure:
+        await backend.do(backend.redis.get(backend.keys.format))
+    except StoreUnavailable as failure:  # it has been logged, and may come back
         if isinstance(failure.__cause__, UnknownFormat):
             raise failure.__cause__ from None
-        log.warning("the session store cannot be reached yet")

@@ -57,3 +57,31 @@ def test_settings_keep_a_session_for_a_minute_at_least(seconds, is_taken, monkey
     monkeypatch.setenv("ORCHESTRATOR_SESSION_TTL", seconds)
     with nullcontext() if is_taken else pytest.raises(ValidationError, match="at least 60"):
         Settings(**NEEDED)
+
+
+@pytest.mark.parametrize(
+    ("url", "told"),
+    [
+        ("redis:6379", "it has to begin with one of redis://, rediss://, unix://"),
+        ("http://:s3cret@redis:6379", "it has to begin with one of redis://"),
+        ("redis://:s3cret@redis:port", "a port has to be a number"),
+        ("redis://:s3cret@one,two", "several hosts are for +sentinel:// and +cluster://"),
+        ("redis+sentinel://:s3cret@one", "it names no service"),
+        ("redis+cluster://:s3cret@one/1", "a cluster has one database"),
+        ("redis://:s3cret@redis/name", "the database has to be a number"),
+        ("redis://:s3cret@redis?timeout=1", "there is no option 'timeout'"),
+        ("redis://:s3cret@", "it names no host"),
+        ("unix://", "it names no socket"),
+    ],
+)
+def test_settings_refuse_a_redis_url_that_names_no_store(url, told, monkeypatch, capsys):
+    """One was healthy for nine minutes without a scheme; the line does not say the password."""
+    monkeypatch.setenv("ORCHESTRATOR_REDIS_URL", url)
+    for name, value in NEEDED.items():
+        monkeypatch.setenv(f"ORCHESTRATOR_{name.upper()}", value)
+    with pytest.raises(SystemExit):
+        Settings.load()
+    [line] = capsys.readouterr().err.splitlines()
+    assert line.startswith("ORCHESTRATOR_REDIS_URL: ")
+    assert told in line
+    assert "s3cret" not in line

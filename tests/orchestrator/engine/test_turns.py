@@ -1,6 +1,5 @@
 """Turns: stored before anything of them is done, reads side by side, a change alone, none asked twice."""
 
-
 import pytest
 
 from common.errors import ClientError

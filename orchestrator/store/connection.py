@@ -1,0 +1,132 @@
+"""Clients of the store's servers: one server, one that Sentinel names, or a cluster.
+
+A connection that breaks in the middle of a command is made anew and the command sent again, which
+may do it twice: every command of ours bears that (a script knows its own token or mark, an index is
+written to the same value, a wake-up too many is looked at and dropped).
+"""
+
+from collections.abc import AsyncIterator, Sequence
+from contextlib import asynccontextmanager
+from typing import Any
+
+from redis.asyncio import BlockingConnectionPool, Redis, Sentinel, SSLConnection
+from redis.asyncio.cluster import ClusterNode, PipelineCommand, RedisCluster
+from redis.asyncio.connection import parse_url
+from redis.asyncio.retry import Retry
+from redis.asyncio.sentinel import SentinelConnectionPool
+from redis.backoff import ExponentialBackoff
+from redis.exceptions import AskError
+
+from orchestrator.store.addresses import Address
+from orchestrator.store.formats import known_format
+
+POOL_SIZE = 64
+POOL_WAIT = 4.0
+CONNECT_TIMEOUT = 2.0
+"""Seconds; there is none for a socket: what bounds a command is Backend.do."""
+REPETITIONS = 3
+FIRST_PAUSE, LONGEST_PAUSE = 0.025, 0.2
+"""Seconds between repetitions: 0.35 of them in all."""
+
+
+class _SentinelPool(SentinelConnectionPool, BlockingConnectionPool):
+    """Waits for a free connection, like the pool of one server."""
+
+
+class _CheckedCluster(RedisCluster):
+    """Looks at the data's format on each new connection."""
+
+    def __init__(self, format_key: str, **options: Any) -> None:
+        super().__init__(**options)
+        self.connection_kwargs["redis_connect_func"] = known_format(format_key)
+        for node in self.startup_nodes:
+            node.connection_kwargs["redis_connect_func"] = known_format(format_key)
+
+
+@asynccontextmanager
+async def connected(
+    address: Address, format_key: str, size: int = POOL_SIZE
+) -> AsyncIterator[Redis | RedisCluster]:
+    """Yield a client with up to `size` connections (to each node); they close with the context."""
+    hosts = [dict(parse_url(url)) for url in address.urls]
+    common: dict[str, Any] = {
+        "decode_responses": True,
+        "socket_timeout": None,
+        "socket_connect_timeout": CONNECT_TIMEOUT,
+        "retry": Retry(ExponentialBackoff(LONGEST_PAUSE, FIRST_PAUSE), REPETITIONS),
+        "max_connections": size,
+    }
+    if address.kind == "cluster":
+        client: Redis | RedisCluster = _cluster(hosts, format_key, common)
+    else:
+        common |= {"timeout": POOL_WAIT, "redis_connect_func": known_format(format_key)}
+        client = (
+            _sentinel(address, hosts, common)
+            if address.kind == "sentinel"
+            else _one(hosts[0], common)
+        )
+    try:
+        yield client
+    finally:
+        await client.aclose()
+
+
+def _one(host: dict[str, Any], common: dict[str, Any]) -> Redis:
+    return Redis.from_pool(BlockingConnectionPool(**host, **common))
+
+
+def _sentinel(address: Address, hosts: list[dict[str, Any]], common: dict[str, Any]) -> Redis:
+    options = _without_host(hosts[0])
+    asking = {
+        "username": options.pop("sentinel_username", None),
+        "password": options.pop("sentinel_password", None),
+        "socket_timeout": CONNECT_TIMEOUT,
+    }
+    asking |= {name: value for name, value in options.items() if name.startswith("ssl")}
+    places = [(host["host"], host["port"]) for host in hosts]
+    sentinel: Any = Sentinel(places, sentinel_kwargs=asking)  # type: ignore[no-untyped-call]
+    client: Redis = sentinel.master_for(
+        address.service, connection_pool_class=_SentinelPool, **options, **common
+    )
+    return client
+
+
+def _cluster(hosts: list[dict[str, Any]], format_key: str, common: dict[str, Any]) -> RedisCluster:
+    options = _without_host(hosts[0])
+    nodes = [ClusterNode(host["host"], host["port"]) for host in hosts]
+    return _CheckedCluster(format_key, startup_nodes=nodes, **options, **common)
+
+
+def _without_host(host: dict[str, Any]) -> dict[str, Any]:
+    options = {name: value for name, value in host.items() if name not in ("host", "port")}
+    if options.pop("connection_class", None) is SSLConnection:
+        options["ssl"] = True
+    return options
+
+
+async def on_one_connection(
+    client: Any, key: str, commands: Sequence[tuple[str | int, ...]]
+) -> list[Any]:
+    """Send commands to the server that holds `key`, all over one connection; return the answers."""
+    if not isinstance(client, RedisCluster):
+        pipeline = client.pipeline(transaction=False)
+        for command in commands:
+            pipeline.execute_command(*command)
+        answers: list[Any] = await pipeline.execute()
+        return answers
+    return await _on_one_node(client, key, commands)
+
+
+async def _on_one_node(
+    cluster: RedisCluster, key: str, commands: Sequence[tuple[str | int, ...]]
+) -> list[Any]:
+    await cluster.initialize()
+    sent = [PipelineCommand(number, *command) for number, command in enumerate(commands)]
+    if (node := cluster.get_node_from_key(key)) is not None:
+        await node.execute_pipeline(sent)
+    for command in sent:
+        if isinstance(command.result, AskError):  # or MOVED: the next attempt knows the new place
+            await cluster.nodes_manager.move_slot(command.result)
+        if isinstance(command.result, Exception):
+            raise command.result
+    return [command.result for command in sent]
