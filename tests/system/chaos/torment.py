@@ -1,0 +1,113 @@
+"""What befalls the processes: drawn by lot, repeated by the seed, undone in the end."""
+
+import asyncio
+import random
+import signal
+from collections import Counter
+from collections.abc import Awaitable, Callable, Sequence
+
+from tests.system.chaos.stores import StoreServer
+from tests.system.services import Service
+
+LOOK = 0.05
+Blow = Callable[[], Awaitable[None]]
+
+
+class Keeper:
+    """Starts a service again whenever it has ended, as a container engine would."""
+
+    def __init__(self, service: Service) -> None:
+        self.service = service
+        self.is_expected_to_end = False
+        self.gave_up: list[int] = []
+        """Codes of the ends that nobody had asked for."""
+
+    async def keep(self) -> None:
+        """Look after the service until cancelled."""
+        while True:
+            await asyncio.sleep(LOOK)
+            code = self._process.poll()
+            if code is None:
+                continue
+            if not self.is_expected_to_end:
+                self.gave_up.append(code)
+            self.is_expected_to_end = False
+            self.service.start(wait=False)
+
+    def send(self, number: int) -> None:
+        """Send a signal, to end it if that does."""
+        self.is_expected_to_end = number in (signal.SIGKILL, signal.SIGTERM)
+        self._process.send_signal(number)
+
+    @property
+    def _process(self):
+        assert self.service.process is not None
+        return self.service.process
+
+
+class Torment:
+    """Deals the blows and counts them by kind."""
+
+    def __init__(self, seed: int, seconds: float, lease: float) -> None:
+        self._seed = seed
+        self._seconds = seconds
+        self._lease = lease
+        self.dealt: Counter[str] = Counter()
+
+    async def deal(self, name: str, blows: dict[str, Blow], rounds: int) -> None:
+        """Deal every kind of blow once a round, in an order and at moments drawn by lot."""
+        chance = random.Random(f"{self._seed} {name}")  # noqa: S311  # to be repeated
+        pause = self._seconds / (rounds * len(blows))
+        for _ in range(rounds):
+            for kind in chance.sample(sorted(blows), len(blows)):
+                await asyncio.sleep(pause * chance.uniform(0.3, 1.0))
+                self.dealt[f"{name.rstrip('0123456789 ')}: {kind}"] += 1
+                await blows[kind]()
+
+    def on_orchestrator(self, keeper: Keeper, name: str) -> dict[str, Blow]:
+        """Return what befalls an orchestrator: killed, told to end, paused beyond its lease or not."""
+        chance = random.Random(f"{self._seed} {name} pauses")  # noqa: S311  # to be repeated
+
+        async def pause() -> None:
+            keeper.send(signal.SIGSTOP)
+            try:
+                await asyncio.sleep(self._lease * chance.uniform(0.2, 2.0))
+            finally:
+                keeper.send(signal.SIGCONT)
+
+        return {"killed": _sending(keeper, signal.SIGKILL), "paused": pause,
+                "told to end": _sending(keeper, signal.SIGTERM)}  # fmt: skip
+
+
+def on_execution(keeper: Keeper) -> dict[str, Blow]:
+    """Return what befalls the execution environment."""
+    return {"killed": _sending(keeper, signal.SIGKILL)}
+
+
+def _sending(keeper: Keeper, number: int) -> Blow:
+    async def send() -> None:
+        keeper.send(number)
+
+    return send
+
+
+def on_stores(stores: Sequence[StoreServer], seed: int) -> dict[str, Blow]:
+    """Return what befalls a store, one of several drawn by lot each time."""
+    chance = random.Random(f"{seed} stores")  # noqa: S311  # to be repeated
+
+    async def kill() -> None:
+        store = chance.choice(stores)
+        await asyncio.to_thread(store.kill)
+        await asyncio.sleep(chance.uniform(0.1, 2.0))
+        await asyncio.to_thread(store.start)
+
+    async def drop() -> None:
+        await asyncio.to_thread(chance.choice(stores).drop_connections)
+
+    async def refuse() -> None:
+        store = chance.choice(stores)
+        await asyncio.to_thread(store.refuse_writes, until_told=True)
+        await asyncio.sleep(chance.uniform(1.0, 3.0))
+        await asyncio.to_thread(store.refuse_writes, until_told=False)
+
+    return {"killed": kill, "connections dropped": drop, "writes refused": refuse}
