@@ -1,11 +1,11 @@
-"""A plan: named tool calls in order, whose arguments may refer to what earlier ones gave."""
+"""A client's plan and a planner's turns: named tool calls in order."""
 
 from typing import Annotated, Literal, Self
 
 from pydantic import Field, JsonValue, StringConstraints, model_validator
 
-from common.models import Strict
-from common.tools import ToolName
+from common.models import Lenient, Strict, UtcTime
+from common.tools import Effect, ToolName
 
 StepName = Annotated[str, StringConstraints(pattern=r"^[a-z][a-z0-9_]{0,62}$")]
 OnError = Literal["stop", "continue"]
@@ -22,7 +22,7 @@ class PlanStep(Strict):
 
 
 class Plan(Strict):
-    """What a run will do, step by step."""
+    """What a run will do, step by step; arguments may refer to what earlier steps gave."""
 
     steps: Annotated[list[PlanStep], Field(min_length=1, max_length=MAX_STEPS)]
 
@@ -32,3 +32,39 @@ class Plan(Strict):
         if len(set(names)) < len(names):
             raise ValueError("step names must be unique")
         return self
+
+
+class Usage(Lenient):
+    """What a model's answer cost: tokens, and money in US dollars where its price is known."""
+
+    input_tokens: int = 0
+    cached_tokens: int = 0
+    output_tokens: int = 0
+    cost: float | None = None
+
+
+class TurnCall(Lenient):
+    """A call that a turn asks for, under the number that its step is going to have."""
+
+    n: int
+    name: str
+    tool: str
+    arguments: dict[str, JsonValue]
+    on_error: OnError = "stop"
+    effect: Effect = "write"
+    """Consecutive reads are made side by side; a change waits for what stands before it."""
+    has_references: bool = False
+    """Whether `{"$from": …}` and `{"$join": […]}` in the arguments are replaced before the call."""
+
+
+class Turn(Lenient):
+    """One decision of a planner, stored before anything of it is done: calls, or how the run ends."""
+
+    t: int
+    """Counts from 1 within the run."""
+    calls: list[TurnCall] = []
+    answer: str | None = None
+    question: str | None = None
+    usage: Usage | None = None
+    model: str | None = None
+    decided_at: UtcTime

@@ -8,8 +8,8 @@ from pydantic import AfterValidator, Field, JsonValue, WithJsonSchema, model_val
 from common.errors import Problem
 from common.ids import Name, RunId, SessionId, StepId
 from common.models import Duration, Lenient, Strict, UtcTime
-from common.plans import OnError, Plan
-from common.tools import Effect, Receipt
+from common.plans import Plan
+from common.tools import Receipt
 
 RunStatus = Literal[
     "queued", "running", "awaiting_approval", "awaiting_input", "succeeded", "failed", "cancelled"
@@ -100,42 +100,6 @@ class RunCreate(Strict):
         if (self.goal is None) == (self.plan is None):
             raise ValueError("give either 'goal' or 'plan'")
         return self
-
-
-class Usage(Lenient):
-    """What a model's answer cost: tokens, and money in US dollars where its price is known."""
-
-    input_tokens: int = 0
-    cached_tokens: int = 0
-    output_tokens: int = 0
-    cost: float | None = None
-
-
-class TurnCall(Lenient):
-    """A call that a turn asks for, under the number that its step is going to have."""
-
-    n: int
-    name: str
-    tool: str
-    arguments: dict[str, JsonValue]
-    on_error: OnError = "stop"
-    effect: Effect = "write"
-    """Consecutive reads are made side by side; a change waits for what stands before it."""
-    has_references: bool = False
-    """Whether `{"$from": …}` and `{"$join": […]}` in the arguments are replaced before the call."""
-
-
-class Turn(Lenient):
-    """One decision of a planner, stored before anything of it is done: calls, or how the run ends."""
-
-    t: int
-    """Counts from 1 within the run."""
-    calls: list[TurnCall] = []
-    answer: str | None = None
-    question: str | None = None
-    usage: Usage | None = None
-    model: str | None = None
-    decided_at: UtcTime
 
 
 class Step(Lenient):

@@ -4,7 +4,7 @@ import time
 from collections.abc import Callable
 
 from common.errors import ClientError, SystemFault
-from common.runs import Turn
+from common.plans import Turn
 from orchestrator.engine.state import RunState
 from orchestrator.planners.protocol import Left
 

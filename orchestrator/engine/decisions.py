@@ -6,7 +6,8 @@ from typing import assert_never
 
 from common.errors import ClientError, SystemFault
 from common.logs import get_logger
-from common.runs import FINAL_STATUSES, TurnCall
+from common.plans import TurnCall
+from common.runs import FINAL_STATUSES
 from common.tools import Tools
 from orchestrator.engine.budget import BudgetMeter
 from orchestrator.engine.state import RunState

@@ -2,7 +2,8 @@
 
 from collections.abc import Sequence
 
-from common.runs import Step, Turn, TurnCall
+from common.plans import Turn, TurnCall
+from common.runs import Step
 from orchestrator.engine.signals import Signals
 from orchestrator.store.records import Lease, StoredTurn
 

@@ -11,7 +11,8 @@ from pydantic import JsonValue
 from common.context import ExecutionContext
 from common.errors import AgenticError, SystemFault, ToolError
 from common.ids import new_id
-from common.runs import Step, TurnCall
+from common.plans import TurnCall
+from common.runs import Step
 from common.tools import ToolCall, ToolResult
 from orchestrator.engine.state import RunState
 from orchestrator.execution.retrying import Cancelled, Executor, RetryingCall

@@ -4,7 +4,8 @@ import asyncio
 from collections.abc import Iterable, Iterator, Sequence
 
 from common.error_table import ERRORS
-from common.runs import Step, Turn, TurnCall
+from common.plans import Turn, TurnCall
+from common.runs import Step
 from orchestrator.engine.budget import BudgetMeter
 from orchestrator.engine.state import RunState
 from orchestrator.engine.steps import StepMaker

@@ -6,8 +6,8 @@ from typing import Protocol
 
 from pydantic import JsonValue
 
-from common.plans import OnError, Plan
-from common.runs import PlannerSpec, RunCreate, Step, Turn, Usage
+from common.plans import OnError, Plan, Turn, Usage
+from common.runs import PlannerSpec, RunCreate, Step
 from common.tools import Tools
 
 

@@ -11,7 +11,8 @@ from fastapi import APIRouter, Header, Request, Response
 from common.errors import ClientError
 from common.ids import RunId, new_id
 from common.models import Page
-from common.runs import FINAL_STATUSES, Run, RunCreate, Turn
+from common.plans import Turn
+from common.runs import FINAL_STATUSES, Run, RunCreate
 from common.web.body import JsonRoute
 from common.web.openapi import Responses, problems
 from common.web.prefer import preferred_wait

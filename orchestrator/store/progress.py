@@ -6,8 +6,8 @@ from collections.abc import Mapping
 from pydantic import JsonValue
 
 from common.errors import ToolError
-from common.plans import Plan
-from common.runs import Step, Turn, TurnCall
+from common.plans import Plan, Turn, TurnCall
+from common.runs import Step
 from orchestrator.store.backend import Backend
 from orchestrator.store.fencing import write_as_owner
 from orchestrator.store.queue import Queue
@@ -26,7 +26,9 @@ class Progress:
         self._queue = queue
 
     async def record_turn(self, lease: Lease, turn: StoredTurn) -> None:
-        """Store a turn before anything of it is done; the first one takes a client's plan over.
+        """Store a turn before anything of it is done, on the replicas that the settings ask for.
+
+        The first one takes a client's plan over.
 
         Raises `output_too_large` when the run cannot store so much.
         """
@@ -46,6 +48,7 @@ class Progress:
             _decided(turn),
             "" if plan is None else _planned(plan),
             "" if plan is None else without_plan,
+            is_replicated=True,
         )
         if outcome == "full":
             raise ToolError(

@@ -11,8 +11,8 @@ from common.context import RequestSource
 from common.errors import Problem
 from common.ids import RunId, SessionId
 from common.models import Lenient
-from common.plans import Plan
-from common.runs import Budget, RunResult, Session, Step, Turn
+from common.plans import Plan, Turn
+from common.runs import Budget, RunResult, Session, Step
 
 
 class RunDocument(Lenient):

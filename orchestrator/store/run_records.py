@@ -5,8 +5,8 @@ from collections.abc import Iterable, Mapping, Sequence
 from datetime import timedelta
 
 from common.errors import Problem
-from common.plans import Plan, PlanStep
-from common.runs import Run, RunResult, Step, Turn, TurnCall
+from common.plans import Plan, PlanStep, Turn, TurnCall
+from common.runs import Run, RunResult, Step
 from orchestrator.store.records import (
     Fields,
     Lease,

@@ -6,7 +6,8 @@ from typing import Any
 
 from common.errors import AgenticError, ClientError, error
 from common.models import Page
-from common.runs import FINAL_STATUSES, OnBusy, Run, Turn
+from common.plans import Turn
+from common.runs import FINAL_STATUSES, OnBusy, Run
 from orchestrator.store.backend import Backend, StoreUnavailable
 from orchestrator.store.queue import Queue
 from orchestrator.store.records import RunDocument

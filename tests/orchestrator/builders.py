@@ -5,7 +5,8 @@ import pytest
 from common.context import RequestSource
 from common.errors import AgenticError
 from common.ids import new_id
-from common.runs import Budget, RunResult, Step, TurnCall
+from common.plans import TurnCall
+from common.runs import Budget, RunResult, Step
 from common.tools import Receipt
 from orchestrator.store.records import Ending, RunDocument, StoredTurn
 

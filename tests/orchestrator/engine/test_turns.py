@@ -3,8 +3,8 @@
 import pytest
 
 from common.errors import ClientError
-from common.plans import Plan
-from common.runs import Budget, TurnCall
+from common.plans import Plan, TurnCall
+from common.runs import Budget
 from orchestrator.engine.signals import Signals
 from orchestrator.engine.turns import grouped
 from orchestrator.planners.plan.planner import PlanPlanner

@@ -92,7 +92,7 @@ async def _refuse(redis, told, *, over=False):
 async def test_owners_write_waits_until_the_store_takes_it(real_redis, real_store, owned, told):
     """A demotion, too few replicas, a full store: seen to end the worker, its runs, the run."""
     await _refuse(real_redis, told)
-    writing = asyncio.create_task(real_store.progress.start_step(owned, step()))
+    writing = asyncio.create_task(real_store.progress.start_step(owned, step(), call_of(step())))
     done, _ = await asyncio.wait([writing], timeout=PATIENCE.total_seconds() + 0.5)
     assert not done, writing.exception()
     await _refuse(real_redis, told, over=True)
@@ -107,7 +107,7 @@ async def test_owners_write_ends_when_the_lease_is_in_doubt(real_redis, url, own
     async with open_store(url, "test", StoreConfig(lease=timedelta(seconds=0.5))) as hurried:
         await _refuse(real_redis, told)
         with pytest.raises(StoreUnavailable, match=told):
-            await hurried.progress.start_step(owned, step())
+            await hurried.progress.start_step(owned, step(), call_of(step()))
     await _refuse(real_redis, told, over=True)
 
 
@@ -138,13 +138,16 @@ async def test_commands_outlast_connections_that_are_dropped(real_redis, real_st
     n = 0
     while not dropping.done():
         n += 1
-        await real_store.progress.start_step(owned, step(n))
-        await real_store.progress.commit_step(owned, step(n, status="succeeded"))
+        made = step(n)
+        await real_store.progress.record_turn(owned, turn(made, t=n))
+        await real_store.progress.start_step(owned, made, call_of(made))
+        ended = made.model_copy(update={"status": "succeeded"})
+        await real_store.progress.commit_step(owned, ended, call_of(made))
         await real_store.runs.get(owned.session.id, owned.run.id)
         await real_store.queue.wake(owned.session.id, owned.run.id)
     await dropping
     events = await event_types(real_store, owned.session.id)
-    assert events[3:] == ["step.started", "step.succeeded"] * n
+    assert events[3:] == ["turn.decided", "step.started", "step.succeeded"] * n
 
 
 async def test_scripts_are_sent_again_to_a_server_that_has_forgotten_them(real_redis):
@@ -162,4 +165,4 @@ async def test_replicated_write_says_so_when_a_replica_is_missing(real_redis):
     with pytest.raises(StoreUnavailable, match="0 of 1 replicas have acknowledged a write in time"):
         await backend.script("touch", "ses_1", "", is_replicated=True, patience=timedelta(0))
     alone = make_store(real_redis, "test", StoreConfig()).backend
-    assert await alone.script("touch", "ses_1", "", is_replicated=True) == ["done"]
+    assert (await alone.script("touch", "ses_1", "", is_replicated=True))[0] == "done"

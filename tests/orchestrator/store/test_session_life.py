@@ -5,7 +5,7 @@ import pytest
 from common.ids import new_id
 from orchestrator.store import sessions
 from orchestrator.store.sessions import keep_session
-from tests.orchestrator.builders import DONE, code_of, document, step
+from tests.orchestrator.builders import DONE, call_of, code_of, document, step
 
 WEEK = 7 * 24 * 3600
 SOON = 30
@@ -22,7 +22,7 @@ async def run_to_the_end(store, session_id, key=None):
     run = document(session_id)
     await store.runs.create(run, "reject", key and (key, "digest"))
     lease = await store.leases.acquire(session_id, run.id, "w")
-    await store.progress.start_step(lease, step())
+    await store.progress.start_step(lease, step(), call_of(step()))
     await store.progress.finish(lease, DONE)
     return run
 
