@@ -61,6 +61,7 @@ async def open_parts(settings: Settings) -> AsyncIterator[Parts]:
             session_ttl=settings.session_ttl,
             lease=settings.lease,
             replica_acks=settings.replica_acks,
+            user_concurrency=settings.user_concurrency,
         )
         store = await stack.enter_async_context(open_store(url, settings.key_prefix, config))
         client = await stack.enter_async_context(

@@ -64,6 +64,8 @@ class Settings(ServiceSettings):
     """Runs that one worker process executes at the same time."""
     parallel_reads: Annotated[int, Field(ge=1, le=64)] = 8
     """Reads of one decision that are made side by side."""
+    user_concurrency: Annotated[int, Field(ge=1, le=1000)] = 16
+    """Runs of one user that go on at the same time, over all processes; further ones wait in line."""
     call_timeout: Annotated[Seconds, Field(le=timedelta(seconds=MAX_TIMEOUT))] = timedelta(
         seconds=60
     )

@@ -1,6 +1,7 @@
 """Executes one run: has each turn decided and stored, performs it, records the ending."""
 
 import asyncio
+import json
 
 from common.errors import AgenticError
 from common.folding import fold
@@ -44,7 +45,8 @@ class Runner:
         try:
             ending = await self._until_ended(run)
         except Waiting as waiting:
-            await self._leases.park(lease, "awaiting_input", {"question": waiting.question})
+            question = json.dumps({"question": waiting.question})
+            await self._leases.park(lease, "awaiting_input", question)
             return
         if ending is None:
             await self._leases.release(lease)

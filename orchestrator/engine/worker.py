@@ -3,6 +3,7 @@
 import asyncio
 import random
 import secrets
+from collections import deque
 from collections.abc import Awaitable, Callable
 from contextlib import suppress
 from datetime import timedelta
@@ -15,7 +16,8 @@ from orchestrator.engine.runner import Runner
 from orchestrator.engine.signals import Signals
 from orchestrator.engine.steps import FenceTooLow
 from orchestrator.store.fencing import Fenced
-from orchestrator.store.records import Lease, Wakeup
+from orchestrator.store.queue.refs import RunRef
+from orchestrator.store.records import Lease
 from orchestrator.store.store import Store
 
 log = get_logger(__name__)
@@ -42,6 +44,8 @@ class Worker:
         self._lease = store.backend.config.lease.total_seconds()
         self._slots = asyncio.Semaphore(concurrency)
         self._draining = asyncio.Event()
+        self._silent: deque[RunRef] = deque()
+        """Runs whose owner fell silent: they go before what the stream holds."""
         self._kept: dict[str, Signals] = {}
         self._tasks: set[asyncio.Task[None]] = set()
 
@@ -80,22 +84,27 @@ class Worker:
             return
 
     async def _reap(self) -> None:
-        await self._store.queue.reap()
+        self._silent.extend(await self._store.reaper.reap())
         await self._pause(REAP_INTERVAL * random.uniform(0.75, 1.25))  # noqa: S311  # jitter
 
     async def _take(self) -> None:
         """Wait for a wake-up once there is a free slot, and start on it."""
         await self._slots.acquire()
-        wakeup = None
+        ref = None
         try:
-            wakeup = await self._store.queue.next(self._id, IDLE)
+            ref = await self._next()
         finally:
-            if wakeup is None:
+            if ref is None:
                 self._slots.release()
-        if wakeup is not None:
-            task = asyncio.create_task(self._handle(wakeup))
+        if ref is not None:
+            task = asyncio.create_task(self._handle(ref))
             self._tasks.add(task)
             task.add_done_callback(self._handled)
+
+    async def _next(self) -> RunRef | None:
+        if self._silent:
+            return self._silent.popleft()
+        return await self._store.queue.next(self._id, IDLE)
 
     def _handled(self, task: asyncio.Task[None]) -> None:
         self._tasks.discard(task)
@@ -104,10 +113,15 @@ class Worker:
             # The lease runs out and the run is tried again, up to the cap on attempts.
             log.error("a run was interrupted", exc_info=task.exception())
 
-    async def _handle(self, wakeup: Wakeup) -> None:
+    async def _handle(self, ref: RunRef) -> None:
+        if self._draining.is_set():  # it came while this worker waited: nobody else will see it
+            await self._store.queue.wake(ref)
+            return
+        if not await self._store.queue.take(ref):
+            return
         # New for each wake-up: two wake-ups of one run must not look like the same acquisition.
         token = f"{self._id}-{secrets.token_hex(8)}"
-        lease = await self._store.leases.acquire(wakeup.session_id, wakeup.run_id, token)
+        lease = await self._store.leases.acquire(ref.session_id, ref.run_id, token)
         if lease is None:
             return
         try:

@@ -34,7 +34,9 @@ class StoreConfig:
     session_ttl: timedelta = timedelta(days=7)
     lease: timedelta = timedelta(seconds=5)
     max_attempts: int = 5
-    """Acquires since the last committed step, after which a run is given up."""
+    """Acquires since the last committed step or park, after which a run is given up."""
+    user_concurrency: int = 16
+    """Runs of one user that go on at the same time."""
     max_events: int = 10_000
     """Length of a session's event log."""
     max_waiting: int = 100

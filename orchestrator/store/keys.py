@@ -29,8 +29,9 @@ class Keys:
         return f"{self.prefix}:{{{session_id}}}:runs"
 
     def run(self, session_id: str, run_id: str) -> str:
-        """HASH: document, status, owner, fence, marks of the last writes, lease deadline, cancel flag,
-        attempts, revision, bytes stored, key of its idempotency, times, ending.
+        """HASH: document, status, owner, fence, marks of the last writes, lease deadline, ms under leases
+        (spent) and start of the present one (since), cancel flag, attempts, revision, bytes stored,
+        key of its idempotency, times, ending.
         """
         return f"{self.prefix}:{{{session_id}}}:run:{run_id}"
 
@@ -68,9 +69,36 @@ class Keys:
         """
         return f"{self.prefix}:user:{{{user_id}}}:limit:{name}"
 
+    def ready(self, user_id: str) -> str:
+        """ZSET: the user's runs that could start, by when they were asked for, ms."""
+        return f"{self.prefix}:user:{{{user_id}}}:ready"
+
+    def woken(self, user_id: str) -> str:
+        """ZSET: those of them that have a wake-up in the stream → since when, ms."""
+        return f"{self.prefix}:user:{{{user_id}}}:woken"
+
+    def places(self, user_id: str) -> str:
+        """ZSET: the user's runs that go on → deadline of the lease, ms; kept a lease longer."""
+        return f"{self.prefix}:user:{{{user_id}}}:running"
+
     @property
-    def due_runs(self) -> str:
-        """ZSET: `<session>/<run>` → when to look at it next, ms. Only a hint: the run's hash decides."""
+    def running(self) -> str:
+        """ZSET: `<user>/<session>/<run>` → deadline of its owner, ms. Like the next two only a hint."""
+        return f"{self.prefix}:running"
+
+    @property
+    def queued(self) -> str:
+        """ZSET: runs that could start → when workers were told of them, or will have been, ms."""
+        return f"{self.prefix}:queued"
+
+    @property
+    def parked(self) -> str:
+        """ZSET: every unfinished run → when its session has to be kept from expiring, ms."""
+        return f"{self.prefix}:parked"
+
+    @property
+    def legacy_index(self) -> str:
+        """ZSET: `<session>/<run>`: the one index of format 2, until the reaper has emptied it."""
         return f"{self.prefix}:leases"
 
     @property

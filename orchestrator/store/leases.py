@@ -1,18 +1,18 @@
 """Leases: how one worker owns a run until it ends, gives it back, or falls silent."""
 
 import asyncio
-import json
-from collections.abc import Mapping
-from datetime import timedelta
-
-from pydantic import JsonValue
+from datetime import datetime, timedelta
+from typing import Literal
 
 from common.errors import Problem, SystemFault
 from orchestrator.store.backend import Backend, milliseconds
 from orchestrator.store.fencing import write_as_owner
-from orchestrator.store.queue import Queue
+from orchestrator.store.queue.queue import Queue
+from orchestrator.store.queue.refs import RunRef
 from orchestrator.store.records import Lease
 from orchestrator.store.run_records import read_lease
+
+Waiting = Literal["awaiting_approval", "awaiting_input"]
 
 
 class LeaseStore:
@@ -28,7 +28,7 @@ class LeaseStore:
         The lease's fence is larger than every earlier one of the session: acquire.lua says how.
         """
         config = self._backend.config
-        outcome, fence, following = await self._backend.script(
+        outcome, fence, following, user_id = await self._backend.script(
             "acquire",
             session_id,
             run_id,
@@ -37,11 +37,18 @@ class LeaseStore:
             config.max_attempts,
             _given_up(config.max_attempts).model_dump_json(),
         )
-        if outcome in ("parked", "final", "gone"):
-            await self._queue.hand_over(session_id, run_id, following)
-        if outcome != "acquired":
-            return None
-        return await self._read(session_id, run_id, int(fence))
+        if outcome == "acquired":
+            return await self._read(session_id, run_id, int(fence))
+        if user_id:  # else the session is gone, and its user's place for it will not be kept
+            await self._pass_by(RunRef(user_id, session_id, run_id), outcome, following)
+        return None
+
+    async def _pass_by(self, ref: RunRef, outcome: str, following: str) -> None:
+        """Free the place of a run that was not to be had, unless its owner has it."""
+        if outcome in ("given_up", "final", "gone"):
+            await self._queue.hand_over(ref, following)
+        elif outcome in ("waiting", "parked"):
+            await self._queue.free(ref)
 
     async def _read(self, session_id: str, run_id: str, fence: int) -> Lease:
         redis, keys = self._backend.redis, self._backend.keys
@@ -50,7 +57,7 @@ class LeaseStore:
         pipeline.hgetall(keys.steps(session_id, run_id)).hgetall(keys.turns(session_id, run_id))
         session, run, steps, turns = await self._backend.do(pipeline.execute())
         # it may be many megabytes, and other leases are renewed on this loop
-        return await asyncio.to_thread(read_lease, session, run, steps, turns, fence, timedelta(0))
+        return await asyncio.to_thread(read_lease, session, run, steps, turns, fence)
 
     async def renew(self, lease: Lease) -> bool:
         """Keep the lease for another period; tell whether the run shall be cancelled.
@@ -58,9 +65,10 @@ class LeaseStore:
         It is not repeated: a later one counts from later on.
         """
         period = milliseconds(self._backend.config.lease)
-        [outcome] = await write_as_owner(
+        outcome, deadline = await write_as_owner(
             self._backend, "renew", lease, period, patience=timedelta(0)
         )
+        await self._queue.renewed(RunRef.of(lease), int(deadline))
         return bool(outcome == "cancel")
 
     async def release(self, lease: Lease, floor: int = 0) -> None:
@@ -69,11 +77,20 @@ class LeaseStore:
         `floor` is a fence that was seen elsewhere: the next one is larger.
         """
         await write_as_owner(self._backend, "release", lease, "release", floor)
-        await self._queue.wake(lease.session.id, lease.run.id)
+        await self._queue.give_back(RunRef.of(lease))
 
-    async def park(self, lease: Lease, status: str, data: Mapping[str, JsonValue]) -> None:
-        """Let the run wait for a person: `awaiting_input` or `awaiting_approval`."""
-        await write_as_owner(self._backend, "park", lease, "park", status, json.dumps(data))
+    async def park(
+        self, lease: Lease, status: Waiting, data: str, answer_by: datetime | None = None
+    ) -> None:
+        """Let a run wait for a person: it has no owner, and no wake-up starts it.
+
+        `data` is the event's, in JSON. The reaper looks at the run at `answer_by` at the latest.
+        """
+        ref = RunRef.of(lease)
+        if answer_by is not None:
+            await self._queue.keep_until(ref, round(answer_by.timestamp() * 1000))
+        await write_as_owner(self._backend, "park", lease, f"park:{status}", status, data)
+        await self._queue.free(ref)
 
 
 def _given_up(attempts: int) -> Problem:

@@ -10,7 +10,8 @@ from common.plans import Plan, Turn, TurnCall
 from common.runs import Step
 from orchestrator.store.backend import Backend
 from orchestrator.store.fencing import write_as_owner
-from orchestrator.store.queue import Queue
+from orchestrator.store.queue.queue import Queue
+from orchestrator.store.queue.refs import RunRef
 from orchestrator.store.records import Ending, Lease, StoredTurn
 from orchestrator.store.run_records import dump_step
 
@@ -113,14 +114,13 @@ class Progress:
 
     async def finish(self, lease: Lease, ending: Ending) -> None:
         """Store how the run ended, with the turn that says so, and wake the next one in line."""
-        session_id, run_id = lease.session.id, lease.run.id
         field, value, data = _ending_fields(ending)
         turn = ending.turn
         decided = ("", "") if turn is None else (turn.t, turn.model_dump_json())
         _, following = await write_as_owner(
             self._backend, "finish", lease, "finish", ending.status, field, value, data, *decided
         )
-        await self._queue.hand_over(session_id, run_id, following)
+        await self._queue.hand_over(RunRef.of(lease), following)
 
 
 def _length(value: Mapping[str, JsonValue] | None) -> int:

@@ -62,14 +62,6 @@ class Ending:
     """The decision to end, where a planner has made one."""
 
 
-@dataclass(frozen=True)
-class Wakeup:
-    """A hint that a run may be ready to start or to be taken over."""
-
-    session_id: str
-    run_id: str
-
-
 Fields = Mapping[str, str]
 
 

@@ -86,9 +86,7 @@ def _read_json(
     return None if text is None else model.model_validate_json(text)
 
 
-def read_lease(
-    session: Fields, run: Fields, steps: Fields, turns: Fields, fence: int, spent: timedelta
-) -> Lease:
+def read_lease(session: Fields, run: Fields, steps: Fields, turns: Fields, fence: int) -> Lease:
     """Read what the owner of a run goes on from."""
     document = RunDocument.model_validate_json(run["document"])
     stored = read_turns(turns)
@@ -101,7 +99,7 @@ def read_lease(
         steps=tuple(made),
         fence=fence,
         cancel_requested=run["cancel"] == "1",
-        spent=spent,
+        spent=timedelta(milliseconds=int(run.get("spent", 0))),
     )
 
 

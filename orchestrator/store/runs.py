@@ -9,7 +9,8 @@ from common.models import Page
 from common.plans import Turn
 from common.runs import FINAL_STATUSES, OnBusy, Run
 from orchestrator.store.backend import Backend, StoreUnavailable
-from orchestrator.store.queue import Queue
+from orchestrator.store.queue.queue import Queue
+from orchestrator.store.queue.refs import RunRef
 from orchestrator.store.records import RunDocument
 from orchestrator.store.run_records import read_run, read_turns
 from orchestrator.store.sessions import Idempotency, keep_listed, newest
@@ -39,8 +40,9 @@ class RunStore:
         session_id, run_id = document.session_id, document.id
         key, digest = idempotency or ("", "")
         keys = self._backend.keys
-        await self._queue.index(session_id, run_id)
-        outcome, actual_id, can_start, user_id = await self._backend.script(
+        ref = RunRef(await self._user_of(session_id), session_id, run_id)
+        await self._queue.announce(ref)
+        outcome, actual_id, can_start, keep_until = await self._backend.script(
             "create_run",
             session_id,
             run_id,
@@ -50,15 +52,22 @@ class RunStore:
             self._backend.config.max_waiting,
             more_keys=(keys.run_idempotency(session_id, key) if key else keys.session(session_id),),
         )
-        if actual_id != run_id or outcome != "created":
-            await self._queue.forget(session_id, run_id)
+        if outcome == "created":
+            await self._queue.stored(ref, int(keep_until), can_start=bool(can_start))
+            with suppress(StoreUnavailable):  # the run is stored, and the next one sees to the list
+                await keep_listed(self._backend, ref.user_id, session_id)
+            return run_id
+        await self._queue.withdraw(ref)
         if outcome in _DETAILS:
             raise error(outcome, _DETAILS[outcome].format(actual_id))
-        if can_start:
-            await self._queue.wake(session_id, actual_id)
-        with suppress(StoreUnavailable):  # the run is stored, and the next one sees to the list
-            await keep_listed(self._backend, user_id, session_id)
         return str(actual_id)
+
+    async def _user_of(self, session_id: str) -> str:
+        name = self._backend.keys.session(session_id)
+        user: str | None = await self._backend.do(self._backend.redis.hget(name, "user"))
+        if user is None:
+            raise error("session_not_found", _DETAILS["session_not_found"])
+        return user
 
     async def get(self, session_id: str, run_id: str) -> Run:
         """Return a run with its steps; raise `run_not_found`."""
@@ -96,13 +105,11 @@ class RunStore:
 
     async def cancel(self, session_id: str, run_id: str) -> Run:
         """Ask a run to end; one that nobody executes ends at once, an ended one stays as it is."""
-        outcome, following = await self._backend.script(
-            "cancel", session_id, run_id, '{"reason":"cancelled by the client"}'
-        )
+        outcome, following, user_id = await self._backend.script("cancel", session_id, run_id)
         if outcome == "run_not_found":
             raise _not_found(run_id)
         if outcome in FINAL_STATUSES:
-            await self._queue.hand_over(session_id, run_id, following)
+            await self._queue.hand_over(RunRef(user_id, session_id, run_id), following)
         return await self.get(session_id, run_id)
 
 

@@ -1,4 +1,4 @@
-"""The store as the rest of the service sees it: six parts over one backend."""
+"""The store as the rest of the service sees it: seven parts over one backend."""
 
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
@@ -13,7 +13,8 @@ from orchestrator.store.formats import UnknownFormat
 from orchestrator.store.keys import Keys
 from orchestrator.store.leases import LeaseStore
 from orchestrator.store.progress import Progress
-from orchestrator.store.queue import Queue
+from orchestrator.store.queue.queue import Queue
+from orchestrator.store.queue.reaper import Reaper
 from orchestrator.store.runs import RunStore
 from orchestrator.store.sessions import SessionStore
 
@@ -31,6 +32,7 @@ class Store:
     leases: LeaseStore
     progress: Progress
     queue: Queue
+    reaper: Reaper
     events: EventLog
 
     async def ping(self) -> None:
@@ -55,6 +57,7 @@ def make_store(
         leases=LeaseStore(backend, queue),
         progress=Progress(backend, queue),
         queue=queue,
+        reaper=Reaper(backend, queue),
         events=EventLog(backend),
     )
 

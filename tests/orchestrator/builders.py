@@ -1,5 +1,7 @@
 """Things to put into a store, and what a test asks of one."""
 
+from datetime import timedelta
+
 import pytest
 
 from common.context import RequestSource
@@ -8,6 +10,7 @@ from common.ids import new_id
 from common.plans import TurnCall
 from common.runs import Budget, RunResult, Step
 from common.tools import Receipt
+from orchestrator.store.queue.refs import RunRef
 from orchestrator.store.records import Ending, RunDocument, StoredTurn
 
 
@@ -77,9 +80,32 @@ async def code_of(pending) -> str:
     return caught.value.code
 
 
-async def expire_lease(redis, lease):
-    """Let the lease run out, as time would."""
-    await redis.hset(f"test:{{{lease.session.id}}}:run:{lease.run.id}", "deadline", "1")
+async def expire_lease(redis, lease, ago=1000):
+    """Let the lease run out, as time would, that many milliseconds ago."""
+    past = await server_time(redis) - ago
+    await redis.hset(f"test:{{{lease.session.id}}}:run:{lease.run.id}", "deadline", past)
+    member = RunRef.of(lease).member
+    for index in ("test:running", f"test:user:{{{lease.session.user_id}}}:running"):
+        await redis.zadd(index, {member: past}, xx=True)
+
+
+async def server_time(redis) -> int:
+    """Return the server's time in milliseconds."""
+    seconds, microseconds = await redis.time()
+    return int(seconds * 1000 + microseconds // 1000)
+
+
+async def woken(store) -> list[str]:
+    """Return the runs that the stream names, and empty it."""
+    refs = []
+    while ref := await store.queue.next("w", timedelta(milliseconds=1)):
+        refs.append(ref.run_id)
+    return refs
+
+
+def ending_fields() -> tuple[str, ...]:
+    """Return the arguments of finish.lua for a run that failed."""
+    return "failed", "reason", "", "{}", "", ""
 
 
 DONE = Ending("succeeded", result=RunResult(answer="ok", changes=[]))

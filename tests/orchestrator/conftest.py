@@ -10,6 +10,7 @@ from orchestrator.engine.signals import Signals
 from orchestrator.execution import retrying
 from orchestrator.store.backend import StoreConfig
 from orchestrator.store.embedded import embedded_server
+from orchestrator.store.queue.refs import RunRef
 from orchestrator.store.store import make_store
 from tests.orchestrator.builders import document, keys_without_expiry
 from tests.orchestrator.fakes import ScriptedExecutor, ScriptedPlanner, runner_of
@@ -79,6 +80,7 @@ def leased(store, session):
         opened = await session()
         run = document(opened.id, **changed)
         await store.runs.create(run, "reject")
+        await store.queue.take(RunRef(opened.user_id, opened.id, run.id))
         return await store.leases.acquire(opened.id, run.id, "worker-1")
 
     return lease

@@ -7,8 +7,8 @@ local SESSION, RUN, STEPS, EVENTS, RUNS, TURNS = unpack(KEYS, 1, 6)
 local LOG, CHANNEL, SESSION_ID, RUN_ID = ARGV[2], ARGV[3], ARGV[4], ARGV[5]
 local EXPIRY = redis.call('HGET', SESSION, 'ttl') or ARGV[1]
 local OWN = 5
+local CANCELLED = 'cancelled by the client'
 local FINAL = { succeeded = true, failed = true, cancelled = true }
-local WAITING = { awaiting_input = true, awaiting_approval = true }
 
 -- Deadlines are compared by this server's clock only: the workers' clocks may differ.
 -- %.0f because Lua writes large numbers as 1.7e+15, which nobody could read back exactly.
@@ -123,8 +123,25 @@ local function active_run()
   return promote()
 end
 
+-- Adds what the lease took, up to now or to its deadline, to the run's time under leases.
+local function stop_clock(moment)
+  local since = redis.call('HGET', RUN, 'since')
+  if not since then return end
+  redis.call('HINCRBY', RUN, 'spent', int(math.max(0, moment - since)))
+  redis.call('HDEL', RUN, 'since')
+end
+
+-- The run has no owner any more, and goes on later: its attempts begin anew, for this is no failure.
+-- It keeps its fence; it is not `running`, so that its last owner cannot write any more.
+local function let_go(status)
+  stop_clock(now_ms)
+  redis.call('HSET', RUN, 'status', status, 'owner', '', 'deadline', '0', 'attempts', '0')
+  redis.call('HINCRBY', RUN, 'revision', 1)
+end
+
 -- Ends the run: its hash and its last event say the same, and a follower ends with that event.
 local function conclude(status, field, value, data)
+  stop_clock(now_ms)
   redis.call('HSET', RUN, 'status', status, field, value, 'finished', int(now_ms))
   redis.call('HINCRBY', RUN, 'revision', 1)
   emit('run.' .. status, RUN_ID, '', data)

@@ -1,25 +1,28 @@
 -- Stores a run: active when the session has no other one, in line or refused when it has.
 -- KEYS: 7 idempotency (or the session again)
 -- ARGV: 6 document, 7 on_busy, 8 digest ('' for no key), 9 longest queue
--- Returns { outcome, id of the run, whether it can start, user }.
+-- Returns { outcome, id of the run, whether it can start, when it has to be kept from expiring, ms }.
 local IDEMPOTENCY, DIGEST = KEYS[7], ARGV[OWN + 3]
-if redis.call('EXISTS', SESSION) == 0 then return { 'session_not_found', '', 0, '' } end
-local user = redis.call('HGET', SESSION, 'user')
+if redis.call('EXISTS', SESSION) == 0 then return { 'session_not_found', '', 0, '0' } end
+local keep_until = int(now_ms + EXPIRY / 2)
 -- The id is new for each request: where it is there already, this very script has come again.
-if redis.call('EXISTS', RUN) == 1 then return { 'created', RUN_ID, 1, user } end
+if redis.call('EXISTS', RUN) == 1 then
+  local can_start = redis.call('HGET', SESSION, 'active') == RUN_ID
+  return { 'created', RUN_ID, can_start and 1 or 0, keep_until }
+end
 -- A client's key comes before the line: repeating a request is no second run, however busy it is.
 if DIGEST ~= '' then
   local first = redis.call('GET', IDEMPOTENCY)
   local run_id, digest = string.match(first or '', '^(%S+) (%S+)$')
   if run_id and is_there(run_id) then
-    return { digest == DIGEST and 'existing' or 'idempotency_conflict', run_id, 1, user }
+    return { digest == DIGEST and 'existing' or 'idempotency_conflict', run_id, 0, '0' }
   end
 end
 local active = active_run()
 local waiting = line()
 local is_busy = active ~= ''
-if is_busy and ARGV[OWN + 2] == 'reject' then return { 'session_busy', active, 0, user } end
-if #waiting >= tonumber(ARGV[OWN + 4]) then return { 'queue_full', active, 0, user } end
+if is_busy and ARGV[OWN + 2] == 'reject' then return { 'session_busy', active, 0, '0' } end
+if #waiting >= tonumber(ARGV[OWN + 4]) then return { 'queue_full', active, 0, '0' } end
 
 if DIGEST ~= '' then redis.call('SET', IDEMPOTENCY, RUN_ID .. ' ' .. DIGEST, 'PX', EXPIRY) end
 redis.call('HSET', RUN, 'document', ARGV[OWN + 1], 'status', 'queued', 'created', int(now_ms),
@@ -35,4 +38,4 @@ end
 emit('run.queued', RUN_ID, '', '{}')
 touch()
 keep_some_runs()
-return { 'created', RUN_ID, is_busy and 0 or 1, user }
+return { 'created', RUN_ID, is_busy and 0 or 1, keep_until }

@@ -6,26 +6,31 @@ from datetime import timedelta
 import pytest
 
 from common.errors import ClientError, SystemFault
+from common.ids import new_id
 from orchestrator.engine.worker import Worker
 from orchestrator.store.backend import StoreConfig
+from orchestrator.store.queue.refs import RunRef
 from orchestrator.store.store import make_store
-from tests.orchestrator.builders import document, event_types
+from tests.orchestrator.builders import document, event_types, expire_lease, server_time, woken
 from tests.orchestrator.fakes import ScriptedExecutor, ScriptedPlanner, call, runner_of, until
 
 TWO_CALLS = (call("a"), call("b"))
+PLACES = 4
 
 
 @pytest.fixture
 def store(real_redis):
     """A store with a short lease, on a real server: what blocks and what is woken is its business."""
-    return make_store(real_redis, "test", StoreConfig(lease=timedelta(seconds=0.4)))
+    return make_store(
+        real_redis, "test", StoreConfig(lease=timedelta(seconds=0.4), user_concurrency=PLACES)
+    )
 
 
 @pytest.fixture
 async def start(store):
     """Start a worker over these outcomes; every one is drained afterwards."""
     started = []
-    await store.queue.wake("ses_gone", "run_gone")  # a stale hint is nothing
+    await store.queue.wake(RunRef("ann", new_id("ses"), new_id("run")))  # a stale hint is nothing
 
     async def worker(*outcomes, planned=TWO_CALLS):
         executor = ScriptedExecutor(*outcomes)
@@ -44,8 +49,8 @@ async def start(store):
 def queued(store, session):
     """Start a run; return it by its ids."""
 
-    async def run():
-        opened = await session()
+    async def run(user="ann"):
+        opened = await session(user)
         made = document(opened.id)
         await store.runs.create(made, "reject")
         return opened.id, made.id
@@ -146,6 +151,75 @@ async def test_worker_that_drains_hands_its_run_on(start, store, queued):
     _, two = await start()
     await until(ended(store, ids, "succeeded"))
     assert (len(one.calls), len(two.calls)) == (1, 1)
+
+
+async def test_worker_that_drains_hands_on_a_wake_up_that_it_has_received(
+    start, store, queued, monkeypatch
+):
+    """It came while the worker waited for one: nobody else will see it."""
+    received = store.queue.next
+
+    async def drained_meanwhile(*waiting):
+        ref = await received(*waiting)
+        worker.drain()
+        return ref
+
+    await woken(store)
+    ids = await queued()
+    monkeypatch.setattr(store.queue, "next", drained_meanwhile)
+    worker, executor = await start()
+    await until(lambda: worker._draining.is_set() and not worker._tasks)
+    monkeypatch.undo()
+    assert executor.calls == []
+    assert await woken(store) == [ids[1]]
+
+
+async def test_worker_takes_the_run_of_a_silent_owner_before_what_the_stream_holds(
+    start, store, queued, real_redis, monkeypatch
+):
+    """A dead owner's run was woken after 47 s, behind 5,000 that were queued."""
+    taken, go, take = [], asyncio.Event(), store.queue.take
+
+    async def note(ref):
+        taken.append(ref.run_id)
+        return await take(ref)
+
+    async def held():
+        await go.wait()
+        return {}
+
+    silent = await queued()
+    lease = await store.leases.acquire(*silent, "dead")
+    await woken(store)
+    for _ in range(10):
+        await queued()
+    await store.queue.take(RunRef.of(lease))
+    await expire_lease(real_redis, lease)
+    monkeypatch.setattr(store.queue, "take", note)
+    worker, executor = await start(held, held)
+    await until(lambda: len(executor.calls) == 2)
+    await until(lambda: worker._silent or silent[1] in taken)
+    go.set()
+    await until(ended(store, silent, "succeeded"))
+    assert taken.index(silent[1]) <= 2  # two were under way
+
+
+async def test_worker_leaves_a_run_in_line_that_there_is_no_place_for(
+    start, store, queued, real_redis
+):
+    """Its user's other runs have them all: it starts when one of those ends."""
+    refs = [RunRef("ann", new_id("ses"), new_id("run")) for _ in range(PLACES)]
+    late = await server_time(real_redis) + 60_000
+    await real_redis.zadd(store.backend.keys.places("ann"), {ref.member: late for ref in refs})
+    await store.queue.take(refs[0])  # which gives the key its expiry
+    ids = await queued()
+    await store.queue.wake(RunRef("ann", *ids))  # a stray one
+    await start()
+    other = await queued("bob")
+    await until(ended(store, other, "succeeded"))
+    assert (await store.runs.get(*ids)).status == "queued"
+    await store.queue.free(refs[1])
+    await until(ended(store, ids, "succeeded"))
 
 
 async def test_worker_outlives_a_bug_in_a_run(start, store, queued):

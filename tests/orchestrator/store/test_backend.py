@@ -8,6 +8,7 @@ from fakeredis import FakeAsyncRedis, FakeServer
 
 from common.errors import SystemFault
 from orchestrator.store.backend import PATIENCE, StoreConfig, StoreUnavailable
+from orchestrator.store.queue.refs import RunRef
 from orchestrator.store.store import make_store, open_store
 from tests.orchestrator.builders import (
     DONE,
@@ -144,7 +145,7 @@ async def test_commands_outlast_connections_that_are_dropped(real_redis, real_st
         ended = made.model_copy(update={"status": "succeeded"})
         await real_store.progress.commit_step(owned, ended, call_of(made))
         await real_store.runs.get(owned.session.id, owned.run.id)
-        await real_store.queue.wake(owned.session.id, owned.run.id)
+        await real_store.queue.wake(RunRef.of(owned))
     await dropping
     events = await event_types(real_store, owned.session.id)
     assert events[3:] == ["turn.decided", "step.started", "step.succeeded"] * n

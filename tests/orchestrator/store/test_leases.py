@@ -1,6 +1,32 @@
 """Leases: one owner at a time, with a fence that only grows."""
 
-from tests.orchestrator.builders import call_of, expire_lease, step, turn
+from datetime import UTC, datetime, timedelta
+
+import pytest
+
+from orchestrator.store.fencing import Fenced
+from tests.orchestrator.builders import (
+    DONE,
+    call_of,
+    document,
+    event_types,
+    expire_lease,
+    server_time,
+    step,
+    turn,
+    woken,
+)
+
+
+async def use_up_attempts(store, redis, lease):
+    """Lose every worker that takes the run; return the lease of the last one that got it."""
+    ids = lease.session.id, lease.run.id
+    for attempt in range(2):
+        await expire_lease(redis, lease)
+        lease = await store.leases.acquire(*ids, f"worker-{attempt}")
+        assert lease is not None
+    await expire_lease(redis, lease)
+    return lease
 
 
 async def test_lease_has_one_owner(store, leased):
@@ -46,3 +72,101 @@ async def test_lease_that_was_released_can_be_acquired_at_once(store, leased):
         await store.leases.release(lease)
         lease = await store.leases.acquire(lease.session.id, lease.run.id, "other")
     assert lease is not None
+
+
+async def test_lease_of_a_run_that_kills_its_workers_ends_it_as_cancelled_if_asked(
+    store, leased, redis
+):
+    """Its client has asked for nothing else; no worker lived long enough to see to it."""
+    lease = await use_up_attempts(store, redis, await leased())
+    ids = lease.session.id, lease.run.id
+    await store.runs.cancel(*ids)
+    assert await store.leases.acquire(*ids, "worker-x") is None
+    run = await store.runs.get(*ids)
+    assert (run.status, run.error) == ("cancelled", None)
+    assert (await event_types(store, ids[0]))[-1] == "run.cancelled"
+
+
+@pytest.mark.parametrize("way", ["given up", "final"])
+async def test_lease_of_a_run_that_is_over_wakes_the_next_in_line(store, leased, redis, way):
+    """Whoever finds it over: the one that ended it may have died before it did."""
+    lease = await leased()
+    following = document(lease.session.id)
+    await store.runs.create(following, "enqueue")
+    if way == "given up":
+        lease = await use_up_attempts(store, redis, lease)
+    else:
+        await store.progress.finish(lease, DONE)
+    await woken(store)
+    assert await store.leases.acquire(lease.session.id, lease.run.id, "worker-x") is None
+    assert await woken(store) == [following.id]
+
+
+async def test_lease_is_given_back_while_a_run_waits_for_a_person(store, leased):
+    """No stray wake-up starts it, its owner cannot write any more, and waiting is no attempt."""
+    lease = await leased()
+    ids = lease.session.id, lease.run.id
+    for _ in range(5):
+        revision = (await store.runs.get(*ids)).revision
+        await store.leases.park(lease, "awaiting_input", '{"question":"which?"}')
+        run = await store.runs.get(*ids)
+        assert (run.status, run.revision) == ("awaiting_input", revision + 1)
+        assert await store.leases.acquire(*ids, "stray") is None
+        with pytest.raises(Fenced):
+            await store.progress.commit_step(lease, step(status="succeeded"), call_of(step()))
+        await answer(store, ids)
+        lease = await store.leases.acquire(*ids, "next")
+    assert lease is not None
+    assert (await event_types(store, ids[0])).count("run.awaiting_input") == 5
+
+
+async def answer(store, ids):
+    """Let a run go on, as a person's answer does."""
+    run = store.backend.keys.run(*ids)
+    await store.backend.redis.hset(run, "status", "queued")
+
+
+async def test_lease_of_a_run_that_waits_is_given_back_once(store, leased):
+    """A park whose answer was lost comes again: one event, and no second revision."""
+    lease = await leased()
+    for _ in range(2):
+        await store.leases.park(lease, "awaiting_approval", "{}")
+    assert (await event_types(store, lease.session.id)).count("run.awaiting_approval") == 1
+
+
+async def test_lease_keeps_a_waiting_run_in_the_index_until_its_answer_is_due(store, leased, redis):
+    """At the latest: its session has to be kept from expiring before, perhaps."""
+    lease = await leased()
+    due = datetime(2000, 1, 1, tzinfo=UTC)
+    await store.leases.park(lease, "awaiting_input", "{}", due)
+    [(_, score)] = await redis.zrange("test:parked", 0, -1, withscores=True)
+    assert score == due.timestamp() * 1000
+
+
+@pytest.mark.parametrize("way", ["release", "park", "silence"])
+async def test_lease_says_what_earlier_ones_took(store, leased, redis, way):
+    """A budget counts time under a lease: not in line, not waiting, not after an owner's death."""
+    lease = await leased()
+    assert lease.spent == timedelta()
+    ids, run = (lease.session.id, lease.run.id), f"test:{{{lease.session.id}}}:run:{lease.run.id}"
+    now = await server_time(redis)
+    await redis.hset(run, "since", now - 3000)
+    if way == "release":
+        await store.leases.release(lease)
+    elif way == "park":
+        await store.leases.park(lease, "awaiting_input", "{}")
+        await answer(store, ids)
+    else:
+        await redis.hset(run, "since", now - 63_000)
+        await expire_lease(redis, lease, ago=60_000)
+    second = await store.leases.acquire(*ids, "next")
+    assert timedelta(seconds=2.9) < second.spent < timedelta(seconds=5)
+
+
+async def test_lease_that_is_given_back_is_a_new_revision(store, leased):
+    """Whoever holds an ETag of the running run has an old one."""
+    lease = await leased()
+    ids = lease.session.id, lease.run.id
+    revision = (await store.runs.get(*ids)).revision
+    await store.leases.release(lease)
+    assert (await store.runs.get(*ids)).revision == revision + 1

@@ -6,7 +6,7 @@ from common.ids import new_id
 from orchestrator.store.backend import StoreConfig
 from orchestrator.store.records import Ending
 from orchestrator.store.store import make_store
-from tests.orchestrator.builders import DONE, code_of, document, event_types
+from tests.orchestrator.builders import DONE, code_of, document, ending_fields, event_types, woken
 
 SECOND = timedelta(seconds=1)
 
@@ -72,3 +72,40 @@ async def test_run_that_is_cancelled_stays_as_it_ended(store, leased, session):
     assert (await store.runs.cancel(*ids)).status == "cancelled"
     assert await code_of(store.runs.cancel(ids[0], new_id("run"))) == "run_not_found"
     assert (await event_types(store, ids[0])).count("run.cancelled") == 1
+
+
+async def test_run_that_waits_for_a_person_is_cancelled_at_once(store, leased):
+    """No worker is needed for that, and the next one in line starts."""
+    lease = await leased()
+    ids, following = (lease.session.id, lease.run.id), document(lease.session.id)
+    await store.runs.create(following, "enqueue")
+    await store.leases.park(lease, "awaiting_approval", "{}")
+    await woken(store)
+    assert (await store.runs.cancel(*ids)).status == "cancelled"
+    assert await woken(store) == [following.id]
+
+
+async def test_run_that_is_found_over_by_a_cancel_lets_the_next_one_start(store, leased):
+    """Its worker ended it, and died before it woke that."""
+    lease = await leased()
+    ids, following = (lease.session.id, lease.run.id), document(lease.session.id)
+    await store.runs.create(following, "enqueue")
+    await store.backend.script("finish", *ids, lease.fence, "finish", *ending_fields())
+    await woken(store)
+    assert (await store.runs.cancel(*ids)).status == "failed"
+    assert await woken(store) == [following.id]
+
+
+async def test_run_that_is_over_stands_in_no_index(store, session, redis):
+    """Cancelled in line, refused, or finished: nobody has to look at it any more."""
+    opened = await session()
+    first, second = document(opened.id), document(opened.id)
+    await store.runs.create(first, "reject")
+    await store.runs.create(second, "enqueue")
+    await code_of(store.runs.create(document(opened.id), "reject"))
+    await store.runs.cancel(opened.id, second.id)
+    lease = await store.leases.acquire(opened.id, first.id, "w")
+    await store.progress.finish(lease, DONE)
+    indexes = [await redis.exists(f"test:{name}") for name in ("running", "queued", "parked")]
+    assert indexes == [0, 0, 0]
+    assert await redis.keys("test:user:{ann}:[rw]*") == []

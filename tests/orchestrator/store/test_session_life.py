@@ -130,14 +130,14 @@ async def test_session_is_not_busy_with_a_run_that_is_gone(any_store, any_redis)
     assert await store.leases.acquire(opened.id, following.id, "w")
 
 
-async def test_reaper_lets_the_next_run_pass_one_that_is_gone(any_store, any_redis):
+async def test_worker_lets_the_next_run_pass_one_that_is_gone(any_store, any_redis):
     """Without a new request nobody else would look at the line."""
     store, opened = any_store, await open_session(any_store)
     gone, waiting = document(opened.id), document(opened.id)
     for run in (gone, waiting):
         await store.runs.create(run, "enqueue")
     await any_redis.delete(f"test:{{{opened.id}}}:run:{gone.id}")
-    await store.queue.reap()
+    assert await store.leases.acquire(opened.id, gone.id, "w") is None
     assert await store.leases.acquire(opened.id, waiting.id, "w")
 
 
