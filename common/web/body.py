@@ -5,18 +5,23 @@ from collections.abc import AsyncIterator, Callable, Coroutine
 from typing import Any
 
 from fastapi import Request, Response
+from fastapi.exceptions import RequestValidationError
 from fastapi.routing import APIRoute
 from starlette.requests import ClientDisconnect
 
 from common import strict_json
 from common.errors import ClientError
+from common.web.errors import MAX_FIELDS
 
 PATIENCE = 20.0
 """Seconds to wait for the next piece of a body."""
 WHOLE = 120.0
 """Seconds for all of a JSON body."""
 SMALL = 64 * 1024
-"""Bytes that are parsed on the event loop: sooner done there than handed to a thread."""
+"""Bytes that are parsed and validated on the event loop: sooner done there than in a thread."""
+
+Validate = Callable[..., tuple[Any, list[dict[str, Any]]]]
+"""As FastAPI validates: the value, or errors."""
 
 
 class _ParsedRequest(Request):
@@ -39,8 +44,8 @@ class JsonRoute(APIRoute):
 
     def get_route_handler(self) -> Callable[[Request], Coroutine[Any, Any, Response]]:
         """Return a handler that reads the body itself where the endpoint has one."""
-        handle = super().get_route_handler()
-        if self.body_field is None:
+        handle, field = super().get_route_handler(), self.body_field
+        if field is None:
             return handle
 
         async def parse_then_handle(request: Request) -> Response:
@@ -48,16 +53,26 @@ class JsonRoute(APIRoute):
             if not body:
                 return await handle(_ParsedRequest(request, body, None))
             _require_json(request)
-            return await handle(_ParsedRequest(request, body, await parse(body)))
+            return await handle(_ParsedRequest(request, body, await parse(body, field.validate)))
 
         return parse_then_handle
 
 
-async def parse(body: bytes) -> Any:
-    """Return what strict JSON says; a large body keeps a thread busy and not the event loop."""
+async def parse(body: bytes, validate: Validate) -> Any:
+    """Return what strict JSON says; a large body keeps a thread busy and not the event loop.
+
+    What is validated there is a model already, which FastAPI takes as it is.
+    """
     if len(body) <= SMALL:
         return strict_json.loads(body)
-    return await asyncio.to_thread(strict_json.loads, body)
+    return await asyncio.to_thread(_validated, body, validate)
+
+
+def _validated(body: bytes, validate: Validate) -> Any:
+    value, errors = validate(strict_json.loads(body), loc=("body",))
+    if errors:  # there may be as many as values: the first ones are told
+        raise RequestValidationError(errors[:MAX_FIELDS])
+    return value
 
 
 async def read_body(request: Request, limit: int) -> bytes:

@@ -13,6 +13,7 @@ from common.ids import RunId, new_id
 from common.models import Page
 from common.plans import Turn
 from common.runs import FINAL_STATUSES, Run, RunCreate
+from common.web.answers import answered
 from common.web.body import JsonRoute
 from common.web.openapi import Responses, problems
 from common.web.prefer import preferred_wait
@@ -42,18 +43,18 @@ router = APIRouter(prefix="/v1/sessions/{session_id}/runs", tags=["runs"], route
 @router.post(
     "",
     status_code=202,
+    response_model=Run,
     responses=_FINISHED | problems(*COMMON, *BODY, *_STARTING, "session_not_found"),
 )
 async def start_run(
     body: RunCreate,
     request: Request,
-    response: Response,
     session: SessionDep,
     source: SourceDep,
     services: ServicesDep,
     idempotency_key: IdempotencyKey = None,
     prefer: Annotated[Sequence[str], Header()] = (),
-) -> Run:
+) -> Response:
     """Start a run for a goal or a plan; with `Prefer: wait=N` answer when it has ended."""
     document = RunDocument(
         id=new_id("run"),
@@ -66,16 +67,15 @@ async def start_run(
         request_source=source,
         traceparent=request.state.traceparent,
     )
-    key = idempotency(idempotency_key, body)
+    key = await asyncio.to_thread(idempotency, idempotency_key, body)
     run_id = await services.store.runs.create(document, body.on_busy, key)
     wanted = preferred_wait(prefer)
     if wanted is not None:
         await _wait(services, session.id, run_id, min(wanted, MAX_WAIT))
     run = await services.store.runs.get(session.id, run_id)
-    response.headers["Location"] = f"/v1/sessions/{session.id}/runs/{run_id}"
-    if wanted is not None and run.status in FINAL_STATUSES:
-        response.status_code = 200
-    return run
+    has_ended = wanted is not None and run.status in FINAL_STATUSES
+    location = {"Location": f"/v1/sessions/{session.id}/runs/{run_id}"}
+    return await answered(run, 200 if has_ended else 202, location)
 
 
 async def _checked_planner(body: RunCreate, services: Services) -> str:
@@ -100,16 +100,20 @@ async def _wait(services: Services, session_id: str, run_id: str, seconds: float
                     return
 
 
-@router.get("", responses=problems(*COMMON, "session_not_found"))
-async def list_runs(session: SessionDep, paging: PagingDep, services: ServicesDep) -> Page[Run]:
-    """List the session's runs, the newest first, without their steps."""
-    return await services.store.runs.list(session.id, paging.limit, paging.cursor)
+@router.get("", response_model=Page[Run], responses=problems(*COMMON, "session_not_found"))
+async def list_runs(session: SessionDep, paging: PagingDep, services: ServicesDep) -> Response:
+    """List the session's runs, the newest first, without their plans and steps."""
+    return await answered(await services.store.runs.list(session.id, paging.limit, paging.cursor))
 
 
-@router.get("/{run_id}", responses=problems(*COMMON, "session_not_found", "run_not_found"))
-async def read_run(run_id: RunId, session: SessionDep, services: ServicesDep) -> Run:
+@router.get(
+    "/{run_id}",
+    response_model=Run,
+    responses=problems(*COMMON, "session_not_found", "run_not_found"),
+)
+async def read_run(run_id: RunId, session: SessionDep, services: ServicesDep) -> Response:
     """Return a run with its steps and, once it has ended, its result or error."""
-    return await services.store.runs.get(session.id, run_id)
+    return await answered(await services.store.runs.get(session.id, run_id))
 
 
 @router.get("/{run_id}/turns", responses=problems(*COMMON, "session_not_found", "run_not_found"))
@@ -121,8 +125,9 @@ async def read_turns(run_id: RunId, session: SessionDep, services: ServicesDep) 
 @router.post(
     "/{run_id}/cancel",
     status_code=202,
+    response_model=Run,
     responses=problems(*COMMON, "session_not_found", "run_not_found"),
 )
-async def cancel_run(run_id: RunId, session: SessionDep, services: ServicesDep) -> Run:
+async def cancel_run(run_id: RunId, session: SessionDep, services: ServicesDep) -> Response:
     """Ask a run to end; one that has ended stays as it is."""
-    return await services.store.runs.cancel(session.id, run_id)
+    return await answered(await services.store.runs.cancel(session.id, run_id), 202)

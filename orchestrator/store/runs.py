@@ -1,8 +1,9 @@
 """Runs as clients know them: started, read, listed, cancelled."""
 
-from collections.abc import Sequence
+import asyncio
+from collections.abc import Callable, Sequence
 from contextlib import suppress
-from typing import Any
+from typing import Any, TypeVar
 
 from common.errors import AgenticError, ClientError, error
 from common.models import Page
@@ -11,16 +12,21 @@ from common.runs import FINAL_STATUSES, OnBusy, Run
 from orchestrator.store.backend import Backend, StoreUnavailable
 from orchestrator.store.queue.queue import Queue
 from orchestrator.store.queue.refs import RunRef
-from orchestrator.store.records import RunDocument
+from orchestrator.store.records import Fields, RunDocument
 from orchestrator.store.run_records import read_run, read_turns
 from orchestrator.store.sessions import Idempotency, keep_listed, newest
 
+T = TypeVar("T")
 _DETAILS = {
     "session_not_found": "The session has just expired",
     "session_busy": "Run '{}' is active in this session",
     "queue_full": "Too many runs wait in this session",
     "idempotency_conflict": "This Idempotency-Key started a different run",
 }
+_LISTED = ("document", "status", "revision", "created", "started", "finished", "result", "error")
+"""What a list says of a run."""
+SMALL = 64 * 1024
+"""Characters that are read on the event loop: sooner done there than in a thread."""
 
 
 class RunStore:
@@ -78,7 +84,8 @@ class RunStore:
         fields, steps, turns = await self._backend.do(pipeline.execute())
         if not fields:
             raise _not_found(run_id)
-        return read_run(fields, steps, turns)
+        size = _length_of(fields, steps, turns)
+        return await _off_loop(size, read_run, fields, steps, turns)
 
     async def turns(self, session_id: str, run_id: str) -> Sequence[Turn]:
         """Return what the run's planner has decided, turn by turn; raise `run_not_found`."""
@@ -88,18 +95,22 @@ class RunStore:
         is_there, turns = await self._backend.do(pipeline.execute())
         if not is_there:
             raise _not_found(run_id)
-        return read_turns(turns)
+        return await _off_loop(_length_of(turns), read_turns, turns)
 
     async def list(self, session_id: str, limit: int, cursor: str | None) -> Page[Run]:
-        """Return the session's runs, the newest first, without their steps."""
+        """Return the session's runs, the newest first, without their plans and steps."""
         redis, keys = self._backend.redis, self._backend.keys
         ids = await self._backend.do(newest(redis, keys.runs(session_id), limit, cursor))
         pipeline = redis.pipeline(transaction=False)
         for run_id in ids:
-            pipeline.hgetall(keys.run(session_id, run_id))
-        found: list[dict[str, Any]] = await self._backend.do(pipeline.execute())
+            pipeline.hmget(keys.run(session_id, run_id), _LISTED)
+        found: list[list[str | None]] = await self._backend.do(pipeline.execute())
+        runs = [
+            {name: value for name, value in zip(_LISTED, values, strict=True) if value is not None}
+            for values in found
+        ]
         return Page(
-            items=[read_run(fields, {}, {}) for fields in found if fields],
+            items=await _off_loop(_length_of(*runs), _read_listed, runs),
             next_cursor=ids[-1] if len(ids) == limit else None,
         )
 
@@ -111,6 +122,21 @@ class RunStore:
         if outcome in FINAL_STATUSES:
             await self._queue.hand_over(RunRef(user_id, session_id, run_id), following)
         return await self.get(session_id, run_id)
+
+
+def _length_of(*hashes: Fields) -> int:
+    return sum(len(value) for fields in hashes for value in fields.values())
+
+
+async def _off_loop(size: int, read: Callable[..., T], *stored: Any) -> T:
+    """Read what is stored; a run may have megabytes of it."""
+    return read(*stored) if size <= SMALL else await asyncio.to_thread(read, *stored)
+
+
+def _read_listed(runs: Sequence[Fields]) -> list[Run]:
+    """Read runs as a list shows them; one that has just expired is none."""
+    found = [read_run(fields, {}, {}) for fields in runs if "document" in fields]
+    return [run.model_copy(update={"plan": None}) for run in found]
 
 
 def _not_found(run_id: str) -> AgenticError:

@@ -1,10 +1,17 @@
 """Runs in the store: started once, one at a time, listed, cancelled."""
 
+import threading
 from datetime import timedelta
 
+import pytest
+
 from common.ids import new_id
+from common.plans import Plan
+from orchestrator.store import runs
 from orchestrator.store.backend import StoreConfig
 from orchestrator.store.records import Ending
+from orchestrator.store.run_records import read_run
+from orchestrator.store.runs import SMALL
 from orchestrator.store.store import make_store
 from tests.orchestrator.builders import DONE, code_of, document, ending_fields, event_types, woken
 
@@ -109,3 +116,42 @@ async def test_run_that_is_over_stands_in_no_index(store, session, redis):
     indexes = [await redis.exists(f"test:{name}") for name in ("running", "queued", "parked")]
     assert indexes == [0, 0, 0]
     assert await redis.keys("test:user:{ann}:[rw]*") == []
+
+
+async def test_listed_runs_have_no_plan_and_no_steps_and_are_not_fetched_with_them(store, session):
+    """A list of five runs was 18 MB."""
+    opened = await session()
+    plan = Plan.model_validate({"steps": [{"name": "a", "tool": "t"}]})
+    run = document(opened.id, goal=None, plan=plan)
+    await store.runs.create(run, "reject")
+    key = store.backend.keys.run(opened.id, run.id)
+    await store.backend.redis.hset(key, "plan", "never looked at")
+    [listed] = (await store.runs.list(opened.id, 10, None)).items
+    assert (listed.id, listed.plan, listed.steps) == (run.id, None, [])
+
+
+async def test_run_that_expires_while_runs_are_listed_is_left_out(store, session, redis):
+    """Its session is about to follow."""
+    opened = await session()
+    run = document(opened.id)
+    await store.runs.create(run, "reject")
+    await redis.delete(store.backend.keys.run(opened.id, run.id))
+    assert (await store.runs.list(opened.id, 10, None)).items == []
+
+
+@pytest.mark.parametrize(("size", "is_here"), [(10, True), (SMALL, False)])
+async def test_large_runs_are_read_off_the_event_loop(store, session, monkeypatch, size, is_here):
+    """A run may have 16 MiB of outputs: leases are renewed on the loop."""
+    opened = await session()
+    run = document(opened.id, goal="x" * size)
+    await store.runs.create(run, "reject")
+    threads = []
+
+    def noted(*stored):
+        threads.append(threading.current_thread() is threading.main_thread())
+        return read_run(*stored)
+
+    monkeypatch.setattr(runs, "read_run", noted)
+    assert (await store.runs.get(opened.id, run.id)).goal == run.goal
+    assert [item.goal for item in (await store.runs.list(opened.id, 5, None)).items] == [run.goal]
+    assert threads == [is_here, is_here]
