@@ -18,7 +18,7 @@ from orchestrator.settings import Settings
 from tests.system.loop_probe import least_of
 from tests.system.services import TOKEN, execution_environment, free_port
 
-pytestmark = pytest.mark.asyncio(loop_scope="module")
+pytestmark = [pytest.mark.asyncio(loop_scope="module"), pytest.mark.alone]
 BOUND = 0.05
 """Seconds of CPU."""
 BODY = 4 * 1024 * 1024
