@@ -68,7 +68,7 @@ async def start_run(
         traceparent=request.state.traceparent,
     )
     key = await asyncio.to_thread(idempotency, idempotency_key, body)
-    run_id = await services.store.runs.create(document, body.on_busy, key)
+    run_id = await services.store.runs.create(document, body.on_busy, key, user_id=session.user_id)
     wanted = preferred_wait(prefer)
     if wanted is not None:
         await _wait(services, session.id, run_id, min(wanted, MAX_WAIT))

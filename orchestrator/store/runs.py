@@ -37,16 +37,23 @@ class RunStore:
         self._queue = queue
 
     async def create(
-        self, document: RunDocument, on_busy: OnBusy, idempotency: Idempotency | None = None
+        self,
+        document: RunDocument,
+        on_busy: OnBusy,
+        idempotency: Idempotency | None = None,
+        *,
+        user_id: str | None = None,
     ) -> str:
         """Store a run and wake a worker; return its id, or that of the same key's first run.
+
+        `user_id` is the session's user; a caller that knows it saves asking for it.
 
         Raises `session_busy`, `queue_full`, `session_not_found` or `idempotency_conflict`.
         """
         session_id, run_id = document.session_id, document.id
         key, digest = idempotency or ("", "")
         keys = self._backend.keys
-        ref = RunRef(await self._user_of(session_id), session_id, run_id)
+        ref = RunRef(user_id or await self._user_of(session_id), session_id, run_id)
         await self._queue.announce(ref)
         outcome, actual_id, can_start, keep_until = await self._backend.script(
             "create_run",

@@ -1,6 +1,5 @@
 """How runs get to workers: in line, woken, taken, and out of line again."""
 
-import asyncio
 from datetime import timedelta
 
 from orchestrator.store.backend import Backend, milliseconds
@@ -29,7 +28,18 @@ class Queue:
 
     async def announce(self, ref: RunRef) -> None:
         """Note a run that is about to be stored."""
-        await self.indexes.note(self._keys.queued, {ref: AT_ONCE})
+        queued, parked = self._keys.queued, self._keys.parked
+        pipeline = self._backend.redis.pipeline(transaction=False)
+        pipeline.zadd(queued, {ref.member: AT_ONCE}).zadd(
+            parked, {ref.member: self._keep_until(ref)}
+        )
+        for key in (queued, parked):
+            pipeline.expire(key, self._backend.index_ttl)
+        await self._backend.do(pipeline.execute())
+
+    def _keep_until(self, ref: RunRef) -> int:
+        """Return when a new run's session has to be kept from expiring, unless its own time is shorter."""
+        return ref.made_ms + milliseconds(self._backend.config.session_ttl) // 2
 
     async def withdraw(self, ref: RunRef) -> None:
         """Take back the note on a run that was not stored."""
@@ -37,11 +47,11 @@ class Queue:
 
     async def stored(self, ref: RunRef, keep_until: int, *, can_start: bool) -> None:
         """Put a new run in line; its session has to be kept from `keep_until` on (server time, ms)."""
-        kept = self.indexes.note(self._keys.parked, {ref: keep_until})
+        if keep_until < self._keep_until(ref):
+            await self.keep_until(ref, keep_until)
         if can_start:
-            await asyncio.gather(kept, self.offer(ref))
+            await self.offer(ref)
         else:  # unless the one ahead of it has ended since: then it was noted anew
-            await kept
             await self.indexes.drop(self._keys.queued, ref, AT_ONCE)
 
     async def offer(self, ref: RunRef) -> bool:
