@@ -6,6 +6,7 @@ AgenticError
 └── SystemFault   something failed that the caller did not cause
 """
 
+from datetime import timedelta
 from typing import Any, ClassVar, Literal
 
 from pydantic import BaseModel, ConfigDict, JsonValue
@@ -55,7 +56,10 @@ class Problem(Lenient):
 
 
 class AgenticError(Exception):
-    """An error of the table; what is not given comes from its row."""
+    """An error of the table; what is not given comes from its row.
+
+    `retry_after`: how long to wait before it makes sense to try again, where that is known.
+    """
 
     family: ClassVar[Family]
 
@@ -66,6 +70,7 @@ class AgenticError(Exception):
         *,
         hint: str | None = None,
         outcome: Outcome | None = None,
+        retry_after: timedelta | None = None,
         **context: Any,
     ) -> None:
         super().__init__(f"{code}: {detail}")
@@ -75,6 +80,7 @@ class AgenticError(Exception):
         self.hint = hint or self.spec.hint
         self.outcome: Outcome = outcome or self.spec.outcome
         self.retryable = self.spec.retryable
+        self.retry_after = retry_after
         self.context = ErrorContext(**context)
         self.source: Source | None = None
         self.request_id: str | None = None

@@ -1,7 +1,7 @@
 """The orchestrator put together: one root, one `async with`, everything closed in reverse."""
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
 from typing import Any
@@ -25,6 +25,7 @@ from orchestrator.planners.registry import PLANNERS
 from orchestrator.routes import catalogue, events, runs, sessions
 from orchestrator.routes.dependencies import Services
 from orchestrator.security.access import Access
+from orchestrator.security.rate_limits import RateLimits, RequestLimit, UserLimits
 from orchestrator.settings import Settings, is_loopback
 from orchestrator.shutdown import Shutdown
 from orchestrator.startup import ClearStart, noted_refusal
@@ -46,6 +47,7 @@ class Parts:
     catalogue: Catalogue
     connections: ConnectionManager
     worker: Worker
+    limits: RateLimits
 
 
 @asynccontextmanager
@@ -72,7 +74,9 @@ async def open_parts(settings: Settings) -> AsyncIterator[Parts]:
         turns = TurnMaker(steps, settings.parallel_reads)
         runner = Runner(store, Decider(PLANNERS, tools.tools, store.runs), turns)
         worker = Worker(store, runner, settings.concurrency)
-        yield Parts(store, client, tools, ConnectionManager(store), worker)
+        limits = RateLimits(store.rate_limits, UserLimits(*settings.user_limits))
+        stack.push_async_callback(limits.streams.close)
+        yield Parts(store, client, tools, ConnectionManager(store), worker, limits)
 
 
 @asynccontextmanager
@@ -94,7 +98,8 @@ async def _running(
         relay(parts.store.events, parts.connections.wake, parts.worker.cancel),
         name="notifications",
     )
-    tasks = [relaying]
+    keeping = asyncio.create_task(parts.limits.streams.keep(), name="streams")
+    tasks = [relaying, keeping]
     if settings.role != "api":
         tasks.append(asyncio.create_task(parts.worker.serve(), name="worker"))
     for task in tasks:
@@ -103,7 +108,8 @@ async def _running(
         yield tasks
     finally:
         shutdown.fire()
-        relaying.cancel()  # the worker ends once it is drained; this would listen for ever
+        for task in (relaying, keeping):  # the worker ends once it is drained, these two never do
+            task.cancel()
         await asyncio.wait(tasks, timeout=shutdown.seconds_left)
         for task in tasks:
             task.cancel()
@@ -126,16 +132,18 @@ def build(settings: Settings, shutdown: Shutdown | None = None) -> FastAPI:
                 parts = await stack.enter_async_context(open_parts(settings))
             tasks = await stack.enter_async_context(_running(settings, parts, shutdown))
             app.state.parts, app.state.tasks = parts, tasks
-            app.state.services = Services(parts.store, PLANNERS, parts.catalogue, parts.connections)
+            app.state.services = Services(
+                parts.store, PLANNERS, parts.catalogue, parts.connections, parts.limits
+            )
             yield
 
-    app = build_app(
+    app: FastAPI = build_app(
         title="agentic-framework orchestrator",
         source="orchestrator",
         max_body=settings.max_body,
         routers=[*_routers(settings), health_router(lambda: _ready(app, settings))],
         lifespan=lifespan,
-        middleware=[Middleware(ClearStart), _access(settings)],
+        middleware=[Middleware(ClearStart), _access(settings), _limit(lambda: app.state.parts)],
     )
     return app
 
@@ -161,6 +169,10 @@ def _access(settings: Settings) -> Middleware:
         any_host=settings.allow_anonymous,
         is_local=is_loopback,
     )
+
+
+def _limit(parts: Callable[[], Parts]) -> Middleware:
+    return Middleware(RequestLimit, limits=lambda: parts().limits)
 
 
 def main() -> None:

@@ -81,6 +81,24 @@ class Settings(ServiceSettings):
     allow_anonymous: bool = False
     """Whether to listen beyond loopback without any API key."""
 
+    request_rate: Annotated[int, Field(ge=0)] | None = None
+    """Requests per second of one user, twice as many at once; 0: any number; unset: 100, or any
+    number where there are no API keys."""
+    run_rate: Annotated[int, Field(ge=0)] | None = None
+    """Runs that one user may start per minute; 0: any number; unset: 600, or as above."""
+    max_streams: Annotated[int, Field(ge=0)] | None = None
+    """Event streams that one user may have open; 0: any number; unset: 200, or as above."""
+
+    @property
+    def user_limits(self) -> tuple[int, int, int]:
+        """Requests per second, runs per minute and open streams of each user; 0 is any number."""
+        chosen = (self.request_rate, self.run_rate, self.max_streams)
+        usual = (100, 600, 200) if self.api_keys else (0, 0, 0)
+        requests, runs, streams = (
+            one if given is None else given for given, one in zip(chosen, usual, strict=True)
+        )
+        return requests, runs, streams
+
     @model_validator(mode="after")
     def _is_complete(self) -> Self:
         if self.redis_url is None and self.data_dir is None:

@@ -1,5 +1,6 @@
 """Every error of a service as RFC 9457 problem+json: ours, the framework's and the unforeseen."""
 
+import math
 from typing import Any
 
 from fastapi import FastAPI, Request
@@ -55,6 +56,8 @@ def problem_response(
     more = {"WWW-Authenticate": "Bearer"} if problem.status == 401 else {}
     if problem.status == 416:
         more["Content-Range"] = f"bytes */{failure.context.limit}"
+    if failure.retry_after is not None:  # RFC 9110: whole seconds, and waiting so long has to do
+        more["Retry-After"] = str(math.ceil(failure.retry_after.total_seconds()))
     return Response(
         problem.model_dump_json(),
         status_code=problem.status,

@@ -1,7 +1,7 @@
 """What the endpoints share: the parts of the service, facts about the request, common errors."""
 
 import hashlib
-from collections.abc import Mapping
+from collections.abc import AsyncIterator, Mapping
 from dataclasses import dataclass
 from typing import Annotated
 
@@ -14,12 +14,14 @@ from common.models import Digits
 from common.runs import Session
 from orchestrator.execution.catalogue import Catalogue
 from orchestrator.planners.protocol import Planner
+from orchestrator.security.rate_limits import RateLimits
 from orchestrator.store.sessions import Idempotency
 from orchestrator.store.store import Store
 from orchestrator.streaming.connections import ConnectionManager
 
 COMMON = (
-    "malformed_request", "unauthenticated", "forbidden", "invalid_request", "internal", "unavailable",
+    "malformed_request", "unauthenticated", "forbidden", "invalid_request", "rate_limited", "internal",
+    "unavailable",
 )  # fmt: skip
 """The errors that any endpoint may answer with."""
 BODY = ("request_too_large", "unsupported_media_type", "idempotency_conflict")
@@ -37,6 +39,7 @@ class Services:
     planners: Mapping[str, Planner]
     catalogue: Catalogue
     connections: ConnectionManager
+    limits: RateLimits
 
 
 def _services(request: Request) -> Services:
@@ -52,6 +55,17 @@ def _user(request: Request) -> str:
 
 
 UserDep = Annotated[str, Depends(_user)]
+
+
+async def count_run(user: UserDep, services: ServicesDep) -> None:
+    """Count a run that the user wants to start."""
+    await services.limits.count_run(user)
+
+
+async def hold_stream(user: UserDep, services: ServicesDep) -> AsyncIterator[None]:
+    """Hold one of the user's places for streams until the answer has ended."""
+    async with services.limits.stream(user):
+        yield
 
 
 async def _session(session_id: SessionId, user: UserDep, services: ServicesDep) -> Session:

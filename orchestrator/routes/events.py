@@ -2,14 +2,14 @@
 
 from typing import Annotated
 
-from fastapi import APIRouter, Header, Query
+from fastapi import APIRouter, Depends, Header, Query
 from starlette.responses import StreamingResponse
 
 from common.ids import RunId
 from common.models import Digits
 from common.runs import Event
 from common.web.openapi import Responses, problems
-from orchestrator.routes.dependencies import COMMON, ServicesDep, SessionDep
+from orchestrator.routes.dependencies import COMMON, ServicesDep, SessionDep, hold_stream
 from orchestrator.streaming.sse import event_stream
 
 router = APIRouter(prefix="/v1/sessions/{session_id}/events", tags=["events"])
@@ -20,6 +20,7 @@ _STREAM: Responses = {
 
 @router.get(
     "",
+    dependencies=[Depends(hold_stream)],
     response_class=StreamingResponse,
     responses=_STREAM | problems(*COMMON, "session_not_found", "run_not_found"),
 )

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from contextlib import suppress
 from typing import Annotated
 
-from fastapi import APIRouter, Header, Request, Response
+from fastapi import APIRouter, Depends, Header, Request, Response
 
 from common.errors import ClientError
 from common.ids import RunId, new_id
@@ -27,6 +27,7 @@ from orchestrator.routes.dependencies import (
     ServicesDep,
     SessionDep,
     SourceDep,
+    count_run,
     idempotency,
 )
 from orchestrator.store.records import RunDocument
@@ -44,6 +45,7 @@ router = APIRouter(prefix="/v1/sessions/{session_id}/runs", tags=["runs"], route
     "",
     status_code=202,
     response_model=Run,
+    dependencies=[Depends(count_run)],
     responses=_FINISHED | problems(*COMMON, *BODY, *_STARTING, "session_not_found"),
 )
 async def start_run(

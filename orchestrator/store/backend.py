@@ -126,10 +126,16 @@ class Backend:
 
         return await _repeated(attempt, patience)
 
-    async def script_on(self, name: str, keys: Sequence[str], *arguments: str | int) -> list[Any]:
+    async def script_on(
+        self,
+        name: str,
+        keys: Sequence[str],
+        *arguments: str | int,
+        patience: timedelta | None = None,
+    ) -> list[Any]:
         """Run `lua/<name>.lua`, which belongs to no session, on keys of one slot."""
         script = Script(name, tuple(keys), arguments, prelude=())
-        return await _repeated(lambda: self.do(script.run(self.redis)), None)
+        return await _repeated(lambda: self.do(script.run(self.redis)), patience)
 
     async def _replicated(self, script: Script, written: str) -> list[Any]:
         """Run a script and wait for its replicas, over one connection.

@@ -1,4 +1,4 @@
-"""The store as the rest of the service sees it: seven parts over one backend."""
+"""The store as the rest of the service sees it: eight parts over one backend."""
 
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
@@ -15,6 +15,7 @@ from orchestrator.store.leases import LeaseStore
 from orchestrator.store.progress import Progress
 from orchestrator.store.queue.queue import Queue
 from orchestrator.store.queue.reaper import Reaper
+from orchestrator.store.rate_limits import RateLimitStore
 from orchestrator.store.runs import RunStore
 from orchestrator.store.sessions import SessionStore
 
@@ -34,6 +35,7 @@ class Store:
     queue: Queue
     reaper: Reaper
     events: EventLog
+    rate_limits: RateLimitStore
 
     async def ping(self) -> None:
         """Return when the store answers and takes writes; raise StoreUnavailable."""
@@ -59,6 +61,7 @@ def make_store(
         queue=queue,
         reaper=Reaper(backend, queue),
         events=EventLog(backend),
+        rate_limits=RateLimitStore(backend),
     )
 
 

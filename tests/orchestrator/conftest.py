@@ -3,7 +3,7 @@
 from contextlib import asynccontextmanager
 
 import pytest
-from fakeredis import FakeAsyncRedis
+from fakeredis import FakeAsyncRedis, FakeServer
 from redis.asyncio import Redis
 
 from orchestrator.engine.signals import Signals
@@ -62,6 +62,16 @@ def any_store(any_redis):
 def store(redis):
     """A store over it."""
     return make_store(redis, "test", StoreConfig(max_attempts=3))
+
+
+@pytest.fixture
+async def away():
+    """A store whose Redis is away."""
+    server = FakeServer()
+    server.connected = False
+    redis = FakeAsyncRedis(server=server, decode_responses=True)
+    yield make_store(redis, "test", StoreConfig())
+    await redis.aclose()
 
 
 @pytest.fixture

@@ -85,3 +85,17 @@ def test_settings_refuse_a_redis_url_that_names_no_store(url, told, monkeypatch,
     assert line.startswith("ORCHESTRATOR_REDIS_URL: ")
     assert told in line
     assert "s3cret" not in line
+
+
+@pytest.mark.parametrize(
+    ("chosen", "limits"),
+    [
+        ({}, (0, 0, 0)),
+        ({"api_keys": f"{ANN.hex()}:ann"}, (100, 600, 200)),
+        ({"api_keys": f"{ANN.hex()}:ann", "run_rate": 0, "max_streams": 5}, (100, 0, 5)),
+        ({"request_rate": 7}, (7, 0, 0)),
+    ],
+)
+def test_settings_limit_users_where_there_are_several(chosen, limits):
+    """One machine's own user is in nobody's way; what is said explicitly counts everywhere."""
+    assert Settings(**chosen, **NEEDED).user_limits == limits

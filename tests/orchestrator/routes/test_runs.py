@@ -13,6 +13,7 @@ from orchestrator.planners.registry import PLANNERS
 from orchestrator.routes import runs
 from orchestrator.routes.dependencies import Services
 from orchestrator.security.access import Access
+from orchestrator.security.rate_limits import RateLimits, UserLimits
 from orchestrator.streaming.connections import ConnectionManager
 from tests.orchestrator.builders import DONE
 from tests.orchestrator.fakes import until
@@ -34,7 +35,8 @@ async def http(store):
         title="t", source="orchestrator", max_body=1000, routers=[runs.router],
         lifespan=lambda _: nullcontext(), middleware=[access],
     )  # fmt: skip
-    app.state.services = Services(store, PLANNERS, NoTools(), ConnectionManager(store))
+    limits = RateLimits(store.rate_limits, UserLimits())
+    app.state.services = Services(store, PLANNERS, NoTools(), ConnectionManager(store), limits)
     transport = httpx.ASGITransport(app)
     async with httpx.AsyncClient(transport=transport, base_url="http://t") as client:
         yield client
