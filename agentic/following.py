@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import AsyncIterator
+from dataclasses import dataclass
 
 import httpx
 from pydantic import ValidationError
@@ -18,6 +19,17 @@ SILENCE = 60.0
 """Seconds without any sign of life; the service sends a comment every 15."""
 
 
+@dataclass
+class _Place:
+    """The last event that came, and its id as the service gave it.
+
+    The id says more than the number: a service whose log is not the same any more tells of a gap.
+    """
+
+    seq: int
+    event_id: str
+
+
 async def follow(
     http: httpx.AsyncClient, session_id: str, run_id: str | None, cursor: int
 ) -> AsyncIterator[Event]:
@@ -26,12 +38,11 @@ async def follow(
     Raises what the service answers, or the fault of the last connection once ATTEMPTS in a row
     have brought nothing.
     """
-    failures = 0
+    failures, place = 0, _Place(cursor, str(cursor))
     while True:
         try:
-            async for event in _stream(http, session_id, run_id, cursor):
+            async for event in _stream(http, session_id, run_id, place):
                 failures = 0
-                cursor = cursor if event.seq is None else event.seq
                 yield event
                 if run_id is not None and is_last(event):
                     return
@@ -45,14 +56,14 @@ async def follow(
 
 
 async def _stream(
-    http: httpx.AsyncClient, session_id: str, run_id: str | None, cursor: int
+    http: httpx.AsyncClient, session_id: str, run_id: str | None, place: _Place
 ) -> AsyncIterator[Event]:
-    """Yield what one connection brings after the cursor."""
+    """Yield what one connection brings after the place, which moves along."""
     request = http.build_request(
         "GET",
         f"/v1/sessions/{session_id}/events",
         params={} if run_id is None else {"run_id": run_id},
-        headers={"Last-Event-ID": str(cursor), "Accept": "text/event-stream"},
+        headers={"Last-Event-ID": place.event_id, "Accept": "text/event-stream"},
         timeout=httpx.Timeout(CONNECT_TIMEOUT, read=SILENCE),
     )
     try:
@@ -63,15 +74,19 @@ async def _stream(
                 raise_for_error(answer)
             async for item in sse.parse(answer.aiter_bytes()):
                 event = _event(item.data)
-                if event.seq is None:
-                    yield event
-                elif event.seq > cursor or event.type == "gap":
-                    cursor = event.seq  # a gap may lie before it: the log lost its end
+                if _is_new(event, place):
+                    if event.seq is not None:
+                        place.seq, place.event_id = event.seq, item.last_id
                     yield event
         finally:
             await answer.aclose()
     except httpx.TransportError as error:
         raise connection_fault(error) from error
+
+
+def _is_new(event: Event, place: _Place) -> bool:
+    """A gap may lie before the place: the log lost its end."""
+    return event.seq is None or event.type == "gap" or event.seq > place.seq
 
 
 def is_last(event: Event) -> bool:

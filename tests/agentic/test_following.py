@@ -33,6 +33,22 @@ async def test_a_broken_stream_is_resumed_after_the_last_event(connect):
     assert {request.url.params["run_id"] for request in script.requests} == {RUN_ID}
 
 
+async def test_a_stream_is_resumed_with_the_id_as_it_was_given(connect):
+    """It is more than the number: a service whose log has lost its end tells the difference."""
+    started = b"id: 2.1767225600000\ndata: " + STARTED.model_dump_json().encode() + b"\n\n"
+    script = Script(stream(started, CUT), stream(ENDED))
+    assert await followed(await connect(script)) == [2, 3]
+    assert [request.headers["last-event-id"] for request in script.requests] == [
+        "0", "2.1767225600000",
+    ]  # fmt: skip
+
+
+async def test_an_event_of_an_unknown_type_is_passed_on(connect):
+    """A newer service tells more than this client knows."""
+    script = Script(stream(QUEUED, an_event(2, "run.pondered", on="it"), ENDED))
+    assert await followed(await connect(script)) == [1, 2, 3]
+
+
 async def test_an_event_that_was_cut_in_half_is_read_on_the_next_connection(connect):
     """Half of a JSON document is not an event."""
     script = Script(stream(QUEUED, b'id: 2\ndata: {"seq"', CUT), stream(STARTED, ENDED))
