@@ -6,11 +6,11 @@ from fastapi import APIRouter, Depends, Header, Query
 from starlette.responses import StreamingResponse
 
 from common.ids import RunId
-from common.models import Digits
 from common.runs import Event
 from common.web.openapi import Responses, problems
 from orchestrator.routes.dependencies import COMMON, ServicesDep, SessionDep, hold_stream
-from orchestrator.streaming.sse import event_stream
+from orchestrator.streaming.frames import PATTERN, Cursor
+from orchestrator.streaming.sse import EventStream
 
 router = APIRouter(prefix="/v1/sessions/{session_id}/events", tags=["events"])
 _STREAM: Responses = {
@@ -27,13 +27,14 @@ _STREAM: Responses = {
 async def follow_events(
     session: SessionDep,
     services: ServicesDep,
-    last_event_id: Annotated[Digits, Header(ge=0)] = 0,
+    last_event_id: Annotated[str, Header(pattern=PATTERN)] = "0",
     run_id: Annotated[RunId | None, Query()] = None,
 ) -> StreamingResponse:
     """Stream the session's events, from after `Last-Event-ID` or from the beginning.
 
-    With `run_id`: only that run's, and the stream ends after its last one.
+    With `run_id`: only that run's, from its first one on, and the stream ends after its last one.
     """
+    cursor = Cursor.parse(last_event_id)
     if run_id is not None:
-        await services.store.runs.get(session.id, run_id)
-    return event_stream(services.connections.follow(session.id, last_event_id, run_id))
+        cursor = cursor.not_before(await services.store.events.first_seq(session.id, run_id))
+    return EventStream(services.connections.follow(session.id, cursor, run_id))

@@ -1,9 +1,8 @@
 """Runs: start, list, read, cancel."""
 
 import asyncio
-import time
 from collections.abc import Sequence
-from contextlib import suppress
+from contextlib import aclosing
 from typing import Annotated
 
 from fastapi import APIRouter, Depends, Header, Request, Response
@@ -31,11 +30,16 @@ from orchestrator.routes.dependencies import (
     idempotency,
 )
 from orchestrator.store.records import RunDocument
+from orchestrator.streaming.frames import START
 
 MAX_WAIT = 300
 """Seconds that `Prefer: wait=N` (RFC 7240) can hold the answer back."""
+_SETTLED = FINAL_STATUSES | {"awaiting_approval", "awaiting_input"}
 _FINISHED: Responses = {
-    200: {"model": Run, "description": "The run has ended within `Prefer: wait=N`"}
+    200: {
+        "model": Run,
+        "description": "The run has ended within `Prefer: wait=N`, or waits for a person",
+    }
 }
 _STARTING = ("goal_not_understood", "invalid_plan", "session_busy", "queue_full", "upstream_failed")
 router = APIRouter(prefix="/v1/sessions/{session_id}/runs", tags=["runs"], route_class=JsonRoute)
@@ -75,9 +79,9 @@ async def start_run(
     if wanted is not None:
         await _wait(services, session.id, run_id, min(wanted, MAX_WAIT))
     run = await services.store.runs.get(session.id, run_id)
-    has_ended = wanted is not None and run.status in FINAL_STATUSES
+    has_settled = wanted is not None and run.status in _SETTLED
     location = {"Location": f"/v1/sessions/{session.id}/runs/{run_id}"}
-    return await answered(run, 200 if has_ended else 202, location)
+    return await answered(run, 200 if has_settled else 202, location)
 
 
 async def _checked_planner(body: RunCreate, services: Services) -> str:
@@ -92,13 +96,23 @@ async def _checked_planner(body: RunCreate, services: Services) -> str:
 
 
 async def _wait(services: Services, session_id: str, run_id: str, seconds: float) -> None:
-    """Wait until the run has ended, or for so long."""
-    deadline = time.monotonic() + seconds
-    with suppress(TimeoutError):
-        async with asyncio.timeout(seconds):
-            async for _ in services.connections.follow(session_id, 0, run_id):
-                # A command of Redis may swallow the timeout's cancel (asyncio.wait_for before 3.12).
-                if time.monotonic() >= deadline:
+    """Wait until the run has ended or waits for a person, or for so long."""
+    settling = asyncio.create_task(_settled(services, session_id, run_id))
+    # Not by a timeout: a command of Redis may swallow its cancel (asyncio.wait_for before 3.12).
+    await asyncio.wait({settling}, timeout=seconds)
+    if settling.done():
+        settling.result()
+    settling.cancel()
+
+
+async def _settled(services: Services, session_id: str, run_id: str) -> None:
+    """Return once the run's state says so; events only tell when to look, its first one included."""
+    start = START.not_before(await services.store.events.first_seq(session_id, run_id))
+    async with aclosing(services.connections.follow(session_id, start, run_id)) as batches:
+        async for batch in batches:
+            if any(not frame.event.type.startswith("step.") for frame in batch):
+                run = await services.store.runs.get(session_id, run_id)
+                if run.status in _SETTLED:
                     return
 
 

@@ -60,12 +60,9 @@ class Backend:
         redis: Any,
         keys: Keys,
         config: StoreConfig,
-        listener: Any = None,
         address: str = "Redis",
     ) -> None:
         self.redis: Any = redis  # its commands are typed for the blocking client as well
-        self.listener: Any = listener or redis
-        """Over connections of its own, for what waits long: followers never hold up a command."""
         self.keys = keys
         self.config = config
         self._faults = Faults(address)

@@ -1,9 +1,10 @@
 """A session's event log, and the notifications that something new is in it."""
 
 import json
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from dataclasses import dataclass
 
+from common.errors import ClientError
 from common.runs import Event
 from orchestrator.store.backend import Backend
 from orchestrator.store.records import Fields
@@ -37,6 +38,26 @@ class EventLog:
         entries, last = await self._backend.do(pipeline.execute())
         events = [_read(session_id, entry_id, fields) for entry_id, fields in entries]
         return LogSlice(events, None if last is None else int(last))
+
+    async def last_seqs(self, session_ids: Sequence[str]) -> list[int | None]:
+        """Return the number of each session's last event, in one round trip (None: no such session)."""
+        pipeline = self._backend.redis.pipeline(transaction=False)
+        for session_id in session_ids:
+            pipeline.hget(self._backend.keys.session(session_id), "seq")
+        found = await self._backend.do(pipeline.execute())
+        return [None if seq is None else int(seq) for seq in found]
+
+    async def first_seq(self, session_id: str, run_id: str) -> int:
+        """Return the number of a run's first event; raise `run_not_found`.
+
+        1 for a run that an older program stored: its events are found from the session's first on.
+        """
+        redis, keys = self._backend.redis, self._backend.keys
+        fields = redis.hmget(keys.run(session_id, run_id), "first_seq", "status")
+        first, status = await self._backend.do(fields)
+        if status is None:
+            raise ClientError("run_not_found", f"There is no run '{run_id}' in this session")
+        return int(first or 1)
 
     async def notifications(self) -> AsyncIterator[tuple[str, str]]:
         """Yield `("event", session id)` and `("cancel", run id)` as they are published.

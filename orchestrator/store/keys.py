@@ -31,7 +31,7 @@ class Keys:
     def run(self, session_id: str, run_id: str) -> str:
         """HASH: document, status, owner, fence, marks of the last writes, lease deadline, ms under leases
         (spent) and start of the present one (since), cancel flag, attempts, revision, bytes stored,
-        key of its idempotency, times, ending.
+        key of its idempotency, number of its first event, times, ending.
         """
         return f"{self.prefix}:{{{session_id}}}:run:{run_id}"
 

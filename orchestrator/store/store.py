@@ -48,9 +48,10 @@ def make_store(
 ) -> Store:
     """Put the store together over clients (which must decode responses).
 
-    The second is for what waits long, the first one when there is no other.
+    Events are read over the second one: however many follow, leases and writes do not wait for them.
     """
-    backend = Backend(redis, Keys(prefix), config, listener, address)
+    backend = Backend(redis, Keys(prefix), config, address)
+    reading = Backend(listener or redis, backend.keys, config, address)
     queue = Queue(backend)
     return Store(
         backend=backend,
@@ -60,7 +61,7 @@ def make_store(
         progress=Progress(backend, queue),
         queue=queue,
         reaper=Reaper(backend, queue),
-        events=EventLog(backend),
+        events=EventLog(reading),
         rate_limits=RateLimitStore(backend),
     )
 

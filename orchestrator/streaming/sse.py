@@ -4,36 +4,40 @@ Source: https://html.spec.whatwg.org/multipage/server-sent-events.html
 """
 
 import time
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncGenerator, AsyncIterator, Sequence
+from contextlib import aclosing
 
 from starlette.responses import StreamingResponse
+from starlette.types import Receive, Scope, Send
 
-from common.runs import Event
+from orchestrator.streaming.frames import Frame
 
 HEARTBEAT = 15.0
 """Seconds of silence after which a comment shows that the stream is alive."""
 _HEADERS = {"Cache-Control": "no-store", "X-Accel-Buffering": "no"}
 
 
-def event_stream(batches: AsyncIterator[Sequence[Event]]) -> StreamingResponse:
-    """Return the response that follows these batches."""
-    return StreamingResponse(_chunks(batches), media_type="text/event-stream", headers=_HEADERS)
+class EventStream(StreamingResponse):
+    """The response that follows these batches, and lets go of them as soon as its client leaves."""
+
+    def __init__(self, batches: AsyncGenerator[Sequence[Frame], None]) -> None:
+        self._batches = batches
+        super().__init__(_chunks(batches), media_type="text/event-stream", headers=_HEADERS)
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Send until the events or the client end."""
+        async with aclosing(self._batches):
+            await super().__call__(scope, receive, send)
 
 
-async def _chunks(batches: AsyncIterator[Sequence[Event]]) -> AsyncIterator[str]:
-    yield ": following\n\n"  # proxies and clients see the headers at once
+async def _chunks(batches: AsyncIterator[Sequence[Frame]]) -> AsyncIterator[bytes]:
+    yield b": following\n\n"  # proxies and clients see the headers at once
     spoke = time.monotonic()
     async for batch in batches:
         if batch:
-            yield "".join(map(encode, batch))
+            yield b"".join(frame.sse for frame in batch)
         elif time.monotonic() - spoke >= HEARTBEAT:
-            yield ": alive\n\n"
+            yield b": alive\n\n"
         else:
             continue
         spoke = time.monotonic()
-
-
-def encode(event: Event) -> str:
-    """Return one event; a transient one has no id, so that it is never the place to resume from."""
-    line = "" if event.seq is None else f"id: {event.seq}\n"
-    return f"{line}event: {event.type}\ndata: {event.model_dump_json()}\n\n"

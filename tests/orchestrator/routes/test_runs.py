@@ -42,10 +42,10 @@ async def http(store):
         yield client
 
 
-async def start(http, session, prefer):
+async def start(http, session, prefer, **headers):
     """Start a run; return the answer."""
     url = f"/v1/sessions/{session.id}/runs"
-    return await http.post(url, json={"goal": "list"}, headers={"Prefer": prefer})
+    return await http.post(url, json={"goal": "list"}, headers={"Prefer": prefer, **headers})
 
 
 async def test_run_that_ends_within_prefer_wait_is_answered_with_200(http, store, session):
@@ -85,3 +85,15 @@ async def test_run_that_needs_no_tools_to_be_checked_starts_without_the_executio
     plan = {"plan": {"steps": [{"name": "a", "tool": "t"}]}}
     answer = await http.post(f"/v1/sessions/{opened.id}/runs", json=plan)
     assert (answer.status_code, answer.json()["code"]) == (503, "unavailable")
+
+
+@pytest.mark.parametrize("status", ["succeeded", "awaiting_input"])
+async def test_prefer_wait_is_decided_by_the_runs_state(http, store, session, redis, status):
+    """No event tells: it was lost with a failed server, or came before this request."""
+    opened = await session("local")
+    once = {"Idempotency-Key": "k"}
+    run_id = (await start(http, opened, "wait=0", **once)).json()["id"]
+    await redis.hset(f"test:{{{opened.id}}}:run:{run_id}", "status", status)
+    answer = await asyncio.wait_for(start(http, opened, "wait=60", **once), 20)
+    assert (answer.status_code, answer.json()["status"]) == (200, status)
+    assert answer.json()["id"] == run_id

@@ -84,13 +84,13 @@ async def test_request_of_a_probe_is_not_counted(store, redis):
 async def test_request_costs_one_round_trip_at_most(store, monkeypatch):
     """And none where there is no limit."""
     scripts = []
-    script = store.backend.user_script
+    script = store.backend.script_on
 
-    async def counted(*arguments):
+    async def counted(*arguments, **options):
         scripts.append(arguments)
-        return await script(*arguments)
+        return await script(*arguments, **options)
 
-    monkeypatch.setattr(store.backend, "user_script", counted)
+    monkeypatch.setattr(store.backend, "script_on", counted)
     async with serving(store, UserLimits(requests_per_second=10)) as http:
         await http.get("/asked")
     assert len(scripts) == 1

@@ -1,18 +1,9 @@
 """Server-sent events, as browsers and proxies take them."""
 
-from datetime import UTC, datetime
+import asyncio
+from types import SimpleNamespace
 
-from common.runs import Event
-from orchestrator.streaming.sse import encode, event_stream
-
-
-def test_sse_event_without_a_number_has_no_id():
-    """They are never the place to resume from."""
-    event = Event(
-        seq=7, type="run.queued", time=datetime.now(UTC), session_id="ses_" + "0" * 32, data={}
-    )
-    assert encode(event).startswith("id: 7\nevent: run.queued\ndata: {")
-    assert encode(event.model_copy(update={"seq": None})).startswith("event: run.queued\n")
+from orchestrator.streaming.sse import EventStream
 
 
 async def test_sse_stream_breaks_silence_with_a_heartbeat(monkeypatch):
@@ -22,5 +13,50 @@ async def test_sse_stream_breaks_silence_with_a_heartbeat(monkeypatch):
     async def batches():
         yield []
 
-    chunks = [chunk async for chunk in event_stream(batches()).body_iterator]
-    assert chunks == [": following\n\n", ": alive\n\n"]
+    chunks = [chunk async for chunk in EventStream(batches()).body_iterator]
+    assert chunks == [b": following\n\n", b": alive\n\n"]
+
+
+async def test_sse_stream_lets_go_of_its_events_as_soon_as_its_client_leaves():
+    """Otherwise its session's reader would go on until a collection of garbage."""
+    ended, sent = [], asyncio.Event()
+
+    async def batches():
+        try:
+            await asyncio.Event().wait()
+            yield []
+        finally:
+            ended.append(True)
+
+    async def receive():
+        await sent.wait()
+        return {"type": "http.disconnect"}
+
+    async def send(message):
+        sent.set()
+
+    await EventStream(batches())({"type": "http"}, receive, send)
+    assert ended
+
+
+async def test_sse_stream_that_waits_for_its_client_lets_go_too():
+    """It is not in the midst of an event then, but between two."""
+    ended, waits = [], asyncio.Event()
+
+    async def batches():
+        try:
+            yield [SimpleNamespace(sse=b"x")]
+        finally:
+            ended.append(True)
+
+    async def receive():
+        await waits.wait()
+        return {"type": "http.disconnect"}
+
+    async def send(message):
+        if message.get("body") == b"x":
+            waits.set()
+            await asyncio.Event().wait()
+
+    await EventStream(batches())({"type": "http"}, receive, send)
+    assert ended
