@@ -14,6 +14,7 @@ from common.logs import get_logger
 from common.web.app import build_app
 from common.web.health import health_router
 from common.web.server import serve
+from common.web.sockets import PatientWebSocketProtocol
 from orchestrator.engine.decisions import Decider
 from orchestrator.engine.runner import Runner
 from orchestrator.engine.steps import StepMaker
@@ -22,7 +23,7 @@ from orchestrator.engine.worker import Worker
 from orchestrator.execution.catalogue import Catalogue
 from orchestrator.execution.client import ExecutionClient, open_client
 from orchestrator.planners.registry import PLANNERS
-from orchestrator.routes import catalogue, events, runs, sessions
+from orchestrator.routes import catalogue, events, runs, sessions, websocket
 from orchestrator.routes.dependencies import Services
 from orchestrator.security.access import Access
 from orchestrator.security.rate_limits import RateLimits, RequestLimit, UserLimits
@@ -159,7 +160,7 @@ async def _ready(app: FastAPI, settings: Settings) -> dict[str, Any]:
 def _routers(settings: Settings) -> list[APIRouter]:
     if settings.role == "worker":
         return []
-    return [sessions.router, runs.router, events.router, catalogue.router]
+    return [sessions.router, runs.router, events.router, websocket.router, catalogue.router]
 
 
 def _access(settings: Settings) -> Middleware:
@@ -179,4 +180,4 @@ def main() -> None:
     """Serve as the environment says; end with one clear line when that cannot be done."""
     settings = Settings.load()
     shutdown = Shutdown(settings.shutdown_grace)
-    serve(build(settings, shutdown), settings, on_exit=shutdown.fire)
+    serve(build(settings, shutdown), settings, on_exit=shutdown.fire, ws=PatientWebSocketProtocol)

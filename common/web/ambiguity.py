@@ -24,7 +24,7 @@ class Unambiguous:
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Look at the first line and the headers only."""
-        if scope["type"] == "http":
+        if scope["type"] in ("http", "websocket"):
             try:
                 _require_text(scope["raw_path"] + b"?" + scope["query_string"])
                 _require_single(scope["headers"])

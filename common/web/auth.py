@@ -23,7 +23,12 @@ def bearer_digest(headers: Headers) -> bytes:
     scheme, _, secret = values[0].partition(" ") if len(values) == 1 else ("", "", "")
     if scheme.lower() != "bearer" or not secret.strip():
         raise ClientError("unauthenticated", "One 'Authorization: Bearer …' header is required")
-    return hashlib.sha256(secret.strip().encode("latin-1")).digest()
+    return secret_digest(secret.encode("latin-1"))
+
+
+def secret_digest(secret: bytes) -> bytes:
+    """Return the SHA-256 of a secret as it was sent, with nothing blank around it."""
+    return hashlib.sha256(secret.strip()).digest()
 
 
 class ServiceToken:

@@ -4,11 +4,12 @@ import math
 from typing import Any
 
 from fastapi import FastAPI, Request
-from fastapi.exceptions import RequestValidationError
+from fastapi.exceptions import RequestValidationError, WebSocketRequestValidationError
 from starlette.datastructures import State
 from starlette.exceptions import HTTPException
 from starlette.responses import Response
 from starlette.types import Scope
+from starlette.websockets import WebSocket
 
 from common.errors import (
     MEDIA_TYPE,
@@ -42,6 +43,7 @@ def install(app: FastAPI) -> None:
     """Make every error of the application come out as a problem document."""
     app.add_exception_handler(AgenticError, _known)
     app.add_exception_handler(RequestValidationError, _invalid)
+    app.add_exception_handler(WebSocketRequestValidationError, _invalid_socket)
     app.add_exception_handler(HTTPException, _framework)
     app.add_exception_handler(Exception, _unforeseen)
 
@@ -89,11 +91,18 @@ async def _known(request: Request, failure: Exception) -> Response:
 
 async def _invalid(request: Request, failure: Exception) -> Response:
     assert isinstance(failure, RequestValidationError)  # noqa: S101  # as above
-    fields = field_errors(failure.errors(), skip=1)
+    return problem_response(_refusal(failure.errors()), request.scope)
+
+
+async def _invalid_socket(socket: WebSocket, failure: Exception) -> None:
+    assert isinstance(failure, WebSocketRequestValidationError)  # noqa: S101  # as above
+    await socket.send_denial_response(problem_response(_refusal(failure.errors()), socket.scope))
+
+
+def _refusal(errors: Any) -> ClientError:
+    fields = field_errors(errors, skip=1)
     names = ", ".join(field.field or "the body" for field in fields)
-    return problem_response(
-        ClientError("invalid_request", f"Not valid: {names}", fields=fields), request.scope
-    )
+    return ClientError("invalid_request", f"Not valid: {names}", fields=fields)
 
 
 async def _framework(request: Request, failure: Exception) -> Response:

@@ -13,6 +13,8 @@ from common.logs import get_logger
 log = get_logger(__name__)
 _TRACEPARENT = re.compile(r"[0-9a-f]{2}-[0-9a-f]{32}-[0-9a-f]{16}-[0-9a-f]{2}")
 
+_STARTS = ("http.response.start", "websocket.http.response.start", "websocket.accept")
+
 
 class RequestIds:
     """ASGI middleware: `request.state.request_id` and `.traceparent` (W3C, or None)."""
@@ -22,7 +24,7 @@ class RequestIds:
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Bind the ids around the request and log how it ended."""
-        if scope["type"] != "http":
+        if scope["type"] not in ("http", "websocket"):
             await self.app(scope, receive, send)
             return
         headers = Headers(scope=scope)
@@ -33,8 +35,9 @@ class RequestIds:
 
         async def send_with_id(message: Message) -> None:
             nonlocal status
-            if message["type"] == "http.response.start":
-                status = message["status"]
+            if message["type"] in _STARTS:
+                status = message.get("status", 101)
+                message.setdefault("headers", [])
                 MutableHeaders(scope=message)["X-Request-ID"] = request_id
             await send(message)
 
@@ -53,7 +56,7 @@ def _log_end(scope: Scope, status: int, seconds: float) -> None:
     write = log.debug if scope["path"].startswith("/health/") else log.info
     write(
         "request",
-        method=scope["method"],
+        method=scope.get("method", "WEBSOCKET"),
         path=scope["path"],
         status=status,
         duration_ms=round(seconds * 1000, 2),

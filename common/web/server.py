@@ -1,10 +1,12 @@
 """The server process: uvicorn with our logging, which tells the application that it must end."""
 
+import asyncio
 import gc
 import resource
 import signal
 from collections.abc import Callable
 from types import FrameType
+from typing import Literal
 
 import uvicorn
 from fastapi import FastAPI
@@ -15,6 +17,10 @@ from common import logs
 from common.settings import ServiceSettings
 from common.web.patience import HeaderTimeoutProtocol
 
+MAX_FRAME = 4 * 1024
+"""Bytes of a message that a WebSocket may bring."""
+PING = 25.0
+"""Seconds between two pings of a WebSocket, and for the answer to one."""
 KEEP_ALIVE = 30
 """Seconds an idle connection is kept: longer than any client of ours keeps it (4 s)."""
 
@@ -36,13 +42,23 @@ class Server(uvicorn.Server):
         self._on_exit()
 
 
-def configure(app: FastAPI | str, settings: ServiceSettings, workers: int = 1) -> uvicorn.Config:
+WebSockets = type[asyncio.Protocol] | Literal["none"]
+
+
+def configure(
+    app: FastAPI | str, settings: ServiceSettings, workers: int = 1, ws: WebSockets = "none"
+) -> uvicorn.Config:
     """Return uvicorn's configuration for one of our services; a string names its factory."""
     return uvicorn.Config(
         app,
         host=settings.host,
         port=settings.port,
         http=HeaderTimeoutProtocol,
+        ws=ws,
+        ws_max_size=MAX_FRAME,
+        ws_ping_interval=PING,
+        ws_ping_timeout=PING,
+        ws_per_message_deflate=False,  # for each client anew, and a buffer for each
         log_config=None,
         access_log=False,
         server_header=False,
@@ -54,12 +70,15 @@ def configure(app: FastAPI | str, settings: ServiceSettings, workers: int = 1) -
 
 
 def serve(
-    app: FastAPI, settings: ServiceSettings, on_exit: Callable[[], None] = lambda: None
+    app: FastAPI,
+    settings: ServiceSettings,
+    on_exit: Callable[[], None] = lambda: None,
+    ws: WebSockets = "none",
 ) -> None:
     """Serve until SIGTERM or SIGINT, then end in order and return."""
     logs.configure(settings.log_format, settings.log_level)
     raise_descriptor_limit()
-    server = Server(configure(app, settings), on_exit)
+    server = Server(configure(app, settings, ws=ws), on_exit)
     # What is loaded stays: looking through it for garbage takes the loop's thread 80 ms each time.
     gc.collect()
     gc.freeze()

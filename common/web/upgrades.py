@@ -60,6 +60,17 @@ class SteadfastProtocol(HttpToolsProtocol):
         if not self._is_passed_over:
             super().on_message_complete()
 
+    def _should_upgrade(self) -> bool:
+        """Tell whether a WebSocket is asked for: with a GET (RFC 6455, 4.1), any other is an offer."""
+        return super()._should_upgrade() and self.parser.get_method() == b"GET"
+
+    def handle_websocket_upgrade(self) -> None:
+        """Hand the connection over, unless the answer to an earlier request is still on its way."""
+        if self.flow.write_paused or not (self.cycle is None or self.cycle.response_complete):
+            self.transport.abort()
+        else:
+            super().handle_websocket_upgrade()
+
     def read_again(self) -> bool:
         """Read the head of the request without its offer; False where none is passed over."""
         if not self._is_passed_over:

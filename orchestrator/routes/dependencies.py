@@ -7,6 +7,7 @@ from typing import Annotated
 
 from fastapi import Depends, Header, Query, Request
 from pydantic import BaseModel
+from starlette.requests import HTTPConnection
 
 from common.context import RequestSource
 from common.ids import SessionId
@@ -42,8 +43,8 @@ class Services:
     limits: RateLimits
 
 
-def _services(request: Request) -> Services:
-    services: Services = request.app.state.services
+def _services(connection: HTTPConnection) -> Services:
+    services: Services = connection.app.state.services
     return services
 
 

@@ -16,7 +16,11 @@ IsLocal = Callable[[str], bool]
 
 
 class Access:
-    """ASGI middleware: sets `request.state.user_id`, or answers 401 or 403."""
+    """ASGI middleware: sets `state.user_id`, or answers 401 or 403.
+
+    A WebSocket's user is None where keys are needed: it may show one later than in its headers, and
+    `state.key_holder` then says whose it is (`security/sockets.py`).
+    """
 
     def __init__(
         self, app: ASGIApp, *, api_keys: Mapping[bytes, str], any_host: bool, is_local: IsLocal
@@ -28,17 +32,18 @@ class Access:
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Find out who asks before anything else of the request is read."""
-        if scope["type"] == "http" and not scope["path"].startswith(OPEN_PREFIX):
+        if scope["type"] != "lifespan" and not scope["path"].startswith(OPEN_PREFIX):
             try:
-                scope["state"]["user_id"] = self._user(Headers(scope=scope))
+                user = self._user(Headers(scope=scope), is_socket=scope["type"] == "websocket")
             except ClientError as refusal:
                 await problem_response(refusal, scope)(scope, receive, send)
                 return
+            scope["state"].update(user_id=user, key_holder=self._key_holder)
         await self.app(scope, receive, send)
 
-    def _user(self, headers: Headers) -> str:
+    def _user(self, headers: Headers, *, is_socket: bool = False) -> str | None:
         if self._keys:
-            return self._key_holder(headers)
+            return None if is_socket else self._key_holder(bearer_digest(headers))
         # Without keys, any web page that this machine's user opens could drive the service
         # (DNS rebinding, cross-site requests): its Host or its Origin gives it away.
         if not self._any_host and not self._is_local(_host(f"//{headers.get('host', '')}")):
@@ -48,8 +53,8 @@ class Access:
             raise ClientError("forbidden", "Requests from web pages of other origins are refused")
         return LOCAL_USER
 
-    def _key_holder(self, headers: Headers) -> str:
-        shown = bearer_digest(headers)
+    def _key_holder(self, shown: bytes) -> str:
+        """Return the user of the key with this digest."""
         users = [user for digest, user in self._keys.items() if hmac.compare_digest(digest, shown)]
         if not users:
             raise ClientError("unauthenticated", "The API key is not valid")

@@ -85,7 +85,10 @@ class OwnBuckets:
 
 
 class RequestLimit:
-    """ASGI middleware, inside of Access: counts the requests of users; probes have none."""
+    """ASGI middleware, inside of Access: counts the requests of users; probes have none.
+
+    A WebSocket is counted by its route: whose it is shows only after it was accepted.
+    """
 
     def __init__(self, app: ASGIApp, limits: Callable[[], RateLimits]) -> None:
         self.app = app
@@ -94,7 +97,7 @@ class RequestLimit:
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer 429 without looking at anything else of the request."""
         user_id = scope.get("state", {}).get("user_id")
-        if scope["type"] in ("http", "websocket") and user_id is not None:
+        if scope["type"] == "http" and user_id is not None:
             try:
                 await self._limits().count_request(user_id)
             except ClientError as refusal:

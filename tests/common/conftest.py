@@ -35,7 +35,7 @@ async def serve():
             routers=[router(gate, is_kept), health_router(dict)], lifespan=_lifespan,
         )  # fmt: skip
         config = uvicorn.Config(
-            app, port=0, http=protocol, timeout_keep_alive=keep_alive, log_config=None,
+            app, port=0, http=protocol, ws="none", timeout_keep_alive=keep_alive, log_config=None,
             timeout_graceful_shutdown=1,
         )  # fmt: skip
         server = uvicorn.Server(config)

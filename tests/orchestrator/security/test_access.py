@@ -1,6 +1,7 @@
 """Who gets in: holders of a key, or this machine's own user when there is none."""
 
 import hashlib
+from types import SimpleNamespace
 
 import pytest
 from starlette.datastructures import Headers
@@ -58,3 +59,33 @@ def test_api_key_names_its_user():
     assert guard._user(Headers({"host": "any", "authorization": "Bearer bob-key"})) == "bob"
     assert refused(guard, host="localhost") == "unauthenticated"
     assert refused(guard, host="localhost", authorization="Bearer eve-key") == "unauthenticated"
+
+
+async def test_access_of_a_websocket_is_looked_at_as_that_of_a_request():
+    """A page needs no permission of this service to open one."""
+    seen = []
+
+    async def app(scope, receive, send):
+        seen.append(scope["state"])
+
+    async def send(message):
+        seen.append(message.get("status"))
+
+    async def knock(guard, **headers):
+        raw = [(name.encode(), value.encode()) for name, value in headers.items()]
+        scope = {
+            "type": "websocket", "path": "/v1/x", "headers": raw, "state": {"request_id": "r"},
+            "app": SimpleNamespace(state=SimpleNamespace(source="orchestrator")),
+        }  # fmt: skip
+        seen.clear()
+        guard.app = app
+        await guard(scope, None, send)
+        return seen[0]
+
+    assert await knock(access(), host="localhost", origin="https://evil.example") == 403
+    assert await knock(access(), host="evil.example") == 403
+    assert (await knock(access(), host="localhost"))["user_id"] == "local"
+    state = await knock(access(api_keys={ANN: "ann"}), host="any", origin="https://any.example")
+    assert (state["user_id"], state["key_holder"](ANN)) == (None, "ann")
+    with pytest.raises(ClientError, match="unauthenticated"):
+        state["key_holder"](BOB)
