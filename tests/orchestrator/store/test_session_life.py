@@ -70,6 +70,21 @@ async def test_session_expires_with_its_earlier_runs_and_their_keys(any_store, a
     assert await store.runs.create(again, "reject", ("key", "digest")) == first.id
 
 
+async def test_run_that_has_ended_outlasts_what_its_session_does_until_runs_are_kept_again(
+    any_store, any_redis
+):
+    """What starts soon after it renews the session, and does not go through the runs."""
+    store, opened = any_store, await open_session(any_store)
+    ended = await run_to_the_end(store, opened.id, "key")
+    cancelled = document(opened.id)
+    await store.runs.create(cancelled, "reject")
+    await store.runs.cancel(opened.id, cancelled.id)
+    base = f"test:{{{opened.id}}}"
+    own = [f"{base}:run:{ended.id}", f"{base}:run:{ended.id}:steps", f"{base}:run:{cancelled.id}"]
+    idempotency = await any_redis.keys(f"{base}:idem:*")
+    assert (await left(any_redis, [*own, *idempotency]))[0] > WEEK * 65 / 64
+
+
 async def test_session_is_kept_whole_while_a_run_is_executed(any_store, any_redis):
     """A run of an hour in a session of a minute: the renewals keep the others."""
     store, opened = any_store, await open_session(any_store)
@@ -199,6 +214,22 @@ async def test_idempotency_key_of_a_deleted_session_opens_a_new_one(any_store):
     assert second.id != first.id
     assert await store.create("ann", None, {}, None, key) == second
     assert [item.id for item in (await store.list("ann", 10, None)).items] == [second.id]
+
+
+async def test_session_whose_id_was_reserved_long_ago_is_listed(any_store, monkeypatch):
+    """A listing drops an old id without a session, just before its session comes."""
+    store, script = any_store, any_store.backend.script
+    reserved = f"ses_{'0' * 32}"
+    monkeypatch.setattr(sessions, "new_id", lambda _: reserved)
+
+    async def listed_before(name, *arguments, **keywords):
+        if name == "create_session":
+            assert (await store.sessions.list("ann", 10, None)).items == []
+        return await script(name, *arguments, **keywords)
+
+    monkeypatch.setattr(store.backend, "script", listed_before)
+    await store.sessions.create("ann", None, {}, None, ("key", "digest"))
+    assert [item.id for item in (await store.sessions.list("ann", 10, None)).items] == [reserved]
 
 
 async def test_session_that_lives_stays_in_its_users_list(any_store, any_redis):
