@@ -58,7 +58,7 @@ async def test_stream_of_a_client_that_went_leaves_its_place(limit, redis):
 
 async def test_streams_are_kept_noted_while_they_are_open(limit, redis, monkeypatch):
     """Also when the store has lost them meanwhile."""
-    monkeypatch.setattr("orchestrator.security.stream_limit.LEASE", LEASE / 3000)
+    monkeypatch.setattr("orchestrator.security.stream_limit.LEASE", LEASE / 20)
     keeping = asyncio.create_task(limit.keep())
     async with AsyncExitStack() as stack:
         for _ in range(2):

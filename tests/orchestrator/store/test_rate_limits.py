@@ -12,7 +12,7 @@ from orchestrator.store.store import make_store
 ZERO = timedelta(0)
 LEASE = timedelta(seconds=30)
 SLOW = Rate(1, timedelta(hours=1), 3)
-QUICK = Rate(20, timedelta(seconds=1), 2)
+QUICK = Rate(5, timedelta(seconds=1), 2)
 
 
 @pytest.fixture
@@ -32,7 +32,7 @@ async def test_bucket_gives_its_burst_and_then_nothing(limits):
 
 async def test_bucket_has_one_more_after_the_wait_that_it_named(limits):
     """A client that waits as long as it was told, and no longer, is let in."""
-    for _ in range(5):
+    for _ in range(3):
         while not (wait := await limits.spend("ann", "requests", QUICK)):
             pass
         await asyncio.sleep(wait.total_seconds())
@@ -41,15 +41,15 @@ async def test_bucket_has_one_more_after_the_wait_that_it_named(limits):
 
 async def test_bucket_is_full_and_forgotten_in_the_end(limits, any_redis):
     """Nothing is kept of users who ask for nothing."""
-    await limits.spend("ann", "requests", QUICK)
-    assert 0 < await any_redis.pttl("test:user:{ann}:limit:requests") <= 50
+    await limits.spend("ann", "runs", SLOW)
+    assert 0 < await any_redis.ttl("test:user:{ann}:limit:runs") <= 3600
 
 
 async def test_bucket_survives_a_clock_that_was_set_back(limits, any_redis):
     """After a failover to a slower clock a user would have waited for the whole difference."""
     ahead = (await any_redis.time())[0] + 24 * 3600
     await any_redis.set("test:user:{ann}:limit:requests", ahead * 1_000_000, ex=60)
-    assert await limits.spend("ann", "requests", QUICK) <= timedelta(milliseconds=50)
+    assert await limits.spend("ann", "requests", QUICK) <= timedelta(milliseconds=200)
 
 
 async def test_replicas_share_a_users_bucket(limits, any_redis):
@@ -73,7 +73,7 @@ async def test_streams_are_bounded_over_all_replicas(limits, any_redis):
 
 async def test_stream_whose_process_died_lapses_and_one_that_is_kept_does_not(limits):
     """A counter would have stayed where it was; waiting as long as it says is enough."""
-    short = timedelta(milliseconds=200)
+    short = timedelta(seconds=1)
     await limits.hold_streams("ann", ["dead"], short, 2)
     await limits.hold_streams("ann", ["alive"], LEASE, 2)
     wait = await limits.hold_streams("ann", ["new"], LEASE, 2)
