@@ -23,6 +23,7 @@ from orchestrator.store.store import Store
 log = get_logger(__name__)
 IDLE = timedelta(seconds=1)
 """How long one wait for a wake-up lasts, and the pause after the store failed."""
+SILENCE_CHECK = timedelta(seconds=0.5)
 REAP_INTERVAL = timedelta(seconds=1)
 RENEWALS = 4
 """Renewals in the time of one lease: one or two may fail without harm."""
@@ -61,7 +62,8 @@ class Worker:
     async def serve(self) -> None:
         """Work until drained; return when every kept run has ended or been given back."""
         try:
-            await asyncio.gather(self._repeat(self._take), self._repeat(self._reap))
+            loops = (self._take, self._find_silent, self._reap)
+            await asyncio.gather(*(self._repeat(work) for work in loops))
             await asyncio.gather(*self._tasks, return_exceptions=True)
         finally:
             for task in self._tasks:  # out of time: their leases run out, others go on with them
@@ -83,9 +85,13 @@ class Worker:
         except TimeoutError:
             return
 
+    async def _find_silent(self) -> None:
+        self._silent.extend(await self._store.reaper.find_silent())
+        await self._pause(SILENCE_CHECK * _jitter())
+
     async def _reap(self) -> None:
-        self._silent.extend(await self._store.reaper.reap())
-        await self._pause(REAP_INTERVAL * random.uniform(0.75, 1.25))  # noqa: S311  # jitter
+        await self._store.reaper.reap()
+        await self._pause(REAP_INTERVAL * _jitter())
 
     async def _take(self) -> None:
         """Wait for a wake-up once there is a free slot, and start on it."""
@@ -176,3 +182,8 @@ class Worker:
             patience.reschedule(asked + self._lease * PATIENCE)
             if is_cancelled:
                 signals.cancelled.set()
+
+
+def _jitter() -> float:
+    """Return a factor that keeps the processes from looking all at the same time."""
+    return random.uniform(0.75, 1.25)  # noqa: S311

@@ -52,22 +52,25 @@ class Reaper:
         self._queue = queue
         self._indexes = queue.indexes
 
-    async def reap(self) -> list[RunRef]:
-        """Look once at everything that is due; return the runs whose owner fell silent.
+    async def find_silent(self) -> list[RunRef]:
+        """Wake workers for the runs whose owner fell silent; return those runs.
 
-        They come first, whatever else waits. Workers were woken for them.
+        They go before everything else, however much of that is due: hence a look of their own.
         """
         now = await self._queue.now()
-        lease = milliseconds(self._backend.config.lease)
-        silent = await self._look_through(self._keys.running, now, now)
+        return await self._look_through(self._keys.running, now, now)
+
+    async def reap(self) -> None:
+        """Look once at all other runs that are due: repeat lost wake-ups, keep sessions alive."""
+        now = await self._queue.now()
         await self._adopt()
         await self._look_through(self._keys.parked, now, now)
         # Lost is a wake-up that no worker has acted on for a lease, unless none could have: it lies
         # in the stream behind others. The stream need not be empty for that, only be past it.
         oldest = await self._queue.wakeups.oldest()
         past = now if oldest is None else oldest - milliseconds(MARGIN)
+        lease = milliseconds(self._backend.config.lease)
         await self._look_through(self._keys.queued, min(now - lease, past), now)
-        return silent
 
     async def _look_through(self, index: str, until: int, now: int) -> list[RunRef]:
         woken = []

@@ -56,11 +56,11 @@ async def test_reaper_finds_silent_owners_and_forgets_what_is_over(store, leased
     """It leaves alone what is renewed."""
     lease = await leased()
     await woken(store)
-    assert await store.reaper.reap() == []
+    assert await store.reaper.find_silent() == []
     await expire_lease(redis, lease)
-    assert await store.reaper.reap() == [RunRef.of(lease)]
+    assert await store.reaper.find_silent() == [RunRef.of(lease)]
     assert await woken(store) == [lease.run.id]
-    assert await store.reaper.reap() == []  # for as long as a lease
+    assert await store.reaper.find_silent() == []  # for as long as a lease
     await store.progress.finish(lease, DONE)
     assert await redis.keys("test:running") + await redis.keys("test:queued") == []
     assert await redis.keys("test:parked") == []
@@ -72,14 +72,14 @@ async def test_reaper_looks_for_silent_owners_whatever_else_is_due(store, leased
     others = {f"bob/{new_id('ses')}/{new_id('run')}": 0 for _ in range(15 * BATCH)}
     await redis.zadd("test:queued", others)
     await expire_lease(redis, lease)
-    assert await store.reaper.reap() == [RunRef.of(lease)]
+    assert await store.reaper.find_silent() == [RunRef.of(lease)]
 
 
 async def test_reaper_notes_the_deadline_that_an_owner_has_put_off(store, leased, redis):
     """The run's hash is the truth, the index a hint."""
     lease = await leased()
     await redis.zadd("test:running", {RunRef.of(lease).member: 1})
-    assert await store.reaper.reap() == []
+    assert await store.reaper.find_silent() == []
     score = await redis.zscore("test:running", RunRef.of(lease).member)
     assert score > await server_time(redis)
 
@@ -93,7 +93,7 @@ async def test_reaper_that_finds_a_run_final_wakes_the_next_in_line(store, lease
     ids = lease.session.id, lease.run.id
     await store.backend.script("finish", *ids, lease.fence, "finish", *ending_fields())
     await expire_lease(redis, lease)
-    assert await store.reaper.reap() == []
+    assert await store.reaper.find_silent() == []
     assert await woken(store) == [following.id]
     assert await redis.zrange("test:running", 0, -1) == []
 
@@ -163,6 +163,7 @@ async def test_reaper_puts_a_run_into_the_index_that_it_belongs_to(store, leased
         await redis.zadd("test:parked", {ref.member: 1})
     await redis.zadd("test:running", {ready.member: 1})
     await woken(store)
+    await store.reaper.find_silent()
     await store.reaper.reap()
     assert await redis.zrange("test:running", 0, -1) == [mine.member]
     assert await redis.zrange("test:queued", 0, -1) == [ready.member]
