@@ -159,3 +159,49 @@ async def test_places_say_again_what_was_not_heard(store, start, redis):
         await redis.zadd("test:user:{ann}:woken", {ref.member: 1}, xx=True)
     await store.queue.free(refs[0])
     assert await woken(store) == ids(refs[1:])
+
+
+@pytest.mark.parametrize("way", ["final", "waiting", "parked", "gone"])
+async def test_places_taken_for_a_run_that_was_not_to_be_had_are_free_again(
+    store, start, lease_of, redis, way
+):
+    """A stray wake-up, taken in vain."""
+    [ref] = await start(1)
+    run = ref
+    if way == "waiting":
+        run = ref.sibling(document(ref.session_id).id)
+        await store.runs.create(document(ref.session_id, id=run.run_id), "enqueue")
+    elif way == "final":
+        await store.runs.cancel(*ref[1:])
+    elif way == "parked":
+        await store.leases.park(await lease_of(ref), "awaiting_input", "{}")
+    else:
+        await redis.delete(store.backend.keys.run(*ref[1:]))
+    assert await store.queue.take(run) is True
+    assert await store.leases.acquire(run.session_id, run.run_id, "stray") is None
+    assert await redis.exists("test:user:{ann}:running") == 0
+
+
+async def test_places_put_off_no_deadline_of_an_owner_by_a_stray_wake_up(
+    store, start, lease_of, redis
+):
+    """It would hide the owner's death for as long as wake-ups come."""
+    [ref] = await start(1)
+    await lease_of(ref)
+    deadline = await redis.zscore("test:running", ref.member)
+    await redis.zadd("test:running", {ref.member: deadline - 4000})
+    assert await store.queue.take(ref) is True
+    assert await store.leases.acquire(ref.session_id, ref.run_id, "stray") is None
+    assert await redis.zscore("test:running", ref.member) == deadline - 4000
+    assert await redis.zcard("test:user:{ann}:running") == 1
+
+
+async def test_places_hold_back_runs_that_the_reaper_looks_at_seldom(store, start, redis):
+    """But for the next ones, whose place may fall free because its owner died."""
+    for ref in await start(PLACES):
+        await store.queue.take(ref)
+    refs = await start(PLACES + 2)
+    scores = [await redis.zscore("test:queued", ref.member) for ref in refs]
+    now, lease = await server_time(redis), 5000
+    assert max(scores[:PLACES]) <= now
+    assert min(scores[PLACES:]) > now + lease
