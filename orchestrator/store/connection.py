@@ -6,7 +6,7 @@ written to the same value, a wake-up too many is looked at and dropped).
 """
 
 from collections.abc import AsyncIterator, Sequence
-from contextlib import asynccontextmanager
+from contextlib import AsyncExitStack, asynccontextmanager
 from typing import Any
 
 from redis.asyncio import BlockingConnectionPool, Redis, Sentinel, SSLConnection
@@ -42,13 +42,19 @@ class _CheckedCluster(RedisCluster):
         for node in self.startup_nodes:
             node.connection_kwargs["redis_connect_func"] = known_format(format_key)
 
+    async def aclose(self) -> None:
+        """Close every connection, also when the nodes have to be found anew after a fault."""
+        await super().aclose()
+        await self.nodes_manager.aclose()
+        await self.nodes_manager.aclose("startup_nodes")
+
 
 @asynccontextmanager
 async def connected(
     address: Address, format_key: str, size: int = POOL_SIZE
 ) -> AsyncIterator[Redis | RedisCluster]:
     """Yield a client with up to `size` connections (to each node); they close with the context."""
-    hosts = [dict(parse_url(url)) for url in address.urls]
+    hosts: list[dict[str, Any]] = [{**parse_url(url)} for url in address.urls]
     common: dict[str, Any] = {
         "decode_responses": True,
         "socket_timeout": None,
@@ -56,39 +62,34 @@ async def connected(
         "retry": Retry(ExponentialBackoff(LONGEST_PAUSE, FIRST_PAUSE), REPETITIONS),
         "max_connections": size,
     }
-    if address.kind == "cluster":
-        client: Redis | RedisCluster = _cluster(hosts, format_key, common)
-    else:
+    if address.kind != "cluster":
         common |= {"timeout": POOL_WAIT, "redis_connect_func": known_format(format_key)}
-        client = (
-            _sentinel(address, hosts, common)
-            if address.kind == "sentinel"
-            else _one(hosts[0], common)
-        )
-    try:
+    async with AsyncExitStack() as stack:
+        client: Redis | RedisCluster
+        if address.kind == "cluster":
+            client = _cluster(hosts, format_key, common)
+        elif address.kind == "sentinel":
+            sentinel = await stack.enter_async_context(_sentinel(hosts))
+            options = _without_host(hosts[0]) | common
+            client = sentinel.master_for(
+                address.service, connection_pool_class=_SentinelPool, **options
+            )
+        else:
+            client = Redis.from_pool(BlockingConnectionPool(**hosts[0], **common))
+        stack.push_async_callback(client.aclose)
         yield client
-    finally:
-        await client.aclose()
 
 
-def _one(host: dict[str, Any], common: dict[str, Any]) -> Redis:
-    return Redis.from_pool(BlockingConnectionPool(**host, **common))
-
-
-def _sentinel(address: Address, hosts: list[dict[str, Any]], common: dict[str, Any]) -> Redis:
-    options = _without_host(hosts[0])
-    asking = {
-        "username": options.pop("sentinel_username", None),
-        "password": options.pop("sentinel_password", None),
+def _sentinel(hosts: list[dict[str, Any]]) -> Any:
+    options = {name: value for name, value in hosts[0].items() if name.startswith("ssl")}
+    options |= {
+        "username": hosts[0].get("sentinel_username"),
+        "password": hosts[0].get("sentinel_password"),
+        "ssl": hosts[0].get("connection_class") is SSLConnection,
         "socket_timeout": CONNECT_TIMEOUT,
     }
-    asking |= {name: value for name, value in options.items() if name.startswith("ssl")}
     places = [(host["host"], host["port"]) for host in hosts]
-    sentinel: Any = Sentinel(places, sentinel_kwargs=asking)  # type: ignore[no-untyped-call]
-    client: Redis = sentinel.master_for(
-        address.service, connection_pool_class=_SentinelPool, **options, **common
-    )
-    return client
+    return Sentinel(places, sentinel_kwargs=options)  # type: ignore[no-untyped-call]
 
 
 def _cluster(hosts: list[dict[str, Any]], format_key: str, common: dict[str, Any]) -> RedisCluster:
@@ -98,7 +99,8 @@ def _cluster(hosts: list[dict[str, Any]], format_key: str, common: dict[str, Any
 
 
 def _without_host(host: dict[str, Any]) -> dict[str, Any]:
-    options = {name: value for name, value in host.items() if name not in ("host", "port")}
+    no_options = ("host", "port", "sentinel_username", "sentinel_password")
+    options = {name: value for name, value in host.items() if name not in no_options}
     if options.pop("connection_class", None) is SSLConnection:
         options["ssl"] = True
     return options

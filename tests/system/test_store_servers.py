@@ -1,0 +1,177 @@
+"""The store on servers as people run them: a cluster, a master with its replica, Sentinel."""
+
+import asyncio
+from datetime import timedelta
+
+import pytest
+from redis.exceptions import ResponseError
+
+from orchestrator.store.backend import StoreConfig, StoreUnavailable
+from orchestrator.store.formats import FORMAT, UnknownFormat
+from orchestrator.store.store import open_store
+from tests.orchestrator.builders import DONE, document, event_types, step
+from tests.orchestrator.fakes import until
+from tests.system.servers import cluster, cluster_url, replica_of, sentinel_of, standalone
+
+SESSIONS = 12
+"""Of so few, eight had a key elsewhere than the first client asked."""
+CONFIG = StoreConfig(lease=timedelta(seconds=5))
+
+
+@pytest.fixture(scope="module")
+def nodes(tmp_path_factory):
+    """A cluster of three."""
+    with cluster(tmp_path_factory.mktemp("cluster")) as nodes:
+        yield nodes
+
+
+@pytest.fixture
+async def store(nodes):
+    """A store on it."""
+    async with open_store(cluster_url(nodes), "test", CONFIG) as store:
+        yield store
+
+
+async def _work(store, number):
+    """Open a session, and take one run of it from its start to its end."""
+    session = await store.sessions.create("ann", "w", {}, None, (f"key-{number}", "digest"))
+    run = document(session.id)
+    await store.runs.create(run, "reject", ("key", "digest"))
+    wakeup = await store.queue.next("worker", timedelta(seconds=2))
+    assert wakeup.run_id == run.id
+    lease = await store.leases.acquire(session.id, run.id, f"token-{number}")
+    await store.progress.start_step(lease, step())
+    assert not await store.leases.renew(lease)
+    await store.progress.commit_step(lease, step(status="succeeded"))
+    await store.progress.finish(lease, DONE)
+    assert (await store.runs.get(session.id, run.id)).status == "succeeded"
+    assert [item.id for item in (await store.runs.list(session.id, 5, None)).items] == [run.id]
+    assert (await event_types(store, session.id))[-1] == "run.succeeded"
+    await store.queue.reap()
+    return session.id
+
+
+async def test_cluster_holds_sessions_on_every_node_and_notifies_from_each(nodes, store):
+    """Scripts, pipelines, transactions, the stream of wake-ups, pub/sub: each goes where its key is."""
+    heard = set()
+
+    async def listen():
+        async for _, subject in store.events.notifications():
+            heard.add(subject)
+
+    listening = asyncio.create_task(listen())
+    await until(lambda: any("test:hints" in str(node.ask("PUBSUB", "CHANNELS")) for node in nodes))
+    worked = {await _work(store, number) for number in range(SESSIONS)}
+    await until(lambda: heard == worked or listening.done())
+    listening.cancel()
+    await asyncio.gather(listening, return_exceptions=True)
+    assert {item.id for item in (await store.sessions.list("ann", 100, None)).items} == worked
+    for node in nodes:
+        assert any(":session" in key for key in node.ask("KEYS", "*")), "a node has no session"
+    for session_id in worked:
+        await store.sessions.delete(session_id, "ann")
+    assert (await store.sessions.list("ann", 100, None)).items == []
+
+
+async def test_cluster_without_one_of_its_nodes_is_a_fault_until_it_is_back(nodes, store):
+    """Requests are told so, nothing else breaks, and what was there is there again."""
+    made = [await store.sessions.create("ann", "w", {}, None) for _ in range(SESSIONS)]
+    nodes[1].kill()
+
+    async def is_refused():
+        try:
+            await store.sessions.create("ann", "w", {}, None)
+        except StoreUnavailable as fault:
+            return "redis+cluster://" in fault.detail
+        return False
+
+    await until(is_refused)
+    nodes[1].start()
+
+    async def is_back():
+        try:
+            return [await store.sessions.get(session.id, "ann") for session in made] == made
+        except StoreUnavailable:
+            return False
+
+    await until(is_back)
+
+
+async def test_cluster_of_a_newer_format_is_refused(nodes, store):
+    """Whichever node holds the number."""
+    await store.ping()
+    [holder] = [node for node in nodes if "test:format" in node.ask("KEYS", "test:format")]
+    holder.ask("SET", "test:format", FORMAT + 1)
+    try:
+        with pytest.raises(UnknownFormat):
+            async with open_store(cluster_url(nodes), "test", CONFIG):
+                pass
+    finally:
+        holder.ask("SET", "test:format", FORMAT)
+
+
+async def test_cluster_acknowledges_replicated_writes_over_the_connection_of_the_write(nodes):
+    """WAIT on another connection waits for nothing: without replicas it has to say so."""
+    config = StoreConfig(replica_acks=1)
+    async with open_store(cluster_url(nodes), "test", config) as store:
+        for number in range(len(nodes)):
+            with pytest.raises(StoreUnavailable, match="0 of 1 replicas have acknowledged"):
+                await store.backend.script(
+                    "touch", f"ses_{number}", "", is_replicated=True, patience=timedelta(0)
+                )
+
+
+async def test_replicated_write_is_on_the_replica_when_it_returns(tmp_path):
+    """What is decided is there after the master is lost, the answer as well when it comes again."""
+    config = StoreConfig(replica_acks=1)
+    with standalone(tmp_path / "a") as master, replica_of(master, tmp_path / "b") as replica:
+        async with open_store(master.url, "test", config) as store:
+            session = await store.sessions.create("ann", "w", {}, None)
+            run = document(session.id)
+            await store.runs.create(run, "reject")
+            asked = (
+                "acquire", session.id, run.id, "token", 5000, 5, "{}"
+            )  # fmt: skip
+            first = await store.backend.script(*asked, is_replicated=True)
+            again = await store.backend.script(*asked, is_replicated=True)
+            assert first == again
+            master.kill()
+        replica.ask("REPLICAOF", "NO", "ONE")
+        fence = replica.ask("HGET", f"test:{{{session.id}}}:run:{run.id}", "fence")
+        assert first == ["acquired", fence, ""]
+
+
+def _fails_over(sentinel):
+    """Have the replica promoted; tell whether Sentinel has got to know it yet."""
+    try:
+        return sentinel.ask("SENTINEL", "FAILOVER", "main")
+    except ResponseError as refusal:
+        assert "NOGOODSLAVE" in str(refusal)
+        return False
+
+
+async def test_store_follows_the_master_that_sentinel_names(tmp_path):
+    """The old master is demoted while connections to it are open: the next command finds the new one."""
+    with (
+        standalone(tmp_path / "a") as first,
+        replica_of(first, tmp_path / "b") as second,
+        sentinel_of(first, tmp_path / "s") as sentinel,
+    ):
+        url = f"redis+sentinel://127.0.0.1:{sentinel.port}/main"
+        async with open_store(url, "test", CONFIG) as store:
+            made = await store.sessions.create("ann", "w", {}, None)
+            await until(lambda: made.id in str(second.ask("KEYS", "*")))
+            await until(lambda: _fails_over(sentinel))
+            await until(lambda: second.info("replication")["role"] == "master")
+            first.ask("REPLICAOF", "127.0.0.1", second.port)  # what Sentinel does 8 s later
+
+            async def is_written():
+                try:
+                    await store.sessions.create("ann", "w", {}, None)
+                except StoreUnavailable:
+                    return False
+                return True
+
+            await until(is_written)
+            assert (await store.sessions.get(made.id, "ann")).id == made.id
+            assert len((await store.sessions.list("ann", 9, None)).items) >= 2
