@@ -1,7 +1,9 @@
 """The execution environment put together: one root, one way in, everything closed in reverse."""
 
 import asyncio
+import errno
 import multiprocessing
+import os
 import sqlite3
 import sys
 from collections.abc import AsyncIterator, Callable
@@ -101,7 +103,10 @@ def _readiness(parts: Assembly, landlock_abi: int | None) -> Probe:
         try:
             await parts.threads.run(parts.sandbox.probe)
         except OSError as error:
-            raise SystemFault("unavailable", "The data directory cannot be written") from error
+            why = os.strerror(error.errno or errno.EIO)
+            raise SystemFault(
+                "unavailable", f"The data directory cannot be written: {why}"
+            ) from error
         return {"guards": guards}
 
     return ready

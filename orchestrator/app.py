@@ -1,16 +1,16 @@
 """The orchestrator put together: one root, one `async with`, everything closed in reverse."""
 
-import asyncio
+import signal
+import sys
 from collections.abc import AsyncIterator, Callable
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 from fastapi import APIRouter, FastAPI
 from starlette.middleware import Middleware
 
-from common.errors import SystemFault
-from common.logs import get_logger
 from common.web.app import build_app
 from common.web.health import health_router
 from common.web.server import serve
@@ -23,6 +23,7 @@ from orchestrator.engine.worker import Worker
 from orchestrator.execution.catalogue import Catalogue
 from orchestrator.execution.client import ExecutionClient, open_client
 from orchestrator.planners.registry import PLANNERS
+from orchestrator.readiness import Readiness
 from orchestrator.routes import catalogue, events, runs, sessions, websocket
 from orchestrator.routes.dependencies import Services
 from orchestrator.security.access import Access
@@ -30,13 +31,16 @@ from orchestrator.security.rate_limits import RateLimits, RequestLimit, UserLimi
 from orchestrator.settings import Settings, is_loopback
 from orchestrator.shutdown import Shutdown
 from orchestrator.startup import ClearStart, noted_refusal
+from orchestrator.store.addresses import read_address
 from orchestrator.store.backend import StoreConfig
 from orchestrator.store.embedded import embedded_server
 from orchestrator.store.store import Store, open_store
 from orchestrator.streaming.connections import ConnectionManager
 from orchestrator.streaming.notifications import relay
+from orchestrator.supervisor import Supervisor
 
-log = get_logger(__name__)
+FAILURE = 1
+"""Exit code of a service of which a part has failed."""
 
 
 @dataclass(frozen=True)
@@ -52,14 +56,14 @@ class Parts:
 
 
 @asynccontextmanager
-async def open_parts(settings: Settings) -> AsyncIterator[Parts]:
+async def open_parts(settings: Settings, supervisor: Supervisor) -> AsyncIterator[Parts]:
     """Connect everything.
 
     Raises EmbeddedServerError when the embedded store cannot start, UnknownFormat when a newer
     program has written to the store.
     """
     async with AsyncExitStack() as stack:
-        url = await stack.enter_async_context(_redis(settings))
+        url = await stack.enter_async_context(_redis(settings, supervisor))
         config = StoreConfig(
             session_ttl=settings.session_ttl,
             lease=settings.lease,
@@ -81,45 +85,42 @@ async def open_parts(settings: Settings) -> AsyncIterator[Parts]:
 
 
 @asynccontextmanager
-async def _redis(settings: Settings) -> AsyncIterator[str]:
+async def _redis(settings: Settings, supervisor: Supervisor) -> AsyncIterator[str]:
     if settings.redis_url is not None:
         yield settings.redis_url.get_secret_value()
     elif settings.data_dir is not None:
-        async with embedded_server(settings.data_dir) as url:
-            yield url
+        async with embedded_server(settings.data_dir) as server:
+            supervisor.start("embedded_server", server.keep())
+            yield server.url
 
 
 @asynccontextmanager
 async def _running(
-    settings: Settings, parts: Parts, shutdown: Shutdown
-) -> AsyncIterator[list[asyncio.Task[None]]]:
+    settings: Settings, parts: Parts, shutdown: Shutdown, supervisor: Supervisor
+) -> AsyncIterator[None]:
     """Run what goes on beside the requests; at the end let runs reach their next step."""
     shutdown.arm(parts.connections.close, parts.worker.drain)
-    relaying = asyncio.create_task(
-        relay(parts.store.events, parts.connections.wake, parts.worker.cancel),
-        name="notifications",
-    )
-    keeping = asyncio.create_task(parts.limits.streams.keep(), name="streams")
-    tasks = [relaying, keeping]
+    listening = relay(parts.store.events, parts.connections.wake, parts.worker.cancel)
+    supervisor.start("notifications", listening)
+    supervisor.start("streams", parts.limits.streams.keep())
     if settings.role != "api":
-        tasks.append(asyncio.create_task(parts.worker.serve(), name="worker"))
-    for task in tasks:
-        task.add_done_callback(_report)
+        supervisor.start("worker", parts.worker.serve())
     try:
-        yield tasks
+        yield
     finally:
         shutdown.fire()
-        for task in (relaying, keeping):  # the worker ends once it is drained, these two never do
-            task.cancel()
-        await asyncio.wait(tasks, timeout=shutdown.seconds_left)
-        for task in tasks:
-            task.cancel()
-        await asyncio.gather(*tasks, return_exceptions=True)
+        await supervisor.stop(("worker",), shutdown.seconds_left)
 
 
-def _report(task: asyncio.Task[None]) -> None:
-    if not task.cancelled() and task.exception() is not None:
-        log.error("a background task failed", task=task.get_name(), exc_info=task.exception())
+def _readiness(settings: Settings, parts: Parts, supervisor: Supervisor) -> Readiness:
+    kind = "embedded"
+    if settings.redis_url is not None:
+        kind = read_address(settings.redis_url.get_secret_value()).kind
+    return Readiness(
+        {"store": {"kind": kind}},
+        {"store": parts.store.ping, "execution_environment": parts.client.ready},
+        supervisor,
+    )
 
 
 def build(settings: Settings, shutdown: Shutdown | None = None) -> FastAPI:
@@ -129,32 +130,29 @@ def build(settings: Settings, shutdown: Shutdown | None = None) -> FastAPI:
     @asynccontextmanager
     async def lifespan(app: FastAPI) -> AsyncIterator[None]:
         async with AsyncExitStack() as stack:
+            supervisor = Supervisor(shutdown.fail)
             with noted_refusal(app.state):
-                parts = await stack.enter_async_context(open_parts(settings))
-            tasks = await stack.enter_async_context(_running(settings, parts, shutdown))
-            app.state.parts, app.state.tasks = parts, tasks
+                parts = await stack.enter_async_context(open_parts(settings, supervisor))
+            await stack.enter_async_context(_running(settings, parts, shutdown, supervisor))
+            app.state.parts = parts
+            app.state.readiness = _readiness(settings, parts, supervisor)
             app.state.services = Services(
                 parts.store, PLANNERS, parts.catalogue, parts.connections, parts.limits
             )
             yield
 
+    async def ready() -> dict[str, Any]:
+        return {"role": settings.role, **await app.state.readiness.facts()}
+
     app: FastAPI = build_app(
         title="agentic-framework orchestrator",
         source="orchestrator",
         max_body=settings.max_body,
-        routers=[*_routers(settings), health_router(lambda: _ready(app, settings))],
+        routers=[*_routers(settings), health_router(ready)],
         lifespan=lifespan,
         middleware=[Middleware(ClearStart), _access(settings), _limit(lambda: app.state.parts)],
     )
     return app
-
-
-async def _ready(app: FastAPI, settings: Settings) -> dict[str, Any]:
-    if any(task.done() for task in app.state.tasks):
-        raise SystemFault("unavailable", "A part of the service has failed: restart it")
-    await app.state.parts.store.ping()
-    await app.state.parts.client.ready()
-    return {"role": settings.role, "store": "redis" if settings.redis_url else "embedded"}
 
 
 def _routers(settings: Settings) -> list[APIRouter]:
@@ -179,5 +177,10 @@ def _limit(parts: Callable[[], Parts]) -> Middleware:
 def main() -> None:
     """Serve as the environment says; end with one clear line when that cannot be done."""
     settings = Settings.load()
-    shutdown = Shutdown(settings.shutdown_grace)
-    serve(build(settings, shutdown), settings, on_exit=shutdown.fire, ws=PatientWebSocketProtocol)
+    shutdown = Shutdown(settings.shutdown_grace, partial(signal.raise_signal, signal.SIGTERM))
+    app = build(settings, shutdown)
+    try:
+        serve(app, settings, on_exit=shutdown.fire, ws=PatientWebSocketProtocol)
+    finally:
+        if shutdown.has_failed:
+            sys.exit(FAILURE)

@@ -9,8 +9,11 @@ from datetime import timedelta
 class Shutdown:
     """Carries the signal into the event loop, and counts the time that is left."""
 
-    def __init__(self, grace: timedelta) -> None:
+    def __init__(self, grace: timedelta, end: Callable[[], None] = lambda: None) -> None:
+        """Take the time there is, and what asks the process to end."""
         self._grace = grace.total_seconds()
+        self._end = end
+        self.has_failed = False
         self._deadline: float | None = None
         self._loop: asyncio.AbstractEventLoop | None = None
         self._callbacks: tuple[Callable[[], None], ...] = ()
@@ -18,6 +21,11 @@ class Shutdown:
     def arm(self, *callbacks: Callable[[], None]) -> None:
         """Name what shall happen; called on the event loop."""
         self._loop, self._callbacks = asyncio.get_running_loop(), callbacks
+
+    def fail(self) -> None:
+        """End the process, in order, as one that has failed."""
+        self.has_failed = True
+        self._end()
 
     def fire(self) -> None:
         """Make it happen; called from a signal handler, or when the application closes."""

@@ -12,6 +12,9 @@ from execution_environment.sandbox.self_test import prove
 from execution_environment.sandbox.staging import Staging
 from execution_environment.sandbox.walking import measure
 
+PROBE = 64 * 1024
+"""Bytes that a probe writes."""
+
 
 class Sandbox:
     """Holds the one descriptor from which every path is resolved, opened once and never again."""
@@ -43,8 +46,11 @@ class Sandbox:
             return error.errno not in (errno.ENOENT, errno.ENOTDIR)
 
     def probe(self) -> None:
-        """Write and remove a staged file: raises OSError while the data directory is unusable."""
-        self._staging.discard(self._staging.add_file([b"probe"], 0o600))
+        """Write and remove a staged file: raises OSError while the data directory is unusable.
+
+        It is as long as the records of a few calls: with less room than that no call gets through.
+        """
+        self._staging.discard(self._staging.add_file([bytes(PROBE)], 0o600))
 
     def close(self) -> None:
         """Give back the descriptors and the staging directory."""

@@ -15,6 +15,7 @@ from common.logs import get_logger
 from orchestrator.engine.runner import Runner
 from orchestrator.engine.signals import Signals
 from orchestrator.engine.steps import FenceTooLow
+from orchestrator.store.backend import StoreUnavailable
 from orchestrator.store.fencing import Fenced
 from orchestrator.store.queue.refs import RunRef
 from orchestrator.store.records import Lease
@@ -70,11 +71,11 @@ class Worker:
                 task.cancel()
 
     async def _repeat(self, work: Callable[[], Awaitable[None]]) -> None:
+        """Work until drained. A store that is away is a pause; anything else is for the supervisor."""
         while not self._draining.is_set():
             try:
                 await work()
-            except AgenticError as failure:
-                log.warning("the store failed", code=failure.code, detail=failure.detail)
+            except StoreUnavailable:  # the store has logged it
                 await self._pause(IDLE)
 
     async def _pause(self, duration: timedelta) -> None:
@@ -115,9 +116,10 @@ class Worker:
     def _handled(self, task: asyncio.Task[None]) -> None:
         self._tasks.discard(task)
         self._slots.release()
-        if not task.cancelled() and task.exception() is not None:
+        failure = None if task.cancelled() else task.exception()
+        if failure is not None and not isinstance(failure, StoreUnavailable):
             # The lease runs out and the run is tried again, up to the cap on attempts.
-            log.error("a run was interrupted", exc_info=task.exception())
+            log.error("a run was interrupted", exc_info=failure)
 
     async def _handle(self, ref: RunRef) -> None:
         if self._draining.is_set():  # it came while this worker waited: nobody else will see it

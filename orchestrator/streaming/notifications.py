@@ -3,11 +3,9 @@
 import asyncio
 from collections.abc import Callable
 
-from common.errors import SystemFault
-from common.logs import get_logger
+from orchestrator.store.backend import StoreUnavailable
 from orchestrator.store.events import EventLog
 
-log = get_logger(__name__)
 PAUSE = 1.0
 """Seconds before listening again after the store failed."""
 
@@ -20,6 +18,5 @@ async def relay(
         try:
             async for kind, subject in events.notifications():
                 (on_cancel if kind == "cancel" else on_event)(subject)
-        except SystemFault as failure:
-            log.warning("no notifications from the store", detail=failure.detail)
+        except StoreUnavailable:  # the store has logged it
             await asyncio.sleep(PAUSE)

@@ -35,8 +35,8 @@ async def redis():
 @pytest.fixture
 async def url(tmp_path):
     """The URL of a real server that is empty."""
-    async with embedded_server(tmp_path / "store") as url:
-        yield url
+    async with embedded_server(tmp_path / "store") as server:
+        yield server.url
 
 
 @pytest.fixture

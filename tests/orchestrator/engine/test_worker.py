@@ -4,11 +4,12 @@ import asyncio
 from datetime import timedelta
 
 import pytest
+from redis.exceptions import ResponseError
 
-from common.errors import ClientError, SystemFault
+from common.errors import ClientError
 from common.ids import new_id
 from orchestrator.engine.worker import Worker
-from orchestrator.store.backend import StoreConfig
+from orchestrator.store.backend import StoreConfig, StoreUnavailable
 from orchestrator.store.queue.refs import RunRef
 from orchestrator.store.store import make_store
 from tests.orchestrator.builders import document, event_types, expire_lease, server_time, woken
@@ -242,7 +243,7 @@ async def test_worker_waits_for_a_store_that_fails(start, store, queued, monkeyp
         answer = await real(pending)
         if len(failures) < 5:
             failures.append(1)
-            raise SystemFault("unavailable", "the answer was lost")
+            raise StoreUnavailable("unavailable", "the answer was lost")
         return answer
 
     ids = await queued()
@@ -250,6 +251,47 @@ async def test_worker_waits_for_a_store_that_fails(start, store, queued, monkeyp
     await start()
     await until(lambda: len(failures) == 5)
     await until(ended(store, ids, "succeeded"))
+
+
+@pytest.mark.parametrize(
+    "refusal", [("replica-serve-stale-data", "no"), ("min-replicas-to-write", "1")]
+)
+async def test_worker_outlasts_a_store_that_refuses(
+    start, store, queued, real_redis, monkeypatch, refusal
+):
+    """READONLY and NOREPLICAS, 2.5 s of them, ended the worker for good while the process lived on."""
+    monkeypatch.setattr("orchestrator.engine.worker.IDLE", timedelta(seconds=0.01))
+    name, value = refusal
+    faults = []
+    real = store.backend.do
+
+    async def watched(pending):
+        try:
+            return await real(pending)
+        except StoreUnavailable as fault:
+            faults.append(fault)
+            raise
+
+    monkeypatch.setattr(store.backend, "do", watched)
+    await start()
+    await real_redis.config_set(name, value)
+    if name.startswith("replica"):
+        await real_redis.execute_command("REPLICAOF", "127.0.0.1", "1")
+    await until(lambda: len(faults) > 5)
+    await real_redis.execute_command("REPLICAOF", "NO", "ONE")
+    await real_redis.config_set("min-replicas-to-write", "0")
+    ids = await queued()
+    await until(ended(store, ids, "succeeded"))
+
+
+async def test_worker_ends_with_the_cause_of_a_mistake(store, real_redis):
+    """Nobody knows how to go on from one: whoever supervises it ends the process."""
+    await real_redis.set(store.backend.keys.queue, "no stream", ex=60)
+    runner = runner_of(store, ScriptedExecutor(), ScriptedPlanner())
+    worker = Worker(store, runner, concurrency=1)
+    with pytest.raises(ResponseError, match="WRONGTYPE"):
+        await worker.serve()
+    worker.drain()
 
 
 async def test_worker_tells_the_highest_fence_to_a_store_that_forgot_it(start, store, queued):

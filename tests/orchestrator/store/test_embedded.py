@@ -15,28 +15,28 @@ async def test_embedded_server_keeps_its_data_behind_a_private_socket(tmp_path):
     """Over restarts, in a directory whose name has a space; nothing listens on TCP."""
     directory = tmp_path / "a directory"
     for expected in (None, b"kept"):
-        async with embedded_server(directory) as url:
-            redis = Redis.from_url(url)
+        async with embedded_server(directory) as server:
+            redis = Redis.from_url(server.url)
             assert await redis.get("key") == expected
             await redis.set("key", "kept", ex=60)
             assert (await redis.config_get("port"))["port"] == "0"
             await redis.aclose()
-            socket = Path(url.removeprefix("unix://"))
+            socket = Path(server.url.removeprefix("unix://"))
             assert stat.S_IMODE(socket.stat().st_mode) == 0o700
             assert stat.S_IMODE(socket.parent.stat().st_mode) == 0o700
 
 
 async def test_embedded_server_is_its_owners_alone(tmp_path):
     """A second orchestrator that used it too lost its store when the first one ended."""
-    async with embedded_server(tmp_path) as url:
+    async with embedded_server(tmp_path) as server:
         with pytest.raises(EmbeddedServerError, match="another orchestrator keeps its store in"):
             async with embedded_server(tmp_path, patience=0.1):
                 pytest.fail("it is used by two")
-        redis = Redis.from_url(url)
+        redis = Redis.from_url(server.url)
         assert await redis.ping()
         await redis.aclose()
     async with embedded_server(tmp_path, patience=0.1) as again:
-        assert again == url
+        assert again.url == server.url
 
 
 async def test_embedded_server_ends_with_an_owner_that_is_killed(tmp_path):
@@ -46,8 +46,8 @@ async def test_embedded_server_ends_with_an_owner_that_is_killed(tmp_path):
         "from redis.asyncio import Redis\n"
         "from orchestrator.store.embedded import embedded_server\n"
         "async def main():\n"
-        "    async with embedded_server(pathlib.Path(sys.argv[1])) as url:\n"
-        "        await Redis.from_url(url).set('key', 'kept', ex=60)\n"
+        "    async with embedded_server(pathlib.Path(sys.argv[1])) as server:\n"
+        "        await Redis.from_url(server.url).set('key', 'kept', ex=60)\n"
         "        print('kept', flush=True)\n"
         "        await asyncio.Event().wait()\n"
         "asyncio.run(main())\n"
@@ -58,8 +58,8 @@ async def test_embedded_server_ends_with_an_owner_that_is_killed(tmp_path):
     assert await owner.stdout.readline() == b"kept\n"
     owner.kill()
     await owner.wait()
-    async with embedded_server(tmp_path, patience=20) as url:
-        redis = Redis.from_url(url)
+    async with embedded_server(tmp_path, patience=20) as server:
+        redis = Redis.from_url(server.url)
         assert await redis.get("key") == b"kept"
         await redis.aclose()
     assert (tmp_path / "server.log").read_text().count("ready to exit, bye bye") == 2
@@ -97,5 +97,5 @@ async def test_embedded_server_that_does_not_start_points_at_its_log(tmp_path):
 
 async def test_embedded_server_takes_a_path_too_long_for_a_socket(tmp_path):
     """The socket lies in a short directory of its own."""
-    async with embedded_server(tmp_path / ("x" * 200)) as url:
-        assert len(url) < 100
+    async with embedded_server(tmp_path / ("x" * 200)) as server:
+        assert len(server.url) < 100
