@@ -1,5 +1,7 @@
 """The service as a whole: whether it is ready, and a start that cannot be."""
 
+import resource
+
 import pytest
 
 from execution_environment.app import main
@@ -14,6 +16,28 @@ async def test_ready_names_the_guard_and_fails_without_a_disk(client, tmp_path):
     assert (answer.status_code, answer.json()["code"]) == (503, "unavailable")
     assert (await client.get("/health/live")).status_code == 200
     staging.mkdir()
+
+
+async def test_ready_tries_a_write_as_long_as_the_next_call_may_need(client):
+    """On a full volume it was ready, and every call failed: a file's longest size stands for it here."""
+    allowed = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (16 * 1024, allowed[1]))
+    try:
+        answer = await client.get("/health/ready")
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, allowed)
+    assert answer.status_code == 503
+    assert answer.json()["detail"] == "The data directory cannot be written: File too large"
+    assert (await client.get("/health/ready")).status_code == 200
+
+
+async def test_ready_refuses_a_wrong_token(client):
+    """The orchestrator shows its own, and learns here that it is the wrong one."""
+    wrong = await client.get("/health/ready", headers={"Authorization": "Bearer wrong"})
+    assert (wrong.status_code, wrong.json()["code"]) == (401, "unauthenticated")
+    none = client.build_request("GET", "/health/ready")
+    none.headers.pop("Authorization", None)
+    assert (await client.send(none)).status_code == 200
 
 
 def test_a_data_directory_that_cannot_be_used_ends_the_start(tmp_path, monkeypatch):

@@ -1,14 +1,20 @@
 """The embedded server: private, its owner's alone, and clear when it cannot start."""
 
 import asyncio
+import os
+import signal
 import stat
 import sys
+from functools import partial
 from pathlib import Path
 
 import pytest
 from redis.asyncio import Redis
 
+from orchestrator.store.backend import StoreConfig, StoreUnavailable
 from orchestrator.store.embedded import EmbeddedServerError, embedded_server
+from orchestrator.store.store import open_store
+from tests.orchestrator.fakes import until
 
 
 async def test_embedded_server_keeps_its_data_behind_a_private_socket(tmp_path):
@@ -72,6 +78,31 @@ async def test_embedded_server_whose_lock_was_removed_is_left_alone(tmp_path):
         with pytest.raises(EmbeddedServerError, match="that nobody owns: end it"):
             async with embedded_server(tmp_path):
                 pytest.fail("there are two")
+
+
+async def test_embedded_server_that_dies_is_started_again_with_its_data(tmp_path):
+    """The same socket, and all that it had answered for; nobody else gets in meanwhile."""
+    async with embedded_server(tmp_path) as server:
+        keeping = asyncio.create_task(server.keep())
+        async with open_store(server.url, "test", StoreConfig()) as store:
+            made = await store.sessions.create("ann", "w", {}, None)
+            redis = Redis.from_url(server.url)
+            os.kill((await redis.info("server"))["process_id"], signal.SIGKILL)
+            await redis.aclose()
+            await until(partial(_is_there, store, made))
+            with pytest.raises(EmbeddedServerError, match="another orchestrator"):
+                async with embedded_server(tmp_path, patience=0.1):
+                    pytest.fail("it is used by two")
+        keeping.cancel()
+        await asyncio.gather(keeping, return_exceptions=True)
+    assert (tmp_path / "server.log").read_text().count("Ready to accept connections") == 2
+
+
+async def _is_there(store, session):
+    try:
+        return await store.sessions.get(session.id, "ann") == session
+    except StoreUnavailable:
+        return False
 
 
 async def test_embedded_server_refuses_a_directory_that_others_can_enter(tmp_path, monkeypatch):
