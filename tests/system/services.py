@@ -109,3 +109,16 @@ def orchestrator(directory: Path, execution: Service, **env: str) -> Service:
         **env,
     }
     return Service("orchestrator", settings, directory / "orchestrator.log")
+
+
+def child(service: Service, name: str) -> int:
+    """Return the process id of a service's child that runs a program of this name."""
+    assert service.process is not None
+    for status in Path("/proc").glob("[0-9]*/status"):
+        try:
+            lines = dict(line.split(":\t", 1) for line in status.read_text().splitlines())
+        except (FileNotFoundError, ProcessLookupError):
+            continue
+        if (lines["Name"], lines["PPid"]) == (name[:15], str(service.process.pid)):
+            return int(lines["Pid"])
+    raise AssertionError(f"{name} does not run")
