@@ -24,6 +24,7 @@ from rich.table import Table
 
 from agentic import AgenticClient
 from agentic.stack import Stack, running_stack
+from bench.followers import measure_followers
 from common.plans import Plan
 
 SAMPLES = 200
@@ -170,7 +171,8 @@ def table(rows: list[Row], caption: str) -> Table:
 def main() -> None:
     """Print the table."""
     with tempfile.TemporaryDirectory(prefix="bench-") as scratch:
-        Console(width=100).print(asyncio.run(measure(Path(scratch))))
+        Console(width=100).print(asyncio.run(measure(Path(scratch, "steps"))))
+        Console(width=100).print(asyncio.run(measure_followers(Path(scratch, "followers"))))
 
 
 main()

@@ -2,7 +2,7 @@
 
 import asyncio
 from collections.abc import AsyncGenerator, AsyncIterator, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from datetime import UTC, datetime
 
 from common.errors import ClientError
@@ -17,8 +17,6 @@ POLL = 2.0
 """Seconds between two looks at all that is followed: a notification may be lost, an event may not."""
 POLLED = 1000
 """Sessions that one round trip asks about."""
-HEARTBEAT = 15.0
-"""Seconds of silence after which a follower is told that there is nothing new."""
 
 
 class ConnectionManager:
@@ -91,6 +89,8 @@ class ConnectionManager:
         while self._feeds:
             await asyncio.sleep(POLL)
             feeds = list(self._feeds.values())
+            for feed in feeds:
+                feed.beat()
             for start in range(0, len(feeds), POLLED):
                 await self._look_at(feeds[start : start + POLLED])
 
@@ -111,17 +111,19 @@ class ConnectionManager:
         while not feed.is_over:
             # Before looking: what comes meanwhile sets it, or is found.
             changed, now = feed.changed, feed.epoch
-            frames, patience = feed.after(cursor) if epoch == now else None, HEARTBEAT
+            frames, is_away = feed.after(cursor) if epoch == now else None, False
             if frames is None:
                 try:
                     frames, is_end = await self._read_on(feed, cursor, run_id)
                     epoch = now if is_end else -1
                 except StoreUnavailable:
-                    frames, patience = (), PAUSE
+                    frames, is_away = (), True
             if frames:
                 cursor = frames[-1].cursor or cursor
                 yield frames
-            elif not await _wait(changed, patience):
+                continue
+            await (_wait(changed, PAUSE) if is_away else changed.wait())
+            if changed.is_beat:
                 yield ()
         feed.check()
 
@@ -171,10 +173,7 @@ def is_last(event: Event) -> bool:
     return event.type in FINAL_EVENTS
 
 
-async def _wait(event: asyncio.Event, seconds: float) -> bool:
-    """Return whether the event has come within so many seconds."""
-    try:
+async def _wait(event: asyncio.Event, seconds: float) -> None:
+    with suppress(TimeoutError):
         async with asyncio.timeout(seconds):
-            return await event.wait()
-    except TimeoutError:
-        return False
+            await event.wait()

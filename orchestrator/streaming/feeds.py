@@ -1,6 +1,7 @@
 """A session's events as this process reads them: once, for all who follow."""
 
 import asyncio
+import time
 from collections import deque
 from collections.abc import Sequence
 from itertools import islice
@@ -15,9 +16,18 @@ from orchestrator.streaming.reading import read_on
 log = get_logger(__name__)
 PAUSE = 1.0
 """Seconds before asking a store again that could not be reached."""
+HEARTBEAT = 15.0
+"""Seconds of silence after which followers are told that there is nothing new."""
 WINDOW = 256
 WINDOW_SIZE = 256 * 1024
 """Events, and characters of their JSON, that are kept for followers who are a little behind."""
+
+
+class Change(asyncio.Event):
+    """Set once, when there is something to look at: one call wakes all who wait for it."""
+
+    is_beat = False
+    """Whether it only says that the feed is alive."""
 
 
 class Feed:
@@ -29,8 +39,8 @@ class Feed:
     def __init__(self, events: EventLog, session_id: str) -> None:
         self.session_id = session_id
         self.followers = 0
-        self.changed = asyncio.Event()
-        """Set, and replaced by another, when there is something new: one call wakes all."""
+        self.changed = Change()
+        """Set, and replaced by another, when there is something new."""
         self.epoch = 0
         """Counts how often the log was not the one that had been read so far."""
         self.is_over = False
@@ -41,6 +51,7 @@ class Feed:
         self._size = 0
         self._wake = asyncio.Event()
         self._reader: asyncio.Task[None] | None = None
+        self._spoke = time.monotonic()
 
     def begin(self) -> None:
         """Start to read."""
@@ -56,6 +67,12 @@ class Feed:
     def wake(self) -> None:
         """Have the log looked at: there may be something new."""
         self._wake.set()
+
+    def beat(self) -> None:
+        """Wake the followers after a silence, so that they can show that they are alive."""
+        if time.monotonic() - self._spoke >= HEARTBEAT:
+            self.changed.is_beat = True
+            self._announce()
 
     def end(self) -> None:
         """Let reader and followers end."""
@@ -139,7 +156,8 @@ class Feed:
         self.last_seq = self._last.seq
 
     def _announce(self) -> None:
-        changed, self.changed = self.changed, asyncio.Event()
+        self._spoke = time.monotonic()
+        changed, self.changed = self.changed, Change()
         changed.set()
 
 

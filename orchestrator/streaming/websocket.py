@@ -10,8 +10,6 @@ from starlette.websockets import WebSocket, WebSocketDisconnect
 
 from orchestrator.streaming.frames import Frame
 
-PATIENCE = 10.0
-"""Seconds within which a client has to take what was sent before the next event is."""
 END, FAILED, SERVICE_RESTART, TRY_AGAIN = 1000, 1011, 1012, 1013
 UNAUTHENTICATED, NOT_FOUND = 4401, 4404
 """Why a connection is closed: RFC 6455, 7.4 and its registry; from 4000 on they are our own."""
@@ -20,7 +18,7 @@ UNAUTHENTICATED, NOT_FOUND = 4401, 4404
 async def send_events(socket: WebSocket, batches: AsyncIterator[Sequence[Frame]]) -> int | None:
     """Send until the events or the client end; return the code to close with (None: it has left).
 
-    A client that takes nothing is told to come again (1013): it goes on from its last event.
+    A client that is too slow has left: the protocol has closed the connection (common/web/sockets.py).
     """
     sending = asyncio.create_task(_send(socket, batches))
     leaving = asyncio.create_task(_until_left(socket))
@@ -36,10 +34,7 @@ async def _send(socket: WebSocket, batches: AsyncIterator[Sequence[Frame]]) -> i
     try:
         async for batch in batches:
             for frame in batch:
-                async with asyncio.timeout(PATIENCE):
-                    await socket.send_text(frame.json)
-    except TimeoutError:
-        return TRY_AGAIN
+                await socket.send_text(frame.json)
     except WebSocketDisconnect:
         return None
     return END

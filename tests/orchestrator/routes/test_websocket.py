@@ -253,7 +253,7 @@ async def test_websocket_client_that_stops_reading_is_closed_with_1013(
     live, store, leased, monkeypatch
 ):
     """No more is kept for it than the transport holds; it goes on from its last event."""
-    monkeypatch.setattr(websocket, "PATIENCE", 0.2)
+    monkeypatch.setattr(sockets.PatientWebSocketProtocol, "write_time", 0.2)
     lease = await leased()
     service = await live(KEYS)
     options = bearer("ann's key") | {"max_queue": 1, "ping_interval": None}
@@ -275,7 +275,7 @@ async def test_websocket_client_that_stops_reading_is_closed_with_1013(
 
 async def test_websocket_client_that_never_reads_again_is_cut_off(live, store, leased, monkeypatch):
     """A close that it does not take must not hold the connection."""
-    monkeypatch.setattr(websocket, "PATIENCE", 0.1)
+    monkeypatch.setattr(sockets.PatientWebSocketProtocol, "write_time", 0.1)
     monkeypatch.setattr(sockets.PatientWebSocketProtocol, "close_time", 0.1)
     lease = await leased()
     service = await live(KEYS)

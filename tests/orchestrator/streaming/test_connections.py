@@ -150,6 +150,15 @@ async def test_idle_followers_ask_the_store_for_nothing_one_by_one(
     await asyncio.gather(*readings)
 
 
+async def test_follower_is_told_of_silence(manager, leased, monkeypatch):
+    """One timer for all: what they send then keeps proxies from cutting the connection."""
+    monkeypatch.setattr(connections, "POLL", 0.01)
+    monkeypatch.setattr(feeds, "HEARTBEAT", 0.05)
+    lease = await leased()
+    async with aclosing(manager.follow(lease.session.id, Cursor(3))) as batches:
+        assert [list(await anext(batches)) for _ in range(2)] == [[], []]
+
+
 async def test_slow_follower_reads_on_from_its_own_place(manager, store, leased, monkeypatch):
     """What it has not taken lies in the log, not in this process."""
     monkeypatch.setattr(feeds, "WINDOW", 2)

@@ -8,7 +8,7 @@ from orchestrator.streaming.sse import EventStream
 
 async def test_sse_stream_breaks_silence_with_a_heartbeat(monkeypatch):
     """Proxies cut silent connections."""
-    monkeypatch.setattr("orchestrator.streaming.sse.HEARTBEAT", 0.0)
+    monkeypatch.setattr("orchestrator.streaming.sse.SILENCE", 0.0)
 
     async def batches():
         yield []

@@ -1,0 +1,189 @@
+"""What a thousand followers cost: delivery, an idle service's CPU, connections to the store.
+
+The floor is a bare Starlette route that sends the same bytes to as many streams. An event's delay is
+counted from its own time, which the store gives it, to its arrival in the clients' process.
+"""
+
+import asyncio
+import json
+import os
+import re
+import statistics
+import sys
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import asynccontextmanager
+from datetime import UTC, datetime
+from pathlib import Path
+
+import uvicorn
+from redis.asyncio import Redis
+from rich.table import Table
+from starlette.applications import Starlette
+from starlette.requests import Request
+from starlette.responses import Response, StreamingResponse
+from starlette.routing import Route
+
+from agentic import AgenticClient
+from agentic.stack import Stack, running_stack
+from common.runs import Session
+
+FOLLOWERS = 1000
+EVENTS = 20
+PAUSE = 0.2
+IDLE = 15.0
+"""Seconds: in these each stream has had a heartbeat."""
+Publish = Callable[[int], Awaitable[object]]
+
+
+class Crowd:
+    """The followers, in a process of their own."""
+
+    def __init__(self, process: asyncio.subprocess.Process) -> None:
+        assert process.stdin is not None
+        assert process.stdout is not None
+        self._stdin, self._stdout = process.stdin, process.stdout
+
+    async def ask(self, line: str = "") -> str:
+        """Send a line and return the answer."""
+        self._stdin.write(f"{line}\n".encode())
+        return (await self._stdout.readline()).decode().strip()
+
+    async def delays(self, publish: Publish, expected: int, events: int = EVENTS) -> list[float]:
+        """Publish some events, one by one; return the milliseconds that each delivery took."""
+        await self.ask()
+        for number in range(events):
+            await publish(number)
+            await asyncio.sleep(PAUSE * EVENTS / events)
+        await asyncio.sleep(PAUSE)
+        found: list[float] = json.loads(await self.ask())
+        assert len(found) == expected, f"{len(found)} deliveries of {expected}"
+        return found
+
+
+@asynccontextmanager
+async def crowd(port: int, streams: list[tuple[str, str]]) -> AsyncIterator[Crowd]:
+    """Follow all these streams; yield when they are open."""
+    pipe = asyncio.subprocess.PIPE
+    process = await asyncio.create_subprocess_exec(
+        sys.executable, "-m", "bench.crowd", stdin=pipe, stdout=pipe, limit=2**24
+    )
+    followers = Crowd(process)
+    assert await followers.ask(json.dumps({"port": port, "streams": streams})) == "ready"
+    yield followers
+    assert process.stdin is not None
+    process.stdin.close()
+    await process.wait()
+
+
+class Bare:
+    """The least that could do the same: a route that sends the same bytes to each stream."""
+
+    def __init__(self) -> None:
+        self.app = Starlette(routes=[Route("/", self._events)])
+        self._changed, self._text = asyncio.Event(), b""
+
+    async def _events(self, _: Request) -> Response:
+        return StreamingResponse(self._stream(), media_type="text/event-stream")
+
+    async def _stream(self) -> AsyncIterator[bytes]:
+        yield b": following\n\n"
+        while True:
+            await self._changed.wait()
+            yield self._text
+
+    async def publish(self, number: int) -> None:
+        """Wake all streams."""
+        now = datetime.now(UTC).isoformat()
+        data = {"seq": number, "type": "run.queued", "time": now, "data": {"x": "y" * 150}}
+        self._text = f"id: {number}\ndata: {json.dumps(data, separators=(',', ':'))}\n\n".encode()
+        before, self._changed = self._changed, asyncio.Event()
+        before.set()
+
+
+@asynccontextmanager
+async def serving(bare: Bare) -> AsyncIterator[int]:
+    """Serve it beside the clients; yield its port."""
+    server = uvicorn.Server(uvicorn.Config(bare.app, port=0, lifespan="off", log_level="error"))
+    task = asyncio.create_task(server.serve())
+    while not server.started:
+        await asyncio.sleep(0.01)
+    yield server.servers[0].sockets[0].getsockname()[1]
+    server.force_exit = server.should_exit = True
+    await task
+
+
+def cpu_seconds(pid: int) -> float:
+    """Return the CPU time that a process has had."""
+    fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
+    return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
+
+
+async def idle_cpu(stack: Stack) -> float:
+    """Return the percentage of a core that the idle orchestrator takes."""
+    [pid] = [each.process.pid for each in stack.services if each.name == "orchestrator"]
+    before = cpu_seconds(pid)
+    await asyncio.sleep(IDLE)
+    return (cpu_seconds(pid) - before) / IDLE * 100
+
+
+async def store_connections(stack: Stack) -> int:
+    """Return how many connections the orchestrator has to its store."""
+    text = (stack.data_dir / "orchestrator" / "server.conf").read_text()
+    [socket] = re.findall(r'^unixsocket "(.+)"$', text, re.MULTILINE)
+    async with Redis.from_url(f"unix://{socket}", decode_responses=True) as redis:
+        return int((await redis.info("clients"))["connected_clients"]) - 1
+
+
+async def measure_one(
+    stack: Stack, client: AgenticClient, sessions: list[Session], ms_of_floor: float
+) -> tuple[str, ...]:
+    """Return the row of a thousand followers of these sessions, SSE and WebSocket by turns."""
+    streams = [
+        (("sse", f"/v1/sessions/{session.id}/events"), ("ws", f"/v1/sessions/{session.id}/ws"))[
+            n % 2
+        ]
+        for session in sessions
+        for n in range(FOLLOWERS // len(sessions))
+    ]
+
+    async def publish(number: int) -> None:
+        session = sessions[number % len(sessions)]
+        await client.start_run(session.id, goal="list", on_busy="enqueue")
+
+    events = max(EVENTS, len(sessions))
+    async with crowd(int(stack.url.rpartition(":")[2]), streams) as followers:
+        cpu = await idle_cpu(stack)
+        each = FOLLOWERS // len(sessions)
+        taken = await followers.delays(publish, events * each, events)
+        connections = await store_connections(stack)
+    what = f"{FOLLOWERS} followers of {len(sessions)} session(s)"
+    return (*row(what, taken, ms_of_floor), f"{cpu:.1f} %", str(connections))
+
+
+def row(what: str, taken: list[float], ms_of_floor: float) -> tuple[str, ...]:
+    """Return median, 99th percentile and the ratio of that to the floor's."""
+    high = percentile(taken)
+    return what, f"{statistics.median(taken):.1f}", f"{high:.1f}", f"{high / ms_of_floor:.1f}"
+
+
+def percentile(taken: list[float]) -> float:
+    """Return the 99th percentile."""
+    return sorted(taken)[int(len(taken) * 0.99)]
+
+
+async def measure_followers(data_dir: Path) -> Table:
+    """Measure the floor, then followers of one session and of a hundred."""
+    table = Table(caption="an event's time to its arrival; half of the followers on each transport")
+    for column in ("what", "p50 ms", "p99 ms", "ratio", "idle CPU", "to the store"):
+        table.add_column(column, justify="left" if column == "what" else "right")
+    bare = Bare()
+    async with serving(bare) as port, crowd(port, [("sse", "/")] * FOLLOWERS) as followers:
+        taken = await followers.delays(bare.publish, EVENTS * FOLLOWERS)
+    ms_of_floor = percentile(taken)
+    table.add_row(*row("a bare stream, SSE alone (the floor)", taken, ms_of_floor))
+    os.environ["ORCHESTRATOR_ROLE"] = "api"  # nobody executes: each run is one event
+    async with running_stack(data_dir) as stack, AgenticClient(stack.url) as client:
+        for count in (1, 100):
+            sessions = [await client.create_session() for _ in range(count)]
+            table.add_row(*await measure_one(stack, client, sessions, ms_of_floor))
+    return table
