@@ -2,6 +2,7 @@
 
 import asyncio
 import contextlib
+import json
 import signal
 import time
 from collections import Counter
@@ -102,7 +103,7 @@ class Chaos:
         """Say what is stuck, and what the services said last."""
         waiting = [text for session in self.sessions for text in session.open_runs()]
         told = [
-            f"{service.log}:\n" + "\n".join(service.log.read_text().splitlines()[-LOG_LINES:])
+            f"{service.log}:\n" + "\n".join(_last_words(service.log.read_text().splitlines()))
             for service in self.deployment.services
         ]
         return "\n".join([self.table(), "not ended:", *waiting, *told])
@@ -129,3 +130,13 @@ class Chaos:
             "seconds": f"{self.elapsed:.1f}",
         }
         return "\n".join(f"{name:<36}{value}" for name, value in rows.items())
+
+
+def _last_words(lines: list[str]) -> list[str]:
+    """Return what was logged last, without the ways to it: each thing once."""
+    words = []
+    for line in lines:
+        entry = json.loads(line) if line.startswith("{") else {"event": line}
+        causes = str(entry.get("exception", "")).splitlines()[-1:]
+        words.append("  ".join([str(entry["event"]).strip(), entry.get("detail", ""), *causes]))
+    return list(dict.fromkeys(reversed(words)))[:LOG_LINES]

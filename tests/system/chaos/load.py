@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 USERS = ("ada", "bob", "eve")
+STEPS = 10
 EDITS = 4
 
 
@@ -38,6 +39,15 @@ def plan(place: Place, run: int) -> dict[str, Any]:
         steps.append(_append("log", f"{line(place.number, run, n)}\n"))
         if n < EDITS:
             steps.append(_edit(place.counter, f"run {run}: {n}\n", f"run {run}: {n + 1}\n"))
+    return _plan(steps)
+
+
+def appends(place: Place, run: int) -> dict[str, Any]:
+    """Return a plan of ten appends to the log."""
+    return _plan([_append("log", f"{line(place.number, run, n)}\n") for n in range(STEPS)])
+
+
+def _plan(steps: list[dict[str, Any]]) -> dict[str, Any]:
     return {"steps": [{"name": f"s{n}", **step} for n, step in enumerate(steps)]}
 
 

@@ -2,7 +2,7 @@
 
 import asyncio
 import random
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from typing import Any
 
 from tests.system.chaos.clients import FINAL, Client, Follower
@@ -10,17 +10,26 @@ from tests.system.chaos.deployment import key_of
 from tests.system.chaos.load import Place, plan
 
 LOOK = 0.5
+Planning = Callable[[Place, int], dict[str, Any]]
 
 
 class SessionLoad:
     """A client with a session, and the run that each of its requests came to."""
 
     def __init__(
-        self, place: Place, urls: Sequence[str], seed: int, runs: Iterable[int], *, repeats: bool
+        self,
+        place: Place,
+        urls: Sequence[str],
+        seed: int,
+        runs: Iterable[int],
+        *,
+        repeats: bool = True,
+        planning: Planning = plan,
     ) -> None:
         self.place = place
         self.numbers = list(runs)
         self._repeats = repeats
+        self._planning = planning
         self._chance = random.Random(f"{seed} {place.number}")  # noqa: S311  # to be repeated
         self.client = Client(urls, key_of(place.user), self._chance)
         self.ids: dict[int, str | None] = {}
@@ -66,7 +75,7 @@ class SessionLoad:
         answer = await ask(
             "POST",
             self.path,
-            json={"plan": plan(self.place, number), "on_busy": "enqueue"},
+            json={"plan": self._planning(self.place, number), "on_busy": "enqueue"},
             headers={"Idempotency-Key": f"run-{number}"},
         )
         assert answer is None or answer.status_code == 202, answer.text
