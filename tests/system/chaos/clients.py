@@ -94,27 +94,29 @@ class Follower:
         """Return the ids of the runs whose last event was seen."""
         return {str(event.run_id) for event in self.events if event.type in FINAL_EVENTS}
 
-    def gaps(self) -> int:
-        """Count how often it was told that the log has lost events."""
-        return sum(event.type == "gap" for event in self.events)
+    def was_told_of_a_gap(self) -> bool:
+        """Tell whether the log has lost events: others than it had told of may have followed."""
+        return any(event.type == "gap" for event in self.events)
 
     def doubles(self) -> list[str]:
         """Return what was told twice: a number, a step's outcome, a run's ending."""
-        told = [event for event in self.events if event.type != "gap"]
-        marks = [f"seq {event.seq}" for event in told]
-        marks += [f"{event.type} of {event.run_id}" for event in told if event.type in FINAL_EVENTS]
-        marks += [
-            f"{event.type} {event.data.get('n')} of {event.run_id}"
-            for event in told
-            if event.type in ("step.succeeded", "step.failed")
-        ]
+        marks = [mark for event in self.events for mark in _marks(event)]
         return [mark for mark, count in Counter(marks).items() if count > 1]
 
     def holes(self) -> list[str]:
         """Return where a number does not follow on the one before."""
-        numbers = [event.seq or 0 for event in self.events if event.type != "gap"]
+        numbers = [event.seq or 0 for event in self.events]
         return [
-            f"{before} -> {after}"
+            f"{before} -> {after} of {self._path}"
             for before, after in zip([0, *numbers], numbers, strict=False)
             if after != before + 1
         ]
+
+
+def _marks(event: Event) -> list[str]:
+    marks = [f"seq {event.seq} of {event.session_id}"]
+    if event.type in FINAL_EVENTS:
+        marks.append(f"{event.type} of {event.run_id}")
+    if event.type in ("step.succeeded", "step.failed"):
+        marks.append(f"{event.type} {event.data.get('n')} of {event.run_id}")
+    return marks

@@ -58,7 +58,11 @@ async def _slow(_chunk: bytes) -> None:
 
 @contextlib.asynccontextmanager
 async def deployed(
-    directory: Path, redis_url: str, tree: Path | None = None, **env: str
+    directory: Path,
+    redis_url: str,
+    tree: Path | None = None,
+    replicas: int = REPLICAS,
+    **env: str,
 ) -> AsyncIterator[Deployment]:
     """Yield a deployment that serves, from another tree where one is named; end it, paused or not."""
     execution = execution_environment(directory, EXEC_ENV_LOG_LEVEL="warning")
@@ -72,11 +76,11 @@ async def deployed(
             "ORCHESTRATOR_LOG_LEVEL": "warning",
             **env,
         }
-        replicas = [
+        made = [
             orchestrator(directory / f"orchestrator-{n}", execution, **settings)
-            for n in range(REPLICAS)
+            for n in range(replicas)
         ]
-        deployment = Deployment(directory, execution, replicas)
+        deployment = Deployment(directory, execution, made)
         try:
             for service in deployment.services:
                 service.tree = tree

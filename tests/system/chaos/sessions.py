@@ -111,7 +111,8 @@ class SessionLoad:
     def _is_over(self, ended: set[str]) -> bool:
         """Tell a follower whether it has seen every run end."""
         is_settled = len(self.runs) + len(self.unsure) == len(self.numbers)
-        return is_settled and ended >= {run["id"] for run in self.runs.values()}
+        is_told = ended >= {run["id"] for run in self.runs.values()}
+        return is_settled and (is_told or self.follower.was_told_of_a_gap())
 
     def succeeded(self) -> list[int]:
         """Return the numbers of the runs that say so, in the order in which they were stored."""

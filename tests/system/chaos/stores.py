@@ -37,6 +37,11 @@ class StoreServer:
         (directory / "server.conf").write_text(text)
         self.process: subprocess.Popen[bytes] | None = None
 
+    @property
+    def url(self) -> str:
+        """Where it answers."""
+        return f"redis://127.0.0.1:{self.port}"
+
     def start(self) -> "StoreServer":
         """Start it, and wait until it has read its data and answers."""
         self.process = subprocess.Popen(

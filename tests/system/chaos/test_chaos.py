@@ -11,7 +11,8 @@ import pytest
 from tests.system.chaos import stores
 from tests.system.chaos.deployment import deployed
 from tests.system.chaos.harness import Chaos
-from tests.system.chaos.torment import on_stores
+from tests.system.chaos.proxy import Proxy
+from tests.system.chaos.torment import on_pair, on_stores
 
 RUNS = int(os.environ.get("RUNS", "12"))
 SEED = int(os.environ.get("SEED", "4711"))
@@ -36,12 +37,58 @@ def require_exactness(chaos):
     assert not chaos.effects(), chaos.effects()
 
 
+async def let_loose(deployment, blows, **kind):
+    """Let everything befall a deployment; return what came of it."""
+    chaos = Chaos(deployment, RUNS, SEED, **kind)
+    await chaos.open()
+    await chaos.run(blows)
+    return chaos
+
+
 async def test_every_run_outlasts_whatever_befalls_processes_and_store(tmp_path, show):
     """Killed, paused, drained, cut off and refused, all at once; the store is killed three times."""
     with stores.servers(tmp_path, 1) as servers:
-        async with deployed(tmp_path, f"redis://127.0.0.1:{servers[0].port}") as deployment:
-            chaos = Chaos(deployment, RUNS, SEED)
-            await chaos.open()
-            await chaos.run(on_stores(servers, SEED))
+        async with deployed(tmp_path, servers[0].url) as deployment:
+            chaos = await let_loose(deployment, on_stores(servers, SEED))
             show(chaos.table())
             require_exactness(chaos)
+
+
+async def test_every_run_outlasts_whatever_befalls_a_cluster(tmp_path, show):
+    """Three nodes, each with a third of the sessions, and none of them is spared."""
+    with stores.cluster(tmp_path) as nodes:
+        url = "redis+cluster://" + ",".join(f"127.0.0.1:{node.port}" for node in nodes)
+        async with deployed(tmp_path, url) as deployment:
+            chaos = await let_loose(deployment, on_stores(nodes, SEED))
+            show(chaos.table())
+            require_exactness(chaos)
+
+
+@pytest.fixture
+async def failing_over(tmp_path):
+    """Let a replica take over again and again; return what came of it."""
+
+    async def play(*, repeats, **env):
+        with stores.master_and_replica(tmp_path) as pair:
+            async with Proxy(pair[0].port).serving() as way:
+                url = f"redis://127.0.0.1:{way.port}"
+                async with deployed(tmp_path, url, **env) as deployment:
+                    return await let_loose(deployment, on_pair(pair, way, SEED), repeats=repeats)
+
+    return play
+
+
+async def test_every_run_outlasts_failovers_that_wait_for_the_replica(failing_over, show):
+    """Nothing has happened of what a new master does not know."""
+    chaos = await failing_over(repeats=True, ORCHESTRATOR_REPLICA_ACKS="1")
+    show(chaos.table())
+    assert chaos.endings() == {"succeeded": RUNS}, chaos.picture()
+    assert not chaos.effects(), chaos.effects()
+
+
+async def test_no_run_tells_a_falsehood_after_failovers_that_wait_for_nobody(failing_over, show):
+    """What was lost is said to be lost: no success without its effects, and none of them twice."""
+    chaos = await failing_over(repeats=False)
+    show(chaos.table())
+    assert set(chaos.endings()) <= {"succeeded", "state_lost", "lost"}, chaos.picture()
+    assert not chaos.effects(), chaos.effects()

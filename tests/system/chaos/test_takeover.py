@@ -74,8 +74,7 @@ def takeover(tmp_path):
     async def play(changes, is_seen):
         tree = copy_of_packages(tmp_path / "tree", changes) if changes else None
         with stores.servers(tmp_path, 1) as servers:
-            url = f"redis://127.0.0.1:{servers[0].port}"
-            async with deployed(tmp_path, url, tree) as deployment:
+            async with deployed(tmp_path, servers[0].url, tree, replicas=2) as deployment:
                 scene = Takeover(deployment)
                 before = await scene.play()
                 await reached(lambda: is_seen(scene, before))

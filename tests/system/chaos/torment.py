@@ -6,7 +6,8 @@ import signal
 from collections import Counter
 from collections.abc import Awaitable, Callable, Sequence
 
-from tests.system.chaos.stores import StoreServer
+from tests.system.chaos.proxy import Proxy
+from tests.system.chaos.stores import StoreServer, follow
 from tests.system.services import Service
 
 LOOK = 0.05
@@ -111,3 +112,36 @@ def on_stores(stores: Sequence[StoreServer], seed: int) -> dict[str, Blow]:
         await asyncio.to_thread(store.refuse_writes, until_told=False)
 
     return {"killed": kill, "connections dropped": drop, "writes refused": refuse}
+
+
+def on_pair(pair: Sequence[StoreServer], way: Proxy, seed: int) -> dict[str, Blow]:
+    """Return what befalls a master and its replica; the way leads to whoever is master now."""
+    chance = random.Random(f"{seed} stores")  # noqa: S311  # to be repeated
+    roles = list(pair)
+
+    async def promote() -> None:
+        """Make the replica the master, as a Sentinel would."""
+        roles.reverse()
+        await asyncio.to_thread(roles[0].ask, "REPLICAOF", "NO", "ONE")
+
+    async def switch() -> None:
+        way.target = roles[0].port
+        await way.drop()
+
+    async def demote() -> None:
+        """For a while both take writes, and what the old master took is lost; then it takes none."""
+        await promote()
+        await asyncio.sleep(chance.uniform(0.0, 0.5))
+        await asyncio.to_thread(follow, roles[1], roles[0])
+        await asyncio.sleep(chance.uniform(0.0, 0.5))
+        await switch()
+
+    async def lose() -> None:
+        await asyncio.to_thread(roles[0].kill)
+        await asyncio.sleep(chance.uniform(0.1, 1.0))
+        await promote()
+        await switch()
+        await asyncio.to_thread(roles[1].start)
+        await asyncio.to_thread(follow, roles[1], roles[0])
+
+    return {"master demoted": demote, "master lost": lose, "connections dropped": way.drop}
