@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from tests.system.chaos.load import USERS
-from tests.system.chaos.proxy import Proxy
+from tests.system.chaos.proxy import Gate, Proxy
 from tests.system.services import Service, execution_environment, orchestrator
 
 REPLICAS = 3
@@ -62,11 +62,12 @@ async def deployed(
     redis_url: str,
     tree: Path | None = None,
     replicas: int = REPLICAS,
+    gate: Gate = _slow,
     **env: str,
 ) -> AsyncIterator[Deployment]:
     """Yield a deployment that serves, from another tree where one is named; end it, paused or not."""
     execution = execution_environment(directory, EXEC_ENV_LOG_LEVEL="warning")
-    async with Proxy(execution.port, _slow).serving() as way:
+    async with Proxy(execution.port, gate).serving() as way:
         settings = {
             "ORCHESTRATOR_EXECUTION_URL": f"http://127.0.0.1:{way.port}",
             "ORCHESTRATOR_REDIS_URL": redis_url,
@@ -84,7 +85,7 @@ async def deployed(
         try:
             for service in deployment.services:
                 service.tree = tree
-            await asyncio.gather(*(asyncio.to_thread(s.start) for s in deployment.services))
+            await asyncio.gather(*(asyncio.to_thread(each.start) for each in deployment.services))
             yield deployment
         finally:
             for service in deployment.services:

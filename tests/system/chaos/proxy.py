@@ -9,14 +9,31 @@ CHUNK = 65536
 Gate = Callable[[bytes], Awaitable[None]]
 
 
-async def _pass(_chunk: bytes) -> None:
+async def pass_on(_chunk: bytes) -> None:
     """Let everything through at once."""
+
+
+class Hold:
+    """A gate that keeps the first chunk in which a text is found for so many times, for good."""
+
+    def __init__(self, text: bytes, times: int = 1) -> None:
+        self._text = text
+        self._left = times
+        self.reached = asyncio.Event()
+
+    async def __call__(self, chunk: bytes) -> None:
+        """Let a chunk through, or keep it."""
+        if self._text in chunk and not self.reached.is_set():
+            self._left -= 1
+            if self._left == 0:
+                self.reached.set()
+                await asyncio.Event().wait()
 
 
 class Proxy:
     """Passes bytes on to a port of this machine, those of clients through a gate."""
 
-    def __init__(self, target: int, gate: Gate = _pass) -> None:
+    def __init__(self, target: int, gate: Gate = pass_on) -> None:
         self.target = target
         self._gate = gate
         self._open: set[asyncio.Task[None]] = set()
@@ -55,7 +72,7 @@ class Proxy:
         theirs, ours = await asyncio.open_connection("127.0.0.1", self.target)
         ways = [
             asyncio.create_task(_pump(reader, ours, self._gate)),
-            asyncio.create_task(_pump(theirs, writer, _pass)),
+            asyncio.create_task(_pump(theirs, writer, pass_on)),
         ]
         try:  # whichever side closes, the other one shall notice
             await asyncio.wait(ways, return_when=asyncio.FIRST_COMPLETED)

@@ -29,6 +29,24 @@ def copy_of_packages(directory: Path, changes: Iterable[Change]) -> Path:
     return directory
 
 
+def with_planner(directory: Path, name: str, source: str) -> Path:
+    """Copy the packages with one planner more: class `Added`, in a file of that name; return where."""
+    registry = "orchestrator/planners/registry.py"
+    imported = "from orchestrator.planners.plan"
+    listed = "    PlanPlanner(),\n"
+    copy_of_packages(
+        directory,
+        [
+            Change(
+                registry, imported, f"from orchestrator.planners.{name} import Added\n{imported}"
+            ),
+            Change(registry, listed, f"    Added(),\n{listed}"),
+        ],
+    )
+    (directory / f"orchestrator/planners/{name}.py").write_text(source)
+    return directory
+
+
 WITHOUT_FENCE = (
     Change(
         "orchestrator/store/lua/_prelude.lua",
