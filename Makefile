@@ -9,7 +9,7 @@ POETRY ?= $(POETRY_VENV)/bin/poetry
 unexport PYTHONHOME PYTHONPATH PYTHONWARNINGS PYTEST_ADDOPTS
 
 .DEFAULT_GOAL := help
-.PHONY: help setup setup-run setup-lock run test test-setup test-live test-sandbox race mutate-guards crash \
+.PHONY: help setup setup-run setup-lock run test test-setup test-live test-sandbox race mutate-guards crash chaos \
 	lint format lock check-lock bench up down
 
 help: ## list the targets
@@ -62,6 +62,9 @@ mutate-guards: setup ## drop each guard in turn, in a copy: a test must turn red
 
 crash: setup ## SIGKILL at random moments, restart, retry: make crash ROUNDS=200 (SEED=n repeats)
 	ROUNDS=$(or $(ROUNDS),50) SEED=$(or $(SEED),4711) $(BIN)/pytest -q tests/system/crash --timeout=7200
+
+chaos: setup ## processes and stores fail while runs go on: make chaos RUNS=200 (SEED=n repeats)
+	RUNS=$(or $(RUNS),50) SEED=$(or $(SEED),4711) $(BIN)/pytest -q tests/system/chaos --timeout=7200
 
 lint: setup ## Ruff, Black, mypy (strict) and the import contracts
 	$(BIN)/ruff check .
