@@ -1,6 +1,7 @@
 """Clients who do not give up: requests are repeated at any replica, followers come back for more."""
 
 import asyncio
+import contextlib
 import random
 from collections import Counter
 from collections.abc import Callable, Sequence
@@ -23,8 +24,6 @@ class Client:
     def __init__(self, urls: Sequence[str], key: str, chance: random.Random) -> None:
         self._urls = urls
         self._chance = chance
-        self.requests: Counter[str] = Counter()
-        """How often what came: a status, or the name of a transport's error."""
         headers = {"Authorization": f"Bearer {key}"}
         self.http = httpx.AsyncClient(headers=headers, timeout=PATIENCE, trust_env=False)
 
@@ -35,20 +34,27 @@ class Client:
     async def ask(self, method: str, path: str, **request: Any) -> httpx.Response:
         """Repeat a request until it is answered, by whichever replica; a 4xx is an answer."""
         while True:
-            answer = await self.try_once(method, path, **request)
-            if answer is not None:
-                return answer
+            with contextlib.suppress(httpx.TransportError):
+                answer = await self.http.request(method, self.url(path), **request)
+                if answer.status_code < 500 and answer.status_code != 429:
+                    return answer
             await asyncio.sleep(PAUSE)
 
-    async def try_once(self, method: str, path: str, **request: Any) -> httpx.Response | None:
-        """Return the answer, or nothing where it is not known what became of the request."""
-        try:
-            answer = await self.http.request(method, self.url(path), **request)
-        except httpx.TransportError as error:
-            self.requests[type(error).__name__] += 1
-            return None
-        self.requests[str(answer.status_code)] += 1
-        return None if answer.status_code >= 500 or answer.status_code == 429 else answer
+    async def ask_once(self, method: str, path: str, **request: Any) -> httpx.Response | None:
+        """Repeat a request while nothing came of it; return nothing where that is not known."""
+        while True:
+            try:
+                answer = await self.http.request(method, self.url(path), **request)
+            except httpx.ConnectError:
+                await asyncio.sleep(PAUSE)
+                continue
+            except httpx.TransportError:
+                return None
+            if answer.is_success:
+                return answer
+            if answer.json()["outcome"] != "not_executed":
+                return None
+            await asyncio.sleep(PAUSE)
 
 
 class Follower:

@@ -71,7 +71,7 @@ class SessionLoad:
 
     async def _start(self, number: int) -> None:
         """Ask for a run; with its key it is one run, however often it is asked for."""
-        ask = self.client.ask if self._repeats else self.client.try_once
+        ask = self.client.ask if self._repeats else self.client.ask_once
         answer = await ask(
             "POST",
             self.path,
