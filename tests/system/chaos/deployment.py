@@ -85,11 +85,21 @@ async def deployed(
         try:
             for service in deployment.services:
                 service.tree = tree
-            await asyncio.gather(*(asyncio.to_thread(each.start) for each in deployment.services))
+            await _start(deployment.services)
             yield deployment
         finally:
             for service in deployment.services:
                 _end(service)
+
+
+async def _start(services: list[Service]) -> None:
+    """Start services side by side; raise what kept one from it once all have tried."""
+    tried = await asyncio.gather(
+        *(asyncio.to_thread(service.start) for service in services), return_exceptions=True
+    )
+    for failure in tried:
+        if isinstance(failure, BaseException):
+            raise failure
 
 
 def _end(service: Service) -> None:

@@ -79,9 +79,8 @@ class StoreServer:
 
 
 @contextlib.contextmanager
-def servers(directory: Path, count: int, *options: str) -> Iterator[list[StoreServer]]:
-    """Yield so many servers that run, and end them."""
-    made = [StoreServer(directory / f"store-{n}", *options) for n in range(count)]
+def running(made: list[StoreServer]) -> Iterator[list[StoreServer]]:
+    """Start servers, yield them, and end them."""
     try:
         yield [server.start() for server in made]
     finally:
@@ -90,9 +89,17 @@ def servers(directory: Path, count: int, *options: str) -> Iterator[list[StoreSe
 
 
 @contextlib.contextmanager
+def one_server(directory: Path) -> Iterator[StoreServer]:
+    """Yield a server that stands alone."""
+    with running([StoreServer(directory / "store")]) as [server]:
+        yield server
+
+
+@contextlib.contextmanager
 def master_and_replica(directory: Path) -> Iterator[tuple[StoreServer, StoreServer]]:
     """Yield two servers, of which the second follows the first."""
-    with servers(directory, 2) as (master, replica):
+    made = [StoreServer(directory / f"store-{n}") for n in range(2)]
+    with running(made) as [master, replica]:
         follow(replica, master)
         yield master, replica
 
@@ -106,16 +113,21 @@ def follow(replica: StoreServer, master: StoreServer) -> None:
 @contextlib.contextmanager
 def cluster(directory: Path) -> Iterator[list[StoreServer]]:
     """Yield the three nodes of a cluster, each with a third of the slots."""
-    options = ("cluster-enabled yes", "cluster-node-timeout 2000")
-    with servers(directory, 3, *options) as nodes:
-        bounds = [SLOTS * n // 3 for n in range(4)]
-        for node, (first, end) in zip(nodes, itertools.pairwise(bounds), strict=True):
+    buses = [free_port() for _ in range(3)]
+    made = [StoreServer(directory / f"store-{bus}", *_as_node(bus)) for bus in buses]
+    with running(made) as nodes:
+        bounds = itertools.pairwise(SLOTS * n // 3 for n in range(4))
+        for node, bus, (first, end) in zip(nodes, buses, bounds, strict=True):
             node.ask("CLUSTER", "ADDSLOTSRANGE", first, end - 1)
-            nodes[0].ask("CLUSTER", "MEET", "127.0.0.1", node.port)
+            nodes[0].ask("CLUSTER", "MEET", "127.0.0.1", node.port, bus)
         wait_until(lambda: all(map(_is_whole, nodes)))
         yield nodes
 
 
+def _as_node(bus: int) -> tuple[str, ...]:
+    return "cluster-enabled yes", "cluster-node-timeout 2000", f"cluster-port {bus}"
+
+
 def _is_whole(node: StoreServer) -> bool:
-    told = node.ask("CLUSTER", "INFO")
+    told = node.ask("CLUSTER INFO")
     return (told["cluster_state"], told["cluster_known_nodes"]) == ("ok", "3")

@@ -47,9 +47,9 @@ async def let_loose(deployment, blows, **kind):
 
 async def test_every_run_outlasts_whatever_befalls_processes_and_store(tmp_path, show):
     """Killed, paused, drained, cut off and refused, all at once; the store is killed three times."""
-    with stores.servers(tmp_path, 1) as servers:
-        async with deployed(tmp_path, servers[0].url) as deployment:
-            chaos = await let_loose(deployment, on_stores(servers, SEED))
+    with stores.one_server(tmp_path) as store:
+        async with deployed(tmp_path, store.url) as deployment:
+            chaos = await let_loose(deployment, on_stores([store], SEED))
             show(chaos.table())
             require_exactness(chaos)
 

@@ -18,7 +18,7 @@ RUNNING, NEW = Place(0), Place(1)
 @pytest.mark.alone
 async def test_runs_go_on_when_the_store_is_back_and_new_ones_start_within_two_seconds(tmp_path):
     """An outage as short as a restart ended runs as failed, and the worker for good."""
-    with stores.servers(tmp_path, 1) as [store]:
+    with stores.one_server(tmp_path) as store:
         async with deployed(tmp_path, store.url, replicas=1) as deployment:
             running, new = (SessionLoad(place, deployment.urls, 1, [0]) for place in (RUNNING, NEW))
             await asyncio.gather(running.open(), new.open())

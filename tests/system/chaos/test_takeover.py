@@ -73,8 +73,8 @@ def takeover(tmp_path):
 
     async def play(changes, is_seen):
         tree = copy_of_packages(tmp_path / "tree", changes) if changes else None
-        with stores.servers(tmp_path, 1) as servers:
-            async with deployed(tmp_path, servers[0].url, tree, replicas=2) as deployment:
+        with stores.one_server(tmp_path) as store:
+            async with deployed(tmp_path, store.url, tree, replicas=2) as deployment:
                 scene = Takeover(deployment)
                 before = await scene.play()
                 await reached(lambda: is_seen(scene, before))

@@ -42,7 +42,7 @@ def killed(tmp_path, tree):
     async def play(way, text, times):
         hold, asked = Hold(text, times), tmp_path / "asked"
         gates = {STORE: pass_on, CALL: pass_on, way: hold}
-        with stores.servers(tmp_path, 1) as [store]:
+        with stores.one_server(tmp_path) as store:
             async with (
                 Proxy(store.port, gates[STORE]).serving() as to_store,
                 deployed(
