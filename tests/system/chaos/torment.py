@@ -5,6 +5,7 @@ import random
 import signal
 from collections import Counter
 from collections.abc import Awaitable, Callable, Sequence
+from datetime import UTC, datetime
 
 from tests.system.chaos.proxy import Proxy
 from tests.system.chaos.stores import StoreServer, follow
@@ -54,6 +55,8 @@ class Torment:
         self._seconds = seconds
         self._lease = lease
         self.dealt: Counter[str] = Counter()
+        self.times: list[str] = []
+        """What befell whom, and when."""
 
     async def deal(self, name: str, blows: dict[str, Blow], rounds: int) -> None:
         """Deal every kind of blow once a round, in an order and at moments drawn by lot."""
@@ -63,7 +66,9 @@ class Torment:
             for kind in chance.sample(sorted(blows), len(blows)):
                 await asyncio.sleep(pause * chance.uniform(0.3, 1.0))
                 self.dealt[f"{name.rstrip('0123456789 ')}: {kind}"] += 1
+                begun = datetime.now(UTC)
                 await blows[kind]()
+                self.times.append(f"{begun:%H:%M:%S} to {datetime.now(UTC):%H:%M:%S} {name} {kind}")
 
     def on_orchestrator(self, keeper: Keeper, name: str) -> dict[str, Blow]:
         """Return what befalls an orchestrator: killed, told to end, paused beyond its lease or not."""

@@ -60,8 +60,8 @@ WITHOUT_FENCE = (
     ),
     Change(
         "orchestrator/store/lua/renew.lua",
-        "if run[1] ~= ARGV[OWN + 1] or run[2] ~= 'running' then return { 'fenced' } end\n",
-        "",
+        "run[1] ~= ARGV[OWN + 1] or run[2] ~= 'running'",
+        "false",
     ),
     Change("orchestrator/engine/worker.py", "PATIENCE = 0.8\n", "PATIENCE = 1000.0\n"),
     Change(
