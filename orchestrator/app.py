@@ -13,8 +13,8 @@ from starlette.middleware import Middleware
 
 from common.web.app import build_app
 from common.web.health import health_router
+from common.web.protocols.sockets import PatientWebSocketProtocol
 from common.web.server import serve
-from common.web.sockets import PatientWebSocketProtocol
 from orchestrator.engine.decisions import Decider
 from orchestrator.engine.runner import Runner
 from orchestrator.engine.steps import StepMaker
@@ -31,9 +31,9 @@ from orchestrator.security.rate_limits import RateLimits, RequestLimit, UserLimi
 from orchestrator.settings import Settings, is_loopback
 from orchestrator.shutdown import Shutdown
 from orchestrator.startup import ClearStart, noted_refusal
-from orchestrator.store.addresses import read_address
 from orchestrator.store.backend import StoreConfig
-from orchestrator.store.embedded import embedded_server
+from orchestrator.store.server.addresses import read_address
+from orchestrator.store.server.embedded import embedded_server
 from orchestrator.store.store import Store, open_store
 from orchestrator.streaming.connections import ConnectionManager
 from orchestrator.streaming.notifications import relay
@@ -136,9 +136,7 @@ def build(settings: Settings, shutdown: Shutdown | None = None) -> FastAPI:
             await stack.enter_async_context(_running(settings, parts, shutdown, supervisor))
             app.state.parts = parts
             app.state.readiness = _readiness(settings, parts, supervisor)
-            app.state.services = Services(
-                parts.store, PLANNERS, parts.catalogue, parts.connections, parts.limits
-            )
+            app.state.services = _services(parts)
             yield
 
     async def ready() -> dict[str, Any]:
@@ -153,6 +151,10 @@ def build(settings: Settings, shutdown: Shutdown | None = None) -> FastAPI:
         middleware=[Middleware(ClearStart), _access(settings), _limit(lambda: app.state.parts)],
     )
     return app
+
+
+def _services(parts: Parts) -> Services:
+    return Services(parts.store, PLANNERS, parts.catalogue, parts.connections, parts.limits)
 
 
 def _routers(settings: Settings) -> list[APIRouter]:

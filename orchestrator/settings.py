@@ -20,7 +20,7 @@ from common.context import MAX_TIMEOUT
 from common.ids import Name
 from common.runs import long_enough
 from common.settings import Directory, Seconds, ServiceSettings
-from orchestrator.store.addresses import read_address
+from orchestrator.store.server.addresses import read_address
 
 
 def _key_table(value: Any) -> Any:

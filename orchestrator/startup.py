@@ -6,8 +6,8 @@ from contextlib import contextmanager
 from starlette.datastructures import State
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from orchestrator.store.embedded import EmbeddedServerError
-from orchestrator.store.formats import UnknownFormat
+from orchestrator.store.server.embedded import EmbeddedServerError
+from orchestrator.store.server.formats import UnknownFormat
 
 
 @contextmanager

@@ -236,8 +236,8 @@ GUARDS = (
         ),
     ),
     *guards_of(
-        "common/web/patience.py",
-        "tests/common/web/test_patience.py",
+        "common/web/protocols/patience.py",
+        "tests/common/web/protocols/test_patience.py",
         (
             "requests that wait",
             "size > MAX_HEADERS or len(self.pipeline) >= MAX_QUEUED",
@@ -251,8 +251,8 @@ GUARDS = (
         ),
     ),
     *guards_of(
-        "common/web/upgrades.py",
-        "tests/common/web/test_upgrades.py",
+        "common/web/protocols/upgrades.py",
+        "tests/common/web/protocols/test_upgrades.py",
         ("a body behind an offer", "is_offered and not self._should_upgrade()", "False"),
     ),
     *guards_of(

@@ -15,7 +15,7 @@ from uvicorn.supervisors import Multiprocess
 
 from common import logs
 from common.settings import ServiceSettings
-from common.web.patience import HeaderTimeoutProtocol
+from common.web.protocols.patience import HeaderTimeoutProtocol
 
 MAX_FRAME = 4 * 1024
 """Bytes of a message that a WebSocket may bring."""

@@ -10,10 +10,10 @@ from typing import Any, TypeVar
 from redis.exceptions import RedisClusterException, RedisError
 
 from common.errors import SystemFault
-from orchestrator.store.connection import on_one_connection
-from orchestrator.store.faults import Faults
 from orchestrator.store.keys import Keys
 from orchestrator.store.scripts import Script
+from orchestrator.store.server.connection import on_one_connection
+from orchestrator.store.server.faults import Faults
 
 T = TypeVar("T")
 COMMAND_TIMEOUT = 5.0

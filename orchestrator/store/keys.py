@@ -16,7 +16,7 @@ class Keys:
 
     def session(self, session_id: str) -> str:
         """HASH: document, user, workspace, times, active run, waiting runs, fence, last event's number,
-        the run up to which expiries were set, whether a client's key stands for it.
+        when its runs were last kept and up to which one, whether a client's key stands for it.
         """
         return f"{self.prefix}:{{{session_id}}}:session"
 

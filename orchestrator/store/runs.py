@@ -14,7 +14,7 @@ from orchestrator.store.queue.queue import Queue
 from orchestrator.store.queue.refs import RunRef
 from orchestrator.store.records import Fields, RunDocument
 from orchestrator.store.run_records import read_run, read_turns
-from orchestrator.store.sessions import Idempotency, keep_listed, newest
+from orchestrator.store.sessions import Idempotency, keep_session, newest
 
 T = TypeVar("T")
 _DETAILS = {
@@ -67,8 +67,8 @@ class RunStore:
         )
         if outcome == "created":
             await self._queue.stored(ref, int(keep_until), can_start=bool(can_start))
-            with suppress(StoreUnavailable):  # the run is stored, and the next one sees to the list
-                await keep_listed(self._backend, ref.user_id, session_id)
+            with suppress(StoreUnavailable):  # the run is stored, and the next one sees to it
+                await keep_session(self._backend, session_id, run_id)
             return run_id
         await self._queue.withdraw(ref)
         if outcome in _DETAILS:

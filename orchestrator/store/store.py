@@ -5,11 +5,8 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from typing import Any
 
-from orchestrator.store.addresses import read_address
 from orchestrator.store.backend import Backend, StoreConfig, StoreUnavailable
-from orchestrator.store.connection import connected
 from orchestrator.store.events import EventLog
-from orchestrator.store.formats import UnknownFormat
 from orchestrator.store.keys import Keys
 from orchestrator.store.leases import LeaseStore
 from orchestrator.store.progress import Progress
@@ -17,6 +14,9 @@ from orchestrator.store.queue.queue import Queue
 from orchestrator.store.queue.reaper import Reaper
 from orchestrator.store.rate_limits import RateLimitStore
 from orchestrator.store.runs import RunStore
+from orchestrator.store.server.addresses import read_address
+from orchestrator.store.server.connection import connected
+from orchestrator.store.server.formats import UnknownFormat
 from orchestrator.store.sessions import SessionStore
 
 PROBE_TTL = 10

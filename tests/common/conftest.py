@@ -8,7 +8,7 @@ import uvicorn
 
 from common.web.app import build_app
 from common.web.health import health_router
-from common.web.patience import HeaderTimeoutProtocol
+from common.web.protocols.patience import HeaderTimeoutProtocol
 from tests.common.serving import Serving, router
 
 

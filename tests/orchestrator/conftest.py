@@ -9,8 +9,8 @@ from redis.asyncio import Redis
 from orchestrator.engine.signals import Signals
 from orchestrator.execution import retrying
 from orchestrator.store.backend import StoreConfig
-from orchestrator.store.embedded import embedded_server
 from orchestrator.store.queue.refs import RunRef
+from orchestrator.store.server.embedded import embedded_server
 from orchestrator.store.store import make_store
 from tests.orchestrator.builders import document, keys_without_expiry
 from tests.orchestrator.fakes import ScriptedExecutor, ScriptedPlanner, runner_of

@@ -8,7 +8,7 @@ import sys
 
 import pytest
 
-from orchestrator.store.formats import FORMAT
+from orchestrator.store.server.formats import FORMAT
 
 
 @pytest.mark.parametrize("store", ["newer", "broken"])

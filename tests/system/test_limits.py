@@ -6,7 +6,7 @@ import hashlib
 import httpx
 import pytest
 
-from orchestrator.store.embedded import embedded_server
+from orchestrator.store.server.embedded import embedded_server
 from tests.orchestrator.fakes import until
 from tests.system.services import execution_environment, orchestrator
 

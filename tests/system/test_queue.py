@@ -10,8 +10,8 @@ from redis.asyncio import Redis
 from common.plans import Plan
 from common.runs import Budget
 from orchestrator.store.backend import StoreConfig
-from orchestrator.store.embedded import embedded_server
 from orchestrator.store.queue.refs import RunRef
+from orchestrator.store.server.embedded import embedded_server
 from orchestrator.store.store import open_store
 from tests.orchestrator.builders import document
 from tests.orchestrator.fakes import until

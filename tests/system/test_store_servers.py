@@ -7,7 +7,7 @@ import pytest
 from redis.exceptions import ResponseError
 
 from orchestrator.store.backend import StoreConfig, StoreUnavailable
-from orchestrator.store.formats import FORMAT, UnknownFormat
+from orchestrator.store.server.formats import FORMAT, UnknownFormat
 from orchestrator.store.store import open_store
 from tests.orchestrator.builders import DONE, document, event_types, step
 from tests.orchestrator.fakes import until

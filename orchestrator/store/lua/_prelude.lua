@@ -28,30 +28,34 @@ end
 local OF_RUNS = string.gsub(SESSION, ':session$', ':run:')
 local PARTS = { '', ':steps', ':turns' }
 
--- A session lives on with all its runs, and with their Idempotency-Keys: `touch` knows one run alone.
--- A script works on a bounded number of keys: here on the runs behind `from`, SWEPT at most. Returns
--- where to go on, or '' when there are no more. What has expired all the same leaves the index.
+-- What has ended is kept a little longer than the session, so that it never goes before it: `touch`
+-- sets the expiry of one run alone. Nobody reaches a run without its session.
 -- pcall: where Redis Cluster is moving the slot, a key may be out of reach, and that ends no write.
+local KEPT = int(EXPIRY * 33 / 32)
+local function keep_run(run_id)
+  local key = OF_RUNS .. run_id
+  local idempotency = redis.pcall('HGET', key, 'idem')
+  if type(idempotency) == 'string' then redis.pcall('PEXPIRE', idempotency, KEPT) end
+  for _, part in ipairs(PARTS) do redis.pcall('PEXPIRE', key .. part, KEPT) end
+  if redis.pcall('EXISTS', key) == 0 then redis.call('ZREM', RUNS, run_id) end
+end
+
+-- A session lives on with all its runs, and with their Idempotency-Keys. A script works on a bounded
+-- number of keys: here on the runs behind `from`, SWEPT at most. Returns where to go on, or ''.
+-- Half of what they are kept longer goes by before it begins anew: to go through thousands of runs
+-- whenever one is started would cost more than the run.
 local SWEPT = 100
 local function keep_runs(from)
   if redis.call('EXISTS', SESSION) == 0 then return '' end
+  if from == '' then
+    local began = tonumber(redis.call('HGET', SESSION, 'kept') or '0')
+    if math.abs(now_ms - began) < EXPIRY / 64 then return '' end
+    redis.call('HSET', SESSION, 'kept', int(now_ms))
+  end
   local first = from == '' and '-' or '(' .. from
   local runs = redis.call('ZRANGEBYLEX', RUNS, first, '+', 'LIMIT', 0, SWEPT)
-  for _, run_id in ipairs(runs) do
-    local key = OF_RUNS .. run_id
-    local idempotency = redis.pcall('HGET', key, 'idem')
-    if type(idempotency) == 'string' then redis.pcall('PEXPIRE', idempotency, EXPIRY) end
-    for _, part in ipairs(PARTS) do redis.pcall('PEXPIRE', key .. part, EXPIRY) end
-    if redis.pcall('EXISTS', key) == 0 then redis.call('ZREM', RUNS, run_id) end
-  end
+  for _, run_id in ipairs(runs) do keep_run(run_id) end
   return runs[SWEPT] or ''
-end
-
--- What all scripts do that are not in a hurry: the next of the runs, then the first ones again.
-local function keep_some_runs()
-  local from = redis.call('HGET', SESSION, 'swept') or ''
-  local on = keep_runs(from)
-  if on ~= from then redis.call('HSET', SESSION, 'swept', on) end
 end
 
 -- Events are numbered without holes, and the number is the entry's id: a follower that finds another
@@ -145,5 +149,5 @@ local function conclude(status, field, value, data)
   redis.call('HSET', RUN, 'status', status, field, value, 'finished', int(now_ms))
   redis.call('HINCRBY', RUN, 'revision', 1)
   emit('run.' .. status, RUN_ID, '', data)
-  keep_some_runs()
+  keep_run(RUN_ID)
 end

@@ -38,5 +38,4 @@ end
 emit('run.queued', RUN_ID, '', '{}')
 redis.call('HSET', RUN, 'first_seq', redis.call('HGET', SESSION, 'seq')) -- where followers begin
 touch()
-keep_some_runs()
 return { 'created', RUN_ID, is_busy and 0 or 1, keep_until }

@@ -1,5 +1,7 @@
--- Keeps an unfinished run and its whole session: the reaper calls it, so that nothing expires however
--- long the run waits. ARGV: 6 run behind which to go on ('' for the first ones)
+-- Keeps an unfinished run and its whole session: when it is started, and as often as the reaper looks
+-- at it, so that nothing expires however long it waits.
+-- ARGV: 6 run behind which to go on ('' for the first ones)
 -- Returns { outcome, where to go on or '', active run, user }.
 touch()
+if FINAL[redis.call('HGET', RUN, 'status')] then keep_run(RUN_ID) end
 return { 'done', keep_runs(ARGV[OWN + 1]), active_run(), redis.call('HGET', SESSION, 'user') or '' }

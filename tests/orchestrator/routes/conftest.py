@@ -9,8 +9,8 @@ import pytest
 from starlette.middleware import Middleware
 
 from common.web.app import build_app
+from common.web.protocols.sockets import PatientWebSocketProtocol
 from common.web.server import Server, configure
-from common.web.sockets import PatientWebSocketProtocol
 from orchestrator.planners.registry import PLANNERS
 from orchestrator.routes import events, runs, sessions, websocket
 from orchestrator.routes.dependencies import Services

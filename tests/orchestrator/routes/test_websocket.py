@@ -14,7 +14,7 @@ from websockets.asyncio.client import connect
 from websockets.exceptions import ConnectionClosed, InvalidStatus
 
 from common.ids import new_id
-from common.web import sockets
+from common.web.protocols import sockets
 from common.web.server import MAX_FRAME
 from orchestrator.security import sockets as security
 from orchestrator.security.rate_limits import UserLimits

@@ -17,12 +17,12 @@ async def test_session_belongs_to_its_user(store, session):
 
 
 async def test_session_keeps_its_own_expiry(store, session, redis):
-    """Shorter than the service's, never longer, and for its runs as well."""
+    """Shorter than the service's, never longer; what belongs to it goes with it, or just after."""
     short = await session(ttl=timedelta(seconds=60))
     await store.runs.create(document(short.id), "reject")
     await store.reaper.reap()
     for key in await redis.keys(f"test:{{{short.id}}}:*"):
-        assert 0 < await redis.ttl(key) <= 60
+        assert 0 < await redis.ttl(key) <= (60 if key.endswith(":session") else 62)
     assert (await session(ttl=timedelta(days=999))).ttl == StoreConfig().session_ttl.total_seconds()
 
 

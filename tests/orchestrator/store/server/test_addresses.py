@@ -2,7 +2,7 @@
 
 import pytest
 
-from orchestrator.store.addresses import read_address
+from orchestrator.store.server.addresses import read_address
 
 
 @pytest.mark.parametrize(

@@ -6,7 +6,7 @@ import pytest
 
 from common.errors import SystemFault
 from orchestrator.store.backend import StoreConfig
-from orchestrator.store.formats import FORMAT, UnknownFormat
+from orchestrator.store.server.formats import FORMAT, UnknownFormat
 from orchestrator.store.store import open_store
 
 CONFIG = StoreConfig()

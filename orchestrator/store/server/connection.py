@@ -17,8 +17,8 @@ from redis.asyncio.sentinel import SentinelConnectionPool
 from redis.backoff import ExponentialBackoff
 from redis.exceptions import AskError
 
-from orchestrator.store.addresses import Address
-from orchestrator.store.formats import known_format
+from orchestrator.store.server.addresses import Address
+from orchestrator.store.server.formats import known_format
 
 POOL_SIZE = 64
 POOL_WAIT = 4.0

@@ -14,7 +14,7 @@ from uvicorn.protocols.http.httptools_impl import STATUS_LINE, RequestResponseCy
 
 from common.errors import MEDIA_TYPE, ClientError
 from common.ids import new_id
-from common.web.upgrades import SteadfastProtocol
+from common.web.protocols.upgrades import SteadfastProtocol
 
 MAX_HEADERS = 64 * 1024
 """Bytes of a request's first line and headers."""

@@ -5,7 +5,7 @@ import json
 
 import pytest
 
-from common.web.patience import MAX_QUEUED
+from common.web.protocols.patience import MAX_QUEUED
 from tests.common.serving import SOON
 
 OFFERS = {

@@ -4,10 +4,10 @@ import pytest
 from redis import exceptions
 from redis.asyncio.sentinel import MasterNotFoundError
 
-from orchestrator.store import faults
 from orchestrator.store.backend import StoreConfig, StoreUnavailable
-from orchestrator.store.faults import Faults
-from orchestrator.store.formats import UnknownFormat
+from orchestrator.store.server import faults
+from orchestrator.store.server.faults import Faults
+from orchestrator.store.server.formats import UnknownFormat
 from orchestrator.store.store import make_store, open_store
 from tests.orchestrator.fakes import until
 

@@ -5,7 +5,7 @@ import json
 
 import pytest
 
-from common.web.patience import MAX_HEADERS, MAX_QUEUED
+from common.web.protocols.patience import MAX_HEADERS, MAX_QUEUED
 from tests.common.serving import KIB, LARGE, SOON
 
 LIVE = b"GET /health/live HTTP/1.1\r\nHost: x\r\n\r\n"

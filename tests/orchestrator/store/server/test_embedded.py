@@ -12,7 +12,7 @@ import pytest
 from redis.asyncio import Redis
 
 from orchestrator.store.backend import StoreConfig, StoreUnavailable
-from orchestrator.store.embedded import EmbeddedServerError, embedded_server
+from orchestrator.store.server.embedded import EmbeddedServerError, embedded_server
 from orchestrator.store.store import open_store
 from tests.orchestrator.fakes import until
 
@@ -50,7 +50,7 @@ async def test_embedded_server_ends_with_an_owner_that_is_killed(tmp_path):
     code = (
         "import asyncio, pathlib, sys\n"
         "from redis.asyncio import Redis\n"
-        "from orchestrator.store.embedded import embedded_server\n"
+        "from orchestrator.store.server.embedded import embedded_server\n"
         "async def main():\n"
         "    async with embedded_server(pathlib.Path(sys.argv[1])) as server:\n"
         "        await Redis.from_url(server.url).set('key', 'kept', ex=60)\n"

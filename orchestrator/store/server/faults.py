@@ -23,7 +23,7 @@ from redis.exceptions import (
 )
 
 from common.logs import get_logger
-from orchestrator.store.formats import UnknownFormat
+from orchestrator.store.server.formats import UnknownFormat
 
 QUIET = 2.0
 """Seconds without a fault before the store counts as back: reads may pass while writes do not."""

@@ -1,0 +1,1 @@
+"""The HTTP and WebSocket protocols of uvicorn, with bounds on what a client may hold up."""
