@@ -120,6 +120,8 @@ class Run(Lenient):
     planner: str
     plan: Plan | None
     steps: list[Step]
+    text: str | None = None
+    """What the run's planner is saying at the moment."""
     result: RunResult | None = None
     error: Problem | None = None
     revision: int

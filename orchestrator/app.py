@@ -77,7 +77,7 @@ async def open_parts(settings: Settings, supervisor: Supervisor) -> AsyncIterato
         tools = Catalogue(client)
         steps = StepMaker(store.progress, client, settings.call_timeout)
         turns = TurnMaker(steps, settings.parallel_reads)
-        runner = Runner(store, Decider(PLANNERS, tools.tools, store.runs), turns)
+        runner = Runner(store, Decider(PLANNERS, tools.tools, store), turns)
         worker = Worker(store, runner, settings.concurrency)
         limits = RateLimits(store.rate_limits, UserLimits(*settings.user_limits))
         stack.push_async_callback(limits.streams.close)

@@ -24,10 +24,25 @@ from orchestrator.planners.protocol import (
     Planner,
     Surroundings,
 )
-from orchestrator.store.records import StoredTurn
-from orchestrator.store.runs import RunStore
+from orchestrator.store.progress import Progress
+from orchestrator.store.records import Lease, StoredTurn
+from orchestrator.store.store import Store
 
 log = get_logger(__name__)
+
+
+class Saying:
+    """What a planner says while it decides, piece by piece, for whoever looks at the run."""
+
+    def __init__(self, progress: Progress, lease: Lease) -> None:
+        self._progress = progress
+        self._lease = lease
+        self._said = 0
+
+    async def say(self, text: str) -> None:
+        """Show more of it."""
+        await self._progress.append_text(self._lease, self._said, text)
+        self._said += len(text.encode())
 
 
 class Decider:
@@ -37,12 +52,13 @@ class Decider:
         self,
         planners: Mapping[str, Planner],
         tools: Callable[[], Awaitable[Tools]],
-        runs: RunStore,
+        store: Store,
         now: Now = utc_now,
     ) -> None:
         self._planners = planners
         self._tools = tools
-        self._runs = runs
+        self._runs = store.runs
+        self._progress = store.progress
         self._now = now
 
     async def next(self, run: RunState, budget: BudgetMeter) -> StoredTurn:
@@ -54,7 +70,8 @@ class Decider:
         tools = await self._known_tools()
         past = [PastTurn(turn, turn.message) for turn in run.turns]
         history = History(asked.goal, asked.plan, run.history, past, left=budget.left)
-        around = Surroundings(tools, earlier_runs=lambda most: self._earlier(run, most))
+        saying = Saying(self._progress, run.lease)
+        around = Surroundings(tools, saying.say, lambda most: self._earlier(run, most))
         return _turn(await planner.next(history, around), run, tools, self._now())
 
     async def _known_tools(self) -> Tools:

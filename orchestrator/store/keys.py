@@ -39,6 +39,10 @@ class Keys:
         """HASH: number of a turn → its JSON."""
         return f"{self.prefix}:{{{session_id}}}:run:{run_id}:turns"
 
+    def text(self, session_id: str, run_id: str) -> str:
+        """STRING: what the run's planner is saying, until that is a turn."""
+        return f"{self.prefix}:{{{session_id}}}:run:{run_id}:text"
+
     def steps(self, session_id: str, run_id: str) -> str:
         """HASH: number of a step → its JSON, without what its turn says of it."""
         return f"{self.prefix}:{{{session_id}}}:run:{run_id}:steps"

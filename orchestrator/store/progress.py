@@ -59,6 +59,10 @@ class Progress:
                 actual=size,
             )
 
+    async def append_text(self, lease: Lease, before: int, text: str) -> None:
+        """Show more of what the planner is saying; `before`: bytes that were said before this."""
+        await write_as_owner(self._backend, "append_text", lease, before, text)
+
     async def start_step(self, lease: Lease, step: Step, call: TurnCall) -> None:
         """Store a step before its call is made; raise `output_too_large` for what is too much.
 

@@ -56,7 +56,7 @@ def read_plan(document: RunDocument, turns: Sequence[Turn]) -> Plan | None:
     return Plan(steps=steps)
 
 
-def read_run(fields: Fields, steps: Fields, turns: Fields) -> Run:
+def read_run(fields: Fields, steps: Fields, turns: Fields, text: str | None = None) -> Run:
     """Read a run's hashes into what clients see."""
     document = RunDocument.model_validate_json(fields["document"])
     stored = read_turns(turns)
@@ -70,6 +70,7 @@ def read_run(fields: Fields, steps: Fields, turns: Fields) -> Run:
             "planner": document.planner,
             "plan": plan,
             "steps": read_steps(steps, stored, has_plan=plan is not None),
+            "text": text,
             "result": _read_json(RunResult, fields.get("result")),
             "error": _read_json(Problem, fields.get("error")),
             "revision": int(fields["revision"]),

@@ -87,12 +87,12 @@ class RunStore:
         redis, keys = self._backend.redis, self._backend.keys
         pipeline = redis.pipeline(transaction=True)
         pipeline.hgetall(keys.run(session_id, run_id)).hgetall(keys.steps(session_id, run_id))
-        pipeline.hgetall(keys.turns(session_id, run_id))
-        fields, steps, turns = await self._backend.do(pipeline.execute())
+        pipeline.hgetall(keys.turns(session_id, run_id)).get(keys.text(session_id, run_id))
+        fields, steps, turns, text = await self._backend.do(pipeline.execute())
         if not fields:
             raise _not_found(run_id)
         size = _length_of(fields, steps, turns)
-        return await _off_loop(size, read_run, fields, steps, turns)
+        return await _off_loop(size, read_run, fields, steps, turns, text)
 
     async def turns(self, session_id: str, run_id: str) -> Sequence[Turn]:
         """Return what the run's planner has decided, turn by turn; raise `run_not_found`."""

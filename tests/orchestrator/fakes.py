@@ -97,7 +97,7 @@ def runner_of(store, executor, planner, call_timeout=5.0, parallel_reads=8, name
         return TOOLS
 
     steps = StepMaker(store.progress, executor, timedelta(seconds=call_timeout))
-    decider = Decider({name: planner}, tools, store.runs)
+    decider = Decider({name: planner}, tools, store)
     return Runner(store, decider, TurnMaker(steps, parallel_reads))
 
 

@@ -26,7 +26,8 @@ end
 -- The keys of the session's other runs, which a script is not given: they share the session's hash
 -- tag, so that they lie where those do that it is given. The names are those of keys.py.
 local OF_RUNS = string.gsub(SESSION, ':session$', ':run:')
-local PARTS = { '', ':steps', ':turns' }
+local PARTS = { '', ':steps', ':turns', ':text' }
+local TEXT = RUN .. ':text'
 
 -- What has ended is kept a little longer than the session, so that it never goes before it: `touch`
 -- sets the expiry of one run alone. Nobody reaches a run without its session.

@@ -6,6 +6,7 @@
 local refusal = refuse(ARGV[OWN + 1], ARGV[OWN + 2])
 if refusal then return { refusal, redis.call('HGET', SESSION, 'active') } end
 if ARGV[OWN + 8] ~= '' then redis.call('HSET', TURNS, ARGV[OWN + 7], ARGV[OWN + 8]) end
+redis.call('DEL', TEXT)
 touch()
 conclude(ARGV[OWN + 3], ARGV[OWN + 4], ARGV[OWN + 5], ARGV[OWN + 6])
 return { 'done', promote() }

@@ -11,6 +11,7 @@ if not store_bytes(ARGV[OWN + 5], ARGV[OWN + 6]) then
 end
 redis.call('HSET', TURNS, ARGV[OWN + 3], ARGV[OWN + 4])
 if ARGV[OWN + 9] ~= '' then redis.call('HSET', RUN, 'document', ARGV[OWN + 9]) end
+redis.call('DEL', TEXT) -- it is said
 -- The run gets on: its attempts are counted anew (acquire.lua).
 redis.call('HSET', RUN, 'attempts', '0')
 redis.call('HINCRBY', RUN, 'revision', 1)

@@ -1,0 +1,111 @@
+"""Decisions: what a planner is told, what it may use, and what becomes of what it says."""
+
+import pytest
+
+from common.plans import Usage
+from common.runs import PlannerSpec
+from orchestrator.engine.signals import Signals
+from orchestrator.planners.protocol import Ask, Call, CallTools, Finish, ModelAnswer
+from tests.orchestrator.builders import document, expire_lease, turn
+from tests.orchestrator.fakes import TOOLS, ScriptedExecutor, runner_of
+
+
+class TellingPlanner:
+    """Does what a model's planner does: looks around, says something, decides."""
+
+    spec = PlannerSpec(name="rules", description="d")
+
+    def __init__(self, *decisions):
+        self.decisions = list(decisions)
+        self.told = []
+
+    async def next(self, history, around):
+        """Note what it is told; decide as it was scripted."""
+        self.told.append((history, around.tools, await around.earlier_runs(5)))
+        await around.say("I will ")
+        await around.say("é!")
+        return self.decisions.pop(0)
+
+
+ANSWERED = ModelAnswer({"role": "assistant", "id": "x"}, "a-model", Usage(input_tokens=7))
+
+
+async def test_planner_is_told_what_it_has_decided_verbatim_and_what_is_left(store, leased):
+    """A provider wants its own message back, with its signatures."""
+    call = Call("a", "read_file", {})
+    planner = TellingPlanner(CallTools([call], ANSWERED), Finish("done", ANSWERED))
+    lease = await leased()
+    await runner_of(store, ScriptedExecutor({"x": 1}), planner).execute(lease, Signals())
+    (first, tools, earlier), (second, *_) = planner.told
+    assert (first.turns, tools, earlier, second.left.steps) == ([], TOOLS, [], 99)
+    [past] = second.turns
+    assert (past.message, past.turn.usage.input_tokens) == (ANSWERED.message, 7)
+    assert [step.output for step in second.steps] == [{"x": 1}]
+    [_, last] = await store.runs.turns(lease.session.id, lease.run.id)
+    assert (last.answer, last.model, last.usage.input_tokens) == ("done", "a-model", 7)
+
+
+async def test_planner_is_told_what_the_sessions_earlier_runs_came_to(store, leased):
+    """A conversation is a session."""
+    lease = await leased(goal="first")
+    await runner_of(store, None, TellingPlanner(Finish("one"))).execute(lease, Signals())
+    later = document(lease.session.id, goal="second")
+    await store.runs.create(later, "reject")
+    again = await store.leases.acquire(lease.session.id, later.id, "w")
+    planner = TellingPlanner(Finish("two"))
+    await runner_of(store, None, planner).execute(again, Signals())
+    [(_, _, [earlier])] = planner.told
+    assert (earlier.goal, earlier.status, earlier.answer) == ("first", "succeeded", "one")
+
+
+@pytest.mark.parametrize("decision", [CallTools([Call("a", "t", {})]), Ask("which?")])
+async def test_what_a_planner_says_is_seen_until_it_is_a_turn(store, leased, decision):
+    """Who comes late reads it from its beginning."""
+    seen = []
+
+    class Watched(TellingPlanner):
+        async def next(self, history, around):
+            decided = await super().next(history, around)
+            seen.append((await store.runs.get(*ids)).text)
+            return decided
+
+    lease = await leased()
+    ids = lease.session.id, lease.run.id
+    await runner_of(store, ScriptedExecutor({}), Watched(decision, Finish("done"))).execute(
+        lease, Signals()
+    )
+    assert set(seen) == {"I will é!"}
+    assert (await store.runs.get(*ids)).text is None
+
+
+async def test_run_whose_planner_asks_waits_for_a_person_and_is_not_asked_again(store, leased):
+    """It holds no lease meanwhile, and no stray wake-up starts it."""
+    lease = await leased()
+    ids = lease.session.id, lease.run.id
+    await runner_of(store, None, TellingPlanner(Ask("which file?"))).execute(lease, Signals())
+    assert (await store.runs.get(*ids)).status == "awaiting_input"
+    assert await store.leases.acquire(*ids, "another") is None
+    last = (await store.events.after(ids[0], 0, 100)).events[-1]
+    assert (last.type, last.data) == ("run.awaiting_input", {"question": "which file?"})
+
+
+async def test_run_waits_though_its_worker_was_lost_between_the_question_and_that(
+    store, leased, redis
+):
+    """The question was stored: the next worker asks no planner."""
+    lease = await leased()
+    ids = lease.session.id, lease.run.id
+    await store.progress.record_turn(lease, turn(question="which file?"))
+    await expire_lease(redis, lease)
+    again = await store.leases.acquire(*ids, "another")
+    await runner_of(store, None, TellingPlanner()).execute(again, Signals())
+    assert (await store.runs.get(*ids)).status == "awaiting_input"
+
+
+async def test_run_of_a_planner_that_nobody_knows_says_so(store, leased):
+    """It used up five attempts, and blamed a lost worker."""
+    lease = await leased(planner="llm")
+    await runner_of(store, None, TellingPlanner()).execute(lease, Signals())
+    run = await store.runs.get(lease.session.id, lease.run.id)
+    assert (run.status, run.error.code) == ("failed", "invalid_request")
+    assert "'llm'" in run.error.detail
