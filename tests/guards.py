@@ -256,6 +256,31 @@ GUARDS = (
         ("a body behind an offer", "is_offered and not self._should_upgrade()", "False"),
     ),
     *guards_of(
+        "common/web/sockets.py",
+        "tests/orchestrator/routes/test_websocket.py",
+        (
+            "a handshake that cannot be read",
+            "        if not self.handshake_initiated:",
+            "        if False:",
+        ),
+        (
+            "a slow client's end",
+            "        super().pause_writing()\n        self._stop_waiting()\n"
+            "        self._patience = self.loop.call_later(self.write_time, self._give_up)\n",
+            "        super().pause_writing()\n",
+        ),
+    ),
+    *guards_of(
+        "orchestrator/security/access.py",
+        "tests/orchestrator/security/test_access.py",
+        ("WebSockets are looked at", 'scope["type"] != "lifespan"', 'scope["type"] == "http"'),
+    ),
+    *guards_of(
+        "orchestrator/streaming/reading.py",
+        "tests/orchestrator/streaming/test_connections.py",
+        ("a number that was given out twice", "not here.is_same(cursor)", "False"),
+    ),
+    *guards_of(
         "execution_environment/workspace/change_set.py",
         "tests/execution_environment/workspace/test_change_set.py",
         (

@@ -98,11 +98,13 @@ async def _checked_planner(body: RunCreate, services: Services) -> str:
 async def _wait(services: Services, session_id: str, run_id: str, seconds: float) -> None:
     """Wait until the run has ended or waits for a person, or for so long."""
     settling = asyncio.create_task(_settled(services, session_id, run_id))
-    # Not by a timeout: a command of Redis may swallow its cancel (asyncio.wait_for before 3.12).
-    await asyncio.wait({settling}, timeout=seconds)
-    if settling.done():
-        settling.result()
-    settling.cancel()
+    try:
+        # Not by a timeout: a command of Redis may swallow its cancel (asyncio.wait_for before 3.12).
+        await asyncio.wait({settling}, timeout=seconds)
+        if settling.done():
+            settling.result()
+    finally:
+        settling.cancel()
 
 
 async def _settled(services: Services, session_id: str, run_id: str) -> None:

@@ -7,6 +7,8 @@ import time
 
 import httpx
 import pytest
+from websockets.asyncio.client import connect
+from websockets.exceptions import ConnectionClosed
 
 from agentic import AgenticClient
 from common.plans import Plan
@@ -169,6 +171,27 @@ async def test_open_streams_do_not_keep_the_service_alive(services):
         assert not follower.done()
         follower.cancel()
     assert seen == list(range(1, len(seen) + 1))
+
+
+async def test_open_websockets_do_not_keep_the_service_alive(services):
+    """They are told to come again, and find their place on whoever serves then."""
+    stack = services()
+    async with AgenticClient(stack.main.url) as client:
+        session = await client.create_session("demo")
+        url = f"{stack.main.url}/v1/sessions/{session.id}/ws".replace("http", "ws", 1)
+        async with connect(url, proxy=None) as follower:
+            first = json.loads(await follower.recv())
+            assert await asyncio.to_thread(stack.main.stop) == 0
+            with pytest.raises(ConnectionClosed):
+                await follower.recv()
+            assert follower.close_code == 1012
+        await asyncio.to_thread(stack.main.start)
+        run = await client.wait(session.id, (await client.start_run(session.id, goal="list")).id)
+        query = f"?after_seq={first['seq']}&run_id={run.id}"
+        async with connect(url + query, proxy=None) as follower:
+            events = [json.loads(text) async for text in follower]
+    assert [event["seq"] for event in events] == list(range(2, 2 + len(events)))
+    assert (events[-1]["type"], follower.close_code) == ("run.succeeded", 1000)
 
 
 def test_a_service_that_is_asked_to_end_does_not_wait_for_long_work(services):

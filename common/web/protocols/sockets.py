@@ -64,7 +64,8 @@ class PatientWebSocketProtocol(WebSocketsSansIOProtocol):
 
     def _give_up(self) -> None:
         """Close with 1013, try again later: more than this is not kept for a slow client."""
-        if self.close_sent:
+        if self.close_sent or self.transport.is_closing():
+            self.transport.abort()
             return
         self.conn.send_close(TRY_AGAIN)
         self.transport.write(b"".join(self.conn.data_to_send()))

@@ -3,6 +3,7 @@
 import asyncio
 import base64
 import hashlib
+import itertools
 import json
 import os
 from contextlib import asynccontextmanager, suppress
@@ -81,6 +82,7 @@ async def test_websocket_brings_what_sse_brings(live, store, leased):
         await store.progress.start_step(lease, step(), call_of(step()))
         service.manager.wake(lease.session.id)
         [live_event] = await read(client, 1)
+        assert client.response.headers["X-Request-ID"].startswith("req_")
     headers = bearer("ann's key")["additional_headers"] | {"Last-Event-ID": "3"}
     url = f"http://{service.base}/v1/sessions/{lease.session.id}/events"
     async with httpx.AsyncClient() as http, http.stream("GET", url, headers=headers) as answer:
@@ -273,8 +275,11 @@ async def test_websocket_client_that_stops_reading_is_closed_with_1013(
         assert (await closed(client))[0] == 1013
 
 
-async def test_websocket_client_that_never_reads_again_is_cut_off(live, store, leased, monkeypatch):
-    """A close that it does not take must not hold the connection."""
+@pytest.mark.parametrize("says_goodbye", [False, True])
+async def test_websocket_client_that_never_reads_again_is_cut_off(
+    live, store, leased, monkeypatch, says_goodbye
+):
+    """A close that it does not take must not hold the connection, whoever closes."""
     monkeypatch.setattr(sockets.PatientWebSocketProtocol, "write_time", 0.1)
     monkeypatch.setattr(sockets.PatientWebSocketProtocol, "close_time", 0.1)
     lease = await leased()
@@ -282,12 +287,19 @@ async def test_websocket_client_that_never_reads_again_is_cut_off(live, store, l
     options = bearer("ann's key") | {"max_queue": 1, "ping_interval": None}
     async with opened(service, lease.session.id, **options) as client:
         await read(client, 3)
+        [connection] = service.server.server_state.connections
         client.transport.pause_reading()
         big = step(status="succeeded", receipts=[receipt("x" * 200_000, "1")])
-        for n in range(1, 200):
+        for n in itertools.count(1):
             made = big.model_copy(update={"n": n})
             await store.progress.commit_step(lease, made, call_of(made))
-        service.manager.wake(lease.session.id)
+            service.manager.wake(lease.session.id)
+            await asyncio.sleep(0)
+            if not connection.writable.is_set() or connection.close_sent:
+                break
+        if says_goodbye:
+            client.protocol.send_close(1000)
+            client.transport.write(b"".join(client.protocol.data_to_send()))
         await until(lambda: not service.server.server_state.connections)
         client.transport.abort()
 
