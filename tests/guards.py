@@ -256,7 +256,7 @@ GUARDS = (
         ("a body behind an offer", "is_offered and not self._should_upgrade()", "False"),
     ),
     *guards_of(
-        "common/web/sockets.py",
+        "common/web/protocols/sockets.py",
         "tests/orchestrator/routes/test_websocket.py",
         (
             "a handshake that cannot be read",
