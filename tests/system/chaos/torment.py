@@ -1,6 +1,7 @@
 """What befalls the processes: drawn by lot, repeated by the seed, undone in the end."""
 
 import asyncio
+import contextlib
 import random
 import signal
 from collections import Counter
@@ -41,10 +42,28 @@ class Keeper:
         self.is_expected_to_end = number in (signal.SIGKILL, signal.SIGTERM)
         self._process.send_signal(number)
 
+    async def end(self, number: int) -> None:
+        """Send a signal that ends it, and wait until it serves again: else none would, most times."""
+        ended = self._process
+        self.send(number)
+        while self._process is ended or not await _listens(self.service.port):
+            await asyncio.sleep(LOOK)
+
     @property
     def _process(self):
         assert self.service.process is not None
         return self.service.process
+
+
+async def _listens(port: int) -> bool:
+    try:
+        _, writer = await asyncio.open_connection("127.0.0.1", port)
+    except OSError:
+        return False
+    writer.close()
+    with contextlib.suppress(OSError):
+        await writer.wait_closed()
+    return True
 
 
 class Torment:
@@ -81,20 +100,17 @@ class Torment:
             finally:
                 keeper.send(signal.SIGCONT)
 
-        return {"killed": _sending(keeper, signal.SIGKILL), "paused": pause,
-                "told to end": _sending(keeper, signal.SIGTERM)}  # fmt: skip
+        return {"killed": _ending(keeper, signal.SIGKILL), "paused": pause,
+                "told to end": _ending(keeper, signal.SIGTERM)}  # fmt: skip
 
 
 def on_execution(keeper: Keeper) -> dict[str, Blow]:
     """Return what befalls the execution environment."""
-    return {"killed": _sending(keeper, signal.SIGKILL)}
+    return {"killed": _ending(keeper, signal.SIGKILL)}
 
 
-def _sending(keeper: Keeper, number: int) -> Blow:
-    async def send() -> None:
-        keeper.send(number)
-
-    return send
+def _ending(keeper: Keeper, number: int) -> Blow:
+    return lambda: keeper.end(number)
 
 
 def on_stores(stores: Sequence[StoreServer], seed: int) -> dict[str, Blow]:
