@@ -330,6 +330,42 @@ GUARDS = (
         ),
     ),
     *guards_of(
+        "orchestrator/store/lua/drop_entry.lua",
+        "tests/orchestrator/store/queue/test_queue.py",
+        (
+            "an entry that was noted anew",
+            "if not score or tonumber(score) ~= tonumber(ARGV[2]) then",
+            "if not score then",
+        ),
+    ),
+    *guards_of(
+        "orchestrator/store/lua/take_place.lua",
+        "tests/orchestrator/store/queue/test_places.py",
+        ("places of one user", "if redis.call('ZCARD', PLACES) >= MOST and", "if false and"),
+    ),
+    *guards_of(
+        "orchestrator/store/queue/queue.py",
+        "tests/orchestrator/store/queue/test_places.py",
+        ("deadline of a silent owner", "{ref: until}, only_new=True)", "{ref: until})"),
+        ("a place that is another's", "{ref.member: until}, xx=True)", "{ref.member: until})"),
+    ),
+    *guards_of(
+        "orchestrator/store/queue/reaper.py",
+        "tests/orchestrator/store/queue/test_reaper.py",
+        ("a wake-up that waits in the stream", "min(now - lease, past), now)", "now - lease, now)"),
+        ("a run in line that could not start", "self.active == self.ref.run_id", "True"),
+    ),
+    *guards_of(
+        "orchestrator/store/lua/acquire.lua",
+        "tests/orchestrator/store/test_leases.py",
+        (
+            "no start while a person is awaited",
+            "if run[1] ~= 'running' and run[1] ~= 'queued' then",
+            "if false then",
+        ),
+        ("cancelled, not given up", "  if run[6] == '1' then\n", "  if false then\n"),
+    ),
+    *guards_of(
         "execution_environment/searching/searchers.py",
         "tests/execution_environment/searching/test_searchers.py",
         ("processes worn out by one user", "            self._note_kill(user)\n", ""),
