@@ -16,8 +16,9 @@ from orchestrator.store.server.connection import on_one_connection
 from orchestrator.store.server.faults import Faults
 
 T = TypeVar("T")
-COMMAND_TIMEOUT = 5.0
-"""Seconds: longer than any blocking read of ours. The bound is here and not on the socket, where a
+COMMAND_TIMEOUT = 2.5
+"""Seconds: longer than any blocking read of ours, and so short that a renewal which hangs, on a
+connection that leads nowhere any more, is followed by another in the time of a lease. The bound is here and not on the socket, where a
 cancellation in the middle of a command could be taken for the end of that time."""
 PATIENCE = timedelta(seconds=1)
 """How long a script is repeated for a caller that waits for an answer."""
@@ -60,12 +61,13 @@ class Backend:
         redis: Any,
         keys: Keys,
         config: StoreConfig,
-        address: str = "Redis",
+        faults: Faults | None = None,
     ) -> None:
+        """Take a client; `faults` is shared by those that lead to the same store."""
         self.redis: Any = redis  # its commands are typed for the blocking client as well
         self.keys = keys
         self.config = config
-        self._faults = Faults(address)
+        self._faults = faults or Faults("Redis")
 
     @property
     def index_ttl(self) -> timedelta:

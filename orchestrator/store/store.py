@@ -16,6 +16,7 @@ from orchestrator.store.rate_limits import RateLimitStore
 from orchestrator.store.runs import RunStore
 from orchestrator.store.server.addresses import read_address
 from orchestrator.store.server.connection import connected
+from orchestrator.store.server.faults import Faults
 from orchestrator.store.server.formats import UnknownFormat
 from orchestrator.store.sessions import SessionStore
 
@@ -50,8 +51,9 @@ def make_store(
 
     Events are read over the second one: however many follow, leases and writes do not wait for them.
     """
-    backend = Backend(redis, Keys(prefix), config, address)
-    reading = Backend(listener or redis, backend.keys, config, address)
+    faults = Faults(address)
+    backend = Backend(redis, Keys(prefix), config, faults)
+    reading = Backend(listener or redis, backend.keys, config, faults)
     queue = Queue(backend)
     return Store(
         backend=backend,

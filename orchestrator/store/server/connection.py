@@ -10,19 +10,19 @@ from contextlib import AsyncExitStack, asynccontextmanager
 from typing import Any
 
 from redis.asyncio import BlockingConnectionPool, Redis, Sentinel, SSLConnection
-from redis.asyncio.cluster import ClusterNode, PipelineCommand, RedisCluster
+from redis.asyncio.cluster import ClusterNode, ClusterPubSub, PipelineCommand, RedisCluster
 from redis.asyncio.connection import parse_url
 from redis.asyncio.retry import Retry
 from redis.asyncio.sentinel import SentinelConnectionPool
 from redis.backoff import ExponentialBackoff
-from redis.exceptions import AskError
+from redis.exceptions import AskError, MasterDownError, ReadOnlyError
 
 from orchestrator.store.server.addresses import Address
 from orchestrator.store.server.formats import known_format
 
 POOL_SIZE = 64
-POOL_WAIT = 4.0
-CONNECT_TIMEOUT = 2.0
+POOL_WAIT = 2.0
+CONNECT_TIMEOUT = 1.0
 """Seconds; there is none for a socket: what bounds a command is Backend.do."""
 REPETITIONS = 3
 FIRST_PAUSE, LONGEST_PAUSE = 0.025, 0.2
@@ -33,6 +33,16 @@ class _SentinelPool(SentinelConnectionPool, BlockingConnectionPool):
     """Waits for a free connection, like the pool of one server."""
 
 
+class _ClusterListener(ClusterPubSub):
+    """Listens on the node that has the channel's slot at the time."""
+
+    async def execute_command(self, *command: Any, **options: Any) -> Any:
+        """Find the node by a command that is sent again wherever the cluster says."""
+        if self.connection is None and len(command) > 1:
+            await self.cluster.ttl(command[1])
+        return await super().execute_command(*command, **options)
+
+
 class _CheckedCluster(RedisCluster):
     """Looks at the data's format on each new connection."""
 
@@ -41,6 +51,10 @@ class _CheckedCluster(RedisCluster):
         self.connection_kwargs["redis_connect_func"] = known_format(format_key)
         for node in self.startup_nodes:
             node.connection_kwargs["redis_connect_func"] = known_format(format_key)
+
+    def pubsub(self, *place: Any, **options: Any) -> ClusterPubSub:
+        """Return what listens to channels; without it the client would have to be in use already."""
+        return _ClusterListener(self, *place, **options)
 
     async def aclose(self) -> None:
         """Close every connection, also when the nodes have to be found anew after a fault."""
@@ -63,7 +77,14 @@ async def connected(
         "max_connections": size,
     }
     if address.kind != "cluster":
-        common |= {"timeout": POOL_WAIT, "redis_connect_func": known_format(format_key)}
+        common |= {
+            "timeout": POOL_WAIT,
+            "redis_connect_func": known_format(format_key),
+            "retry_on_error": [
+                ReadOnlyError,
+                MasterDownError,
+            ],  # the name may lead elsewhere by now
+        }
     async with AsyncExitStack() as stack:
         client: Redis | RedisCluster
         if address.kind == "cluster":
