@@ -86,6 +86,22 @@ class Backend:
         self._faults.passed()
         return answer
 
+    async def repeat(
+        self, attempt: Callable[[], Awaitable[T]], patience: timedelta | None = None
+    ) -> T:
+        """Do what bears repetition until the store takes it, for so long (None: for a moment)."""
+        deadline = time.monotonic() + (PATIENCE if patience is None else patience).total_seconds()
+        pause = FIRST_PAUSE
+        while True:
+            try:
+                return await attempt()
+            except StoreUnavailable as fault:
+                is_hopeless = fault.code == "store_full" and patience is None
+                if is_hopeless or time.monotonic() + pause > deadline:
+                    raise
+            await asyncio.sleep(pause)
+            pause = min(2 * pause, LONGEST_PAUSE)
+
     async def script(
         self,
         name: str,
@@ -123,7 +139,7 @@ class Backend:
                 return await self._replicated(script, written)
             return await self.do(script.run(self.redis))
 
-        return await _repeated(attempt, patience)
+        return await self.repeat(attempt, patience)
 
     async def script_on(
         self,
@@ -134,7 +150,7 @@ class Backend:
     ) -> list[Any]:
         """Run `lua/<name>.lua`, which belongs to no session, on keys of one slot."""
         script = Script(name, tuple(keys), arguments, prelude=())
-        return await _repeated(lambda: self.do(script.run(self.redis)), patience)
+        return await self.repeat(lambda: self.do(script.run(self.redis)), patience)
 
     async def _replicated(self, script: Script, written: str) -> list[Any]:
         """Run a script and wait for its replicas, over one connection.
@@ -149,20 +165,6 @@ class Backend:
         if acknowledged < wanted:
             raise StoreUnavailable(*self._faults.missing(acknowledged, wanted))
         return list(answer)
-
-
-async def _repeated(attempt: Callable[[], Awaitable[T]], patience: timedelta | None) -> T:
-    deadline = time.monotonic() + (PATIENCE if patience is None else patience).total_seconds()
-    pause = FIRST_PAUSE
-    while True:
-        try:
-            return await attempt()
-        except StoreUnavailable as fault:
-            is_hopeless = fault.code == "store_full" and patience is None
-            if is_hopeless or time.monotonic() + pause > deadline:
-                raise
-        await asyncio.sleep(pause)
-        pause = min(2 * pause, LONGEST_PAUSE)
 
 
 def milliseconds(duration: timedelta) -> int:

@@ -38,7 +38,8 @@ class LeaseStore:
             _given_up(config.max_attempts).model_dump_json(),
         )
         if outcome == "acquired":
-            return await self._read(session_id, run_id, int(fence))
+            # a lease that nobody was told of would hold the run up until it runs out
+            return await self._backend.repeat(lambda: self._read(session_id, run_id, int(fence)))
         if user_id:  # else the session is gone, and its user's place for it will not be kept
             await self._pass_by(RunRef(user_id, session_id, run_id), outcome, following)
         return None
