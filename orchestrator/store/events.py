@@ -1,6 +1,5 @@
 """A session's event log, and the notifications that something new is in it."""
 
-import json
 from collections.abc import AsyncIterator, Sequence
 from dataclasses import dataclass
 
@@ -14,11 +13,30 @@ NOTIFICATION_WAIT = 1.0
 
 
 @dataclass(frozen=True)
-class LogSlice:
-    """Events after a cursor, and the number of the log's last one (None: no such session)."""
+class Entry:
+    """An event as it is stored: its data is the JSON that goes out, and is not read for that."""
 
-    events: list[Event]
+    head: Event
+    """The event with no data."""
+    data: str
+
+    @property
+    def json(self) -> str:
+        """The event as JSON."""
+        return f"{self.head.model_dump_json().removesuffix('{}}')}{self.data}}}"
+
+
+@dataclass(frozen=True)
+class LogSlice:
+    """What follows a cursor, and the number of the log's last event (None: no such session)."""
+
+    entries: list[Entry]
     last_seq: int | None
+
+    @property
+    def events(self) -> list[Event]:
+        """The events, read as a whole."""
+        return [Event.model_validate_json(entry.json) for entry in self.entries]
 
 
 class EventLog:
@@ -36,8 +54,8 @@ class EventLog:
         pipeline.xrange(keys.events(session_id), min=f"({seq}-0", max="+", count=count)
         pipeline.hget(keys.session(session_id), "seq")
         entries, last = await self._backend.do(pipeline.execute())
-        events = [_read(session_id, entry_id, fields) for entry_id, fields in entries]
-        return LogSlice(events, None if last is None else int(last))
+        read = [_read(session_id, entry_id, fields) for entry_id, fields in entries]
+        return LogSlice(read, None if last is None else int(last))
 
     async def last_seqs(self, session_ids: Sequence[str]) -> list[int | None]:
         """Return the number of each session's last event, in one round trip (None: no such session)."""
@@ -75,8 +93,8 @@ class EventLog:
                     yield kind, subject
 
 
-def _read(session_id: str, entry_id: str, fields: Fields) -> Event:
-    return Event.model_validate(
+def _read(session_id: str, entry_id: str, fields: Fields) -> Entry:
+    head = Event.model_validate(
         {
             "seq": int(entry_id.split("-", maxsplit=1)[0]),
             "type": fields["type"],
@@ -84,6 +102,7 @@ def _read(session_id: str, entry_id: str, fields: Fields) -> Event:
             "session_id": session_id,
             "run_id": fields["run"] or None,
             "step_id": fields["step"] or None,
-            "data": json.loads(fields["data"]),
+            "data": {},
         }
     )
+    return Entry(head, fields["data"])

@@ -52,8 +52,10 @@ def _bounded(digits: str) -> int:
 class Frame:
     """An event in its forms on the wire, each made once for all who follow."""
 
-    def __init__(self, event: Event) -> None:
+    def __init__(self, event: Event, json: str | None = None) -> None:
         self.event = event
+        """It has no data where its JSON was given: that goes out as it is stored."""
+        self.json = event.model_dump_json() if json is None else json
 
     @cached_property
     def cursor(self) -> Cursor | None:
@@ -64,11 +66,6 @@ class Frame:
         return Cursor(
             self.event.seq, round(self.event.time.timestamp() * 1000) if is_entry else None
         )
-
-    @cached_property
-    def json(self) -> str:
-        """The event as JSON."""
-        return self.event.model_dump_json()
 
     @cached_property
     def sse(self) -> bytes:

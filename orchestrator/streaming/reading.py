@@ -29,10 +29,10 @@ async def read_on(log: EventLog, session_id: str, cursor: Cursor) -> Reading | N
     found = await log.after(session_id, behind, BATCH)
     if found.last_seq is None:
         return None
-    frames = [Frame(event) for event in found.events]
-    at_cursor = frames.pop(0) if frames and found.events[0].seq == cursor.seq else None
+    frames = [Frame(entry.head, entry.json) for entry in found.entries]
+    at_cursor = frames.pop(0) if frames and frames[0].event.seq == cursor.seq else None
     start, missing = _compare(cursor, at_cursor, frames, found.last_seq)
-    return Reading(frames, start, missing, len(found.events) < BATCH)
+    return Reading(frames, start, missing, len(found.entries) < BATCH)
 
 
 def _compare(

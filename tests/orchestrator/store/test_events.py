@@ -20,6 +20,17 @@ async def test_events_are_numbered_without_holes(store, leased):
     assert (await store.events.after(new_id("ses"), 0, 1)).last_seq is None
 
 
+async def test_event_goes_out_as_it_is_stored(store, leased):
+    """Its data may be megabytes: reading it only to write it again would hold up everybody."""
+    lease = await leased()
+    await store.progress.start_step(lease, step(arguments={"path": "a", "text": "{}} ü \\ \n"}))
+    log = await store.events.after(lease.session.id, 0, 100)
+    for entry, event in zip(log.entries, log.events, strict=True):
+        assert entry.json == event.model_dump_json()
+        assert entry.head == event.model_copy(update={"data": {}})
+    assert log.events[-1].data["arguments"]["text"] == "{}} ü \\ \n"
+
+
 async def test_first_event_of_a_run_is_found_without_reading_the_log(store, leased, redis):
     """A session's log may hold ten thousand others before it."""
     lease = await leased()
