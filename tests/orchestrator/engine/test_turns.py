@@ -9,6 +9,7 @@ from orchestrator.engine.signals import Signals
 from orchestrator.engine.turns import grouped
 from orchestrator.planners.plan.planner import PlanPlanner
 from orchestrator.planners.protocol import Call
+from orchestrator.store.backend import StoreUnavailable
 from tests.orchestrator.builders import event_types, expire_lease
 from tests.orchestrator.fakes import DecisivePlanner, ScriptedExecutor, call, runner_of, until
 
@@ -161,3 +162,27 @@ async def test_call_that_the_execution_environment_knows_as_another_is_lost_stat
         [Call("a", "write_file", {})], [ClientError("idempotency_conflict", "x")]
     )
     assert (run.status, run.error.code, run.error.outcome) == ("failed", "state_lost", "unknown")
+
+
+async def test_run_whose_store_fails_after_a_call_is_resumed(store, leased, redis, monkeypatch):
+    """It ended as `unavailable`, `not_executed`, though the effect stood, and its step stayed begun."""
+    planner, executor = DecisivePlanner(call("a", "write_file")), ScriptedExecutor(
+        {"x": 1}, {"x": 1}
+    )
+    lease = await leased()
+    ids = lease.session.id, lease.run.id
+
+    async def fail(*_):
+        raise StoreUnavailable("unavailable", "the store is away")
+
+    with monkeypatch.context() as away:
+        away.setattr(store.progress, "commit_step", fail)
+        with pytest.raises(StoreUnavailable):
+            await runner_of(store, executor, planner).execute(lease, Signals())
+    assert (await store.runs.get(*ids)).status == "running"
+    await expire_lease(redis, lease)
+    again = await store.leases.acquire(*ids, "another")
+    await runner_of(store, executor, planner).execute(again, Signals())
+    run = await store.runs.get(*ids)
+    assert (run.status, [made.status for made in run.steps]) == ("succeeded", ["succeeded"])
+    assert [made.id for made, _ in executor.calls] == [f"{run.id}:1:1"] * 2
