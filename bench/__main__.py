@@ -18,6 +18,7 @@ from typing import Any
 
 import httpx
 import uvicorn
+import uvloop
 from fastapi import FastAPI
 from rich.console import Console
 from rich.table import Table
@@ -172,7 +173,7 @@ def main() -> None:
     """Print the table."""
     with tempfile.TemporaryDirectory(prefix="bench-") as scratch:
         Console(width=100).print(asyncio.run(measure(Path(scratch, "steps"))))
-        Console(width=100).print(asyncio.run(measure_followers(Path(scratch, "followers"))))
+        Console(width=100).print(uvloop.run(measure_followers(Path(scratch, "followers"))))
 
 
 main()
