@@ -28,12 +28,12 @@ STEPS = 1000
 async def stack(tmp_path):
     """A store of its own, and two processes to execute runs, which are not started yet."""
     async with (
-        embedded_server(tmp_path / "redis") as url,
-        open_store(url, "agentic", StoreConfig()) as store,
-        Redis.from_url(url, decode_responses=True) as redis,
+        embedded_server(tmp_path / "redis") as server,
+        open_store(server.url, "agentic", StoreConfig()) as store,
+        Redis.from_url(server.url, decode_responses=True) as redis,
     ):
         execution = execution_environment(tmp_path).start()
-        env = {"ORCHESTRATOR_REDIS_URL": url, "ORCHESTRATOR_ROLE": "worker"}
+        env = {"ORCHESTRATOR_REDIS_URL": server.url, "ORCHESTRATOR_ROLE": "worker"}
         workers = [orchestrator(tmp_path / name, execution, **env) for name in ("one", "two")]
         yield SimpleNamespace(store=store, redis=redis, workers=workers)
         for service in (*workers, execution):

@@ -1,5 +1,6 @@
 """The reaper: finds runs that nobody looks after, and puts right what the indexes say of them."""
 
+import asyncio
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 
@@ -11,8 +12,9 @@ from orchestrator.store.queue.queue import Queue
 from orchestrator.store.queue.refs import RunRef
 from orchestrator.store.sessions import keep_session
 
-BATCH = 100
-MAX_BATCHES = 10
+BATCH = 32
+"""Runs that are looked at side by side: a dead worker leaves as many, and none has time to lose."""
+MAX_BATCHES = 30
 """Of each index, at a time: the rest is looked at the next time."""
 MARGIN = timedelta(seconds=1)
 """How much earlier than its entry in the stream a wake-up may have been noted."""
@@ -76,7 +78,10 @@ class Reaper:
         woken = []
         for _ in range(MAX_BATCHES):
             entries = await self._read(index, until)
-            woken += [entry.ref for entry in entries if await self._look(entry, now)]
+            needed = await asyncio.gather(*(self._look(entry, now) for entry in entries))
+            woken += [
+                entry.ref for entry, was_woken in zip(entries, needed, strict=True) if was_woken
+            ]
             if len(entries) < BATCH:
                 break
         return woken
@@ -108,8 +113,6 @@ class Reaper:
         if entry.index == self._keys.parked:
             await keep_session(self._backend, ref.session_id, ref.run_id)
             await self._indexes.note(self._keys.parked, {ref: now + entry.ttl // 2})
-        else:
-            await self._indexes.note(self._keys.parked, {ref: AT_ONCE}, only_new=True)
         return await self._place(entry, now)
 
     async def _place(self, entry: _Entry, now: int) -> bool:
@@ -142,11 +145,12 @@ class Reaper:
     async def _adopt(self) -> None:
         """Take over the runs that format 2 kept in one index, as `<session>/<run>`."""
         redis, legacy = self._backend.redis, self._keys.legacy_index
-        members = await self._backend.do(redis.zrange(legacy, 0, BATCH - 1))
+        members = await self._backend.do(redis.zrange(legacy, 0, BATCH * MAX_BATCHES - 1))
         for member in members:
             session_id, run_id = member.split("/")
             user = await self._backend.do(redis.hget(self._keys.session(session_id), "user"))
             if user is not None:
                 ref = RunRef(user, session_id, run_id)
-                await self._indexes.note(self._keys.queued, {ref: AT_ONCE}, only_new=True)
+                for index in (self._keys.queued, self._keys.parked):
+                    await self._indexes.note(index, {ref: AT_ONCE}, only_new=True)
             await self._backend.do(redis.zrem(legacy, member))
