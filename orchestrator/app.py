@@ -6,7 +6,6 @@ from collections.abc import AsyncIterator, Callable
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
 from functools import partial
-from typing import Any
 
 from fastapi import APIRouter, FastAPI
 from starlette.middleware import Middleware
@@ -23,7 +22,7 @@ from orchestrator.engine.worker import Worker
 from orchestrator.execution.catalogue import Catalogue
 from orchestrator.execution.client import ExecutionClient, open_client
 from orchestrator.planners.registry import PLANNERS
-from orchestrator.readiness import Readiness
+from orchestrator.readiness import Facts, Readiness
 from orchestrator.routes import catalogue, events, runs, sessions, websocket
 from orchestrator.routes.dependencies import Services
 from orchestrator.security.access import Access
@@ -117,6 +116,7 @@ def _readiness(settings: Settings, parts: Parts, supervisor: Supervisor) -> Read
     if settings.redis_url is not None:
         kind = read_address(settings.redis_url.get_secret_value()).kind
     return Readiness(
+        settings.role,
         {"store": {"kind": kind}},
         {"store": parts.store.ping, "execution_environment": parts.client.ready},
         supervisor,
@@ -134,23 +134,24 @@ def build(settings: Settings, shutdown: Shutdown | None = None) -> FastAPI:
             with noted_refusal(app.state):
                 parts = await stack.enter_async_context(open_parts(settings, supervisor))
             await stack.enter_async_context(_running(settings, parts, shutdown, supervisor))
-            app.state.parts = parts
+            app.state.parts, app.state.services = parts, _services(parts)
             app.state.readiness = _readiness(settings, parts, supervisor)
-            app.state.services = _services(parts)
             yield
-
-    async def ready() -> dict[str, Any]:
-        return {"role": settings.role, **await app.state.readiness.facts()}
 
     app: FastAPI = build_app(
         title="agentic-framework orchestrator",
         source="orchestrator",
         max_body=settings.max_body,
-        routers=[*_routers(settings), health_router(ready)],
+        routers=[*_routers(settings), health_router(lambda: _ready(app))],
         lifespan=lifespan,
         middleware=[Middleware(ClearStart), _access(settings), _limit(lambda: app.state.parts)],
     )
     return app
+
+
+async def _ready(app: FastAPI) -> Facts:
+    readiness: Readiness = app.state.readiness
+    return await readiness.facts()
 
 
 def _services(parts: Parts) -> Services:

@@ -39,8 +39,11 @@ class _Answer:
 class Readiness:
     """Asks each dependency, with a write where it has to take writes; knows whether the loops run."""
 
-    def __init__(self, fixed: Facts, dependencies: dict[str, Dependency], loops: Loops) -> None:
+    def __init__(
+        self, role: str, fixed: Facts, dependencies: dict[str, Dependency], loops: Loops
+    ) -> None:
         """Take facts that do not change, by dependency, and how each is asked."""
+        self._role = role
         self._fixed = fixed
         self._dependencies = dependencies
         self._loops = loops
@@ -57,7 +60,7 @@ class Readiness:
         ]
         if reasons:
             raise SystemFault("unavailable", "; ".join(reasons))
-        return facts
+        return {"role": self._role, **facts}
 
     async def _ask(self) -> Facts:
         names, asked = self._dependencies.keys(), self._dependencies.values()

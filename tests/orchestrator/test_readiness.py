@@ -25,7 +25,7 @@ async def _fine():
 
 
 def _over(ping, **loops):
-    return Readiness({"store": {"kind": "redis"}}, {"store": ping}, _Loops(**loops))
+    return Readiness("api", {"store": {"kind": "redis"}}, {"store": ping}, _Loops(**loops))
 
 
 async def _reason(ready):
@@ -38,6 +38,7 @@ async def _reason(ready):
 async def test_readiness_tells_the_state_of_everything():
     """What a deployment stands on."""
     assert await _over(_fine, worker=None).facts() == {
+        "role": "api",
         "store": {"state": "ok", "kind": "redis"},
         "worker": {"state": "ok"},
     }
