@@ -19,6 +19,7 @@ from common.web.protocols import sockets
 from common.web.server import MAX_FRAME
 from orchestrator.security import sockets as security
 from orchestrator.security.rate_limits import UserLimits
+from orchestrator.store.backend import StoreUnavailable
 from orchestrator.store.records import Ending
 from orchestrator.streaming import websocket
 from tests.orchestrator.builders import call_of, receipt, step
@@ -386,3 +387,36 @@ async def test_websocket_counts_as_an_open_stream_of_its_user(live, leased):
         await read(first, 1)
         async with opened(service, lease.session.id, **held) as second:
             assert await closed(second) == (websocket.TRY_AGAIN, "rate_limited")
+
+
+async def test_websocket_is_closed_with_1011_when_its_events_cannot_be_read(
+    live, store, session, monkeypatch
+):
+    """A fault inside ends the stream; a client that hangs would never come again."""
+    mine = await session("local")
+    service = await live()
+    async with opened(service, mine.id) as client:
+        await read(client, 1)
+        await until(lambda: service.manager._feeds[mine.id].last_seq == 1)
+
+        async def broken(*_):
+            raise ValueError
+
+        monkeypatch.setattr(store.events, "after", broken)
+        service.manager.wake(mine.id)
+        assert await closed(client) == (1011, "internal")
+
+
+async def test_websocket_is_told_to_come_again_while_the_store_is_away(
+    live, store, session, monkeypatch
+):
+    """1013, as when it is too slow: what it asks for is there, but not now."""
+    mine = await session("local")
+    service = await live()
+
+    async def away(*_):
+        raise StoreUnavailable("unavailable", "away")
+
+    monkeypatch.setattr(type(store.sessions), "get", away)
+    async with opened(service, mine.id) as client:
+        assert await closed(client) == (1013, "unavailable")
