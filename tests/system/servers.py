@@ -111,12 +111,12 @@ def sentinel_of(master: Server, directory: Path, name: str = "main") -> Iterator
 
 
 @contextmanager
-def cluster(directory: Path, size: int = 3) -> Iterator[list[Server]]:
+def cluster(directory: Path, size: int = 3, *options: str) -> Iterator[list[Server]]:
     """Yield the masters of a cluster that serves every slot."""
     with ExitStack() as stack:
         buses = [free_port() for _ in range(size)]
         nodes = [
-            stack.enter_context(standalone(directory / f"bus-{bus}", *_member(bus)))
+            stack.enter_context(standalone(directory / f"bus-{bus}", *_member(bus), *options))
             for bus in buses
         ]
         bounds = [SLOTS * number // size for number in range(size + 1)]

@@ -62,25 +62,22 @@ class Proxy:
         assert task is not None
         self._open.add(task)
         task.add_done_callback(self._open.discard)
-        try:
-            with contextlib.suppress(OSError, asyncio.CancelledError):
-                await self._connect(reader, writer)
-        finally:
-            await _close(writer)
+        with contextlib.closing(writer), contextlib.suppress(OSError, asyncio.CancelledError):
+            await self._connect(reader, writer)
 
     async def _connect(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         theirs, ours = await asyncio.open_connection("127.0.0.1", self.target)
-        ways = [
-            asyncio.create_task(_pump(reader, ours, self._gate)),
-            asyncio.create_task(_pump(theirs, writer, pass_on)),
-        ]
-        try:  # whichever side closes, the other one shall notice
-            await asyncio.wait(ways, return_when=asyncio.FIRST_COMPLETED)
-        finally:
-            for way in ways:
-                way.cancel()
-            await asyncio.gather(*ways, return_exceptions=True)
-            await _close(ours)
+        with contextlib.closing(ours):
+            ways = [
+                asyncio.create_task(_pump(reader, ours, self._gate)),
+                asyncio.create_task(_pump(theirs, writer, pass_on)),
+            ]
+            try:  # whichever side closes, the other one shall notice
+                await asyncio.wait(ways, return_when=asyncio.FIRST_COMPLETED)
+            finally:
+                for way in ways:
+                    way.cancel()
+                await asyncio.gather(*ways, return_exceptions=True)
 
 
 async def _pump(reader: asyncio.StreamReader, writer: asyncio.StreamWriter, gate: Gate) -> None:
@@ -88,9 +85,3 @@ async def _pump(reader: asyncio.StreamReader, writer: asyncio.StreamWriter, gate
         await gate(chunk)
         writer.write(chunk)
         await writer.drain()
-
-
-async def _close(writer: asyncio.StreamWriter) -> None:
-    writer.close()
-    with contextlib.suppress(OSError):
-        await writer.wait_closed()

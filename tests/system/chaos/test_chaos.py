@@ -13,6 +13,7 @@ from tests.system.chaos.deployment import deployed
 from tests.system.chaos.harness import Chaos
 from tests.system.chaos.proxy import Proxy
 from tests.system.chaos.torment import on_pair, on_stores
+from tests.system.servers import cluster_url
 
 RUNS = int(os.environ.get("RUNS", "12"))
 SEED = int(os.environ.get("SEED", "4711"))
@@ -68,8 +69,7 @@ async def test_every_run_outlasts_whatever_befalls_processes_and_store(tmp_path,
 async def test_every_run_outlasts_whatever_befalls_a_cluster(tmp_path, show):
     """Three nodes, each with a third of the sessions, and none of them is spared."""
     with stores.cluster(tmp_path) as nodes:
-        url = "redis+cluster://" + ",".join(f"127.0.0.1:{node.port}" for node in nodes)
-        async with deployed(tmp_path, url) as deployment:
+        async with deployed(tmp_path, cluster_url(nodes)) as deployment:
             chaos = await let_loose(deployment, on_stores(nodes, SEED))
             show(chaos.table())
             require_exactness(chaos)

@@ -9,7 +9,8 @@ from collections.abc import Awaitable, Callable, Sequence
 from datetime import UTC, datetime
 
 from tests.system.chaos.proxy import Proxy
-from tests.system.chaos.stores import StoreServer, follow
+from tests.system.chaos.stores import follow, refuse_writes
+from tests.system.servers import Server
 from tests.system.services import Service
 
 LOOK = 0.05
@@ -113,7 +114,7 @@ def _ending(keeper: Keeper, number: int) -> Blow:
     return lambda: keeper.end(number)
 
 
-def on_stores(stores: Sequence[StoreServer], seed: int) -> dict[str, Blow]:
+def on_stores(stores: Sequence[Server], seed: int) -> dict[str, Blow]:
     """Return what befalls a store, one of several drawn by lot each time."""
     chance = random.Random(f"{seed} stores")  # noqa: S311  # to be repeated
 
@@ -128,14 +129,14 @@ def on_stores(stores: Sequence[StoreServer], seed: int) -> dict[str, Blow]:
 
     async def refuse() -> None:
         store = chance.choice(stores)
-        await asyncio.to_thread(store.refuse_writes, until_told=True)
+        await asyncio.to_thread(refuse_writes, store, until_told=True)
         await asyncio.sleep(chance.uniform(1.0, 3.0))
-        await asyncio.to_thread(store.refuse_writes, until_told=False)
+        await asyncio.to_thread(refuse_writes, store, until_told=False)
 
     return {"killed": kill, "connections dropped": drop, "writes refused": refuse}
 
 
-def on_pair(pair: Sequence[StoreServer], way: Proxy, seed: int) -> dict[str, Blow]:
+def on_pair(pair: Sequence[Server], way: Proxy, seed: int) -> dict[str, Blow]:
     """Return what befalls a master and its replica; the way leads to whoever is master now."""
     chance = random.Random(f"{seed} stores")  # noqa: S311  # to be repeated
     roles = list(pair)
