@@ -33,7 +33,11 @@ async def stack(tmp_path):
         Redis.from_url(server.url, decode_responses=True) as redis,
     ):
         execution = execution_environment(tmp_path).start()
-        env = {"ORCHESTRATOR_REDIS_URL": server.url, "ORCHESTRATOR_ROLE": "worker"}
+        env = {
+            "ORCHESTRATOR_REDIS_URL": server.url,
+            "ORCHESTRATOR_ROLE": "worker",
+            "ORCHESTRATOR_CONCURRENCY": "8",  # all busy, and the processors left some air
+        }
         workers = [orchestrator(tmp_path / name, execution, **env) for name in ("one", "two")]
         yield SimpleNamespace(store=store, redis=redis, workers=workers)
         for service in (*workers, execution):
