@@ -21,8 +21,8 @@ LIMITS = {
 @pytest.fixture
 async def url(tmp_path):
     """The URL of a server for both."""
-    async with embedded_server(tmp_path / "redis") as url:
-        yield url
+    async with embedded_server(tmp_path / "redis") as server:
+        yield server.url
 
 
 @pytest.fixture
