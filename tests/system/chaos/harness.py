@@ -89,7 +89,9 @@ class Chaos:
         """Count the runs by how they ended."""
         told = (run for session in self.sessions for run in session.runs.values())
         endings = Counter(run["error"]["code"] if run["error"] else run["status"] for run in told)
-        return endings + Counter(lost=sum(len(session.unsure) for session in self.sessions))
+        return endings + Counter(
+            why for session in self.sessions for why in session.unsure.values()
+        )
 
     def doubles(self) -> list[str]:
         """Return what followers were told twice."""

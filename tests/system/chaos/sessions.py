@@ -37,8 +37,8 @@ class SessionLoad:
         self.runs: dict[int, dict[str, Any]] = {}
         """What the service says of the runs that have ended."""
         self._seen: dict[int, str] = {}
-        self.unsure: set[int] = set()
-        """Runs whose request was not answered, or that the store has lost."""
+        self.unsure: dict[int, str] = {}
+        """Runs of which nothing more is known, and why: `unanswered`, or `lost` by the store."""
         self.strangers: list[str] = []
         """Runs that nobody asked for, or that have not ended after all."""
 
@@ -94,10 +94,11 @@ class SessionLoad:
 
     async def _end(self, number: int) -> None:
         """Wait for a run's end; one that the store has lost is asked for again, or given up."""
+        why = "unanswered"
         while (run_id := self.ids[number]) is not None:
             answer = await self.client.ask("GET", f"{self.path}/{run_id}")
             if answer.status_code == 404:
-                self.ids[number] = None
+                self.ids[number], why = None, "lost"
                 if self._repeats:
                     await self._start(number)
                 continue
@@ -106,7 +107,7 @@ class SessionLoad:
                 self.runs[number] = answer.json()
                 return
             await asyncio.sleep(LOOK)
-        self.unsure.add(number)
+        self.unsure[number] = why
 
     def _is_over(self, ended: set[str]) -> bool:
         """Tell a follower whether it has seen every run end."""
