@@ -69,7 +69,7 @@ class Progress:
         What references have become counts like an output.
         """
         told = step.model_dump(include={"n", "name", "tool"})
-        data = json.dumps({**told, "arguments": _brief(step.arguments)})
+        data = _json({**told, "arguments": _brief(step.arguments)})
         size = 0 if step.arguments == call.arguments else _length(step.arguments)
         if await self._record(lease, step, call, "step.started", data, size) == "full":
             raise ToolError(
@@ -128,7 +128,12 @@ class Progress:
 
 
 def _length(value: Mapping[str, JsonValue] | None) -> int:
-    return len(json.dumps(value, ensure_ascii=False, separators=(",", ":")).encode())
+    return len(_json(value).encode())
+
+
+def _json(value: object) -> str:
+    """Return JSON as pydantic writes it: what is stored of an event goes out as it is."""
+    return json.dumps(value, ensure_ascii=False, separators=(",", ":"))
 
 
 def _brief(arguments: Mapping[str, JsonValue] | None) -> Mapping[str, JsonValue] | None:
@@ -137,7 +142,7 @@ def _brief(arguments: Mapping[str, JsonValue] | None) -> Mapping[str, JsonValue]
 
 def _decided(turn: Turn) -> str:
     usage = None if turn.usage is None else turn.usage.model_dump()
-    return json.dumps({"t": turn.t, "calls": len(turn.calls), "usage": usage})
+    return _json({"t": turn.t, "calls": len(turn.calls), "usage": usage})
 
 
 def _planned(plan: Plan) -> str:
@@ -156,7 +161,7 @@ def _ending_fields(ending: Ending) -> tuple[str, str, str]:
     if ending.error is not None:
         value = ending.error.model_dump_json()
         return "error", value, f'{{"error":{value}}}'
-    return "reason", ending.reason or "", json.dumps({"reason": ending.reason})
+    return "reason", ending.reason or "", _json({"reason": ending.reason})
 
 
 def _without_output(lease: Lease, step: Step, limit: int, actual: int) -> Step:

@@ -23,7 +23,8 @@ async def test_events_are_numbered_without_holes(store, leased):
 async def test_event_goes_out_as_it_is_stored(store, leased):
     """Its data may be megabytes: reading it only to write it again would hold up everybody."""
     lease = await leased()
-    await store.progress.start_step(lease, step(arguments={"path": "a", "text": "{}} ü \\ \n"}))
+    made = step(arguments={"path": "a", "text": "{}} ü \\ \n"})
+    await store.progress.start_step(lease, made, call_of(made))
     log = await store.events.after(lease.session.id, 0, 100)
     for entry, event in zip(log.entries, log.events, strict=True):
         assert entry.json == event.model_dump_json()
