@@ -14,7 +14,7 @@ from orchestrator.store.records import read_session
 Idempotency = tuple[str, str]
 """A client's key, and the digest of the request that it stands for."""
 COMING = timedelta(minutes=1)
-"""How long after its id was made a session may still be about to be stored."""
+"""How long after its id was made what it names may still be about to be stored."""
 LOOK = 200
 MAX_LOOKS = 25
 """Ids that a listing reads at a time, and how often before it answers with what it has."""
@@ -66,7 +66,7 @@ class SessionStore:
             ttl=ttl,
             more_keys=(self._backend.keys.deleted(session.id),),
         )
-        if not _may_come(session.id):  # reserved long ago: whoever listed since has dropped it
+        if not may_come(session.id):  # reserved long ago: whoever listed since has dropped it
             await keep_listed(self._backend, session.user_id, session.id)
         return bool(outcome == "created")
 
@@ -134,7 +134,7 @@ class SessionStore:
     async def _forget(self, user_id: str, missing: Sequence[str]) -> None:
         """Drop expired sessions from the index; a young one may just be about to be created."""
         index = self._backend.keys.user_sessions(user_id)
-        expired = [session_id for session_id in missing if not _may_come(session_id)]
+        expired = [session_id for session_id in missing if not may_come(session_id)]
         if expired:
             await self._backend.do(self._backend.redis.zrem(index, *expired))
 
@@ -170,8 +170,9 @@ def _made(
     )
 
 
-def _may_come(session_id: str) -> bool:
-    return datetime.now(UTC) - made_at(session_id) < COMING
+def may_come(new: str) -> bool:
+    """Tell whether a session or a run that is not there may just be about to be stored."""
+    return datetime.now(UTC) - made_at(new) < COMING
 
 
 async def keep_listed(backend: Backend, user_id: str, session_id: str) -> None:
@@ -182,16 +183,15 @@ async def keep_listed(backend: Backend, user_id: str, session_id: str) -> None:
     await backend.do(pipeline.execute())
 
 
-async def keep_session(backend: Backend, session_id: str, run_id: str) -> str:
-    """Keep a session that a run waits in, with all that belongs to it; return its active run."""
+async def keep_session(backend: Backend, session_id: str, run_id: str) -> None:
+    """Keep a session that a run waits in, with all that belongs to it."""
     behind = ""
     while True:
-        [_, behind, active, user_id] = await backend.script("touch", session_id, run_id, behind)
+        [_, behind, user_id] = await backend.script("touch", session_id, run_id, behind)
         if not behind:
             break
     if user_id:
         await keep_listed(backend, user_id, session_id)
-    return str(active)
 
 
 def newest(redis: Any, index: str, limit: int, cursor: str | None) -> Any:

@@ -2,15 +2,14 @@
 
 import asyncio
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
+from datetime import timedelta
 
-from common.ids import made_at
 from common.runs import FINAL_STATUSES
 from orchestrator.store.backend import Backend, milliseconds
 from orchestrator.store.queue.indexes import AT_ONCE
 from orchestrator.store.queue.queue import Queue
 from orchestrator.store.queue.refs import RunRef
-from orchestrator.store.sessions import keep_session
+from orchestrator.store.sessions import keep_session, may_come
 
 BATCH = 32
 """Runs that are looked at side by side: a dead worker leaves as many, and none has time to lose."""
@@ -18,8 +17,6 @@ MAX_BATCHES = 30
 """Of each index, at a time: the rest is looked at the next time."""
 MARGIN = timedelta(seconds=1)
 """How much earlier than its entry in the stream a wake-up may have been noted."""
-COMING = timedelta(minutes=1)
-"""How long after its id was made a run may still be about to be stored."""
 
 
 @dataclass(frozen=True)
@@ -104,7 +101,7 @@ class Reaper:
     async def _look(self, entry: _Entry, now: int) -> bool:
         """Put right what the indexes say of a run; wake a worker if it needs one, and tell whether."""
         ref = entry.ref
-        if entry.is_gone and datetime.now(UTC) - made_at(ref.run_id) < COMING:
+        if entry.is_gone and may_come(ref.run_id):
             await self._indexes.note(entry.index, {ref: now})
             return False
         if entry.is_gone or entry.status in FINAL_STATUSES:
