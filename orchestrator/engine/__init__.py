@@ -1,1 +1,1 @@
-"""Executes runs: leases kept by a worker, decisions taken step by step."""
+"""Executes runs: leases kept by a worker, decisions stored as turns and carried out step by step."""

@@ -13,7 +13,7 @@ from orchestrator.engine.signals import Signals
 from orchestrator.engine.state import RunState
 from orchestrator.engine.turns import TurnMaker
 from orchestrator.store.backend import StoreUnavailable
-from orchestrator.store.records import Ending, Lease, StoredTurn
+from orchestrator.store.records import CANCELLED, Ending, Lease, StoredTurn
 from orchestrator.store.store import Store
 
 log = get_logger(__name__)
@@ -74,7 +74,7 @@ class Runner:
         """Take the run one turn further; return its ending when it has one."""
         # With a call in flight, a cancelled run first finds out what became of that.
         if run.signals.cancelled.is_set() and not run.has_open_call:
-            return Ending("cancelled", reason="cancelled by the client")
+            return CANCELLED
         turn = run.unfinished_turn()
         if turn is None:
             turn = await self._decider.next(run, budget)

@@ -10,7 +10,7 @@ from orchestrator.engine.budget import BudgetMeter
 from orchestrator.engine.state import RunState
 from orchestrator.engine.steps import StepMaker
 from orchestrator.planners.plan.references import named_steps
-from orchestrator.store.records import Ending
+from orchestrator.store.records import CANCELLED, Ending
 
 IN_FLIGHT_TIME = 30.0
 """Seconds for the call of a step in flight to be made again, whatever the budget has left."""
@@ -83,7 +83,7 @@ def _may_join(call: TurnCall, group: Sequence[TurnCall]) -> bool:
 
 def _ending_after(step: Step, call: TurnCall) -> Ending | None:
     if step.status == "cancelled":
-        return Ending("cancelled", reason="cancelled by the client")
+        return CANCELLED
     if step.error is None:
         return None
     # A refusal is the tool's answer, and a plan may go on after it; a fault is nobody's answer.

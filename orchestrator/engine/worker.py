@@ -16,7 +16,7 @@ from orchestrator.engine.runner import Runner
 from orchestrator.engine.signals import Signals
 from orchestrator.engine.steps import FenceTooLow
 from orchestrator.store.backend import StoreUnavailable
-from orchestrator.store.fencing import Fenced
+from orchestrator.store.fencing import IN_DOUBT, Fenced
 from orchestrator.store.queue.refs import RunRef
 from orchestrator.store.records import Lease
 from orchestrator.store.store import Store
@@ -28,12 +28,6 @@ SILENCE_CHECK = timedelta(seconds=0.5)
 REAP_INTERVAL = timedelta(seconds=1)
 RENEWALS = 4
 """Renewals in the time of one lease: one or two may fail without harm."""
-PATIENCE = 0.8
-"""Share of a lease after which a worker that could not renew it stops its own run.
-
-Less than 1, so that it has stopped before another worker can take the run. Only work is wasted when
-it has not, a paused process for instance: what it writes then is refused for its fence.
-"""
 
 
 class Worker:
@@ -158,7 +152,7 @@ class Worker:
         The timeout is what stops the run, also in the middle of a call: each renewal puts it off.
         """
         try:
-            async with asyncio.timeout(self._lease * PATIENCE) as patience:
+            async with asyncio.timeout(self._lease * IN_DOUBT) as patience:
                 renewing = asyncio.create_task(self._renew(lease, signals, patience))
                 try:
                     await self._runner.execute(lease, signals)
@@ -181,7 +175,7 @@ class Worker:
             except Fenced:
                 patience.reschedule(asked)  # in the past: the run stops at once
                 return
-            patience.reschedule(asked + self._lease * PATIENCE)
+            patience.reschedule(asked + self._lease * IN_DOUBT)
             if is_cancelled:
                 signals.cancelled.set()
 

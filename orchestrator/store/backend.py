@@ -18,8 +18,9 @@ from orchestrator.store.server.faults import Faults
 T = TypeVar("T")
 COMMAND_TIMEOUT = 2.5
 """Seconds: longer than any blocking read of ours, and so short that a renewal which hangs, on a
-connection that leads nowhere any more, is followed by another in the time of a lease. The bound is here and not on the socket, where a
-cancellation in the middle of a command could be taken for the end of that time."""
+connection that leads nowhere any more, is followed by another in the time of a lease. The bound is
+here and not on the socket, where a cancellation in the middle of a command could be taken for the end
+of that time."""
 PATIENCE = timedelta(seconds=1)
 """How long a script is repeated for a caller that waits for an answer."""
 FIRST_PAUSE, LONGEST_PAUSE = 0.05, 0.5
@@ -50,7 +51,7 @@ class StoreConfig:
 
 
 class StoreUnavailable(SystemFault):
-    """The store cannot be used now (`unavailable`, `store_full`): no ending of a run, it goes on later."""
+    """The store cannot be used now (`unavailable`, `store_full`): no run ends of it, it goes on later."""
 
 
 class Backend:

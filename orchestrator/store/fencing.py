@@ -7,7 +7,11 @@ from orchestrator.store.backend import Backend
 from orchestrator.store.records import Lease
 
 IN_DOUBT = 0.8
-"""Share of a lease after which its owner, if it could not renew it, counts it as lost."""
+"""Share of a lease after which its owner, if it could not renew it, counts it as lost and stops.
+
+Less than 1, so that it has stopped before another worker can take the run. Only work is wasted when
+it has not, a paused process for instance: what it writes then is refused for its fence.
+"""
 
 
 class Fenced(Exception):  # a state of affairs, not an error

@@ -15,8 +15,9 @@ class Keys:
     prefix: str
 
     def session(self, session_id: str) -> str:
-        """HASH: document, user, workspace, times, active run, waiting runs, fence, last event's number,
-        when its runs were last kept and up to which one, whether a client's key stands for it.
+        """HASH: document, user, workspace, time it was made, TTL, active run, waiting runs, fence, last
+        event's number, when its runs were last kept and up to which one, whether a client's key stands
+        for it.
         """
         return f"{self.prefix}:{{{session_id}}}:session"
 

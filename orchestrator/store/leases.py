@@ -12,7 +12,7 @@ from orchestrator.store.queue.refs import RunRef
 from orchestrator.store.records import Lease
 from orchestrator.store.run_records import read_lease
 
-Waiting = Literal["awaiting_approval", "awaiting_input"]
+Parked = Literal["awaiting_approval", "awaiting_input"]
 
 
 class LeaseStore:
@@ -81,7 +81,7 @@ class LeaseStore:
         await self._queue.give_back(RunRef.of(lease))
 
     async def park(
-        self, lease: Lease, status: Waiting, data: str, answer_by: datetime | None = None
+        self, lease: Lease, status: Parked, data: str, answer_by: datetime | None = None
     ) -> None:
         """Let a run wait for a person: it has no owner, and no wake-up starts it.
 

@@ -62,6 +62,8 @@ class Ending:
     """The decision to end, where a planner has made one."""
 
 
+CANCELLED = Ending("cancelled", reason="cancelled by the client")
+"""How a run ends that its client has cancelled; of one that nobody executes, _prelude.lua says so."""
 Fields = Mapping[str, str]
 
 

@@ -1,4 +1,7 @@
-"""The store as the rest of the service sees it: eight parts over one backend."""
+"""The store as the rest of the service sees it: eight parts over one backend.
+
+The event log has a backend of its own, over other connections.
+"""
 
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager

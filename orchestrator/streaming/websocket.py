@@ -18,7 +18,7 @@ UNAUTHENTICATED, NOT_FOUND = 4401, 4404
 async def send_events(socket: WebSocket, batches: AsyncIterator[Sequence[Frame]]) -> int | None:
     """Send until the events or the client end; return the code to close with (None: it has left).
 
-    A client that is too slow has left: the protocol has closed the connection (common/web/protocols/sockets.py).
+    A client that is too slow has left: common/web/protocols/sockets.py has closed the connection.
     """
     sending = asyncio.create_task(_send(socket, batches))
     leaving = asyncio.create_task(_until_left(socket))

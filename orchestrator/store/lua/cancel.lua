@@ -1,6 +1,6 @@
 -- Ends a run that nobody executes; asks the owner of one that is executed to end it.
--- Returns { outcome, next run, user }. Of a run that was over already, the next
--- one is the session's active run: whoever ended it may not have come to wake that.
+-- Returns { outcome, next run, user }. Of a run that was over already, the next one is the session's
+-- active run: whoever ended it may not have come to wake that.
 local session = redis.call('HMGET', SESSION, 'active', 'user')
 local active, user = session[1] or '', session[2] or ''
 local status = redis.call('HGET', RUN, 'status')

@@ -72,9 +72,7 @@ class EmbeddedServer:
             cwd=self._data_dir,
             stdin=asyncio.subprocess.DEVNULL,
             stdout=asyncio.subprocess.DEVNULL,
-            pass_fds=(
-                self._owner.fileno(),
-            ),  # owned until the server has ended, whatever became of us
+            pass_fds=[self._owner.fileno()],  # owned until it has ended, whatever became of us
             start_new_session=True,  # the terminal's Ctrl-C is for us, who need it until the end
         )
         return self._process

@@ -63,7 +63,7 @@ WITHOUT_FENCE = (
         "run[1] ~= ARGV[OWN + 1] or run[2] ~= 'running'",
         "false",
     ),
-    Change("orchestrator/engine/worker.py", "PATIENCE = 0.8\n", "PATIENCE = 1000.0\n"),
+    Change("orchestrator/store/fencing.py", "IN_DOUBT = 0.8\n", "IN_DOUBT = 1000.0\n"),
     Change(
         "execution_environment/ledger/fences.py",
         "    if session is not None and fence < highest:\n",
