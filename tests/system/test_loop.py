@@ -177,9 +177,9 @@ async def test_run_that_is_asked_for_does_not_hold_up_the_loop(live, body):
     assert seen < {200, 202, 400, 413, 422}
 
 
-@pytest.mark.parametrize("path", ["{1}", "{2}", "{0}/runs"])
+@pytest.mark.parametrize("path", ["{1}", "{2}", "{0}/runs", "{2}/turns"])
 async def test_reading_of_large_runs_does_not_hold_up_the_loop(live, full, path):
-    """A run of 16 MiB of outputs, and a list of such runs, which is small."""
+    """A run of 16 MiB of outputs, the turn of a large plan, and a list of such runs, which is small."""
 
     async def act():
         answer = await live.send("GET", path.format(*full))
