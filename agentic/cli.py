@@ -33,14 +33,15 @@ class ExitCode(IntEnum):
     FAILED = 1
     USAGE = 2
     CANCELLED = 3
-    AWAITING_APPROVAL = 4
+    AWAITING_PERSON = 4
     UNREACHABLE = 5
 
 
 _BY_STATUS = {
     "succeeded": ExitCode.SUCCEEDED,
     "cancelled": ExitCode.CANCELLED,
-    "awaiting_approval": ExitCode.AWAITING_APPROVAL,
+    "awaiting_approval": ExitCode.AWAITING_PERSON,
+    "awaiting_input": ExitCode.AWAITING_PERSON,
 }
 _BY_CODE = {
     "invalid_request": ExitCode.USAGE,

@@ -321,6 +321,29 @@ GUARDS = (
         ("a key for one user", "if len(table) < len(pairs):", "if False:"),
     ),
     *guards_of(
+        "orchestrator/store/lua/_prelude.lua",
+        "tests/orchestrator/store/test_fencing.py",
+        ("an old owner's write", "  if run[1] ~= fence then return 'fenced' end\n", ""),
+    ),
+    *guards_of(
+        "orchestrator/store/lua/_prelude.lua",
+        "tests/orchestrator/store/test_backend.py",
+        (
+            "an owner's write that comes again",
+            "  if run[2] == fence .. ' ' .. mark then return 'repeated' end\n",
+            "",
+        ),
+    ),
+    *guards_of(
+        "orchestrator/engine/turns.py",
+        "tests/orchestrator/engine/test_turns.py",
+        (
+            "a change alone",
+            '    if call.effect != "read" or group[0].effect != "read":\n        return False\n',
+            "",
+        ),
+    ),
+    *guards_of(
         "orchestrator/engine/budget.py",
         "tests/orchestrator/engine/test_runner.py",
         (

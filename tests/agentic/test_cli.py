@@ -111,7 +111,8 @@ def agentic(*arguments, **more):
         ("succeeded", ExitCode.SUCCEEDED),
         ("failed", ExitCode.FAILED),
         ("cancelled", ExitCode.CANCELLED),
-        ("awaiting_approval", ExitCode.AWAITING_APPROVAL),
+        ("awaiting_approval", ExitCode.AWAITING_PERSON),
+        ("awaiting_input", ExitCode.AWAITING_PERSON),
     ],
 )
 def test_the_exit_code_tells_how_the_run_ended(serve, status, code):

@@ -83,13 +83,19 @@ class SessionLoad:
         self.ids[number] = None if answer is None else answer.json()["id"]
 
     async def _look_for_strangers(self) -> None:
-        """One request is one run, and every run has ended."""
+        """One request is one run, every run has ended, and each of its steps as it has."""
         found = (await self.client.ask("GET", self.path, params={"limit": 100})).json()["items"]
         wanted = {str(run["id"]) for run in self.runs.values()}
         self.strangers = [
             f"{self.path}/{run['id']}: {run['status']}"
             for run in found
             if run["id"] not in wanted or run["status"] not in FINAL
+        ]
+        self.strangers += [
+            f"{self.path}/{run['id']}: step {step['n']} is {step['status']}"
+            for run in self.runs.values()
+            for step in run["steps"]
+            if step["status"] in ("pending", "running")
         ]
 
     async def _end(self, number: int) -> None:
