@@ -75,16 +75,21 @@ class Runner:
         # With a call in flight, a cancelled run first finds out what became of that.
         if run.signals.cancelled.is_set() and not run.has_open_call:
             return CANCELLED
+        if run.lease.adopted is not None and not run.turns:
+            await self._record(run, run.lease.adopted)
         turn = run.unfinished_turn()
         if turn is None:
             turn = await self._decider.next(run, budget)
             if turn.answer is not None:
                 return await _success(run, turn)
-            await self._progress.record_turn(run.lease, turn)
-            run.turns.append(turn)
+            await self._record(run, turn)
         if turn.question is not None:
             raise Waiting(turn.question)
         return await self._turns.perform(run, turn, budget)
+
+    async def _record(self, run: RunState, turn: StoredTurn) -> None:
+        await self._progress.record_turn(run.lease, turn)
+        run.turns.append(turn)
 
 
 async def _success(run: RunState, turn: StoredTurn) -> Ending:

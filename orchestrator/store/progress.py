@@ -35,8 +35,6 @@ class Progress:
         """
         text = turn.model_dump_json()
         size, most = len(text.encode()), self._backend.config.max_run_output
-        plan = lease.run.plan if turn.t == 1 else None
-        without_plan = lease.run.model_copy(update={"plan": None}).model_dump_json()
         [outcome] = await write_as_owner(
             self._backend,
             "record_turn",
@@ -47,8 +45,7 @@ class Progress:
             size,
             most,
             _decided(turn),
-            "" if plan is None else _planned(plan),
-            "" if plan is None else without_plan,
+            *_taken_over(lease, turn),
             is_replicated=True,
         )
         if outcome == "full":
@@ -143,6 +140,14 @@ def _brief(arguments: Mapping[str, JsonValue] | None) -> Mapping[str, JsonValue]
 def _decided(turn: Turn) -> str:
     usage = None if turn.usage is None else turn.usage.model_dump()
     return _json({"t": turn.t, "calls": len(turn.calls), "usage": usage})
+
+
+def _taken_over(lease: Lease, turn: Turn) -> tuple[str, str]:
+    """Return what is told of a plan that becomes this turn, and the document without it."""
+    plan = lease.run.plan
+    if plan is None or len(turn.calls) < len(plan.steps):  # an older program has begun it
+        return "", ""
+    return _planned(plan), lease.run.model_copy(update={"plan": None}).model_dump_json()
 
 
 def _planned(plan: Plan) -> str:

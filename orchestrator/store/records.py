@@ -46,6 +46,8 @@ class Lease:
     steps: tuple[Step, ...]
     fence: int
     cancel_requested: bool
+    adopted: StoredTurn | None = None
+    """What stands for the steps that a program of format 2 has begun; it is not stored yet."""
     spent: timedelta = timedelta(0)
     """How long the run was under earlier leases."""
 

@@ -96,7 +96,8 @@ def read_lease(session: Fields, run: Fields, steps: Fields, turns: Fields, fence
     return Lease(
         session=read_session(session),
         run=document,
-        turns=tuple(stored or _turns_of_format_2(made, document.plan)),
+        turns=tuple(stored),
+        adopted=None if stored else _turn_of_format_2(made, document.plan),
         steps=tuple(made),
         fence=fence,
         cancel_requested=run["cancel"] == "1",
@@ -104,10 +105,10 @@ def read_lease(session: Fields, run: Fields, steps: Fields, turns: Fields, fence
     )
 
 
-def _turns_of_format_2(steps: Sequence[Step], plan: Plan | None) -> list[StoredTurn]:
-    """Return one turn for the steps that a run had begun before there were turns."""
+def _turn_of_format_2(steps: Sequence[Step], plan: Plan | None) -> StoredTurn | None:
+    """Return a turn for the steps that a run had begun before there were turns."""
     if not steps:
-        return []
+        return None
     on_error = {step.name: step.on_error for step in plan.steps} if plan is not None else {}
     calls = [
         TurnCall(
@@ -119,4 +120,4 @@ def _turns_of_format_2(steps: Sequence[Step], plan: Plan | None) -> list[StoredT
         )
         for step in steps
     ]
-    return [StoredTurn.model_validate({"t": 1, "calls": calls, "decided_at": steps[0].started_at})]
+    return StoredTurn.model_validate({"t": 0, "calls": calls, "decided_at": steps[0].started_at})
