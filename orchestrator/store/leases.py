@@ -85,13 +85,20 @@ class LeaseStore:
     ) -> None:
         """Let a run wait for a person: it has no owner, and no wake-up starts it.
 
+        One that was to be cancelled meanwhile ends.
+
         `data` is the event's, in JSON. The reaper looks at the run at `answer_by` at the latest.
         """
         ref = RunRef.of(lease)
         if answer_by is not None:
             await self._queue.keep_until(ref, round(answer_by.timestamp() * 1000))
-        await write_as_owner(self._backend, "park", lease, f"park:{status}", status, data)
-        await self._queue.free(ref)
+        outcome, following = await write_as_owner(
+            self._backend, "park", lease, f"park:{status}", status, data
+        )
+        if outcome == "cancelled":
+            await self._queue.hand_over(ref, following)
+        else:
+            await self._queue.free(ref)
 
 
 def _given_up(attempts: int) -> Problem:

@@ -135,6 +135,22 @@ async def test_lease_of_a_run_that_waits_is_given_back_once(store, leased):
     assert (await event_types(store, lease.session.id)).count("run.awaiting_approval") == 1
 
 
+async def test_lease_of_a_run_that_was_to_be_cancelled_ends_instead_of_waiting(store, leased):
+    """The cancel came while its planner made up a question: the run waited for ever, 202 or not."""
+    lease = await leased()
+    ids = lease.session.id, lease.run.id
+    following = document(ids[0])
+    await store.runs.create(following, "queue")
+    await store.runs.cancel(*ids)
+    await woken(store)
+    for _ in range(2):  # an answer may be lost
+        await store.leases.park(lease, "awaiting_input", "{}")
+        assert await woken(store) == [following.id]
+    assert (await store.runs.get(*ids)).status == "cancelled"
+    types = await event_types(store, ids[0])
+    assert (types.count("run.cancelled"), types.count("run.awaiting_input")) == (1, 0)
+
+
 async def test_lease_keeps_a_waiting_run_in_the_index_until_its_answer_is_due(store, leased, redis):
     """At the latest: its session has to be kept from expiring before, perhaps."""
     lease = await leased()
