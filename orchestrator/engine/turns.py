@@ -30,7 +30,7 @@ class TurnMaker:
         """
         if not run.has_begun(turn):
             budget.require_steps(turn)
-        for group in grouped(run.left_of(turn), self._parallel_reads):
+        for group in self._groups(run, turn):
             # With calls in flight, a cancelled run first finds out what became of those.
             if run.is_interrupted and not any(map(run.begun, group)):
                 return None
@@ -39,6 +39,17 @@ class TurnMaker:
                 if (ending := _ending_after(step, call)) is not None:
                     return ending
         return None
+
+    def _groups(self, run: RunState, turn: Turn) -> Iterator[Sequence[TurnCall]]:
+        """Yield the calls that are left: first, and alone, those whose outcome is not known.
+
+        Nothing that keeps another call from being begun may end the run before theirs is.
+        """
+        left = run.left_of(turn)
+        in_flight = [call for call in left if run.begun(call) is not None]
+        if in_flight:
+            yield in_flight
+        yield from grouped((call for call in left if call not in in_flight), self._parallel_reads)
 
     async def _together(
         self, run: RunState, group: Sequence[TurnCall], budget: BudgetMeter

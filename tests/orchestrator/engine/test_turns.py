@@ -10,7 +10,7 @@ from orchestrator.engine.turns import grouped
 from orchestrator.planners.plan.planner import PlanPlanner
 from orchestrator.planners.protocol import Call
 from orchestrator.store.backend import StoreUnavailable
-from tests.orchestrator.builders import event_types, expire_lease
+from tests.orchestrator.builders import event_types, expire_lease, step, turn
 from tests.orchestrator.fakes import DecisivePlanner, ScriptedExecutor, call, runner_of, until
 
 pytestmark = pytest.mark.usefixtures("impatient")
@@ -91,6 +91,25 @@ async def test_turn_asks_about_each_of_several_calls_in_flight(go_on, store):
     assert [made.status for made in run.steps] == ["succeeded", "succeeded"]
     types = await event_types(store, run.session_id)
     assert types.count("step.started") == types.count("step.succeeded") == 2
+
+
+async def test_turn_asks_about_calls_in_flight_though_the_time_for_others_is_over(
+    store, leased, redis
+):
+    """The run ended for want of time, and the read that a lost worker had begun stayed `running`."""
+    lease = await leased(budget=Budget(seconds=1))
+    ids = lease.session.id, lease.run.id
+    calls = [TurnCall(n=n, name=f"s{n}", tool="t", arguments={}, effect="read") for n in (1, 2)]
+    await store.progress.record_turn(lease, turn().model_copy(update={"calls": calls}))
+    await store.progress.start_step(lease, step(), calls[0])
+    await expire_lease(redis, lease)
+    await redis.hset(store.backend.keys.run(*ids), "spent", 5000)
+    again = await store.leases.acquire(*ids, "another")
+    executor = ScriptedExecutor()
+    await runner_of(store, executor, DecisivePlanner()).execute(again, Signals())
+    run = await store.runs.get(*ids)
+    assert (run.status, run.error.code) == ("failed", "deadline_exceeded")
+    assert [made.status for made in run.steps] == ["succeeded"]
 
 
 @pytest.mark.parametrize("more", [{}, {"n": 3}])
