@@ -5,8 +5,16 @@
 -- 13 committed ('1'), 14 bytes of its output or arguments, 15 most of the whole run
 -- Returns { 'full' } when they do not fit: the caller then stores the step without its output.
 local mark = 'mark:' .. ARGV[OWN + 3]
+local last = redis.call('HGET', RUN, mark) or ''
 local refusal = refuse(ARGV[OWN + 1], ARGV[OWN + 2], mark)
 if refusal then return { refusal } end
+-- A start that was given up on the wire, and sent again, may arrive behind what came of the step: that
+-- stays, and the mark of it.
+local is_outcome = ARGV[OWN + 8] == '1'
+if not is_outcome and string.sub(last, 1, #ARGV[OWN + 1] + 1) == ARGV[OWN + 1] .. ' ' then
+  redis.call('HSET', RUN, mark, last)
+  return { 'repeated' }
+end
 if not store_bytes(ARGV[OWN + 9], ARGV[OWN + 10]) then
   redis.call('HDEL', RUN, mark) -- nothing was written: sent again, it is no repetition
   return { 'full' }
@@ -14,7 +22,7 @@ end
 redis.call('HSET', STEPS, ARGV[OWN + 3], ARGV[OWN + 4])
 redis.call('HINCRBY', RUN, 'revision', 1)
 -- The run gets on: its attempts are counted anew (acquire.lua).
-if ARGV[OWN + 8] == '1' then redis.call('HSET', RUN, 'attempts', '0') end
+if is_outcome then redis.call('HSET', RUN, 'attempts', '0') end
 emit(ARGV[OWN + 5], RUN_ID, ARGV[OWN + 6], ARGV[OWN + 7])
 touch()
 return { 'done' }

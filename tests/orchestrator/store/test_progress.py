@@ -6,7 +6,7 @@ from common.errors import SystemFault
 from orchestrator.store.backend import StoreConfig
 from orchestrator.store.records import Ending
 from orchestrator.store.store import make_store
-from tests.orchestrator.builders import DONE, call_of, document, step, turn
+from tests.orchestrator.builders import DONE, call_of, document, event_types, step, turn
 
 
 async def test_progress_bounds_the_outputs_of_a_step_and_a_run(redis):
@@ -59,6 +59,22 @@ async def test_progress_keeps_and_tells_every_ending(store, leased, ending, fiel
     assert (run.status, last.type) == (ending.status, f"run.{ending.status}")
     assert run.finished_at is not None
     assert field in last.data
+
+
+async def test_progress_keeps_what_came_of_a_step_from_a_start_that_arrives_late(store, leased):
+    """A connection that was given up may still deliver what was sent again over another one."""
+    lease = await leased()
+    begun, made = step(), step(status="succeeded", output={"x": 1})
+    decided = turn(begun)
+    await store.progress.record_turn(lease, decided)
+    await store.progress.start_step(lease, begun, decided.calls[0])
+    await store.progress.commit_step(lease, made, decided.calls[0])
+    await store.progress.start_step(lease, begun, decided.calls[0])
+    await store.progress.commit_step(lease, made, decided.calls[0])
+    run = await store.runs.get(lease.session.id, lease.run.id)
+    assert [step.status for step in run.steps] == ["succeeded"]
+    types = await event_types(store, lease.session.id)
+    assert (types.count("step.started"), types.count("step.succeeded")) == (1, 1)
 
 
 async def test_progress_takes_no_write_for_a_repetition_that_did_not_fit(redis):
