@@ -42,6 +42,7 @@ class Runner:
         Raises StoreUnavailable: that is no ending, and whoever leases the run next goes on with it.
         """
         run = RunState(lease, signals)
+        await self._confirm(run)
         try:
             ending = await self._until_ended(run)
         except Waiting as waiting:
@@ -54,6 +55,16 @@ class Runner:
         await self._progress.finish(lease, ending)
         code = None if ending.error is None else ending.error.code
         log.info("run ended", status=ending.status, steps=len(run.history), code=code)
+
+    async def _confirm(self, run: RunState) -> None:
+        """See that the turns of earlier owners are where they have to be, before anything is done."""
+        if not run.turns:
+            return
+        try:
+            await self._progress.confirm_turns(run.lease)
+        except StoreUnavailable:
+            await self._leases.release(run.lease)  # the next attempt at it is no further one
+            raise
 
     async def _until_ended(self, run: RunState) -> Ending | None:
         """Return how the run ended; None when the worker drains before that."""

@@ -8,7 +8,7 @@ from pydantic import JsonValue
 from common.errors import ToolError
 from common.plans import Plan, Turn, TurnCall
 from common.runs import Step
-from orchestrator.store.backend import Backend
+from orchestrator.store.backend import Backend, milliseconds
 from orchestrator.store.fencing import write_as_owner
 from orchestrator.store.queue.queue import Queue
 from orchestrator.store.queue.refs import RunRef
@@ -55,6 +55,16 @@ class Progress:
                 limit=most,
                 actual=size,
             )
+
+    async def confirm_turns(self, lease: Lease) -> None:
+        """Return when the replicas that the settings ask for have what earlier owners have stored.
+
+        One of them may have stored a turn, and not have waited for the replicas until they had it.
+        """
+        config = self._backend.config
+        if config.replica_acks:
+            period = milliseconds(config.lease)
+            await write_as_owner(self._backend, "renew", lease, period, is_replicated=True)
 
     async def append_text(self, lease: Lease, before: int, text: str) -> None:
         """Show more of what the planner is saying; `before`: bytes that were said before this."""

@@ -1,5 +1,7 @@
 """Turns: stored before anything of them is done, reads side by side, a change alone, none asked twice."""
 
+from datetime import timedelta
+
 import pytest
 
 from common.errors import ClientError
@@ -9,8 +11,9 @@ from orchestrator.engine.signals import Signals
 from orchestrator.engine.turns import grouped
 from orchestrator.planners.plan.planner import PlanPlanner
 from orchestrator.planners.protocol import Call
-from orchestrator.store.backend import StoreUnavailable
-from tests.orchestrator.builders import event_types, expire_lease, step, turn
+from orchestrator.store.backend import StoreConfig, StoreUnavailable
+from orchestrator.store.store import make_store
+from tests.orchestrator.builders import document, event_types, expire_lease, step, turn
 from tests.orchestrator.fakes import DecisivePlanner, ScriptedExecutor, call, runner_of, until
 
 pytestmark = pytest.mark.usefixtures("impatient")
@@ -205,3 +208,24 @@ async def test_run_whose_store_fails_after_a_call_is_resumed(store, leased, redi
     run = await store.runs.get(*ids)
     assert (run.status, [made.status for made in run.steps]) == ("succeeded", ["succeeded"])
     assert [made.id for made, _ in executor.calls] == [f"{run.id}:1:1"] * 2
+
+
+async def test_turn_that_no_replica_has_is_not_done_by_the_next_worker_either(real_redis):
+    """The first one let go of it; the second found it stored, and made its calls."""
+    config = StoreConfig(replica_acks=1, lease=timedelta(seconds=0.1), max_attempts=1)
+    store = make_store(real_redis, "test", config)
+    opened = await store.sessions.create("ann", None, {}, None)
+    asked = document(opened.id)
+    await store.runs.create(asked, "reject")
+    planner, executor = DecisivePlanner(call("a", "write_file")), ScriptedExecutor()
+
+    async def execute(store, worker):
+        lease = await store.leases.acquire(opened.id, asked.id, worker)
+        await runner_of(store, executor, planner).execute(lease, Signals())
+
+    for attempt in range(3):  # more than a run has
+        with pytest.raises(StoreUnavailable):
+            await execute(store, f"worker-{attempt}")
+    assert executor.calls == []
+    await execute(make_store(real_redis, "test", StoreConfig()), "control")
+    assert (len(executor.calls), planner.asked) == (1, 2)
