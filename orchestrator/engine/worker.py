@@ -3,7 +3,6 @@
 import asyncio
 import random
 import secrets
-from collections import deque
 from collections.abc import Awaitable, Callable
 from contextlib import suppress
 from datetime import timedelta
@@ -40,8 +39,8 @@ class Worker:
         self._lease = store.backend.config.lease.total_seconds()
         self._slots = asyncio.Semaphore(concurrency)
         self._draining = asyncio.Event()
-        self._silent: deque[RunRef] = deque()
-        """Runs whose owner fell silent: they go before what the stream holds."""
+        self._silent: dict[RunRef, None] = {}
+        """Runs whose owner fell silent, each once: they go before what the stream holds."""
         self._kept: dict[str, Signals] = {}
         self._tasks: set[asyncio.Task[None]] = set()
 
@@ -81,7 +80,7 @@ class Worker:
             return
 
     async def _find_silent(self) -> None:
-        self._silent.extend(await self._store.reaper.find_silent())
+        self._silent |= dict.fromkeys(await self._store.reaper.find_silent())
         await self._pause(SILENCE_CHECK * _jitter())
 
     async def _reap(self) -> None:
@@ -103,8 +102,9 @@ class Worker:
             task.add_done_callback(self._handled)
 
     async def _next(self) -> RunRef | None:
-        if self._silent:
-            return self._silent.popleft()
+        for ref in self._silent:
+            del self._silent[ref]
+            return ref
         return await self._store.queue.next(self._id, IDLE)
 
     def _handled(self, task: asyncio.Task[None]) -> None:

@@ -323,3 +323,13 @@ async def test_worker_leaves_a_run_to_its_newer_owner(start, store, queued, real
     await until(lambda: not worker._kept)
     assert len(executor.calls) == 1
     assert (await store.runs.get(*ids)).status == "running"
+
+
+async def test_worker_without_a_free_slot_notes_a_silent_run_once(store, leased, real_redis):
+    """It is found again each lease: a worker that is busy for hours kept thousands of each."""
+    lease = await leased()
+    worker = Worker(store, runner_of(store, None, ScriptedPlanner()), concurrency=1)
+    for _ in range(2):
+        await expire_lease(real_redis, lease)
+        await worker._find_silent()
+    assert list(worker._silent) == [RunRef.of(lease)]
