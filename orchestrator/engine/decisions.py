@@ -1,5 +1,6 @@
 """Has a planner decide, and makes of its decision the turn that is stored."""
 
+import asyncio
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from datetime import datetime
 from typing import assert_never
@@ -72,7 +73,9 @@ class Decider:
         history = History(asked.goal, asked.plan, run.history, past, left=budget.left)
         saying = Saying(self._progress, run.lease)
         around = Surroundings(tools, saying.say, lambda most: self._earlier(run, most))
-        return _turn(await planner.next(history, around), run, tools, self._now())
+        decision = await planner.next(history, around)
+        # it may hold a thousand calls, and renewals share the loop
+        return await asyncio.to_thread(_turn, decision, run, tools, self._now())
 
     async def _known_tools(self) -> Tools:
         try:

@@ -30,7 +30,8 @@ class TurnMaker:
         """
         if not run.has_begun(turn):
             budget.require_steps(turn)
-        for group in self._groups(run, turn):
+        groups = await asyncio.to_thread(list, self._groups(run, turn))  # there may be many
+        for group in groups:
             # With calls in flight, a cancelled run first finds out what became of those.
             if run.is_interrupted and not any(map(run.begun, group)):
                 return None

@@ -144,7 +144,8 @@ class Worker:
             try:
                 await self._keep(lease, signals)
             finally:
-                del self._kept[lease.run.id]
+                if self._kept.get(lease.run.id) is signals:  # unless it was taken anew meanwhile
+                    del self._kept[lease.run.id]
 
     async def _keep(self, lease: Lease, signals: Signals) -> None:
         """Execute the run while its lease is renewed; stop once it may be another's.

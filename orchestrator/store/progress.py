@@ -1,5 +1,6 @@
 """What the owner of a lease writes as its run goes on: each turn, each step, the ending."""
 
+import asyncio
 import json
 from collections.abc import Mapping
 
@@ -33,8 +34,8 @@ class Progress:
 
         Raises `output_too_large` when the run cannot store so much.
         """
-        text = turn.model_dump_json()
-        size, most = len(text.encode()), self._backend.config.max_run_output
+        text, size, *taken_over = await asyncio.to_thread(_written, lease, turn)
+        most = self._backend.config.max_run_output
         [outcome] = await write_as_owner(
             self._backend,
             "record_turn",
@@ -45,7 +46,7 @@ class Progress:
             size,
             most,
             _decided(turn),
-            *_taken_over(lease, turn),
+            *taken_over,
             is_replicated=True,
         )
         if outcome == "full":
@@ -152,12 +153,15 @@ def _decided(turn: Turn) -> str:
     return _json({"t": turn.t, "calls": len(turn.calls), "usage": usage})
 
 
-def _taken_over(lease: Lease, turn: Turn) -> tuple[str, str]:
-    """Return what is told of a plan that becomes this turn, and the document without it."""
-    plan = lease.run.plan
+def _written(lease: Lease, turn: StoredTurn) -> tuple[str, int, str, str]:
+    """Return a turn's JSON and its bytes, what is told of a plan that it takes over, and the document
+    without that. It may be megabytes, and renewals share the loop: this is for a thread.
+    """
+    text, plan = turn.model_dump_json(), lease.run.plan
     if plan is None or len(turn.calls) < len(plan.steps):  # an older program has begun it
-        return "", ""
-    return _planned(plan), lease.run.model_copy(update={"plan": None}).model_dump_json()
+        return text, len(text.encode()), "", ""
+    without_plan = lease.run.model_copy(update={"plan": None}).model_dump_json()
+    return text, len(text.encode()), _planned(plan), without_plan
 
 
 def _planned(plan: Plan) -> str:
