@@ -301,9 +301,12 @@ async def test_worker_tells_the_highest_fence_to_a_store_that_forgot_it(start, s
     _, executor = await start(refusal, {}, planned=(call("a"),))
     ids = await queued()
     await until(ended(store, ids, "succeeded"))
-    first, second = (made for made, _ in executor.calls)
-    assert (first.id, first.fence < highest) == (second.id, True)
-    assert second.fence > highest
+    first, *later = (
+        made for made, _ in executor.calls
+    )  # a slow machine may lose a lease once more
+    assert first.fence < highest
+    assert later
+    assert all((made.id, made.fence > highest) == (first.id, True) for made in later)
 
 
 async def test_worker_leaves_a_run_to_its_newer_owner(start, store, queued, real_redis):
