@@ -127,7 +127,8 @@ class RunStore:
         if outcome == "run_not_found":
             raise _not_found(run_id)
         if outcome in FINAL_STATUSES:
-            await self._queue.hand_over(RunRef(user_id, session_id, run_id), following)
+            with suppress(StoreUnavailable):  # it has ended, and the reaper wakes the next one too
+                await self._queue.hand_over(RunRef(user_id, session_id, run_id), following)
         return await self.get(session_id, run_id)
 
 

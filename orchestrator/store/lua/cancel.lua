@@ -6,9 +6,11 @@ local active, user = session[1] or '', session[2] or ''
 local status = redis.call('HGET', RUN, 'status')
 if not status then return { 'run_not_found', '', user } end
 if FINAL[status] then return { status, active, user } end
+-- The expiries first: a store at its memory limit takes no growing command as a script's first write,
+-- but goes through with what a script has begun. Who wants to end something must always be able to.
+touch()
 -- The flag is what counts: each renewal and the next owner read it. The message only saves time.
 redis.call('HSET', RUN, 'cancel', '1')
-touch()
 if status == 'running' then
   redis.call('PUBLISH', CHANNEL, 'cancel ' .. RUN_ID)
   return { 'requested', '', user }

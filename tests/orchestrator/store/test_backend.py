@@ -167,3 +167,23 @@ async def test_replicated_write_says_so_when_a_replica_is_missing(real_redis):
         await backend.script("touch", "ses_1", "", is_replicated=True, patience=timedelta(0))
     alone = make_store(real_redis, "test", StoreConfig()).backend
     assert (await alone.script("touch", "ses_1", "", is_replicated=True))[0] == "done"
+
+
+async def test_full_store_lets_runs_be_cancelled_and_sessions_be_deleted(
+    real_redis, real_store, owned
+):
+    """It refused both, so that no client could stop anything, or make room, when that was needed."""
+    key = ("key", "digest")
+    other = await real_store.sessions.create("ann", "w", {}, None, key)
+    waiting = document(other.id)
+    await real_store.runs.create(waiting, "reject")
+    await _refuse(real_redis, "is full")
+    assert (await real_store.runs.cancel(owned.session.id, owned.run.id)).status == "running"
+    assert (await real_store.runs.cancel(other.id, waiting.id)).status == "cancelled"
+    await real_store.sessions.delete(other.id, "ann")
+    assert await code_of(real_store.sessions.get(other.id, "ann")) == "session_not_found"
+    with pytest.raises(StoreUnavailable):
+        await real_store.runs.create(document(owned.session.id), "enqueue")
+    await _refuse(real_redis, "is full", over=True)
+    assert await real_store.leases.renew(owned) is True
+    assert (await real_store.sessions.create("ann", "w", {}, None, key)).id != other.id
