@@ -342,6 +342,11 @@ GUARDS = (
             '    if call.effect != "read" or group[0].effect != "read":\n        return False\n',
             "",
         ),
+        (
+            "an ending whose outcome alone was stored",
+            "    return _ending_after(run, run.turns[-1].calls)\n",
+            "    return None\n",
+        ),
     ),
     *guards_of(
         "orchestrator/engine/budget.py",

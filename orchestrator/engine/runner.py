@@ -11,7 +11,7 @@ from orchestrator.engine.budget import BudgetMeter
 from orchestrator.engine.decisions import Decider
 from orchestrator.engine.signals import Signals
 from orchestrator.engine.state import RunState
-from orchestrator.engine.turns import TurnMaker
+from orchestrator.engine.turns import TurnMaker, known_ending
 from orchestrator.store.backend import StoreUnavailable
 from orchestrator.store.records import CANCELLED, Ending, Lease, StoredTurn
 from orchestrator.store.store import Store
@@ -71,7 +71,7 @@ class Runner:
         budget = BudgetMeter(run)
         while not run.signals.draining.is_set():
             try:
-                ending = await self._advance(run, budget)
+                ending = known_ending(run) or await self._advance(run, budget)
             except StoreUnavailable:
                 raise
             except AgenticError as failure:

@@ -42,6 +42,11 @@ class RunState:
         """Return the step of a call that a lost worker has begun, if one has."""
         return self._steps.get(call.n)
 
+    def open_calls(self, turn: Turn) -> Sequence[TurnCall]:
+        """Return the calls of a turn that a lost worker has begun, and whose outcome is not known."""
+        is_open = {step.n for step in self._steps.values() if step.status == "running"}
+        return [call for call in turn.calls if call.n in is_open]
+
     def left_of(self, turn: Turn) -> Sequence[TurnCall]:
         """Return the calls of a turn that have no outcome yet."""
         made = {step.n for step in self.history}

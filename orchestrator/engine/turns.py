@@ -26,35 +26,29 @@ class TurnMaker:
     async def perform(self, run: RunState, turn: Turn, budget: BudgetMeter) -> Ending | None:
         """Make the calls of a turn that are left; return the run's ending when one of them ends it.
 
+        Of a turn with calls in flight, only those: what they mean is asked anew (`known_ending`).
         Nothing is begun of a turn that needs more steps than the budget has.
         """
         if not run.has_begun(turn):
             budget.require_steps(turn)
-        groups = await asyncio.to_thread(list, self._groups(run, turn))  # there may be many
+        if in_flight := run.open_calls(turn):
+            # First, and alone: nothing that keeps another call from being begun may end the run before
+            # their outcome is known.
+            await self._together(run, in_flight, budget)
+            return None
+        calls = run.left_of(turn)
+        groups = await asyncio.to_thread(list, grouped(calls, self._parallel_reads))  # maybe many
         for group in groups:
-            # With calls in flight, a cancelled run first finds out what became of those.
-            if run.is_interrupted and not any(map(run.begun, group)):
+            if run.is_interrupted:
                 return None
-            steps = await self._together(run, group, budget)
-            for call, step in zip(group, steps, strict=True):
-                if (ending := _ending_after(step, call)) is not None:
-                    return ending
+            await self._together(run, group, budget)
+            if (ending := _ending_after(run, group)) is not None:
+                return ending
         return None
-
-    def _groups(self, run: RunState, turn: Turn) -> Iterator[Sequence[TurnCall]]:
-        """Yield the calls that are left: first, and alone, those whose outcome is not known.
-
-        Nothing that keeps another call from being begun may end the run before theirs is.
-        """
-        left = run.left_of(turn)
-        in_flight = [call for call in left if run.begun(call) is not None]
-        if in_flight:
-            yield in_flight
-        yield from grouped((call for call in left if call not in in_flight), self._parallel_reads)
 
     async def _together(
         self, run: RunState, group: Sequence[TurnCall], budget: BudgetMeter
-    ) -> Sequence[Step]:
+    ) -> None:
         seconds = {call.n: _seconds_for(run, call, budget) for call in group}
         made = await asyncio.gather(
             *(self._steps.perform(run, call, seconds[call.n]) for call in group),
@@ -63,7 +57,6 @@ class TurnMaker:
         failures = [result for result in made if isinstance(result, BaseException)]
         if failures:
             raise failures[0]
-        return [result for result in made if isinstance(result, Step)]
 
 
 def _seconds_for(run: RunState, call: TurnCall, budget: BudgetMeter) -> float:
@@ -93,7 +86,21 @@ def _may_join(call: TurnCall, group: Sequence[TurnCall]) -> bool:
     return named_steps(call.arguments).isdisjoint(other.name for other in group)
 
 
-def _ending_after(step: Step, call: TurnCall) -> Ending | None:
+def known_ending(run: RunState) -> Ending | None:
+    """Return the ending that stored outcomes mean: whoever stored them may have been lost before it."""
+    if run.has_open_call or not run.turns:
+        return None
+    return _ending_after(run, run.turns[-1].calls)
+
+
+def _ending_after(run: RunState, calls: Iterable[TurnCall]) -> Ending | None:
+    """Return the ending that what is known of these calls means for their run, if it ends it."""
+    outcomes = ((run.begun(call), call) for call in calls)
+    endings = (_ending(step, call) for step, call in outcomes if step is not None)
+    return next((ending for ending in endings if ending is not None), None)
+
+
+def _ending(step: Step, call: TurnCall) -> Ending | None:
     if step.status == "cancelled":
         return CANCELLED
     if step.error is None:

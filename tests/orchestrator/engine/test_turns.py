@@ -4,7 +4,7 @@ from datetime import timedelta
 
 import pytest
 
-from common.errors import ClientError
+from common.errors import ClientError, ToolError
 from common.plans import Plan, TurnCall
 from common.runs import Budget
 from orchestrator.engine.signals import Signals
@@ -113,6 +113,28 @@ async def test_turn_asks_about_calls_in_flight_though_the_time_for_others_is_ove
     run = await store.runs.get(*ids)
     assert (run.status, run.error.code) == ("failed", "deadline_exceeded")
     assert [made.status for made in run.steps] == ["succeeded"]
+
+
+@pytest.mark.parametrize("outcomes", [[lose(), {}], [{}]], ids=["in flight", "at the end"])
+@pytest.mark.parametrize("names", ["ab", "abc"])
+async def test_failure_ends_the_run_of_a_worker_lost_before_it_could_say_so(
+    go_on, store, monkeypatch, outcomes, names
+):
+    """The next worker passed over the step's failure, went on with the changes, and told a success."""
+    finish, lost = store.progress.finish, []
+
+    async def lost_once(*ending):
+        if len(outcomes) == 1 and not lost:
+            lost.append(ending)
+            raise lose()
+        await finish(*ending)
+
+    monkeypatch.setattr(store.progress, "finish", lost_once)
+    calls = [call(name, "write_file" if name == "c" else "read_file") for name in names]
+    executor = ScriptedExecutor(ToolError("path_not_found", "no"), *outcomes)
+    run = await go_on(DecisivePlanner(*calls), executor)
+    assert (run.status, run.error.code) == ("failed", "path_not_found")
+    assert [made.status for made in run.steps] == ["failed", "succeeded"]
 
 
 @pytest.mark.parametrize("more", [{}, {"n": 3}])
