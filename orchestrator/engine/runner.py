@@ -88,6 +88,7 @@ class Runner:
             return CANCELLED
         if run.lease.adopted is not None and not run.turns:
             await self._record(run, run.lease.adopted)
+            return None  # what its steps mean is asked first
         turn = run.unfinished_turn()
         if turn is None:
             turn = await self._decider.next(run, budget)

@@ -1,5 +1,6 @@
 """Runs as they are kept: what older programs have stored is read, and gone on with."""
 
+from common.errors import ToolError
 from common.plans import Plan
 from orchestrator.engine.signals import Signals
 from orchestrator.planners.plan.planner import PlanPlanner
@@ -38,3 +39,20 @@ async def test_run_that_format_2_has_begun_is_gone_on_with(store, leased, redis)
         (2, "b", "write_file"),
         (3, "c", "write_file"),
     ]
+
+
+async def test_run_of_format_2_that_a_step_was_to_stop_ends_there(store, leased, redis):
+    """Its worker was lost between the step's outcome and the run's ending."""
+    steps = [{"name": name, "tool": "write_file"} for name in "ab"]
+    lease = await leased(goal=None, plan=Plan.model_validate({"steps": steps}), planner="plan")
+    ids = lease.session.id, lease.run.id
+    problem = ToolError("path_not_found", "no x").problem("execution_environment", "r")
+    failed = step(1, name="a", tool="write_file", status="failed", error=problem)
+    failed = failed.model_copy(update={"started_at": lease.session.created_at})
+    await redis.hset(store.backend.keys.steps(*ids), "1", failed.model_dump_json())
+    await expire_lease(redis, lease)
+    executor = ScriptedExecutor()
+    taken = await store.leases.acquire(*ids, "another")
+    await runner_of(store, executor, PlanPlanner(), name="plan").execute(taken, Signals())
+    run = await store.runs.get(*ids)
+    assert (run.status, run.error.code, executor.calls) == ("failed", "path_not_found", [])
