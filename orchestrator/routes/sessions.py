@@ -4,6 +4,7 @@ from fastapi import APIRouter, Response
 
 from common.models import Page
 from common.runs import Session, SessionCreate
+from common.web.answers import answered
 from common.web.body import JsonRoute
 from common.web.openapi import problems
 from orchestrator.routes.dependencies import (
@@ -36,10 +37,10 @@ async def create_session(
     return session
 
 
-@router.get("", responses=problems(*COMMON))
-async def list_sessions(user: UserDep, paging: PagingDep, services: ServicesDep) -> Page[Session]:
+@router.get("", response_model=Page[Session], responses=problems(*COMMON))
+async def list_sessions(user: UserDep, paging: PagingDep, services: ServicesDep) -> Response:
     """List the user's sessions, the newest first."""
-    return await services.store.sessions.list(user, paging.limit, paging.cursor)
+    return await answered(await services.store.sessions.list(user, paging.limit, paging.cursor))
 
 
 @router.get("/{session_id}", responses=problems(*COMMON, "session_not_found"))

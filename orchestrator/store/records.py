@@ -1,9 +1,10 @@
 """What the store gives out and takes in: sessions, leases, turns, endings."""
 
-from collections.abc import Mapping
+import asyncio
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
-from typing import Literal
+from typing import Any, Literal, TypeVar
 
 from pydantic import JsonValue
 
@@ -13,6 +14,10 @@ from common.ids import RunId, SessionId
 from common.models import Lenient
 from common.plans import Plan, Turn
 from common.runs import Budget, RunResult, Session, Step
+
+T = TypeVar("T")
+SMALL = 64 * 1024
+"""Characters that are read on the event loop: sooner done there than in a thread."""
 
 
 class RunDocument(Lenient):
@@ -80,3 +85,18 @@ def read_session(fields: Fields) -> Session:
     return document.model_copy(
         update={"active_run": fields["active"] or None, "created_at": moment(fields["created"])}
     )
+
+
+def read_sessions(found: Iterable[Fields]) -> list[Session]:
+    """Read sessions' hashes; an empty one is no session."""
+    return [read_session(fields) for fields in found if fields]
+
+
+def length_of(*hashes: Fields) -> int:
+    """Return how many characters hashes hold."""
+    return sum(len(value) for fields in hashes for value in fields.values())
+
+
+async def off_loop(size: int, read: Callable[..., T], *stored: Any) -> T:
+    """Read what is stored; it may be megabytes."""
+    return read(*stored) if size <= SMALL else await asyncio.to_thread(read, *stored)

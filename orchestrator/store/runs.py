@@ -1,9 +1,7 @@
 """Runs as clients know them: started, read, listed, cancelled."""
 
-import asyncio
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from contextlib import suppress
-from typing import Any, TypeVar
 
 from common.errors import AgenticError, ClientError, error
 from common.models import Page
@@ -12,11 +10,10 @@ from common.runs import FINAL_STATUSES, OnBusy, Run
 from orchestrator.store.backend import Backend, StoreUnavailable
 from orchestrator.store.queue.queue import Queue
 from orchestrator.store.queue.refs import RunRef
-from orchestrator.store.records import Fields, RunDocument
+from orchestrator.store.records import Fields, RunDocument, length_of, off_loop
 from orchestrator.store.run_records import read_run, read_turns
 from orchestrator.store.sessions import Idempotency, keep_session, newest
 
-T = TypeVar("T")
 _DETAILS = {
     "session_not_found": "The session has just expired",
     "session_busy": "Run '{}' is active in this session",
@@ -25,8 +22,6 @@ _DETAILS = {
 }
 _LISTED = ("document", "status", "revision", "created", "started", "finished", "result", "error")
 """What a list says of a run."""
-SMALL = 64 * 1024
-"""Characters that are read on the event loop: sooner done there than in a thread."""
 
 
 class RunStore:
@@ -91,8 +86,8 @@ class RunStore:
         fields, steps, turns, text = await self._backend.do(pipeline.execute())
         if not fields:
             raise _not_found(run_id)
-        size = _length_of(fields, steps, turns)
-        return await _off_loop(size, read_run, fields, steps, turns, text)
+        size = length_of(fields, steps, turns)
+        return await off_loop(size, read_run, fields, steps, turns, text)
 
     async def turns(self, session_id: str, run_id: str) -> Sequence[Turn]:
         """Return what the run's planner has decided, turn by turn; raise `run_not_found`."""
@@ -102,7 +97,7 @@ class RunStore:
         is_there, turns = await self._backend.do(pipeline.execute())
         if not is_there:
             raise _not_found(run_id)
-        return await _off_loop(_length_of(turns), read_turns, turns)
+        return await off_loop(length_of(turns), read_turns, turns)
 
     async def list(self, session_id: str, limit: int, cursor: str | None) -> Page[Run]:
         """Return the session's runs, the newest first, without their plans and steps."""
@@ -117,7 +112,7 @@ class RunStore:
             for values in found
         ]
         return Page(
-            items=await _off_loop(_length_of(*runs), _read_listed, runs),
+            items=await off_loop(length_of(*runs), _read_listed, runs),
             next_cursor=ids[-1] if len(ids) == limit else None,
         )
 
@@ -130,15 +125,6 @@ class RunStore:
             with suppress(StoreUnavailable):  # it has ended, and the reaper wakes the next one too
                 await self._queue.hand_over(RunRef(user_id, session_id, run_id), following)
         return await self.get(session_id, run_id)
-
-
-def _length_of(*hashes: Fields) -> int:
-    return sum(len(value) for fields in hashes for value in fields.values())
-
-
-async def _off_loop(size: int, read: Callable[..., T], *stored: Any) -> T:
-    """Read what is stored; a run may have megabytes of it."""
-    return read(*stored) if size <= SMALL else await asyncio.to_thread(read, *stored)
 
 
 def _read_listed(runs: Sequence[Fields]) -> list[Run]:

@@ -6,6 +6,7 @@ The orchestrator runs in this process, its clients in other threads.
 import asyncio
 import json
 import time
+from functools import partial
 
 import httpx
 import pytest
@@ -187,6 +188,20 @@ async def test_reading_of_large_runs_does_not_hold_up_the_loop(live, full, path)
         assert path != "{0}/runs" or len(answer.content) < 100_000
 
     assert await least_of(3, BOUND, act) <= BOUND
+
+
+async def test_list_of_large_sessions_does_not_hold_up_the_loop(live):
+    """Each with as much metadata as a session may have: 200 of them come to 20 MB."""
+    metadata = {f"{n:02}".ljust(64, "\x01"): "\x01" * 512 for n in range(32)}
+    for _ in range(200):
+        await live.send("POST", "/sessions", encoded({"metadata": metadata}))
+
+    async def act(limit):
+        answer = await live.send("GET", f"/sessions?limit={limit}")
+        assert len(answer.content) > limit * 90_000
+
+    for limit in (1, 200):
+        assert await least_of(3, BOUND, partial(act, limit)) <= BOUND
 
 
 async def test_following_of_large_runs_does_not_hold_up_the_loop(live, full):
