@@ -1,12 +1,15 @@
 """Reads a session's log on from a cursor, and notices where it is not the log that the client knew."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 from orchestrator.store.events import EventLog
 from orchestrator.streaming.frames import Cursor, Frame
 
-BATCH = 500
+BATCH = 100
+MOST = 256 * 1024
+"""Events that are read at a time, and characters of their JSON that are kept of them: what a follower
+holds until its client has taken it. One event may be longer."""
 
 
 @dataclass(frozen=True)
@@ -32,7 +35,19 @@ async def read_on(log: EventLog, session_id: str, cursor: Cursor) -> Reading | N
     frames = [Frame(entry.head, entry.json) for entry in found.entries]
     at_cursor = frames.pop(0) if frames and frames[0].event.seq == cursor.seq else None
     start, missing = _compare(cursor, at_cursor, frames, found.last_seq)
-    return Reading(frames, start, missing, len(found.entries) < BATCH)
+    kept = list(_first(frames))
+    is_end = len(found.entries) < BATCH and len(kept) == len(frames)
+    return Reading(kept, start, missing, is_end)
+
+
+def _first(frames: Sequence[Frame]) -> Iterator[Frame]:
+    """Yield as many as may be kept, one at least."""
+    size = 0
+    for frame in frames:
+        size += len(frame.json)
+        if size > MOST and frame is not frames[0]:
+            return
+        yield frame
 
 
 def _compare(
