@@ -81,7 +81,7 @@ define write_exports
 	$(POETRY) export -q --all-extras --with build -o $(1)/run.txt
 	$(POETRY) export -q --all-extras --with build,dev -o $(1)/dev.txt
 	$(POETRY) export -q --extras exec-env --with build -o $(1)/exec-env.txt
-	$(POETRY) export -q --extras orchestrator --with build -o $(1)/orchestrator.txt
+	$(POETRY) export -q --extras "orchestrator llm" --with build -o $(1)/orchestrator.txt
 	$(POETRY) export -q --only lock -o $(1)/lock.txt
 endef
 

@@ -136,6 +136,23 @@ ERRORS: dict[str, ErrorSpec] = {
         503, "system", "Session store full", True,
         "Try again later: nothing new is taken while the store is at its memory limit.",
     ),
+    "model_refused": ErrorSpec(
+        502, "system", "The model's provider refused", False,
+        "See the detail: the account, the provider's rules, or what was asked.",
+    ),
+    "model_unauthenticated": ErrorSpec(
+        502, "system", "The model's provider does not accept the key", False,
+        "Set ORCHESTRATOR_MODEL_API_KEY, or the provider's own variable, to a valid key.",
+    ),
+    "model_not_found": ErrorSpec(
+        502, "system", "The provider has no such model", False,
+        "Correct ORCHESTRATOR_MODEL or the run's model; GET /v1/planners lists those of this deployment.",
+    ),
+    "stuck": ErrorSpec(
+        500, "system", "The model got stuck", False,
+        "Say more precisely what to do, or take a stronger model; its steps show what it repeated.",
+        "executed",
+    ),
     "state_lost": ErrorSpec(
         500, "system", "The run's state was lost", False,
         "Check the files: the store lost what it had confirmed, in a failover for instance.",

@@ -1,9 +1,10 @@
-"""A client's plan and a planner's turns: named tool calls in order."""
+"""A client's plan and a planner's turns: named tool calls in order, and what is said between them."""
 
 from typing import Annotated, Literal, Self
 
 from pydantic import Field, JsonValue, StringConstraints, model_validator
 
+from common.errors import Problem
 from common.models import Lenient, Strict, UtcTime
 from common.tools import Effect, ToolName
 
@@ -43,6 +44,14 @@ class Usage(Lenient):
     cost: float | None = None
 
 
+class Message(Lenient):
+    """What a person has sent to a run."""
+
+    text: str
+    is_answer: bool = False
+    """Whether the run was waiting for it: it answers the question of the last turn."""
+
+
 class TurnCall(Lenient):
     """A call that a turn asks for, under the number that its step is going to have."""
 
@@ -55,16 +64,34 @@ class TurnCall(Lenient):
     """Consecutive reads are made side by side; a change waits for what stands before it."""
     has_references: bool = False
     """Whether `{"$from": …}` and `{"$join": […]}` in the arguments are replaced before the call."""
+    error: Problem | None = None
+    """Why this call is not made: its step fails with it."""
 
 
 class Turn(Lenient):
-    """One decision of a planner, stored before anything of it is done: calls, or how the run ends."""
+    """One decision of a planner, stored before anything of it is done.
+
+    Calls, an answer that ends the run, a question to a person (its calls go first), feedback that a
+    model is to think about, or a compaction: what the model is shown of the turns up to `covers`.
+    """
 
     t: int
     """Counts from 1 within the run."""
     calls: list[TurnCall] = []
     answer: str | None = None
     question: str | None = None
+    feedback: str | None = None
+    """What is wrong with the model's answer, as it is told."""
+    covers: int | None = None
+    """The last turn that this compaction is about: the tool outputs up to it are left out."""
+    summary: str | None = None
+    """What stands for all up to `covers`."""
+    messages: list[Message] = []
+    """What people had sent since the turn before; the planner has seen it."""
+    workspace_instructions: str | None = None
+    """AGENTS.md as it was before the run's first turn, which keeps it."""
+    text: str | None = None
+    """What the model has said beside its calls."""
     usage: Usage | None = None
     model: str | None = None
     decided_at: UtcTime

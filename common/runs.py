@@ -8,8 +8,8 @@ from pydantic import AfterValidator, Field, JsonValue, WithJsonSchema, model_val
 from common.errors import Problem
 from common.ids import Name, RunId, SessionId, StepId
 from common.models import Duration, Lenient, Strict, UtcTime
-from common.plans import Plan
-from common.tools import Receipt
+from common.plans import Plan, Usage
+from common.tools import JsonSchema, Receipt, ToolName
 
 RunStatus = Literal[
     "queued", "running", "awaiting_approval", "awaiting_input", "succeeded", "failed", "cancelled"
@@ -65,6 +65,9 @@ class Budget(Strict):
     steps: Annotated[int, Field(gt=0, le=1000)] = 100
     seconds: Annotated[float, Field(gt=0, le=86400)] = 600.0
     tokens: Annotated[int, Field(gt=0)] | None = None
+    """Of a model, read and written."""
+    cost: Annotated[float, Field(gt=0)] | None = None
+    """US dollars."""
 
 
 class RunCreate(Strict):
@@ -73,6 +76,14 @@ class RunCreate(Strict):
     goal: Annotated[str, Field(min_length=1, max_length=20_000)] | None = None
     plan: Plan | None = None
     planner: Annotated[str, Field(max_length=64)] | None = None
+    model: Annotated[str, Field(max_length=200)] | None = None
+    """One of those that `GET /v1/planners` names; unset: the deployment's own."""
+    instructions: Annotated[str, Field(max_length=20_000)] | None = None
+    """What the model has to keep to in this run."""
+    tools: Annotated[list[ToolName], Field(min_length=1, max_length=64)] | None = None
+    """The only tools that the model may use; unset: all."""
+    output_schema: JsonSchema | None = None
+    """The JSON schema that the model's answer has to match; it is JSON then."""
     approval: Literal["never"] = "never"
     budget: Budget = Budget()
     on_busy: OnBusy = "reject"
@@ -110,6 +121,20 @@ class RunResult(Lenient):
     changes: list[Receipt]
 
 
+class RunUsage(Usage):
+    """What a run has used so far."""
+
+    steps: int = 0
+    lost_tokens: int = 0
+    """Reserved for answers of a model that were lost: nobody knows what they took."""
+
+
+class MessageCreate(Strict):
+    """What a person wants to tell a run: the answer to its question, or what to do from now on."""
+
+    text: Annotated[str, Field(min_length=1, max_length=20_000)]
+
+
 class Run(Lenient):
     """A run as clients see it."""
 
@@ -119,7 +144,14 @@ class Run(Lenient):
     goal: str | None
     planner: str
     plan: Plan | None
+    model: str | None = None
+    instructions: str | None = None
+    workspace_instructions: str | None = None
+    """The workspace's AGENTS.md, as the run keeps to it."""
     steps: list[Step]
+    usage: RunUsage = RunUsage()
+    question: str | None = None
+    """What a run that is `awaiting_input` wants to know."""
     text: str | None = None
     """What the run's planner is saying at the moment."""
     result: RunResult | None = None
@@ -137,7 +169,7 @@ class Event(Lenient):
     type: str
     """`session.created`; `run.queued`, `.started`, `.resumed`, `.planned`, `.awaiting_approval`,
     `.awaiting_input`, `.succeeded`, `.failed`, `.cancelled`; `turn.decided`; `step.started`,
-    `.delta`, `.succeeded`, `.failed`; `gap`; or what a newer service tells: pass over the unknown.
+    `.delta`, `.succeeded`, `.failed`; `message.received`; `text.delta`; `gap`; or what a newer service tells: pass over the unknown.
     """
     time: UtcTime
     session_id: SessionId
@@ -151,3 +183,8 @@ class PlannerSpec(Lenient):
 
     name: str
     description: str
+    available: bool = True
+    reason: str | None = None
+    """Why it is not available."""
+    models: list[str] = []
+    """Those that a run may name; the first one is the deployment's own."""

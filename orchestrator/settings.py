@@ -36,6 +36,15 @@ def _key_table(value: Any) -> Any:
     return table
 
 
+def _names(value: Any) -> Any:
+    if not isinstance(value, str):
+        return value
+    return tuple(name.strip() for name in value.split(",") if name.strip())
+
+
+ModelName = Annotated[str, Field(pattern=r"^[a-z0-9_-]+(/[a-z0-9_-]+)?:[^\s,]{1,150}$")]
+
+
 def _known_address(url: SecretStr) -> SecretStr:
     read_address(url.get_secret_value())
     return url
@@ -66,6 +75,32 @@ class Settings(ServiceSettings):
     """Reads of one decision that are made side by side."""
     user_concurrency: Annotated[int, Field(ge=1, le=1000)] = 16
     """Runs of one user that go on at the same time, over all processes; further ones wait in line."""
+    model: ModelName | None = None
+    """The model of the `llm` planner, `<provider>:<name>`; unset: there is none."""
+    models: Annotated[tuple[ModelName, ...], NoDecode, BeforeValidator(_names)] = ()
+    """Other models that a run may name, comma-separated."""
+    model_base_url: HttpUrl | None = None
+    """Where an OpenAI-compatible server answers, for `openai:` models; unset: the provider's own."""
+    model_api_key: SecretStr | None = None
+    """The provider's key; unset: the provider's usual variable."""
+    model_temperature: Annotated[float, Field(ge=0, le=2)] | None = None
+    """How freely the model chooses its words; unset: as the provider has it."""
+    model_max_output: Annotated[int, Field(ge=64, le=200_000)] = 8192
+    """Tokens of one answer of the model."""
+    model_context: Annotated[int, Field(ge=2048)] | None = None
+    """Tokens that the model can read and write at once; unset: what is known of it, else 32768."""
+    model_timeout: Seconds = timedelta(seconds=600)
+    """Seconds that one request to the model may take."""
+    model_first_token: Seconds = timedelta(seconds=120)
+    """Seconds within which its answer has to begin."""
+    model_attempts: Annotated[int, Field(ge=1, le=20)] = 6
+    """How often a model that fails or is overloaded is asked for one answer."""
+    stuck_same: Annotated[int, Field(ge=2)] = 4
+    """The same call with the same result so many times in a row: the model is nudged, then stopped."""
+    stuck_errors: Annotated[int, Field(ge=2)] = 3
+    """The same error so many times in a row, likewise."""
+    stuck_alternating: Annotated[int, Field(ge=4)] = 6
+    """Two calls in turn so many times, likewise."""
     call_timeout: Annotated[Seconds, Field(le=timedelta(seconds=MAX_TIMEOUT))] = timedelta(
         seconds=60
     )

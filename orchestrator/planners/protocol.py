@@ -6,9 +6,10 @@ from typing import Protocol
 
 from pydantic import JsonValue
 
-from common.plans import OnError, Plan, Turn, Usage
+from common.errors import ToolError
+from common.plans import Message, OnError, Plan, Turn, Usage
 from common.runs import PlannerSpec, RunCreate, Step
-from common.tools import Tools
+from common.tools import JsonSchema, Receipt, Tools
 
 
 @dataclass(frozen=True)
@@ -20,6 +21,8 @@ class Call:
     arguments: dict[str, JsonValue]
     on_error: OnError = "stop"
     has_references: bool = False
+    error: ToolError | None = None
+    """Why it is not to be made: its step fails with that."""
 
 
 @dataclass(frozen=True)
@@ -29,6 +32,8 @@ class ModelAnswer:
     message: JsonValue
     model: str
     usage: Usage
+    text: str | None = None
+    """What it says, beside its calls."""
 
 
 @dataclass(frozen=True)
@@ -49,13 +54,32 @@ class Finish:
 
 @dataclass(frozen=True)
 class Ask:
-    """Only a person can say how to go on: the run waits for the answer."""
+    """Only a person can say how to go on: the calls are made, then the run waits for the answer."""
 
     question: str
     answered: ModelAnswer | None = None
+    calls: Sequence[Call] = ()
 
 
-Decision = CallTools | Finish | Ask
+@dataclass(frozen=True)
+class Reconsider:
+    """A model's answer is of no use: it is kept, with what is wrong with it, and asked for again."""
+
+    feedback: str
+    answered: ModelAnswer
+
+
+@dataclass(frozen=True)
+class Compact:
+    """Show the model less of the turns up to `covers`: no tool outputs, or a summary for all of it."""
+
+    covers: int
+    summary: str | None = None
+    answered: ModelAnswer | None = None
+    """Who wrote the summary, and what it cost."""
+
+
+Decision = CallTools | Finish | Ask | Reconsider | Compact
 
 
 @dataclass(frozen=True)
@@ -68,12 +92,13 @@ class PastTurn:
 
 @dataclass(frozen=True)
 class EarlierRun:
-    """A run that ended before in the same session: what was asked, and what was said."""
+    """A run that ended before in the same session: what was asked, what was said, what changed."""
 
     id: str
     goal: str | None
     status: str
     answer: str | None
+    changes: Sequence[Receipt] = ()
 
 
 @dataclass(frozen=True)
@@ -83,6 +108,19 @@ class Left:
     steps: int | None = None
     seconds: float | None = None
     tokens: int | None = None
+    cost: float | None = None
+
+
+@dataclass(frozen=True)
+class Wishes:
+    """What a run asks of a model, beside its goal."""
+
+    model: str | None = None
+    instructions: str | None = None
+    workspace_instructions: str | None = None
+    """The workspace's AGENTS.md, as it was before the run's first turn."""
+    tools: Sequence[str] | None = None
+    output_schema: JsonSchema | None = None
 
 
 @dataclass(frozen=True)
@@ -97,12 +135,34 @@ class History:
     plan: Plan | None
     steps: Sequence[Step]
     turns: Sequence[PastTurn] = ()
-    messages: Sequence[str] = ()
+    messages: Sequence[Message] = ()
     left: Left = field(default_factory=Left)
+    wishes: Wishes = field(default_factory=Wishes)
 
 
-async def _say_nothing(_text: str) -> None:
-    """Stand in for an emitter where nobody listens."""
+class Speech:
+    """What a planner says while it decides; this one says it to nobody."""
+
+    async def say(self, text: str) -> None:
+        """Show a further piece of it."""
+
+    async def begin_again(self) -> None:
+        """Take back what was said: the answer broke off, and is asked for again."""
+
+
+class Purse:
+    """What a run may spend on a model; this one is not counted.
+
+    Everything is reserved before a request. An answer that becomes a decision settles its request when
+    that is stored; of other requests `settle` says what they took. What was reserved for an answer
+    that was lost stays charged: that is what a further `reserve` without a `settle` means.
+    """
+
+    async def reserve(self, tokens: int, cost: float | None) -> None:
+        """Raise `budget_exceeded` when the run has not as much left; `cost` in US dollars."""
+
+    async def settle(self, usage: Usage) -> None:
+        """Say what the request took that was reserved for: nothing where it was refused."""
 
 
 async def _no_earlier_runs(_limit: int) -> Sequence[EarlierRun]:
@@ -113,12 +173,12 @@ async def _no_earlier_runs(_limit: int) -> Sequence[EarlierRun]:
 class Surroundings:
     """What a planner may use while it decides.
 
-    `say` shows a piece of text while it is being made; `earlier_runs` reads what the session's last
-    runs came to, the oldest first.
+    `earlier_runs` reads what the session's last runs came to, the oldest first.
     """
 
     tools: Tools = field(default_factory=dict)
-    say: Callable[[str], Awaitable[None]] = _say_nothing
+    speech: Speech = field(default_factory=Speech)
+    purse: Purse = field(default_factory=Purse)
     earlier_runs: Callable[[int], Awaitable[Sequence[EarlierRun]]] = _no_earlier_runs
 
 
@@ -132,6 +192,8 @@ class Planner(Protocol):
     spec: PlannerSpec
     checks_tools: bool
     """Whether `check` looks at the tools: without it, a run starts while nobody can tell them."""
+    converses: bool
+    """Whether people may send it messages while it works; AGENTS.md is read for it, too."""
 
     def check(self, asked: RunCreate, tools: Tools, /) -> None:
         """Raise ClientError (`goal_not_understood`, `invalid_plan`) for what cannot be done."""

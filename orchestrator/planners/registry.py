@@ -2,17 +2,27 @@
 
 from collections.abc import Mapping
 
+from orchestrator.planners.llm.config import ModelConfig
+from orchestrator.planners.llm.loading import make_llm_planner
 from orchestrator.planners.plan.planner import PlanPlanner
 from orchestrator.planners.protocol import Planner
 from orchestrator.planners.rules.planner import RulesPlanner
 
-_ALL: tuple[Planner, ...] = (
-    PlanPlanner(),
-    RulesPlanner(),
-)
-PLANNERS: Mapping[str, Planner] = {planner.spec.name: planner for planner in _ALL}
+Planners = Mapping[str, Planner]
 
 
-def default_planner(*, has_plan: bool) -> str:
+def planners_of(models: ModelConfig | None) -> Planners:
+    """Return the planners of a deployment by name; without a model, one of them only says so."""
+    every: tuple[Planner, ...] = (
+        PlanPlanner(),
+        RulesPlanner(),
+        make_llm_planner(models),
+    )
+    return {planner.spec.name: planner for planner in every}
+
+
+def default_planner(planners: Planners, *, has_plan: bool) -> str:
     """Return the planner of a run that names none."""
-    return "plan" if has_plan else "rules"
+    if has_plan:
+        return "plan"
+    return "llm" if planners["llm"].spec.available else "rules"

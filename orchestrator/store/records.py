@@ -2,7 +2,7 @@
 
 import asyncio
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from typing import Any, Literal, TypeVar
 
@@ -12,8 +12,9 @@ from common.context import RequestSource
 from common.errors import Problem
 from common.ids import RunId, SessionId
 from common.models import Lenient
-from common.plans import Plan, Turn
+from common.plans import Plan, Turn, Usage
 from common.runs import Budget, RunResult, Session, Step
+from common.tools import JsonSchema, ToolName
 
 T = TypeVar("T")
 SMALL = 64 * 1024
@@ -32,6 +33,10 @@ class RunDocument(Lenient):
     request_id: str
     request_source: RequestSource
     traceparent: str | None
+    model: str | None = None
+    instructions: str | None = None
+    tools: list[ToolName] | None = None
+    output_schema: JsonSchema | None = None
 
 
 class StoredTurn(Turn):
@@ -39,6 +44,18 @@ class StoredTurn(Turn):
 
     message: JsonValue = None
     """A model's answer, verbatim."""
+
+
+@dataclass(frozen=True)
+class Spent:
+    """What a run has used of a model.
+
+    Reserved before a request and settled after it; what was reserved for an answer that was lost stays.
+    """
+
+    usage: Usage = field(default_factory=Usage)
+    lost_tokens: int = 0
+    lost_cost: float = 0.0
 
 
 @dataclass(frozen=True)
@@ -55,6 +72,8 @@ class Lease:
     """What stands for the steps that a program of format 2 has begun; it is not stored yet."""
     spent: timedelta = timedelta(0)
     """How long the run was under earlier leases."""
+    used: Spent = field(default_factory=Spent)
+    """What it has used of a model by then."""
 
 
 @dataclass(frozen=True)

@@ -58,6 +58,7 @@ class ScriptedPlanner:
 
     spec = PlannerSpec(name="rules", description="d")
     checks_tools = False
+    converses = False
 
     def __init__(self, *calls):
         self.calls = calls

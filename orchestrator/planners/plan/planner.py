@@ -31,6 +31,7 @@ class PlanPlanner:
         description="Performs the steps of an explicit plan; arguments may refer to earlier outputs.",
     )
     checks_tools = True
+    converses = False
 
     def __init__(self) -> None:
         self._check = ArgumentCheck({})

@@ -32,6 +32,7 @@ class RulesPlanner:
         " replace 'old' with 'new' in *.py. No model is needed.",
     )
     checks_tools = False
+    converses = False
 
     def check(self, asked: RunCreate, _tools: Tools) -> None:
         """Raise `goal_not_understood` for what the grammar does not know."""

@@ -1,0 +1,1 @@
+"""The `llm` planner: a model decides what to do next."""
