@@ -13,18 +13,8 @@ from common.tools import Tools
 from orchestrator.engine.budget import BudgetMeter
 from orchestrator.engine.state import RunState
 from orchestrator.engine.steps import Now, utc_now
-from orchestrator.planners.protocol import (
-    Ask,
-    Call,
-    CallTools,
-    Decision,
-    EarlierRun,
-    Finish,
-    History,
-    PastTurn,
-    Planner,
-    Surroundings,
-)
+from orchestrator.planners.decisions import Ask, Call, CallTools, Decision, Finish
+from orchestrator.planners.protocol import EarlierRun, History, PastTurn, Planner, Surroundings
 from orchestrator.store.progress import Progress
 from orchestrator.store.records import Lease, StoredTurn
 from orchestrator.store.store import Store

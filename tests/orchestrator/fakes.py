@@ -11,7 +11,7 @@ from orchestrator.engine.decisions import Decider
 from orchestrator.engine.runner import Runner
 from orchestrator.engine.steps import StepMaker
 from orchestrator.engine.turns import TurnMaker
-from orchestrator.planners.protocol import Call, CallTools, Finish
+from orchestrator.planners.decisions import Call, CallTools, Finish
 from tests.orchestrator.builders import receipt
 
 

@@ -9,16 +9,10 @@ from common.folding import fold
 from common.plans import Plan, PlanStep
 from common.runs import PlannerSpec, RunCreate, Step
 from common.tools import Tools
+from orchestrator.planners.decisions import Call, CallTools, Decision, Finish
 from orchestrator.planners.plan.argument_check import ArgumentCheck, field_error
 from orchestrator.planners.plan.references import FIELDS, Place, pointers
-from orchestrator.planners.protocol import (
-    Call,
-    CallTools,
-    Decision,
-    Finish,
-    History,
-    Surroundings,
-)
+from orchestrator.planners.protocol import History, Surroundings
 
 MAX_FIELDS = 20
 

@@ -5,7 +5,7 @@ from dataclasses import dataclass, replace
 
 from common.errors import ToolError
 from common.runs import Step
-from orchestrator.planners.protocol import Call
+from orchestrator.planners.decisions import Call
 from orchestrator.planners.rules.commands import Arguments, Command, output
 from orchestrator.planners.rules.targets import Built, Target, Unclear
 

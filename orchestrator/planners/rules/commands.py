@@ -8,7 +8,7 @@ from pydantic import JsonValue
 
 from common.errors import from_problem
 from common.runs import Step
-from orchestrator.planners.protocol import Call
+from orchestrator.planners.decisions import Call
 
 MAX_SHOWN = 50
 MAX_TEXT = 4000

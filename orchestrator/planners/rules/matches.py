@@ -6,7 +6,7 @@ from typing import Any, Literal
 
 from common.errors import ToolError
 from common.runs import Step
-from orchestrator.planners.protocol import Call
+from orchestrator.planners.decisions import Call
 from orchestrator.planners.rules.commands import (
     MAX_READ,
     Arguments,

@@ -9,7 +9,7 @@ from typing import Any
 
 from common.errors import ToolError
 from common.runs import Step
-from orchestrator.planners.protocol import Call
+from orchestrator.planners.decisions import Call
 from orchestrator.planners.rules.commands import Arguments, Scope, listing, output
 
 MAX_MATCHES = 1000

@@ -11,14 +11,8 @@ from dataclasses import replace
 from common.errors import ClientError
 from common.runs import PlannerSpec, RunCreate, Step
 from common.tools import Tools
-from orchestrator.planners.protocol import (
-    Call,
-    CallTools,
-    Decision,
-    Finish,
-    History,
-    Surroundings,
-)
+from orchestrator.planners.decisions import Call, CallTools, Decision, Finish
+from orchestrator.planners.protocol import History, Surroundings
 from orchestrator.planners.rules.commands import Command
 from orchestrator.planners.rules.parser import parse
 

@@ -7,7 +7,7 @@ from typing import Literal
 
 from common.errors import ToolError, from_problem
 from common.runs import Step
-from orchestrator.planners.protocol import Call
+from orchestrator.planners.decisions import Call
 from orchestrator.planners.rules.commands import Arguments, output, shown_directory, shown_file
 from orchestrator.planners.rules.matches import read_arguments
 from orchestrator.planners.rules.targets import looks_like_a_file

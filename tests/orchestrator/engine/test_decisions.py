@@ -5,7 +5,7 @@ import pytest
 from common.plans import Usage
 from common.runs import PlannerSpec
 from orchestrator.engine.signals import Signals
-from orchestrator.planners.protocol import Ask, Call, CallTools, Finish, ModelAnswer
+from orchestrator.planners.decisions import Ask, Call, CallTools, Finish, ModelAnswer
 from tests.orchestrator.builders import document, expire_lease, turn
 from tests.orchestrator.fakes import TOOLS, ScriptedExecutor, runner_of
 

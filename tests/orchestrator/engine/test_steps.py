@@ -6,7 +6,7 @@ from common.errors import ToolError
 from common.runs import Budget
 from orchestrator.engine.signals import Signals
 from orchestrator.engine.steps import FenceTooLow
-from orchestrator.planners.protocol import Call
+from orchestrator.planners.decisions import Call
 from tests.orchestrator.builders import event_types, step, turn
 from tests.orchestrator.fakes import (
     ScriptedExecutor,

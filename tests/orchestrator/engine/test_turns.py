@@ -9,8 +9,8 @@ from common.plans import Plan, TurnCall
 from common.runs import Budget
 from orchestrator.engine.signals import Signals
 from orchestrator.engine.turns import grouped
+from orchestrator.planners.decisions import Call
 from orchestrator.planners.plan.planner import PlanPlanner
-from orchestrator.planners.protocol import Call
 from orchestrator.store.backend import StoreConfig, StoreUnavailable
 from orchestrator.store.store import make_store
 from tests.orchestrator.builders import document, event_types, expire_lease, step, turn

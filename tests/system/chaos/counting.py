@@ -8,7 +8,8 @@ from pathlib import Path
 
 from common.runs import PlannerSpec, RunCreate
 from common.tools import Tools
-from orchestrator.planners.protocol import Call, CallTools, Decision, Finish, History, Surroundings
+from orchestrator.planners.decisions import Call, CallTools, Decision, Finish
+from orchestrator.planners.protocol import History, Surroundings
 
 CALLS = 3
 

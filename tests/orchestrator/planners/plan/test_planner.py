@@ -8,8 +8,9 @@ from common.errors import ClientError
 from common.plans import Plan
 from common.runs import RunCreate
 from common.tools import ToolSpec
+from orchestrator.planners.decisions import CallTools, Finish
 from orchestrator.planners.plan.planner import MAX_FIELDS, PlanPlanner
-from orchestrator.planners.protocol import CallTools, Finish, History, Surroundings
+from orchestrator.planners.protocol import History, Surroundings
 from tests.orchestrator.builders import receipt, step
 
 SPEC = {

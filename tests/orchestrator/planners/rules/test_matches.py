@@ -3,7 +3,7 @@
 import pytest
 
 from common.errors import ToolError
-from orchestrator.planners.protocol import Finish
+from orchestrator.planners.decisions import Finish
 from tests.orchestrator.planners.rules.deciding import decide, done
 
 

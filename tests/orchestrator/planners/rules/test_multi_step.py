@@ -3,7 +3,7 @@
 import pytest
 
 from common.errors import AgenticError, ToolError
-from orchestrator.planners.protocol import CallTools, Finish
+from orchestrator.planners.decisions import CallTools, Finish
 from tests.orchestrator.planners.rules.deciding import decide, done, found, hit
 
 

@@ -11,7 +11,8 @@ from execution_environment.bootstrap import Assembly
 from execution_environment.calls.workspace_factory import ServiceLimits
 from execution_environment.sandbox.limits import Usage
 from execution_environment.threads import ThreadPool
-from orchestrator.planners.protocol import CallTools, History, Surroundings
+from orchestrator.planners.decisions import CallTools
+from orchestrator.planners.protocol import History, Surroundings
 from orchestrator.planners.rules.planner import RulesPlanner
 from tests.orchestrator.builders import step
 

@@ -6,7 +6,7 @@ import pytest
 
 from common.errors import ClientError
 from common.runs import RunCreate
-from orchestrator.planners.protocol import Call
+from orchestrator.planners.decisions import Call
 from orchestrator.planners.rules import planner
 from orchestrator.planners.rules.parser import parse
 from orchestrator.planners.rules.planner import RulesPlanner

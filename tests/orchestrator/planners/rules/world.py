@@ -2,7 +2,8 @@
 
 from common.errors import ToolError
 from common.globs import compile_glob
-from orchestrator.planners.protocol import CallTools, History, Surroundings
+from orchestrator.planners.decisions import CallTools
+from orchestrator.planners.protocol import History, Surroundings
 from orchestrator.planners.rules.planner import RulesPlanner
 from tests.orchestrator.builders import step
 
