@@ -37,4 +37,4 @@ async def follow_events(
     cursor = Cursor.parse(last_event_id)
     if run_id is not None:
         cursor = cursor.not_before(await services.store.events.first_seq(session.id, run_id))
-    return EventStream(services.connections.follow(session.id, cursor, run_id))
+    return EventStream(services.connections.follow(session.id, cursor, run_id, has_text=True))

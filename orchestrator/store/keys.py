@@ -44,6 +44,10 @@ class Keys:
         """STRING: what the run's planner is saying, until that is a turn."""
         return f"{self.prefix}:{{{session_id}}}:run:{run_id}:text"
 
+    def text_channel(self, session_id: str) -> str:
+        """PUBSUB: what the session's planners are saying, piece by piece."""
+        return f"{self.prefix}:{{{session_id}}}:text"
+
     def steps(self, session_id: str, run_id: str) -> str:
         """HASH: number of a step → its JSON, without what its turn says of it."""
         return f"{self.prefix}:{{{session_id}}}:run:{run_id}:steps"

@@ -1,6 +1,6 @@
-"""The store as the rest of the service sees it: eight parts over one backend.
+"""The store as the rest of the service sees it: nine parts over one backend.
 
-The event log has a backend of its own, over other connections.
+The event log and the texts have a backend of their own, over other connections.
 """
 
 from collections.abc import AsyncIterator
@@ -22,6 +22,7 @@ from orchestrator.store.server.connection import connected
 from orchestrator.store.server.faults import Faults
 from orchestrator.store.server.formats import UnknownFormat
 from orchestrator.store.sessions import SessionStore
+from orchestrator.store.texts import Texts
 
 PROBE_TTL = 10
 """Seconds that the mark of a probe stays."""
@@ -39,6 +40,7 @@ class Store:
     queue: Queue
     reaper: Reaper
     events: EventLog
+    texts: Texts
     rate_limits: RateLimitStore
 
     async def ping(self) -> None:
@@ -67,6 +69,7 @@ def make_store(
         queue=queue,
         reaper=Reaper(backend, queue),
         events=EventLog(reading),
+        texts=Texts(reading),
         rate_limits=RateLimitStore(backend),
     )
 

@@ -8,7 +8,7 @@ import pytest
 from common.errors import SystemFault
 from orchestrator.store.backend import StoreUnavailable
 from orchestrator.store.records import Ending
-from orchestrator.streaming import connections, feeds
+from orchestrator.streaming import connections, feeds, following
 from orchestrator.streaming.connections import ConnectionManager
 from orchestrator.streaming.frames import MAX_SEQ, START, Cursor
 from tests.orchestrator.builders import call_of, step, turn
@@ -284,7 +284,7 @@ async def test_followers_end_when_the_process_stops(manager, leased):
 async def test_follower_outlives_a_store_that_is_away(manager, store, leased, monkeypatch):
     """A pause, and then it goes on from its place: nothing missed, nothing twice."""
     monkeypatch.setattr(feeds, "PAUSE", 0.01)
-    monkeypatch.setattr(connections, "PAUSE", 0.01)
+    monkeypatch.setattr(following, "PAUSE", 0.01)
     lease = await leased()
     away, refused = False, 0
     real = store.events.after
