@@ -1,5 +1,6 @@
 """The orchestrator put together: one root, one `async with`, everything closed in reverse."""
 
+import asyncio
 import signal
 import sys
 from collections.abc import AsyncIterator, Callable
@@ -21,9 +22,9 @@ from orchestrator.engine.turns import TurnMaker
 from orchestrator.engine.worker import Worker
 from orchestrator.execution.catalogue import Catalogue
 from orchestrator.execution.client import ExecutionClient, open_client
-from orchestrator.planners.registry import PLANNERS
+from orchestrator.planners.registry import Planners, planners_of
 from orchestrator.readiness import Facts, Readiness
-from orchestrator.routes import catalogue, events, runs, sessions, websocket
+from orchestrator.routes import catalogue, events, messages, runs, sessions, websocket
 from orchestrator.routes.dependencies import Services
 from orchestrator.security.access import Access
 from orchestrator.security.rate_limits import RateLimits, RequestLimit, UserLimits
@@ -46,6 +47,7 @@ FAILURE = 1
 class Parts:
     """What lives as long as the process."""
 
+    planners: Planners
     store: Store
     client: ExecutionClient
     catalogue: Catalogue
@@ -61,6 +63,8 @@ async def open_parts(settings: Settings, supervisor: Supervisor) -> AsyncIterato
     Raises EmbeddedServerError when the embedded store cannot start, UnknownFormat when a newer
     program has written to the store.
     """
+    # In a thread: what speaks to models takes half a second to import.
+    planners = await asyncio.to_thread(planners_of, settings.llm)
     async with AsyncExitStack() as stack:
         url = await stack.enter_async_context(_redis(settings, supervisor))
         config = StoreConfig(
@@ -76,11 +80,13 @@ async def open_parts(settings: Settings, supervisor: Supervisor) -> AsyncIterato
         tools = Catalogue(client)
         steps = StepMaker(store.progress, client, settings.call_timeout)
         turns = TurnMaker(steps, settings.parallel_reads)
-        runner = Runner(store, Decider(PLANNERS, tools.tools, store), turns)
+        runner = Runner(store, Decider(planners, tools.tools, store), turns)
         worker = Worker(store, runner, settings.concurrency)
         limits = RateLimits(store.rate_limits, UserLimits(*settings.user_limits))
         stack.push_async_callback(limits.streams.close)
-        yield Parts(store, client, tools, ConnectionManager(store), worker, limits)
+        connections = ConnectionManager(store)
+        stack.push_async_callback(connections.aclose)
+        yield Parts(planners, store, client, tools, connections, worker, limits)
 
 
 @asynccontextmanager
@@ -155,13 +161,14 @@ async def _ready(app: FastAPI) -> Facts:
 
 
 def _services(parts: Parts) -> Services:
-    return Services(parts.store, PLANNERS, parts.catalogue, parts.connections, parts.limits)
+    return Services(parts.store, parts.planners, parts.catalogue, parts.connections, parts.limits)
 
 
 def _routers(settings: Settings) -> list[APIRouter]:
     if settings.role == "worker":
         return []
-    return [sessions.router, runs.router, events.router, websocket.router, catalogue.router]
+    rooms = (sessions, runs, messages, events, websocket, catalogue)
+    return [room.router for room in rooms]
 
 
 def _access(settings: Settings) -> Middleware:

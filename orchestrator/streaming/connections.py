@@ -43,8 +43,9 @@ class ConnectionManager:
             feed.end()
         self._listening.close()
 
-    async def closed(self) -> None:
-        """Return once no connection to the store is held any more; after `close`."""
+    async def aclose(self) -> None:
+        """Close, and return once no connection to the store is held for this any more."""
+        self.close()
         await self._listening.closed()
 
     async def follow(
