@@ -1,4 +1,4 @@
-"""The store as the rest of the service sees it: nine parts over one backend.
+"""The store as the rest of the service sees it: eleven parts over one backend.
 
 The event log and the texts have a backend of their own, over other connections.
 """
@@ -9,9 +9,11 @@ from dataclasses import dataclass
 from typing import Any
 
 from orchestrator.store.backend import Backend, StoreConfig, StoreUnavailable
+from orchestrator.store.conversation import Conversation
 from orchestrator.store.events import EventLog
 from orchestrator.store.keys import Keys
 from orchestrator.store.leases import LeaseStore
+from orchestrator.store.messages import MessageStore
 from orchestrator.store.progress import Progress
 from orchestrator.store.queue.queue import Queue
 from orchestrator.store.queue.reaper import Reaper
@@ -35,8 +37,10 @@ class Store:
     backend: Backend
     sessions: SessionStore
     runs: RunStore
+    messages: MessageStore
     leases: LeaseStore
     progress: Progress
+    conversation: Conversation
     queue: Queue
     reaper: Reaper
     events: EventLog
@@ -60,12 +64,15 @@ def make_store(
     backend = Backend(redis, Keys(prefix), config, faults)
     reading = Backend(listener or redis, backend.keys, config, faults)
     queue = Queue(backend)
+    runs = RunStore(backend, queue)
     return Store(
         backend=backend,
         sessions=SessionStore(backend),
-        runs=RunStore(backend, queue),
+        runs=runs,
+        messages=MessageStore(backend, queue, runs),
         leases=LeaseStore(backend, queue),
         progress=Progress(backend, queue),
+        conversation=Conversation(backend),
         queue=queue,
         reaper=Reaper(backend, queue),
         events=EventLog(reading),

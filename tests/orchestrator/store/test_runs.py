@@ -9,8 +9,8 @@ from common.ids import new_id
 from common.plans import Plan
 from orchestrator.store import runs
 from orchestrator.store.backend import StoreConfig
+from orchestrator.store.encoding.run_records import read_run
 from orchestrator.store.records import SMALL, Ending
-from orchestrator.store.run_records import read_run
 from orchestrator.store.store import make_store
 from tests.orchestrator.builders import DONE, code_of, document, ending_fields, event_types, woken
 

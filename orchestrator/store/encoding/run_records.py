@@ -6,7 +6,8 @@ from datetime import timedelta
 
 from common.errors import Problem
 from common.plans import Plan, PlanStep, Turn, TurnCall
-from common.runs import Run, RunResult, Step
+from common.runs import Run, RunResult, RunUsage, Step
+from orchestrator.store.encoding.spending import read_spent
 from orchestrator.store.records import (
     Fields,
     Lease,
@@ -69,7 +70,12 @@ def read_run(fields: Fields, steps: Fields, turns: Fields, text: str | None = No
             "goal": document.goal,
             "planner": document.planner,
             "plan": plan,
+            "model": document.model,
+            "instructions": document.instructions,
+            "workspace_instructions": stored[0].workspace_instructions if stored else None,
             "steps": read_steps(steps, stored, has_plan=plan is not None),
+            "usage": _usage(fields, len(steps)),
+            "question": stored[-1].question if stored and _asks(fields) else None,
             "text": text,
             "result": _read_json(RunResult, fields.get("result")),
             "error": _read_json(Problem, fields.get("error")),
@@ -79,6 +85,16 @@ def read_run(fields: Fields, steps: Fields, turns: Fields, text: str | None = No
             "finished_at": moment(fields.get("finished")),
         }
     )
+
+
+def _usage(fields: Fields, steps: int) -> RunUsage:
+    spent = read_spent(fields)
+    used = spent.usage.model_dump()
+    return RunUsage(**used, steps=steps, lost_tokens=spent.lost_tokens)
+
+
+def _asks(fields: Fields) -> bool:
+    return fields["status"] == "awaiting_input"
 
 
 def _read_json(
@@ -102,6 +118,7 @@ def read_lease(session: Fields, run: Fields, steps: Fields, turns: Fields, fence
         fence=fence,
         cancel_requested=run["cancel"] == "1",
         spent=timedelta(milliseconds=int(run.get("spent", 0))),
+        used=read_spent(run),
     )
 
 
