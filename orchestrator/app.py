@@ -15,10 +15,7 @@ from common.web.app import build_app
 from common.web.health import health_router
 from common.web.protocols.sockets import PatientWebSocketProtocol
 from common.web.server import serve
-from orchestrator.engine.decisions import Decider
-from orchestrator.engine.runner import Runner
-from orchestrator.engine.steps import StepMaker
-from orchestrator.engine.turns import TurnMaker
+from orchestrator.assembly import WorkBounds, make_worker
 from orchestrator.engine.worker import Worker
 from orchestrator.execution.catalogue import Catalogue
 from orchestrator.execution.client import ExecutionClient, open_client
@@ -78,10 +75,8 @@ async def open_parts(settings: Settings, supervisor: Supervisor) -> AsyncIterato
             open_client(str(settings.execution_url), settings.service_token)
         )
         tools = Catalogue(client)
-        steps = StepMaker(store.progress, client, settings.call_timeout)
-        turns = TurnMaker(steps, settings.parallel_reads)
-        runner = Runner(store, Decider(planners, tools.tools, store), turns)
-        worker = Worker(store, runner, settings.concurrency)
+        bounds = WorkBounds(settings.call_timeout, settings.parallel_reads, settings.concurrency)
+        worker = make_worker(store, client, tools, planners, bounds)
         limits = RateLimits(store.rate_limits, UserLimits(*settings.user_limits))
         stack.push_async_callback(limits.streams.close)
         connections = ConnectionManager(store)
