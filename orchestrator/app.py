@@ -15,7 +15,7 @@ from common.web.app import build_app
 from common.web.health import health_router
 from common.web.protocols.sockets import PatientWebSocketProtocol
 from common.web.server import serve
-from orchestrator.assembly import WorkBounds, make_worker
+from orchestrator.engine.assembly import WorkBounds, make_worker
 from orchestrator.engine.worker import Worker
 from orchestrator.execution.catalogue import Catalogue
 from orchestrator.execution.client import ExecutionClient, open_client

@@ -1,4 +1,4 @@
-"""What executes runs, put together."""
+"""The engine put together."""
 
 from dataclasses import dataclass
 from datetime import timedelta
