@@ -15,6 +15,7 @@ from common.web.health import health_router
 from common.web.protocols.sockets import PatientWebSocketProtocol
 from common.web.server import serve
 from orchestrator.engine.decisions import Decider
+from orchestrator.engine.instructions import WorkspaceInstructions
 from orchestrator.engine.runner import Runner
 from orchestrator.engine.steps import StepMaker
 from orchestrator.engine.turns import TurnMaker
@@ -76,7 +77,10 @@ async def open_parts(settings: Settings, supervisor: Supervisor) -> AsyncIterato
         tools = Catalogue(client)
         steps = StepMaker(store.progress, client, settings.call_timeout)
         turns = TurnMaker(steps, settings.parallel_reads)
-        runner = Runner(store, Decider(PLANNERS, tools.tools, store), turns)
+        decider = Decider(
+            PLANNERS, tools.tools, store, WorkspaceInstructions(client, settings.call_timeout)
+        )
+        runner = Runner(store, decider, turns)
         worker = Worker(store, runner, settings.concurrency)
         limits = RateLimits(store.rate_limits, UserLimits(*settings.user_limits))
         stack.push_async_callback(limits.streams.close)
