@@ -92,7 +92,10 @@ class Decider:
         return await self._instructions.read(run.lease, budget.seconds_left())
 
     async def _messages(self, planner: Planner, run: RunState) -> Sequence[Message]:
-        if not planner.converses:
+        """Return what people have sent; who does not converse sees it only where it holds the run up."""
+        last = run.last_turn
+        is_held_up = last is not None and not (last.answer is None and last.question is None)
+        if not planner.converses and not is_held_up:
             return ()
         return await self._conversation.messages(run.lease)
 

@@ -14,6 +14,7 @@ from tests.orchestrator.fakes import (
     NO_FILE,
     ConversingPlanner,
     ScriptedExecutor,
+    ScriptedPlanner,
     answered,
     call,
     runner_of,
@@ -96,9 +97,9 @@ async def test_planner_is_stopped_with_the_work_on_its_run(go, leased):
 async def test_run_whose_planner_takes_longer_than_its_seconds_fails_with_that(go, leased):
     """The budget bounds a model that thinks for ever, too."""
     pondering = Pondering()
-    lease = await leased(budget=Budget(seconds=0.3))
+    lease = await leased(budget=Budget(seconds=1))
     run, *_ = await go(lease, pondering.decide)
-    assert (run.error.code, run.error.context["limit"]) == ("deadline_exceeded", 0.3)
+    assert (run.error.code, run.error.context["limit"]) == ("deadline_exceeded", 1)
     assert pondering.ended.is_set()
 
 
@@ -189,6 +190,17 @@ async def test_message_that_comes_with_the_answer_is_heard(go, leased, store):
     )
     assert (run.status, run.usage.input_tokens) == ("succeeded", 12)
     assert (await event_types(store, run.session_id)).count("run.succeeded") == 1
+
+
+async def test_message_to_a_run_that_converses_with_nobody_keeps_it_from_no_end(leased, store):
+    """Nobody reads it, and the run would have answered for ever."""
+    lease = await leased()
+    await tell(store, lease, "hello?")
+    await runner_of(store, ScriptedExecutor(), ScriptedPlanner()).execute(lease, Signals())
+    ids = lease.session.id, lease.run.id
+    assert (await store.runs.get(*ids)).status == "succeeded"
+    said = [[one.text for one in made.messages] for made in await store.runs.turns(*ids)]
+    assert said == [[], ["hello?"]]
 
 
 async def test_second_thoughts_and_compactions_are_kept_and_the_planner_is_asked_again(go, leased):
