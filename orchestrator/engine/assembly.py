@@ -4,6 +4,7 @@ from dataclasses import dataclass
 from datetime import timedelta
 
 from orchestrator.engine.decisions import Decider
+from orchestrator.engine.instructions import WorkspaceInstructions
 from orchestrator.engine.runner import Runner
 from orchestrator.engine.steps import StepMaker
 from orchestrator.engine.turns import TurnMaker
@@ -31,5 +32,6 @@ def make_worker(
     """Return a worker that takes runs from the store once it serves."""
     steps = StepMaker(store.progress, client, bounds.call_timeout)
     turns = TurnMaker(steps, bounds.parallel_reads)
-    runner = Runner(store, Decider(planners, tools.tools, store), turns)
-    return Worker(store, runner, bounds.concurrency)
+    instructions = WorkspaceInstructions(client, bounds.call_timeout)
+    decider = Decider(planners, tools.tools, store, instructions)
+    return Worker(store, Runner(store, decider, turns), bounds.concurrency)
