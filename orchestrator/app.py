@@ -1,6 +1,5 @@
 """The orchestrator put together: one root, one `async with`, everything closed in reverse."""
 
-import asyncio
 import signal
 import sys
 from collections.abc import AsyncIterator, Callable
@@ -19,6 +18,7 @@ from orchestrator.engine.assembly import WorkBounds, make_worker
 from orchestrator.engine.worker import Worker
 from orchestrator.execution.catalogue import Catalogue
 from orchestrator.execution.client import ExecutionClient, open_client
+from orchestrator.planners.llm.loading import make_models, opened
 from orchestrator.planners.registry import Planners, planners_of
 from orchestrator.readiness import Facts, Readiness
 from orchestrator.routes import catalogue, events, messages, runs, sessions, websocket
@@ -55,14 +55,16 @@ class Parts:
 
 @asynccontextmanager
 async def open_parts(settings: Settings, supervisor: Supervisor) -> AsyncIterator[Parts]:
-    """Connect everything.
+    """Connect everything; whoever executes runs has its models ready before the first one.
 
     Raises EmbeddedServerError when the embedded store cannot start, UnknownFormat when a newer
-    program has written to the store.
+    program has written to the store, UnusableModel when a model cannot be asked as it is configured.
     """
-    # In a thread: what speaks to models takes half a second to import.
-    planners = await asyncio.to_thread(planners_of, settings.llm)
+    models = make_models(settings.llm)
+    planners = planners_of(settings.llm, models)
     async with AsyncExitStack() as stack:
+        if settings.role != "api":
+            await stack.enter_async_context(opened(models))
         url = await stack.enter_async_context(_redis(settings, supervisor))
         config = StoreConfig(
             session_ttl=settings.session_ttl,
