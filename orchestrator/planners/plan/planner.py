@@ -6,6 +6,7 @@ from itertools import islice
 
 from common.errors import ClientError, FieldError
 from common.folding import fold
+from common.nearest import did_you_mean
 from common.plans import Plan, PlanStep
 from common.runs import PlannerSpec, RunCreate, Step
 from common.tools import Tools
@@ -68,7 +69,9 @@ def _errors_of(
     step: PlanStep, where: Place, check: ArgumentCheck, earlier: Set[str]
 ) -> Iterator[FieldError]:
     if step.tool not in check.tools:
-        yield field_error((*where, "tool"), "there is no such tool")
+        near = did_you_mean(step.tool, check.tools)
+        there_is_none = "there is no such tool"
+        yield field_error((*where, "tool"), f"{there_is_none}. {near}" if near else there_is_none)
         return
     where = (*where, "arguments")
     yield from check.errors(step.tool, step.arguments, where)
