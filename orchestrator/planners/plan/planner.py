@@ -10,8 +10,9 @@ from common.nearest import did_you_mean
 from common.plans import Plan, PlanStep
 from common.runs import PlannerSpec, RunCreate, Step
 from common.tools import Tools
+from orchestrator.planners.argument_check import ArgumentCheck, field_error
 from orchestrator.planners.decisions import Call, CallTools, Decision, Finish
-from orchestrator.planners.plan.argument_check import ArgumentCheck, field_error
+from orchestrator.planners.plan.patience import Patient
 from orchestrator.planners.plan.references import FIELDS, Place, pointers
 from orchestrator.planners.protocol import History, Surroundings
 
@@ -29,7 +30,7 @@ class PlanPlanner:
     converses = False
 
     def __init__(self) -> None:
-        self._check = ArgumentCheck({})
+        self._check = ArgumentCheck({}, Patient)
 
     def check(self, asked: RunCreate, tools: Tools) -> None:
         """Raise `invalid_plan`, with the fields to correct, for what is bound to fail."""
@@ -38,7 +39,7 @@ class PlanPlanner:
             raise ClientError("invalid_plan", "The 'plan' planner needs a plan")
         check = self._check
         if check.tools is not tools:
-            check = self._check = ArgumentCheck(tools)
+            check = self._check = ArgumentCheck(tools, Patient)
         fields = list(islice(_errors(plan, check), MAX_FIELDS))
         if fields:
             names = ", ".join(field.field for field in fields)
