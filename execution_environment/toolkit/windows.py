@@ -28,7 +28,7 @@ class Window(Arguments):
     encoding: Literal["utf-8", "base64"] = "utf-8"
     """How to return it: base64 for binary files."""
     hash: bool = True
-    """Return the SHA-256 too; false is faster for a part of a huge file."""
+    """Return the SHA-256 too; false is faster for huge files."""
 
     @model_validator(mode="after")
     def _one_kind_of_window(self) -> Self:

@@ -12,7 +12,7 @@ class CopyPathArguments(Arguments):
     destination: str
     """The new path itself, not the directory to put it in."""
     overwrite: bool = False
-    """Replace a file that is there; directories are never replaced."""
+    """Replace a file that is there; never a directory."""
 
 
 class PathCopied(Output):

@@ -15,7 +15,7 @@ class GetFileInfoArguments(Arguments):
     path: str
     """The file or directory, relative to the workspace."""
     hash: bool = True
-    """Return the SHA-256 too; false is faster for a huge file."""
+    """Return the SHA-256 too; false is faster for huge files."""
 
 
 class FileInfo(Output):
