@@ -5,7 +5,7 @@ import pkgutil
 from collections.abc import Mapping
 
 from common.errors import ToolError
-from common.nearest import did_you_mean
+from common.tools import did_you_mean
 from execution_environment import tools
 from execution_environment.toolkit.tool import Tool
 

@@ -6,8 +6,7 @@ from collections.abc import Sequence
 from pydantic import JsonValue
 
 from common.errors import FieldError, ToolError
-from common.nearest import did_you_mean
-from common.tools import Tools, ToolSpec
+from common.tools import MAX_NAME, Tools, ToolSpec, did_you_mean
 from orchestrator.planners.argument_check import ArgumentCheck
 from orchestrator.planners.llm.arguments import MAX_FIELDS, fitted, refused, told_arguments
 from orchestrator.planners.llm.conversation import ToolCard, ToolRequest
@@ -34,8 +33,6 @@ _ASK_USER = ToolSpec(
     },
     output_schema={},
 )
-MAX_NAME = 64
-"""Characters of a tool's name that an error repeats."""
 
 
 def cards(tools: Tools, wanted: Sequence[str] | None) -> Sequence[ToolCard]:

@@ -6,10 +6,9 @@ from itertools import islice
 
 from common.errors import ClientError, FieldError
 from common.folding import fold
-from common.nearest import did_you_mean
 from common.plans import Plan, PlanStep
 from common.runs import PlannerSpec, RunCreate, Step
-from common.tools import Tools
+from common.tools import Tools, did_you_mean
 from orchestrator.planners.argument_check import ArgumentCheck, field_error
 from orchestrator.planners.decisions import Call, CallTools, Decision, Finish
 from orchestrator.planners.plan.patience import Patient

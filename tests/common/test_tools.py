@@ -1,10 +1,10 @@
-"""Names that are meant by one that there is not."""
+"""Tools that are meant by the name of none."""
 
 import time
 
 import pytest
 
-from common.nearest import did_you_mean
+from common.tools import did_you_mean
 
 NAMES = ("delete_path", "edit_file", "list_directory", "read_file", "read_files", "write_file")
 
