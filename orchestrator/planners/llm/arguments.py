@@ -68,7 +68,7 @@ def _not_json(detail: str) -> ToolError:
 def _fit(value: JsonValue, schema: JsonSchema) -> JsonValue:
     choices = schema.get("anyOf", [schema])
     if isinstance(value, str):
-        value = _said(value, {choice.get("type") for choice in choices})
+        value = _said(value, [choice.get("type") for choice in choices])
     if isinstance(value, list):
         items = schema.get("items", {})
         return [_fit(item, items) for item in value]
@@ -98,10 +98,11 @@ def _is_left_out(name: str, value: JsonValue, choices: Sequence[JsonSchema]) -> 
     return any(name not in choice.get("required", ()) for choice in choices)
 
 
-def _said(text: str, wanted: set[str | None]) -> JsonValue:
-    """Return what a string says, where only that may stand there."""
-    [kind, *more] = wanted
-    reading = None if more or kind is None else _READINGS.get(kind)
+def _said(text: str, wanted: Sequence[JsonValue]) -> JsonValue:
+    """Return what a string says, where only values of one type may stand there."""
+    [kind, *others] = wanted
+    is_one = isinstance(kind, str) and all(other == kind for other in others)
+    reading = _READINGS.get(str(kind)) if is_one else None
     return text if reading is None else reading(text)
 
 

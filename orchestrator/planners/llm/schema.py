@@ -29,7 +29,9 @@ class _Shortening:
         self._definitions = definitions
         self._open: list[str] = []
 
-    def of(self, schema: JsonSchema) -> JsonSchema:
+    def of(self, schema: Any) -> JsonSchema:
+        if not isinstance(schema, dict):  # `true`: anything
+            return {}
         if "$ref" in schema:
             return self._referred(schema)
         kept = {

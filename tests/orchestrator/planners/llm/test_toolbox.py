@@ -226,6 +226,22 @@ def test_checked_call_is_not_guessed_at(tool, given, field):
     assert [it.field for it in error.context.fields] == [field]
 
 
+def test_checked_call_is_left_alone_where_a_schema_says_less():
+    """Tools may come whose schemas no one here has written."""
+    properties = {"any": True, "many": {"type": ["integer", "null"]}, "list": {"items": True}}
+    spec = ToolSpec(
+        name="t",
+        description="d",
+        effect="read",
+        arguments_schema={"type": "object", "properties": properties},
+        output_schema={},
+    )
+    given = {"any": {"x": "5"}, "list": ["5", {"y": None}], "other": None}
+    assert ask("t", given, tools={"t": spec}) == (given, None)
+    _, error = ask("t", {"many": "5"}, tools={"t": spec})
+    assert [it.field for it in error.context.fields] == ["many"]
+
+
 def test_checked_question_has_to_be_one():
     """`ask_user` is checked as tools are."""
     _, error = ask(ASK_USER, {"question": ""})
