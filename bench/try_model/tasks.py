@@ -201,13 +201,13 @@ TASKS = (
     Task(
         "undo",
         {"todo.txt": "write\n"},
-        ["Create list.txt with the text: milk", "Undo that: the file should not be there any more."],
+        ["Create a file list.txt with the text: milk", "Undo that: the file should not be there any more."],
         _is_undone,
     ),
     Task(
         "refer to before",
         {"todo.txt": "write\n"},
-        ["Create list.txt with the text: milk", "Rename the file that you have made to shopping.txt."],
+        ["Create a file list.txt with the text: milk", "Rename the file that you have made to shopping.txt."],
         _is_referred_to,
     ),
     Task(

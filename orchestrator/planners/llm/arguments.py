@@ -41,11 +41,13 @@ def refused(tool: str, fields: Sequence[FieldError], hint: str) -> ToolError:
 
 
 def told_arguments(tool: str, schema: JsonSchema) -> str:
-    """Return a hint that names what a tool takes."""
+    """Return a hint that names what a tool takes: models invent values for what they need not give."""
     required = schema.get("required", [])
     others = [name for name in schema["properties"] if name not in required]
     needs = f"{tool} needs {', '.join(required) or 'nothing'}"
-    return f"{needs}; it may take {', '.join(others)}." if others else f"{needs}, no more."
+    if not others:
+        return f"{needs}, no more."
+    return f"{needs}; leave out what you have no value for of {', '.join(others)}."
 
 
 def _object(text: str) -> dict[str, JsonValue]:

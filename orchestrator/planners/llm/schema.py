@@ -62,7 +62,7 @@ class _Shortening:
             return {name: self.of(schema) for name, schema in value.items()}
         if key in ("anyOf", "oneOf", "allOf", "prefixItems"):
             return [self.of(schema) for schema in value]
-        if key in ("items", "additionalProperties") and isinstance(value, dict):
+        if key in ("items", "additionalProperties"):
             return self.of(value)
         return value
 

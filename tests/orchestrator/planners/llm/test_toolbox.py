@@ -156,7 +156,8 @@ def test_checked_call_whose_arguments_do_not_match_names_the_fields_and_what_the
         ("path", "has to be of type string"),
     }
     assert error.hint == (
-        "write_file needs path, content; it may take encoding, mode, expected_sha256, create_parents."
+        "write_file needs path, content; leave out what you have no value for of encoding, mode,"
+        " expected_sha256, create_parents."
     )
     assert "hush-hush" not in str(error.problem("orchestrator", None))
     _, error = ask("write_file", {})
