@@ -15,6 +15,7 @@ from pathlib import Path
 from rich.console import Console
 
 from agentic import AgenticClient
+from agentic.ownership import StackError
 from agentic.stack import running_stack
 from bench.try_model.outcome import Task
 from bench.try_model.report import show_trial, table_of
@@ -89,7 +90,11 @@ def main(argv: Sequence[str] | None = None) -> int:
         print(f"try-model: {error}", file=sys.stderr)
         return 2
     console = Console(width=120)
-    trials = asyncio.run(try_all(tasks, settings, console))
+    try:
+        trials = asyncio.run(try_all(tasks, settings, console))
+    except StackError as error:  # a setting that the orchestrator refuses, most likely
+        print(f"try-model: {error}", file=sys.stderr)
+        return 1
     console.print(table_of(trials, asked.model))
     return 1 if any(trial.faults for trial in trials) else 0
 
