@@ -10,7 +10,8 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 import pytest
 from typer.testing import CliRunner
 
-from agentic.cli import ExitCode, app
+from agentic.cli import app
+from agentic.commands.ending import ExitCode
 from common.errors import error
 from common.runs import RunResult
 from common.tools import ToolSpec

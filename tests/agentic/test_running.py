@@ -9,7 +9,7 @@ import httpx
 import pytest
 from rich.console import Console
 
-from agentic.running import run_and_show, stop_signals, until_stopped
+from agentic.running import Order, run_and_show, stop_signals, until_stopped
 from agentic.show import Display
 from common.runs import RunResult
 from tests.agentic.fakes import SESSION, a_run, a_step, an_event, stream
@@ -56,7 +56,7 @@ def shown():
 
     async def run(client):
         display = Display(Console(file=file, width=200))
-        ended = await run_and_show(client, display, workspace="demo", goal="list")
+        ended = await run_and_show(client, display, Order(goal="list"), workspace="demo")
         return ended, file.getvalue()
 
     return run
