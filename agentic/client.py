@@ -127,7 +127,7 @@ class AgenticClient:
             planner=planner,
             model=model,
             instructions=instructions,
-            tools=tools,
+            tools=None if tools is None else list(tools),
             output_schema=output_schema,
             budget=budget,
             on_busy=on_busy,

@@ -23,12 +23,8 @@ class Interrupted(Exception):
     """Ctrl-C came while a line was awaited."""
 
 
-class _Stopped(Exception):
+class Stopped(Exception):
     """A signal that ends the command came while a line was awaited."""
-
-    def __init__(self, number: int) -> None:
-        super().__init__(number)
-        self.number = number
 
 
 class Prompt:
@@ -44,7 +40,10 @@ class Prompt:
             sys.stdin.reconfigure(errors="replace")
 
     def read(self, label: str, *, remember: bool = False) -> str | None:
-        """Return a line without its end, None after the last one; raise Interrupted at Ctrl-C."""
+        """Return a line without its end, None after the last one.
+
+        Raises Interrupted at Ctrl-C, and Stopped at a signal that ends the command.
+        """
         try:
             with _own_signals():
                 line = self._line(label)
@@ -52,9 +51,6 @@ class Prompt:
             return None
         except KeyboardInterrupt:
             raise Interrupted from None
-        except _Stopped as stop:
-            signal.raise_signal(stop.number)  # whoever has to end in order hears of it
-            return None
         if remember and self.is_terminal and readline is not None:
             readline.add_history(line)
         return line
@@ -112,5 +108,5 @@ def _own_signals() -> Iterator[None]:
         signal.set_wakeup_fd(wakeup, warn_on_full_buffer=False)
 
 
-def _stop(number: int, _frame: FrameType | None) -> Never:
-    raise _Stopped(number)
+def _stop(_number: int, _frame: FrameType | None) -> Never:
+    raise Stopped

@@ -9,6 +9,7 @@ import typer
 from rich.console import Console
 
 from agentic.ownership import StackError
+from agentic.prompt import Stopped
 from agentic.running import until_stopped
 from agentic.show import Display
 from common.errors import AgenticError
@@ -61,6 +62,6 @@ def finish(work: Coroutine[Any, Any, int]) -> None:
     except StackError as error:
         new_display().line(str(error), "red")
         code = ExitCode.FAILED
-    except (KeyboardInterrupt, asyncio.CancelledError):
+    except (KeyboardInterrupt, Stopped, asyncio.CancelledError):
         code = ExitCode.CANCELLED
     raise typer.Exit(code)
