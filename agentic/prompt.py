@@ -17,6 +17,8 @@ except ImportError:  # some builds of Python have none: lines are read without a
 
 KEPT = 1000
 """Lines of history."""
+MOMENT = 0.2
+"""Seconds."""
 
 
 class Interrupted(Exception):
@@ -63,7 +65,8 @@ class Prompt:
 
     def _line(self, label: str) -> str:
         if self.is_terminal:
-            return input(label)
+            with _looking_up():
+                return input(label)
         line = sys.stdin.readline()
         if not line:
             raise EOFError
@@ -106,6 +109,22 @@ def _own_signals() -> Iterator[None]:
         for number, handler in before.items():
             signal.signal(number, handler)
         signal.set_wakeup_fd(wakeup, warn_on_full_buffer=False)
+
+
+@contextmanager
+def _looking_up() -> Iterator[None]:
+    """Have the wait for a key looked up from every moment: whether a signal came just before it.
+
+    Python notes a signal, and has its handler run when the system call ends that it is in. One that
+    comes between the prompt and that call was heard only after the line.
+    """
+    before = signal.signal(signal.SIGALRM, lambda *_: None)
+    signal.setitimer(signal.ITIMER_REAL, MOMENT, MOMENT)
+    try:
+        yield
+    finally:
+        signal.setitimer(signal.ITIMER_REAL, 0)
+        signal.signal(signal.SIGALRM, before)
 
 
 def _stop(_number: int, _frame: FrameType | None) -> Never:

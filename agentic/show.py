@@ -129,10 +129,10 @@ class Display:
 
     def _settle(self) -> None:
         text, self._unsettled = self._unsettled, ""
-        if not self._console.is_terminal and text:
-            self._console.print(Text(harmless(text.rstrip("\n"))), soft_wrap=True)
-        elif text and not text.endswith("\n"):
+        if self._console.is_terminal and text and not text.endswith("\n"):
             self._console.print()
+        elif not self._console.is_terminal and text.strip():
+            self._console.print(Text(harmless(text.strip("\n"))), soft_wrap=True)
 
     def _stop_progress(self) -> None:
         if self._status is not None:

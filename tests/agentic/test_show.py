@@ -157,6 +157,14 @@ def test_off_a_terminal_a_text_is_printed_once_and_whole(printed):
     assert text().splitlines() == ["I look.", '  1  ok     look: read_file(path="a.txt")  2 ms']
 
 
+def test_an_empty_text_off_a_terminal_is_no_line(printed):
+    """Models say a line break before their calls."""
+    display, text = printed()
+    say(display, a_delta("\n\n"))
+    display.event(an_event(2, "step.succeeded", **a_step()))
+    assert len(text().splitlines()) == 1
+
+
 def test_an_answer_that_was_said_is_not_printed_again(printed):
     """The last turn's text is the answer."""
     for console in ({}, TERMINAL):
