@@ -64,27 +64,39 @@ def read_run(fields: Fields, steps: Fields, turns: Fields, text: str | None = No
     plan = read_plan(document, stored)
     return Run.model_validate(
         {
-            "id": document.id,
-            "session_id": document.session_id,
-            "status": fields["status"],
-            "goal": document.goal,
-            "planner": document.planner,
+            **_asked(document),
+            **_state(fields),
             "plan": plan,
-            "model": document.model,
-            "instructions": document.instructions,
             "workspace_instructions": stored[0].workspace_instructions if stored else None,
             "steps": read_steps(steps, stored, has_plan=plan is not None),
             "usage": _usage(fields, len(steps)),
             "question": stored[-1].question if stored and _asks(fields) else None,
             "text": text,
-            "result": _read_json(RunResult, fields.get("result")),
-            "error": _read_json(Problem, fields.get("error")),
-            "revision": int(fields["revision"]),
-            "created_at": moment(fields["created"]),
-            "started_at": moment(fields.get("started")),
-            "finished_at": moment(fields.get("finished")),
         }
     )
+
+
+def _asked(document: RunDocument) -> dict[str, object]:
+    return {
+        "id": document.id,
+        "session_id": document.session_id,
+        "goal": document.goal,
+        "planner": document.planner,
+        "model": document.model,
+        "instructions": document.instructions,
+    }
+
+
+def _state(fields: Fields) -> dict[str, object]:
+    return {
+        "status": fields["status"],
+        "result": _read_json(RunResult, fields.get("result")),
+        "error": _read_json(Problem, fields.get("error")),
+        "revision": int(fields["revision"]),
+        "created_at": moment(fields["created"]),
+        "started_at": moment(fields.get("started")),
+        "finished_at": moment(fields.get("finished")),
+    }
 
 
 def _usage(fields: Fields, steps: int) -> RunUsage:
