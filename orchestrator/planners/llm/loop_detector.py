@@ -3,6 +3,7 @@
 import json
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from typing import TypeVar
 
 from common.errors import SystemFault
 from common.plans import TurnCall
@@ -12,6 +13,9 @@ from orchestrator.planners.protocol import PastTurn
 
 MAX_SHOWN = 200
 """Characters of a call's arguments."""
+MAX_CALLS = 3
+"""Of a turn that are shown."""
+T = TypeVar("T")
 ADVICE = "It will not help to do it again. Do something else, or finish and say what is missing."
 
 
@@ -41,6 +45,9 @@ class _Made:
         return f"{self.call.tool} {shown}"
 
 
+_Turn = list[_Made]
+
+
 def nudges(
     turns: Sequence[PastTurn], steps: Sequence[Step], limits: LoopLimits
 ) -> Mapping[int, str]:
@@ -51,14 +58,16 @@ def nudges(
     """
     outcomes = {step.n: step for step in steps}
     told: dict[int, str] = {}
-    recent: list[_Made] = []
+    recent: list[_Turn] = []
     is_nudged = False
     for turn in (past.turn for past in turns):
         if turn.messages:
             recent, is_nudged = [], False
         made = _distinct([_Made(c, outcomes[c.n]) for c in turn.calls if c.n in outcomes])
-        recent += made
-        circle = _circle(recent, limits) if made else None
+        circle = None
+        if made:
+            recent.append(made)
+            circle = _circle(recent, limits)
         if circle is not None and is_nudged:
             raise SystemFault("stuck", f"The model was told so, and went on: {circle}")
         if circle is not None:
@@ -76,21 +85,25 @@ def _distinct(made: Sequence[_Made]) -> list[_Made]:
     return distinct
 
 
-def _circle(recent: Sequence[_Made], limits: LoopLimits) -> str | None:
-    last = recent[-1]
-    if _in_a_row(recent, limits.same, last.is_like):
-        return f"{limits.same} times in a row the same call with the same result: {last}"
-    if last.error is not None and _in_a_row(
-        recent, limits.errors, lambda it: it.error == last.error
-    ):
+def _circle(turns: Sequence[_Turn], limits: LoopLimits) -> str | None:
+    calls = [made for turn in turns[-max(limits.errors, limits.alternating) :] for made in turn]
+    last = calls[-1]
+    if _in_a_row(turns, limits.same, lambda turn: _are_alike(turn, turns[-1])):
+        repeated = ", ".join(map(str, turns[-1][:MAX_CALLS]))
+        return f"{limits.same} times in a row the same call with the same result: {repeated}"
+    if last.error and _in_a_row(calls, limits.errors, lambda it: it.error == last.error):
         tool, code = last.error
         return f"{limits.errors} times in a row the error {code} of {tool}, at last for {last}"
-    if _alternates(recent, limits.alternating):
-        return f"{limits.alternating} calls by turns that change nothing: {recent[-2]} and {last}"
+    if _alternates(calls, limits.alternating):
+        return f"{limits.alternating} calls by turns that change nothing: {calls[-2]} and {last}"
     return None
 
 
-def _in_a_row(recent: Sequence[_Made], times: int, is_it: Callable[[_Made], bool]) -> bool:
+def _are_alike(turn: _Turn, other: _Turn) -> bool:
+    return len(turn) == len(other) and all(map(_Made.is_like, turn, other))
+
+
+def _in_a_row(recent: Sequence[T], times: int, is_it: Callable[[T], bool]) -> bool:
     return len(recent) >= times and all(map(is_it, recent[-times:]))
 
 

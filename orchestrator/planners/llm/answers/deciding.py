@@ -72,10 +72,10 @@ class Expected:
         try:
             answer = self._matching(text)
         except AnswerMismatch as mismatch:
-            fault = self._as_text(text) or f"{MISMATCH}{mismatch}"
-            return self._reconsider(reply, fault)
-        if self.history.wishes.output_schema is None and (fault := self._as_text(text)):
-            return self._reconsider(reply, fault)
+            return self._reconsider(reply, self._as_text(text) or f"{MISMATCH}{mismatch}")
+        as_text = self._as_text(text)
+        if as_text is not None and self.history.wishes.output_schema is None:
+            return self._reconsider(reply, as_text)
         return Finish(answer, answer_of(reply))
 
     def _matching(self, text: str) -> str:
@@ -149,7 +149,7 @@ def answer_of(reply: Reply) -> ModelAnswer:
 
 def _is_complete(request: ToolRequest) -> bool:
     try:
-        return isinstance(json.loads(request.arguments or "{}"), dict)
+        return isinstance(json.loads(request.arguments), dict)
     except (ValueError, RecursionError):
         return False
 

@@ -1,16 +1,16 @@
 """The JSON schema that a run's answer has to match: checked itself first, for it comes from a client."""
 
 import json
-import re
 from collections.abc import Callable, Iterator
 from itertools import islice
 from typing import Any
 
-from jsonschema import Draft202012Validator
+from jsonschema import Draft202012Validator, FormatChecker
 from jsonschema.exceptions import SchemaError, ValidationError
 from jsonschema.validators import extend
 from pydantic import JsonValue
 from referencing import Registry
+from referencing.exceptions import Unresolvable
 
 from common import strict_json
 from common.errors import ClientError
@@ -26,7 +26,8 @@ MAX_ERRORS = 10
 _OF_NAMES = frozenset({"properties", "$defs", "definitions", "dependentSchemas"})
 _DATA = frozenset({"const", "enum", "default", "examples"})
 _REFUSED = frozenset({"patternProperties", "$dynamicRef", "$recursiveRef", "$id", "$schema"})
-_FENCED = re.compile(r"```(?:json)?[ \t]*\n(.*?)\n?[ \t]*```", re.DOTALL)
+_NO_FORMATS = FormatChecker(formats=())
+"""Patterns are RE2's: what Python's would make of them does not matter."""
 _DRAFT = "https://json-schema.org/draft/2020-12/schema"
 
 
@@ -39,12 +40,17 @@ def check_schema(schema: JsonSchema) -> None:
     if len(json.dumps(schema, ensure_ascii=False)) > MAX_SCHEMA:
         raise _invalid(f"is longer than {MAX_SCHEMA} characters")
     try:
-        Draft202012Validator.check_schema(schema, format_checker=None)
+        Draft202012Validator.check_schema(schema, format_checker=_NO_FORMATS)
+        faults = [_fault(keyword, rule) for keyword, rule in _keywords(schema)]
+        if fault := next(filter(None, faults), None):
+            raise _invalid(fault)
+        next(_Bounded(schema).errors(None), None)
     except SchemaError as error:
         raise _invalid(f"is no JSON schema: {error.message[:MAX_SHOWN]}") from error
-    for keyword, rule in _keywords(schema):
-        if (fault := _fault(keyword, rule)) is not None:
-            raise _invalid(fault)
+    except Unresolvable as error:
+        raise _invalid(f"refers to what is not there: {error.ref[:MAX_SHOWN]}") from error
+    except (RecursionError, _TooMany) as error:
+        raise _invalid("refers to itself without an end, or is nested too deeply") from error
 
 
 def matching_json(text: str, schema: JsonSchema) -> str:
@@ -52,8 +58,8 @@ def matching_json(text: str, schema: JsonSchema) -> str:
     value = _parsed(text)
     try:
         errors = list(islice(_Bounded(schema).errors(value), MAX_ERRORS))
-    except (RecursionError, _TooMany) as error:
-        raise AnswerMismatch("output_schema refers to itself without an end") from error
+    except (RecursionError, Unresolvable, _TooMany) as error:
+        raise AnswerMismatch("output_schema cannot be followed to its end") from error
     if errors:
         raise AnswerMismatch("\n".join(map(_told, errors)))
     return json.dumps(value, ensure_ascii=False, separators=(",", ":"))
@@ -71,10 +77,13 @@ def _keywords(schema: object) -> Iterator[tuple[str, object]]:
     if isinstance(schema, dict):
         for keyword, rule in schema.items():
             yield keyword, rule
-            if keyword in _OF_NAMES and isinstance(rule, dict):
-                yield from _keywords(list(rule.values()))
-            elif keyword not in _DATA:
-                yield from _keywords(rule)
+            yield from _keywords(_schemas_in(keyword, rule))
+
+
+def _schemas_in(keyword: str, rule: object) -> object:
+    if keyword in _DATA:
+        return None
+    return list(rule.values()) if keyword in _OF_NAMES and isinstance(rule, dict) else rule
 
 
 def _fault(keyword: str, rule: object) -> str | None:
@@ -96,8 +105,8 @@ def _pattern_fault(pattern: str) -> str | None:
 
 
 def _parsed(text: str) -> JsonValue:
-    fenced = _FENCED.findall(text)
-    wanted = fenced[0] if len(fenced) == 1 else text
+    parts = text.split("```")
+    wanted = parts[1].removeprefix("json") if len(parts) == 3 else text  # one fence: what is in it
     try:
         value: JsonValue = strict_json.loads(wanted.strip().encode(), "The answer")
     except (ClientError, UnicodeError) as error:

@@ -1,28 +1,27 @@
 """Calls that a model has written as text, as small models do: they are noticed, and never made."""
 
 import json
-import re
 from collections.abc import Collection
 
-_BLOCK = re.compile(
-    r"(?:```(?:json|tool_call)?|<tool_call>)\s*(\{.*?)\s*(?:```|</tool_call>)\s*\Z", re.DOTALL
-)
-"""At the end of an answer: what comes before it is what the model says to it."""
-_OBJECT = re.compile(r"\s*(?:<tool_call>\s*)?\[?\s*(?=\{)")
+_BLOCKS = (("<tool_call>", "</tool_call>"), ("```", "```"))
 
 
 def called_as_text(text: str, tools: Collection[str]) -> str | None:
     """Return the tool whose call an answer is, or ends with, as JSON; None where it does not."""
-    start = _OBJECT.match(text)
-    block = _BLOCK.search(text)
-    written = text[start.end() :] if start else block.group(1) if block else None
-    if written is None:
-        return None
+    written = _last_block(text.strip()).removeprefix("<tool_call>").lstrip("[ \n")
     try:
         value, _ = json.JSONDecoder().raw_decode(written)
     except (ValueError, RecursionError):
         return None
     return _tool_of(value, tools)
+
+
+def _last_block(text: str) -> str:
+    for opening, closing in _BLOCKS:
+        _, found, written = text.removesuffix(closing).rpartition(opening)
+        if found and text.endswith(closing):
+            return written.removeprefix("json").removeprefix("tool_call").lstrip()
+    return text
 
 
 def _tool_of(value: object, tools: Collection[str]) -> str | None:

@@ -27,6 +27,10 @@ class Measure:
         """Estimate what a request of these items takes."""
         return int((self._fixed + sum(map(_item, items))) * self._ratio) + 1
 
+    def tokens_of(self, text: str) -> int:
+        """Estimate what a text takes, alone."""
+        return int(len(text) * self._ratio) + 1
+
     def characters(self, tokens: int) -> int:
         """Return how many characters so many tokens are."""
         return int(tokens / self._ratio)

@@ -9,6 +9,7 @@ from orchestrator.planners.llm.context.cutting import LeftOut, cut
 from orchestrator.planners.llm.context.marks import marked
 from orchestrator.planners.llm.context.outputs import output_text
 from orchestrator.planners.llm.context.views import View
+from orchestrator.planners.llm.conversation import ModelRequest, Said
 from orchestrator.planners.protocol import History
 
 SYSTEM = """You sum up the work of an agent on the files of a workspace, so that it can go on without
@@ -22,7 +23,7 @@ MAX_TEXT = 2000
 
 
 def transcript(history: History, covers: int, most: int) -> str:
-    """Return what has been done up to a turn, in about `most` characters: the end of it, if need be."""
+    """Return what has been done up to a turn, in about `most` characters."""
     view = View.of(history.turns)
     steps = {step.n: step for step in history.steps}
     parts = [f"The task: {cut(history.goal or '', MAX_TEXT)}"]
@@ -31,8 +32,14 @@ def transcript(history: History, covers: int, most: int) -> str:
     shown = [p.turn for p in history.turns if view.summarised < p.turn.t <= covers]
     for turn in shown:
         parts += _turn(turn, steps)
-    text = cut("\n".join(parts), most, _left_out)
-    return f"{marked('transcript', text)}\nSum this up."
+    return cut("\n".join(parts), most, _left_out)
+
+
+def summary_request(text: str, max_output: int) -> ModelRequest:
+    """Return the request for the summary of a transcript."""
+    return ModelRequest(
+        SYSTEM, [Said(f"{marked('transcript', text)}\nSum this up.")], (), max_output
+    )
 
 
 def _left_out(left_out: LeftOut) -> str:

@@ -72,9 +72,7 @@ class Told:
         """Return what was told when the turn of this index was decided."""
         turns = self.history.turns
         messages = turns[index].turn.messages
-        return replace(
-            self, history=replace(self.history, turns=turns[:index], messages=messages)
-        )
+        return replace(self, history=replace(self.history, turns=turns[:index], messages=messages))
 
     def _messages_after(self, later: Sequence[PastTurn]) -> Iterator[Message]:
         """Yield what was sent before the model was asked again: compactions may come between."""
