@@ -9,6 +9,10 @@ USUAL_CONTEXT = 32_768
 """Tokens that a model can read and write at once, where nobody says how many."""
 
 
+class UnusableModel(Exception):
+    """A model that cannot be asked as it is configured; one line says what to change."""
+
+
 @dataclass(frozen=True)
 class LoopLimits:
     """How often in a row: then the model is nudged, and stopped when that has not helped."""

@@ -1,0 +1,1 @@
+"""What only the adapter of the models needs: opening them, translating, reading their faults."""

@@ -1,0 +1,92 @@
+"""Translates a conversation for the model library, and its answers back."""
+
+from collections.abc import Iterable, Iterator, Sequence
+from datetime import UTC, datetime
+
+from pydantic import JsonValue
+from pydantic_ai.messages import (
+    ModelMessage,
+    ModelMessagesTypeAdapter,
+    ModelRequest as Sent,
+    ModelResponse,
+    ToolReturnPart,
+    UserPromptPart,
+)
+from pydantic_ai.models import ModelRequestParameters
+from pydantic_ai.tools import ToolDefinition
+
+from orchestrator.planners.llm.conversation import (
+    Answered,
+    Item,
+    ModelRequest,
+    Said,
+    ToolCard,
+    ToolOutputs,
+)
+
+_THEN = datetime.fromtimestamp(0, UTC)
+"""When everything was said: no provider is told, and a request is the same for the same content."""
+Part = UserPromptPart | ToolReturnPart
+
+
+def to_messages(request: ModelRequest) -> list[ModelMessage]:
+    """Return the conversation; what stands between two answers becomes one message."""
+    messages: list[ModelMessage] = []
+    parts: list[Part] = []
+    for item in request.items:
+        if isinstance(item, Answered):
+            messages += _sent(parts, request.system)
+            parts = []
+            messages.append(to_response(item.message))
+        else:
+            parts.extend(_parts(item))
+    return [*messages, *_sent(parts, request.system)]
+
+
+def _sent(parts: Sequence[Part], system: str) -> Iterator[Sent]:
+    if parts:
+        yield Sent(parts=list(parts), instructions=system, timestamp=_THEN)
+
+
+def _parts(item: Item) -> Iterator[Part]:
+    if isinstance(item, Said):
+        yield UserPromptPart(content=item.text, timestamp=_THEN)
+    elif isinstance(item, ToolOutputs):
+        for output in item.outputs:
+            yield ToolReturnPart(
+                tool_name=output.tool,
+                content=output.content,
+                tool_call_id=output.call_id,
+                outcome="failed" if output.is_error else "success",
+                timestamp=_THEN,
+            )
+        yield from (UserPromptPart(content=text, timestamp=_THEN) for text in item.said)
+
+
+def to_response(message: JsonValue) -> ModelResponse:
+    """Return an answer as the library gave it: call ids, signatures and all."""
+    [response] = ModelMessagesTypeAdapter.validate_python([message])
+    if not isinstance(response, ModelResponse):
+        raise TypeError("the stored message is no answer of a model")
+    return response
+
+
+def to_json(response: ModelResponse) -> JsonValue:
+    """Return an answer to be stored, for `to_response` to read."""
+    [message] = ModelMessagesTypeAdapter.dump_python([response], mode="json")
+    stored: JsonValue = message
+    return stored
+
+
+def to_parameters(tools: Iterable[ToolCard]) -> ModelRequestParameters:
+    """Return the tools. Not strict: that would change their schemas, which have optional arguments."""
+    definitions = [
+        ToolDefinition(
+            name=tool.name,
+            description=tool.description,
+            parameters_json_schema=dict(tool.schema),
+            strict=False,
+        )
+        for tool in tools
+    ]
+    return ModelRequestParameters(function_tools=definitions)
