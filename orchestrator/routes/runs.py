@@ -89,7 +89,7 @@ async def _checked_planner(body: RunCreate, services: Services) -> str:
     if name not in services.planners:
         raise ClientError("invalid_request", f"There is no planner '{name}'")
     planner = services.planners[name]
-    tools = await services.catalogue.tools() if planner.checks_tools else {}
+    tools = await services.catalogue.tools() if planner.checks_tools or body.tools else {}
     # A long goal, or a plan of a thousand steps, takes longer than others should wait.
     await asyncio.to_thread(planner.check, body, tools)
     return name

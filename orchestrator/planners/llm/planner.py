@@ -10,16 +10,17 @@ from common.runs import PlannerSpec, RunCreate
 from common.tools import Tools
 from orchestrator.planners.decisions import Compact, Decision
 from orchestrator.planners.llm.answers.deciding import Expected, answer_of
+from orchestrator.planners.llm.asking import Asker
 from orchestrator.planners.llm.checking import check_run
 from orchestrator.planners.llm.config import ModelConfig
 from orchestrator.planners.llm.context.compaction import SUMMARY_TOKENS, Summarise, shortening
 from orchestrator.planners.llm.context.cutting import cut
+from orchestrator.planners.llm.context.measure import Measure
 from orchestrator.planners.llm.context.opening import MAX_EARLIER, opening
-from orchestrator.planners.llm.context.sizes import Measure
 from orchestrator.planners.llm.context.summary import summary_request, transcript
 from orchestrator.planners.llm.context.told import Room, Told
 from orchestrator.planners.llm.context.views import View
-from orchestrator.planners.llm.conversation import Model, ModelRequest, Reply, TooLong
+from orchestrator.planners.llm.conversation import Model, ModelRequest, TooLong
 from orchestrator.planners.llm.loop_detector import nudges
 from orchestrator.planners.llm.toolbox import cards
 from orchestrator.planners.protocol import EarlierRun, History, Speech, Surroundings
@@ -52,10 +53,13 @@ class LlmPlanner:
     """A run that names tools is checked against them anyway."""
     converses = True
 
-    def __init__(self, models: Sequence[Model], config: ModelConfig) -> None:
+    def __init__(
+        self, models: Sequence[Model], config: ModelConfig, asker: Asker | None = None
+    ) -> None:
         self._models = {model.name: model for model in models}
         self._default = models[0]
         self._config = config
+        self._asker = asker or Asker(config.attempts)
         self.spec = PlannerSpec(
             name="llm",
             description="A model decides what to do: it reads, searches and changes files by the"
@@ -84,7 +88,9 @@ class LlmPlanner:
 
     async def _decide(self, model: Model, prepared: _Prepared, around: Surroundings) -> Decision:
         try:
-            reply = await self._ask(model, prepared.request, prepared.tokens, around)
+            reply = await self._asker.ask(
+                model, prepared.request, prepared.tokens, around, prepared.told.history.left
+            )
         except TooLong as too_long:
             limit = min(prepared.tokens, model.context - self._max_output(model))
             shorter = await self._shorter(model, prepared, int(limit * TIGHTER), around)
@@ -108,10 +114,10 @@ class LlmPlanner:
             Room(min(room // 8, MAX_OUTPUT_SHOWN), room // 3),
         )
         offered = cards(tools, history.wishes.tools)
-        measure = Measure(told, PROMPT, offered)
+        request = ModelRequest(PROMPT, (), offered, self._max_output(model))
+        measure = Measure(told, request)
         items = told.items(View.of(history.turns))
-        request = ModelRequest(PROMPT, items, offered, self._max_output(model))
-        return _Prepared(request, told, measure, measure.tokens(items))
+        return _Prepared(replace(request, items=items), told, measure, measure.tokens(items))
 
     async def _shorter(
         self, model: Model, prepared: _Prepared, limit: int, around: Surroundings
@@ -133,18 +139,13 @@ class LlmPlanner:
             most = min(SUMMARY_TOKENS, self._max_output(model))
             request = summary_request(text, most)
             try:
-                reply = await self._ask(model, request, prepared.measure.tokens_of(text), silent)
+                tokens = prepared.measure.tokens_of(request)
+                reply = await self._asker.ask(model, request, tokens, silent, history.left)
             except TooLong:
                 continue
             summary = reply.text.strip() or cut(text, most * CHARACTERS)
             return Compact(covers, summary, answer_of(reply))
         raise _never_fits(model)
-
-    async def _ask(
-        self, model: Model, request: ModelRequest, tokens: int, around: Surroundings
-    ) -> Reply:
-        """Make a request that is estimated to be so many tokens long."""
-        return await model.ask(request, around.speech.say)
 
     def _model(self, history: History) -> Model:
         name = history.wishes.model

@@ -4,7 +4,7 @@ from bisect import bisect_left
 from dataclasses import dataclass, replace
 
 from orchestrator.planners.decisions import Compact
-from orchestrator.planners.llm.context.sizes import Measure
+from orchestrator.planners.llm.context.measure import Measure
 from orchestrator.planners.llm.context.told import Told
 from orchestrator.planners.llm.context.views import View
 

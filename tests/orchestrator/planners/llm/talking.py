@@ -4,10 +4,10 @@ import itertools
 import json
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
+from typing import Any
 
 from common.errors import ToolError
 from common.plans import Message, Turn, TurnCall, Usage
-from common.runs import Step
 from common.tools import ToolSpec
 from orchestrator.planners.decisions import (
     Ask,
@@ -17,6 +17,8 @@ from orchestrator.planners.decisions import (
     ModelAnswer,
     Reconsider,
 )
+from orchestrator.planners.llm.asking import Asker
+from orchestrator.planners.llm.calls import calls_of
 from orchestrator.planners.llm.config import ModelConfig
 from orchestrator.planners.llm.conversation import Reply, ToolRequest
 from orchestrator.planners.llm.planner import LlmPlanner
@@ -51,7 +53,12 @@ def says(text="", *calls, reason="stop", tokens=None):
     requests = [
         ToolRequest(f"call-{next(_ids)}", tool, _text(arguments)) for tool, arguments in calls
     ]
-    message = {"text": text, "calls": [[r.id, r.tool, r.arguments] for r in requests]}
+    parts = [{"part_kind": "text", "content": text}] if text else []
+    parts += [
+        {"part_kind": "tool-call", "tool_call_id": r.id, "tool_name": r.tool, "args": r.arguments}
+        for r in requests
+    ]
+    message = {"parts": parts}
     usage = Usage(input_tokens=tokens or 0, output_tokens=1)
     return Reply(message, text, requests, reason, usage, "fake:one")
 
@@ -64,11 +71,11 @@ def _text(arguments):
 class ScriptedModel:
     """Gives the next answer, or raises it; an answer may be a function of the request."""
 
-    answers: list
+    answers: list[Any]
     name: str = "fake:one"
     context: int = 30_000
     price: float | None = None
-    requests: list = field(default_factory=list)
+    requests: list[Any] = field(default_factory=list)
 
     async def ask(self, request, say):
         """Answer."""
@@ -83,7 +90,7 @@ class ScriptedModel:
 
     def calls_of(self, message):
         """Return the calls of an answer."""
-        return [ToolRequest(*call) for call in message["calls"]]
+        return calls_of(message)
 
     def price_of(self, usage):
         """Return what tokens cost."""
@@ -110,6 +117,10 @@ def refused(call, code="path_not_found", detail="it is not there"):
     return done(call).model_copy(update={"status": "failed", "output": None, "error": problem})
 
 
+async def _at_once(_seconds):
+    pass
+
+
 class Talk:
     """A run with a model, as the engine goes on with it: every decision is stored, its calls are made."""
 
@@ -117,7 +128,7 @@ class Talk:
         made = {key: more.pop(key) for key in ("context", "price") if key in more}
         self.model = more.pop("model", None) or ScriptedModel(list(answers), **made)
         config = more.pop("config", ModelConfig("fake:one", max_output=1000))
-        self.planner = LlmPlanner([self.model], config)
+        self.planner = LlmPlanner([self.model], config, Asker(3, sleep=_at_once))
         self.outcome = outcome
         self.around = Surroundings(TOOLS)
         self.history = History(goal, None, (), **more)
@@ -173,7 +184,7 @@ class Talk:
             for n, call in enumerate(calls, len(self.history.steps) + 1)
         ]
 
-    def _step(self, call) -> Step:
+    def _step(self, call):
         if call.error is None:
             return self.outcome(call)
         return done(call).model_copy(

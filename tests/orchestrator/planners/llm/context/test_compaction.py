@@ -6,8 +6,10 @@ import pytest
 
 from common.errors import SystemFault
 from orchestrator.planners.decisions import CallTools, Compact, Finish
+from orchestrator.planners.llm.context.measure import CHARACTERS_PER_TOKEN
 from orchestrator.planners.llm.context.told import DONE, LEFT_OUT
 from orchestrator.planners.llm.conversation import Answered, TooLong, ToolOutputs
+from orchestrator.planners.llm.sizes import size_of
 from orchestrator.planners.protocol import Speech, Surroundings, Wishes
 from tests.orchestrator.planners.llm.talking import TOOLS, Talk, done, read, says
 
@@ -74,8 +76,7 @@ async def test_a_run_of_any_length_stays_within_what_its_model_can_read():
     while not kinds or kinds[-1] is not Finish:
         kinds.append(type(await talk.go_on()))
     for request in talk.model.requests:
-        characters = sum(len(str(item)) for item in request.items)
-        assert characters < CONTEXT * 3.5 * 1.3
+        assert size_of(request) <= (CONTEXT - 1000) * CHARACTERS_PER_TOKEN
         assert "read them all" in str(request.items[0])
     assert kinds.count(Compact) < kinds.count(CallTools) / 3
 
@@ -127,7 +128,7 @@ async def test_where_outputs_do_not_help_the_model_writes_a_summary_once_and_it_
     talk.around = Surroundings(TOOLS, Listening())
     found = await compaction(talk)
     assert found.summary == "I wrote much."
-    assert found.answered.message["text"] == "I wrote much."
+    assert found.answered.message["parts"][0]["content"] == "I wrote much."
     assert "I wrote much." not in heard
     [asked] = [request for request in talk.model.requests if not request.tools]
     assert "write_file" in asked.items[0].text

@@ -6,6 +6,7 @@ from dataclasses import replace
 from hypothesis import given, strategies as st
 
 from common.errors import SystemFault
+from orchestrator.planners.llm.calls import calls_of
 from orchestrator.planners.llm.context.told import NOT_MADE
 from orchestrator.planners.llm.conversation import Answered, Said, ToolOutputs
 from tests.orchestrator.planners.llm.talking import Talk, done, read, refused, says
@@ -84,10 +85,10 @@ def test_every_call_of_every_answer_has_one_output_right_after_it(script):
     talk = asyncio.run(told_in_all(script))
     for request in talk.model.requests:
         for item, following in zip(request.items, [*request.items[1:], None], strict=True):
-            asked = item.message["calls"] if isinstance(item, Answered) else []
+            asked = calls_of(item.message) if isinstance(item, Answered) else []
             outputs = following.outputs if isinstance(following, ToolOutputs) else []
             if isinstance(item, Answered):
-                assert [(o.call_id, o.tool) for o in outputs] == [(c[0], c[1]) for c in asked]
+                assert [(o.call_id, o.tool) for o in outputs] == [(c.id, c.tool) for c in asked]
             assert all(output.content for output in outputs)
 
 

@@ -1,35 +1,35 @@
-"""How long a request is, in tokens: estimated, and corrected by what the last one has taken."""
+"""How long a request is in tokens: estimated, and corrected by what the last one has taken."""
 
-import json
 from collections.abc import Sequence
+from dataclasses import replace
 
 from orchestrator.planners.llm.context.told import Told
 from orchestrator.planners.llm.context.views import View
-from orchestrator.planners.llm.conversation import Answered, Item, Said, ToolCard, ToolOutputs
+from orchestrator.planners.llm.conversation import Item, ModelRequest
+from orchestrator.planners.llm.sizes import size_of
 
 CHARACTERS_PER_TOKEN = 3.5
 """As a rule; source code and English have a few more, other scripts far fewer."""
 MAX_CORRECTION = 4.0
-_FRAME = 20
-"""Characters that the wire adds to an item."""
 
 
 class Measure:
-    """Tells the tokens of a run's requests; `fixed` is what is the same in all of them."""
+    """Tells the tokens of a run's requests, of which `frame` is what is the same in all of them."""
 
-    def __init__(self, told: Told, system: str, tools: Sequence[ToolCard]) -> None:
+    def __init__(self, told: Told, frame: ModelRequest) -> None:
         self._told = told
-        self._fixed = len(system) + sum(map(_card, tools))
+        self._frame = size_of(replace(frame, items=()))
         self._ratio = 1 / CHARACTERS_PER_TOKEN
         self._ratio *= self._correction()
 
     def tokens(self, items: Sequence[Item]) -> int:
         """Estimate what a request of these items takes."""
-        return int((self._fixed + sum(map(_item, items))) * self._ratio) + 1
+        alone = ModelRequest("", items, (), 0)
+        return int((self._frame + size_of(alone)) * self._ratio) + 1
 
-    def tokens_of(self, text: str) -> int:
-        """Estimate what a text takes, alone."""
-        return int(len(text) * self._ratio) + 1
+    def tokens_of(self, request: ModelRequest) -> int:
+        """Estimate what any request takes."""
+        return int(size_of(request) * self._ratio) + 1
 
     def characters(self, tokens: int) -> int:
         """Return how many characters so many tokens are."""
@@ -45,17 +45,3 @@ class Measure:
                 took = turn.usage.input_tokens / self.tokens(items)
                 return min(MAX_CORRECTION, max(1 / MAX_CORRECTION, took))
         return 1.0
-
-
-def _card(card: ToolCard) -> int:
-    return len(card.name) + len(card.description) + len(json.dumps(card.schema)) + _FRAME
-
-
-def _item(item: Item) -> int:
-    match item:
-        case Said(text):
-            return len(text) + _FRAME
-        case Answered(message):
-            return len(json.dumps(message, ensure_ascii=False))
-        case ToolOutputs(outputs, said):
-            return sum(len(it.content) + _FRAME for it in outputs) + sum(map(len, said))
