@@ -94,7 +94,7 @@ async def _checked_planner(body: RunCreate, services: Services) -> str:
         raise ClientError("invalid_request", f"There is no planner '{name}'")
     planner = services.planners[name]
     _check_wishes(body, planner)
-    tools = await services.catalogue.tools() if planner.checks_tools else {}
+    tools = await services.catalogue.tools() if planner.checks_tools or body.tools else {}
     # A long goal, a plan of a thousand steps or a large schema takes longer than others should wait.
     await asyncio.to_thread(planner.check, body, tools)
     return name
