@@ -80,7 +80,7 @@ def _require(budget: Budget, spending: Spending, tokens: int, cost: float | None
             "The run's budget bounds its cost, and the price of its model is not known",
         )
     price = round(spending.cost + cost, NANO_DIGITS)
-    if price > budget.cost:
+    if price > round(budget.cost, NANO_DIGITS):
         raise _exceeded(f"{price:.9g} US dollars", budget.cost, price)
 
 

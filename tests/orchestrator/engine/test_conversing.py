@@ -24,6 +24,9 @@ from tests.orchestrator.fakes import (
 pytestmark = pytest.mark.usefixtures("impatient")
 WRONG_PATH = ToolError("invalid_arguments", "path: a string is missing")
 
+PATIENCE = 20.0
+"""Seconds."""
+
 
 class Pondering:
     """A decision that never comes; it notes its beginning and its end."""
@@ -48,7 +51,8 @@ def go(store):
     async def execute(lease, *decisions, outcomes=(NO_FILE,), signals=None):
         planner = ConversingPlanner(*decisions)
         runner = runner_of(store, ScriptedExecutor(*outcomes), planner)
-        await runner.execute(lease, signals or Signals())
+        async with asyncio.timeout(PATIENCE):  # a planner that nobody stops would go on for ever
+            await runner.execute(lease, signals or Signals())
         ids = lease.session.id, lease.run.id
         return await store.runs.get(*ids), await store.runs.turns(*ids), planner
 
@@ -107,9 +111,9 @@ async def test_time_that_a_planner_runs_out_of_itself_is_not_the_runs(go, leased
     """A mistake there must not be told as a budget that is used up."""
 
     async def late(_):
-        raise TimeoutError
+        raise TimeoutError("the planner's")
 
-    with pytest.raises(TimeoutError):
+    with pytest.raises(TimeoutError, match="the planner's"):
         await go(await leased(), late)
 
 

@@ -3,6 +3,7 @@
 import pytest
 
 from common.errors import ClientError, ToolError
+from common.models import Page
 from common.plans import Usage
 from common.runs import PlannerSpec
 from orchestrator.engine.earlier import earlier_runs
@@ -29,6 +30,21 @@ class TellingPlanner:
         await around.speech.say("I will ")
         await around.speech.say("é!")
         return self.decisions.pop(0)
+
+
+class Listed:
+    """Runs that can be listed, and have expired by the time that one of them is read."""
+
+    def __init__(self, page):
+        self.page = page
+
+    async def list(self, *_):
+        """Return the page."""
+        return self.page
+
+    async def get(self, *_):
+        """Find none."""
+        raise ClientError("run_not_found", "it is gone")
 
 
 ANSWERED = ModelAnswer({"role": "assistant", "id": "x"}, "a-model", Usage(input_tokens=7))
@@ -87,14 +103,17 @@ async def test_earlier_run_that_expires_while_it_is_read_has_no_changes(store, l
     await store.runs.create(later, "reject")
     again = await store.leases.acquire(lease.session.id, later.id, "w")
 
-    class Expiring:
-        list = store.runs.list
-
-        async def get(self, *_):
-            raise ClientError("run_not_found", "it is gone")
-
-    [earlier] = await earlier_runs(Expiring(), again, 5)
+    [earlier] = await earlier_runs(
+        Listed(await store.runs.list(again.session.id, 5, later.id)), again, 5
+    )
     assert (earlier.status, earlier.changes) == ("cancelled", ())
+
+
+async def test_planner_is_told_of_no_run_that_has_not_ended(store, leased):
+    """What it comes to is not known yet."""
+    lease = await leased()
+    under_way = await store.runs.get(lease.session.id, lease.run.id)
+    assert await earlier_runs(Listed(Page(items=[under_way], next_cursor=None)), lease, 5) == []
 
 
 @pytest.mark.parametrize("decision", [CallTools([Call("a", "t", {})]), Ask("which?")])

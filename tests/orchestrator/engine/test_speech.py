@@ -129,5 +129,5 @@ async def test_speech_leaves_no_task_behind_when_its_planner_is_cancelled():
     speaking = asyncio.create_task(speak())
     await begun.wait()
     speaking.cancel()
-    await asyncio.gather(speaking, return_exceptions=True)
+    await until(speaking.done)
     assert (speaking.cancelled(), ended.is_set(), asyncio.all_tasks()) == (True, True, before)
