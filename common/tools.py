@@ -1,6 +1,7 @@
 """Tool calls and their results: the wire between the orchestrator and the execution environment."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
+from difflib import SequenceMatcher
 from typing import Annotated, Any, Literal
 
 from pydantic import Field, JsonValue
@@ -12,7 +13,11 @@ from common.models import Lenient, Strict
 Effect = Literal["read", "write", "destructive"]
 Operation = Literal["create", "replace", "move", "copy", "delete"]
 JsonSchema = dict[str, Any]
-ToolName = Annotated[str, Field(min_length=1, max_length=64)]
+MAX_NAME = 64
+ToolName = Annotated[str, Field(min_length=1, max_length=MAX_NAME)]
+MAX_NEAR = 3
+NEAR = 0.7
+"""Likeness of names: between 0, nothing in common, and 1, the same."""
 
 
 class ToolCall(Strict):
@@ -71,3 +76,17 @@ class ToolSpec(Lenient):
 
 Tools = Mapping[str, ToolSpec]
 """The tools there are, by name."""
+
+
+def did_you_mean(name: str, tools: Iterable[str]) -> str | None:
+    """Return a hint that names the tools whose names are nearest; None where none is near."""
+    meant = name[:MAX_NAME].lower()  # comparing takes the square of its length
+    ranked = sorted(((_likeness(meant, tool), tool) for tool in tools), reverse=True)
+    near = [tool for likeness, tool in ranked[:MAX_NEAR] if likeness >= NEAR]
+    return f"Did you mean {' or '.join(near)}?" if near else None
+
+
+def _likeness(name: str, tool: str) -> float:
+    """Compare the verbs, then the whole: `delete_file` means `delete_path`, and not `edit_file`."""
+    pairs = ((name.partition("_")[0], tool.partition("_")[0]), (name, tool))
+    return sum(SequenceMatcher(None, *pair).ratio() for pair in pairs) / len(pairs)

@@ -5,6 +5,7 @@ import pkgutil
 from collections.abc import Mapping
 
 from common.errors import ToolError
+from common.tools import did_you_mean
 from execution_environment import tools
 from execution_environment.toolkit.tool import Tool
 
@@ -32,5 +33,6 @@ class Registry:
     def get(self, name: str) -> Tool:
         """Return a tool; raise `tool_not_found`."""
         if name not in self._tools:
-            raise ToolError("tool_not_found", "There is no tool of this name", tool=name)
+            hint = did_you_mean(name, self._tools)
+            raise ToolError("tool_not_found", "There is no tool of this name", hint=hint, tool=name)
         return self._tools[name]

@@ -16,9 +16,12 @@ MAX_FIELDS = 20
 
 
 class Arguments(BaseModel):
-    """Base of every tool's arguments: a misspelt one is an error."""
+    """Base of every tool's arguments: a misspelt one is an error.
 
-    model_config = ConfigDict(extra="forbid", frozen=True)
+    A line under each says what it is for: models choose by that.
+    """
+
+    model_config = ConfigDict(extra="forbid", frozen=True, use_attribute_docstrings=True)
 
     @property
     def measures_trees(self) -> bool:

@@ -18,11 +18,17 @@ class Window(Arguments):
     """
 
     start_line: Annotated[int, Field(ge=1)] = 1
+    """First line to return, counted from 1."""
     max_lines: Annotated[int, Field(ge=1)] | None = None
+    """Lines to return; unset: all that fit."""
     offset: Annotated[int, Field(ge=0)] | None = None
+    """First byte, counted from 0; not together with lines."""
     max_bytes: Annotated[int, Field(ge=1)] | None = None
+    """Bytes to return; not together with lines."""
     encoding: Literal["utf-8", "base64"] = "utf-8"
+    """How to return it: base64 for binary files."""
     hash: bool = True
+    """Return the SHA-256 too; false is faster for huge files."""
 
     @model_validator(mode="after")
     def _one_kind_of_window(self) -> Self:

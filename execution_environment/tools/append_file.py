@@ -16,10 +16,15 @@ class AppendFileArguments(Arguments):
     """Without `create` the file must be there."""
 
     path: str
+    """The file, relative to the workspace."""
     content: str
+    """What to add; begin or end it with a newline where one is needed."""
     encoding: Encoding = "utf-8"
+    """What `content` is: plain text, or base64 of bytes."""
     create: bool = True
+    """Create the file if it is missing."""
     expected_sha256: Sha256 | None = None
+    """As read_file gave it: refuse if the file has another by now."""
 
 
 class Appended(Output):
@@ -30,7 +35,7 @@ class Appended(Output):
 
 @tool(effect="write")
 def append_file(arguments: AppendFileArguments, workspace: Workspace) -> Appended:
-    """Append to a file of any size; readers see the old file or the new one, never a part."""
+    """Add text at the end of a file of any size. Use it to extend a file without reading it."""
     path = arguments.path
     data = decode_content(arguments.content, arguments.encoding)
     before = workspace.reader.find_file(path)

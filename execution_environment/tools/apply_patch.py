@@ -24,7 +24,9 @@ class ApplyPatchArguments(Arguments):
     """The patch as `git diff` or `diff -u` write it; `expected_sha256` by path."""
 
     patch: Annotated[str, Field(min_length=1)]
+    """A unified diff with paths relative to the workspace, as `git diff` writes it."""
     expected_sha256: Annotated[dict[str, Sha256], Field(max_length=MAX_FILES)] | None = None
+    """By path, as read_file gave it: refuse if a file has another by now."""
 
 
 class Patched(Output):
@@ -36,7 +38,10 @@ class Patched(Output):
 
 @tool(effect="destructive")
 def apply_patch(arguments: ApplyPatchArguments, workspace: Workspace) -> Patched:
-    """Create, change, rename and delete files as a patch says: all of it, or nothing."""
+    """Create, change, rename and delete files as a unified diff says: all of it, or nothing.
+
+    Use it for changes that belong together in several files; for one file use edit_file.
+    """
     files = [
         _with_plain_paths(file) for file in parse(arguments.patch, workspace.limits.check_deadline)
     ]

@@ -8,8 +8,11 @@ class CopyPathArguments(Arguments):
     """With `overwrite` a file replaces a file; directories are never replaced."""
 
     source: str
+    """The file or directory to copy, relative to the workspace."""
     destination: str
+    """The new path itself, not the directory to put it in."""
     overwrite: bool = False
+    """Replace a file that is there; never a directory."""
 
 
 class PathCopied(Output):
@@ -20,7 +23,7 @@ class PathCopied(Output):
 
 @tool(effect="write")
 def copy_path(arguments: CopyPathArguments, workspace: Workspace) -> PathCopied:
-    """Copy a file or a directory with all that is in it; modes are kept."""
+    """Copy a file, or a directory with all that is in it. Use it instead of reading and writing."""
     skipped = workspace.entries.copy(
         arguments.source, arguments.destination, overwrite=arguments.overwrite
     )

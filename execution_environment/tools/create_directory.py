@@ -11,7 +11,9 @@ class CreateDirectoryArguments(Arguments):
     """With `exist_ok` a directory that is there already is no error."""
 
     path: str
+    """The directory, relative to the workspace."""
     exist_ok: bool = True
+    """No error if it is there already."""
 
 
 class Created(Output):
@@ -20,7 +22,10 @@ class Created(Output):
 
 @tool(effect="write")
 def create_directory(arguments: CreateDirectoryArguments, workspace: Workspace) -> Created:
-    """Create a directory with all missing ones on the way to it."""
+    """Create a directory, with all missing ones above it.
+
+    Use it for empty directories: what writes a file makes its directories by itself.
+    """
     path = arguments.path
     status = workspace.reader.find(path)
     if status is None:

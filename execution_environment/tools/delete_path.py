@@ -11,8 +11,11 @@ class DeletePathArguments(Arguments):
     """A directory that is not empty goes with `recursive` only."""
 
     path: str
+    """What to delete, relative to the workspace; no glob."""
     recursive: bool = False
+    """Delete a directory with all that is in it."""
     expected_sha256: Sha256 | None = None
+    """As read_file gave it: refuse if the file has another by now."""
 
     @property
     def measures_trees(self) -> bool:
@@ -28,7 +31,7 @@ class Deleted(Output):
 
 @tool(effect="destructive")
 def delete_path(arguments: DeletePathArguments, workspace: Workspace) -> Deleted:
-    """Delete what a path names; a symbolic link goes itself, never what it points to."""
+    """Delete a file, a directory, or a link itself. Use it once for each path."""
     path = arguments.path
     before = None
     if stat.S_ISREG(workspace.reader.entry(path).st_mode):

@@ -21,23 +21,31 @@ class Replacement(Arguments):
     """Replaces every occurrence of `old_text`, of which there must be `expected_count`."""
 
     old_text: Annotated[str, Field(min_length=1)]
+    """The exact text to replace, with its white space, as read_file shows it."""
     new_text: str
+    """What to put there; empty deletes."""
     expected_count: Annotated[int, Field(ge=1)] = 1
+    """How often `old_text` occurs; all of them are replaced."""
 
 
 class Insertion(Arguments):
     """Inserts whole lines before line `insert_at_line`; one past the last line appends."""
 
     insert_at_line: Annotated[int, Field(ge=1)]
+    """The line to insert before, counted from 1; one past the last appends."""
     text: str
+    """Whole lines to insert."""
 
 
 class EditFileArguments(Arguments):
     """The edits apply in order, each to what the ones before it made."""
 
     path: str
+    """The file, relative to the workspace."""
     edits: Annotated[list[Replacement | Insertion], Field(min_length=1, max_length=MAX_EDITS)]
+    """Made in order, all or none; each sees what those before it made."""
     expected_sha256: Sha256 | None = None
+    """As read_file gave it: refuse if the file has another by now."""
 
 
 class Edited(Output):
@@ -49,7 +57,7 @@ class Edited(Output):
 
 @tool(effect="write")
 def edit_file(arguments: EditFileArguments, workspace: Workspace) -> Edited:
-    """Replace exact text in a file, or insert lines; its encoding, endings and mode are kept."""
+    """Replace exact text in a file, or insert lines. Use it to change part of a file you have read."""
     path = arguments.path
     before = workspace.reader.snapshot(path, workspace.limits.max_write)
     require_unchanged(path, before, arguments.expected_sha256)

@@ -19,15 +19,20 @@ class FindFilesArguments(Arguments):
     """`glob` knows `*`, `?`, `[…]` and `**`; without a slash it matches names."""
 
     glob: Annotated[str, Field(min_length=1, max_length=1000)]
+    """Such as `*.py`, a name anywhere below, or `src/**/*.py`."""
     path: str = "."
+    """The directory to look in, relative to the workspace."""
     type: Kind | None = None
+    """Only files, or only directories."""
     limit: Annotated[int, Field(ge=1, le=1000)] = 200
+    """Entries on a page."""
     cursor: str | None = None
+    """The last page's `next_cursor`, for the next page."""
 
 
 @tool(effect="read")
 def find_files(arguments: FindFilesArguments, reader: Reader) -> DirectoryPage:
-    """Return the files and directories whose paths match a glob, ordered by path."""
+    """Find files and directories by name, with a glob. Use it when you don't know where a file is."""
     glob = Glob(arguments.glob, show_path(parse(arguments.path)))
     of_kind = (entry for entry in reader.walk(arguments.path, None) if _is_a(arguments.type, entry))
     return page_of(glob.among(of_kind, reader.limits), arguments.limit, arguments.cursor)

@@ -13,7 +13,9 @@ class GetFileInfoArguments(Arguments):
     """The path to look at. The hash of a huge file takes its time: `hash` says whether to make it."""
 
     path: str
+    """The file or directory, relative to the workspace."""
     hash: bool = True
+    """Return the SHA-256 too; false is faster for huge files."""
 
 
 class FileInfo(Output):
@@ -29,7 +31,7 @@ class FileInfo(Output):
 
 @tool(effect="read")
 def get_file_info(arguments: GetFileInfoArguments, reader: Reader) -> FileInfo:
-    """Return the type, size, mode, time of change and hash of a file or directory."""
+    """Return type, size, mode, time of change and hash. Use it to see whether a path exists."""
     status = reader.status(arguments.path)
     is_hashed = arguments.hash and stat.S_ISREG(status.st_mode)
     return FileInfo(

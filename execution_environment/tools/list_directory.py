@@ -13,13 +13,17 @@ class ListDirectoryArguments(Arguments):
     """`depth` 1 lists the directory itself; `cursor` is the last page's `next_cursor`."""
 
     path: str = "."
+    """The directory, relative to the workspace."""
     depth: Annotated[int, Field(ge=1, le=100)] = 1
+    """Levels to go down; 1: its own entries only."""
     limit: Annotated[int, Field(ge=1, le=1000)] = 200
+    """Entries on a page."""
     cursor: str | None = None
+    """The last page's `next_cursor`, for the next page."""
 
 
 @tool(effect="read")
 def list_directory(arguments: ListDirectoryArguments, reader: Reader) -> DirectoryPage:
-    """Return the entries of a directory, to a depth, ordered by path."""
+    """List what is in a directory, ordered by path. Use it to see what there is before you read."""
     found = reader.walk(arguments.path, arguments.depth)
     return page_of(found, arguments.limit, arguments.cursor)

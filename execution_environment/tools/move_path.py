@@ -8,8 +8,11 @@ class MovePathArguments(Arguments):
     """With `overwrite` a file replaces a file; directories are never replaced."""
 
     source: str
+    """The file or directory to move, relative to the workspace."""
     destination: str
+    """The new path itself, not the directory to put it in."""
     overwrite: bool = False
+    """Replace a file that is there; never a directory."""
 
 
 class PathMoved(Output):
@@ -20,6 +23,6 @@ class PathMoved(Output):
 
 @tool(effect="destructive")
 def move_path(arguments: MovePathArguments, workspace: Workspace) -> PathMoved:
-    """Move or rename a file or a directory, with the directories that lead to its new place."""
+    """Move or rename a file or directory. Use it instead of copying and deleting."""
     workspace.entries.move(arguments.source, arguments.destination, overwrite=arguments.overwrite)
     return PathMoved(skipped=[])

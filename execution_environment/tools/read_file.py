@@ -9,12 +9,13 @@ class ReadFileArguments(Window):
     """The window's `start_line` and `max_lines`, or its `offset` and `max_bytes`."""
 
     path: str
+    """The file, relative to the workspace."""
 
 
 @tool(effect="read")
 def read_file(arguments: ReadFileArguments, reader: Reader) -> FileContent:
-    """Return a file, or a window of its lines (counted from 1) or of its bytes.
+    """Read a file, or a part of it by lines or bytes. Use it before you change or describe one.
 
-    The hash takes reading all of it: without `hash`, a window of a huge file is there at once.
+    `truncated` in the answer says that more follows.
     """
     return read(arguments.path, arguments, reader.limits.max_read, reader)

@@ -16,6 +16,7 @@ class ReadFilesArguments(Window):
     """The same window of every file."""
 
     paths: Annotated[list[str], Field(min_length=1, max_length=MAX_FILES)]
+    """The files, relative to the workspace."""
 
 
 class NamedContent(FileContent):
@@ -39,9 +40,9 @@ class FilesContent(Output):
 
 @tool(effect="read")
 def read_files(arguments: ReadFilesArguments, reader: Reader) -> FilesContent:
-    """Return several files, or the same window of each; one that fails does not stop the others.
+    """Read several files at once, or the same part of each. Use it instead of many read_file.
 
-    All of them together are bounded like one read.
+    One that fails does not stop the others; all together are bounded like one read.
     """
     files: list[NamedContent | NamedError] = []
     left = reader.limits.max_read

@@ -15,12 +15,19 @@ class SearchFilesArguments(Arguments):
     """`pattern` follows RE2, or is plain text with `literal`; `context` counts lines."""
 
     pattern: Annotated[str, Field(min_length=1, max_length=10_000)]
+    """A regular expression (RE2), matched within one line."""
     path: str = "."
+    """The directory or file to search, relative to the workspace."""
     glob: Annotated[str, Field(min_length=1, max_length=1000)] | None = None
+    """Only files that match, such as `*.py`."""
     literal: bool = False
+    """Take `pattern` as plain text."""
     ignore_case: bool = False
+    """Let case not matter."""
     context: Annotated[int, Field(ge=0, le=20)] = 0
+    """Lines to show before and after each match."""
     limit: Annotated[int, Field(ge=1, le=1000)] = 100
+    """Matches to show; all are counted."""
 
 
 class Match(Output):
@@ -46,9 +53,9 @@ class SearchResult(Output):
 
 @tool(effect="read")
 def search_files(arguments: SearchFilesArguments, reader: Reader) -> SearchResult:
-    """Search text files line by line for a pattern, in order of their paths.
+    """Search the text of files for a pattern. Use it to find where something is, or to count it.
 
-    Lines are shown to 500 characters, and a mebibyte of them at most; all occurrences are counted.
+    Lines are shown to 500 characters.
     """
     query = Query(
         arguments.pattern,

@@ -21,11 +21,17 @@ class WriteFileArguments(Arguments):
     """`create` refuses to replace, `replace` refuses to create, `upsert` does either."""
 
     path: str
+    """The file, relative to the workspace."""
     content: str
+    """The whole file, from its first to its last line."""
     encoding: Encoding = "utf-8"
+    """What `content` is: plain text, or base64 of bytes."""
     mode: Mode = "create"
+    """create: a new file only; replace: one that is there; upsert: either."""
     expected_sha256: Sha256 | None = None
+    """As read_file gave it: refuse if the file has another by now."""
     create_parents: bool = True
+    """Create missing directories above it."""
 
 
 class Written(Output):
@@ -36,7 +42,7 @@ class Written(Output):
 
 @tool(effect="write")
 def write_file(arguments: WriteFileArguments, workspace: Workspace) -> Written:
-    """Create or replace a file as a whole, with the directories that lead to it."""
+    """Write a whole file. Use it for new files; to change part of one use edit_file."""
     path = arguments.path
     data = decode_content(arguments.content, arguments.encoding)
     before = _before(path, arguments.mode, workspace)

@@ -8,9 +8,10 @@ from common.errors import ClientError, FieldError
 from common.folding import fold
 from common.plans import Plan, PlanStep
 from common.runs import PlannerSpec, RunCreate, Step
-from common.tools import Tools
+from common.tools import Tools, did_you_mean
+from orchestrator.planners.argument_check import ArgumentCheck, field_error
 from orchestrator.planners.decisions import Call, CallTools, Decision, Finish
-from orchestrator.planners.plan.argument_check import ArgumentCheck, field_error
+from orchestrator.planners.plan.patience import Patient
 from orchestrator.planners.plan.references import FIELDS, Place, pointers
 from orchestrator.planners.protocol import History, Surroundings
 
@@ -28,7 +29,7 @@ class PlanPlanner:
     converses = False
 
     def __init__(self) -> None:
-        self._check = ArgumentCheck({})
+        self._check = ArgumentCheck({}, Patient)
 
     def check(self, asked: RunCreate, tools: Tools) -> None:
         """Raise `invalid_plan`, with the fields to correct, for what is bound to fail."""
@@ -37,7 +38,7 @@ class PlanPlanner:
             raise ClientError("invalid_plan", "The 'plan' planner needs a plan")
         check = self._check
         if check.tools is not tools:
-            check = self._check = ArgumentCheck(tools)
+            check = self._check = ArgumentCheck(tools, Patient)
         fields = list(islice(_errors(plan, check), MAX_FIELDS))
         if fields:
             names = ", ".join(field.field for field in fields)
@@ -68,7 +69,9 @@ def _errors_of(
     step: PlanStep, where: Place, check: ArgumentCheck, earlier: Set[str]
 ) -> Iterator[FieldError]:
     if step.tool not in check.tools:
-        yield field_error((*where, "tool"), "there is no such tool")
+        near = did_you_mean(step.tool, check.tools)
+        there_is_none = "there is no such tool"
+        yield field_error((*where, "tool"), f"{there_is_none}. {near}" if near else there_is_none)
         return
     where = (*where, "arguments")
     yield from check.errors(step.tool, step.arguments, where)

@@ -18,7 +18,11 @@ def test_the_registry_finds_the_tool_of_each_module_in_tools():
 
 
 def test_the_registry_refuses_the_name_of_no_tool():
-    """With the name, for a plan may call many."""
+    """With the name, for a plan may call many, and the one that may be meant."""
     with pytest.raises(ToolError) as caught:
         Registry(discover()).get("nope")
     assert (caught.value.code, caught.value.context.tool) == ("tool_not_found", "nope")
+    assert caught.value.hint == "GET /v1/tools lists the tools there are."
+    with pytest.raises(ToolError) as caught:
+        Registry(discover()).get("delete_file")
+    assert caught.value.hint.startswith("Did you mean delete_path")

@@ -48,6 +48,17 @@ def test_plan_that_is_bound_to_fail_is_refused_before_it_starts(steps, fields):
     assert [field.field for field in caught.value.context.fields] == fields
 
 
+def test_plan_with_the_misspelt_name_of_a_tool_is_told_the_nearest():
+    """Whoever wrote `reads` need not look the tools up."""
+    steps = [{"name": "a", "tool": "reads"}, {"name": "b", "tool": "nope"}]
+    with pytest.raises(ClientError) as caught:
+        PlanPlanner().check(RunCreate(plan=Plan.model_validate({"steps": steps})), TOOLS)
+    assert [field.message for field in caught.value.context.fields] == [
+        "there is no such tool. Did you mean read?",
+        "there is no such tool",
+    ]
+
+
 def test_plan_with_references_is_not_judged_early():
     """Its type is known only when it runs."""
     steps = [

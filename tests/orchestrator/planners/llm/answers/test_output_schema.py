@@ -1,0 +1,83 @@
+"""A client's schema for the answer: bounded before it is used, whatever it holds."""
+
+import time
+
+import pytest
+
+from common.errors import ClientError
+from orchestrator.planners.llm.answers.output_schema import (
+    AnswerMismatch,
+    check_schema,
+    matching_json,
+)
+
+
+@pytest.mark.parametrize(
+    ("schema", "told"),
+    [
+        ({"type": "nothing"}, "is no JSON schema"),
+        ({"properties": {"x": {"minimum": "3"}}}, "is no JSON schema"),
+        ({"description": "x" * 20_000}, "is longer"),
+        ({"$ref": "https://example.org/schema.json"}, "another document"),
+        ({"items": {"$ref": "file:///etc/passwd"}}, "another document"),
+        ({"$id": "https://example.org/x", "type": "object"}, "$id"),
+        ({"$ref": "#/$defs/nowhere"}, "not there"),
+        ({"$ref": "#"}, "without an end"),
+        ({"patternProperties": {"(a+)+$": {}}}, "patternProperties"),
+        ({"anyOf": [{"pattern": "(?=x)"}]}, "RE2"),
+        ({"$schema": "http://json-schema.org/draft-07/schema#"}, "$schema"),
+    ],
+)
+def test_a_schema_that_cannot_be_kept_to_is_refused_when_the_run_is_made(schema, told):
+    """Not after a model was paid for; and no URL in it is ever opened."""
+    with pytest.raises(ClientError) as caught:
+        check_schema(schema)
+    assert caught.value.code == "invalid_request"
+    assert told in caught.value.detail
+
+
+@pytest.mark.parametrize(
+    "schema",
+    [
+        {},
+        {"$schema": "https://json-schema.org/draft/2020-12/schema", "type": "string"},
+        {"properties": {"pattern": {"type": "string"}, "$ref": {}, "patternProperties": {}}},
+        {"const": {"patternProperties": 1}, "examples": [{"$ref": "x"}]},
+        {"$defs": {"tree": {"properties": {"next": {"$ref": "#/$defs/tree"}}}}, "$ref": "#/$defs/tree"},
+    ],
+)  # fmt: skip
+def test_a_schema_that_can_be_kept_to_is_taken(schema):
+    """What is a name or data in it is no keyword."""
+    check_schema(schema)
+
+
+def test_a_pattern_takes_no_longer_than_the_text_is():
+    """Python's own patterns would take for ever over this one."""
+    schema = {"type": "string", "pattern": "^(a+)+$"}
+    check_schema(schema)
+    begun = time.monotonic()
+    with pytest.raises(AnswerMismatch) as caught:
+        matching_json('"' + "a" * 5000 + '!"', schema)
+    assert time.monotonic() - begun < 2
+    assert "does not match" in str(caught.value)
+    assert matching_json('"aaa"', schema) == '"aaa"'
+
+
+def test_references_that_double_at_every_step_come_to_an_end():
+    """Forty lines that would be followed 2^40 times."""
+    levels = {f"l{n}": {"allOf": [{"$ref": f"#/$defs/l{n + 1}"}] * 2} for n in range(40)}
+    schema = {"$defs": {**levels, "l40": {}}, "$ref": "#/$defs/l0"}
+    begun = time.monotonic()
+    with pytest.raises(ClientError):
+        check_schema(schema)
+    with pytest.raises(AnswerMismatch):
+        matching_json("1", schema)
+    assert time.monotonic() - begun < 10
+
+
+def test_a_mismatch_is_told_in_bounded_words():
+    """A model reads it."""
+    schema = {"type": "array", "items": {"type": "integer"}}
+    with pytest.raises(AnswerMismatch) as caught:
+        matching_json("[" + ",".join(['"' + "x" * 1000 + '"'] * 100) + "]", schema)
+    assert len(str(caught.value)) < 4000
