@@ -165,6 +165,14 @@ FAULTS = {
         False,
         False,
     ),
+    "not that way": (Answer(status=405, message="no"), "model_refused", False, False),
+    "timed out there": (Answer(status=408, message="late"), "upstream_failed", True, False),
+    "rejected, of a model that there is": (
+        Answer(status=400, message="'tools' is not supported with this model", kind="x"),
+        "model_refused",
+        False,
+        False,
+    ),
     "rejected": (
         Answer(status=422, message="bad", kind="invalid_request_error"),
         "model_refused",
@@ -192,7 +200,11 @@ async def test_a_providers_retry_after_is_handed_on(fake, shape):
     assert fault.retry_after == timedelta(seconds=7)
 
 
-@pytest.mark.parametrize("answer", [too_long(), too_long_for_llama()], ids=["usual", "llama.cpp"])
+@pytest.mark.parametrize(
+    "answer",
+    [too_long(), too_long_for_llama(), Answer(status=413, message="Request too large")],
+    ids=["usual", "llama.cpp", "too large"],
+)
 async def test_what_is_longer_than_the_model_can_read_is_told_apart(fake, shape, answer):
     """The planner shortens the conversation instead of giving up."""
     fake.add(answer)

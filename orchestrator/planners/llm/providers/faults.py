@@ -23,8 +23,8 @@ _TOO_LONG = re.compile(
     re.IGNORECASE,
 )
 _NO_MODEL = re.compile(
-    r"model_not_found|(?:unknown|no such|invalid|unsupported) model"
-    r"|model\b.{0,200}(?:not found|not exist|not available|not supported|unknown|not loaded)",
+    r"model_not_found|(?:unknown|no such|invalid) model"
+    r"|model\b.{0,80}(?:not found|not exist|not available|not loaded)",
     re.IGNORECASE | re.DOTALL,
 )
 
@@ -46,11 +46,12 @@ _KINDS: tuple[tuple[type[Exception], _Kind], ...] = (  # the first that applies
     (ai.ModelNotFoundError, _Kind("model_not_found")),
     (ai.ModelRequestTimeout, _DEADLINE),
     (ai.ModelTimeoutError, _DEADLINE),
-    (ai.ModelRequestRejectedError, _REFUSED),
     (ai.ContentFilterError, _REFUSED),
     (ai.UserError, _REFUSED),
     (httpx2.TimeoutException, _DEADLINE),
 )
+_PASSING = (408, 409, 425, 429)
+"""Client errors that pass: a timeout, a conflict, too early, too many."""
 _NOT_SENT = ("pool", "connect")
 
 
@@ -61,15 +62,27 @@ def read_fault(error: Exception, *, has_begun: bool, scrubber: Scrubber) -> Mode
     may hold one.
     """
     words = scrubber.clean(_words(error))
-    is_rejected = isinstance(error, ai.ModelRequestRejectedError)
-    if isinstance(error, ai.ModelContextWindowExceededError) or (
-        is_rejected and _TOO_LONG.search(words)
-    ):
+    is_rejected = _is_rejected(error)
+    if is_rejected and _is_too_long(error, words):
         return TooLong(words[:MAX_DETAIL])
-    kind = next((kind for cls, kind in _KINDS if isinstance(error, cls)), _UPSTREAM)
+    usual = _REFUSED if is_rejected else _UPSTREAM
+    kind = next((kind for cls, kind in _KINDS if isinstance(error, cls)), usual)
     if kind is _REFUSED and is_rejected and _NO_MODEL.search(words):
         kind = _Kind("model_not_found")
     return fault(kind, words, has_cost=has_begun or _may_cost(error), retry_after=_wait(error))
+
+
+def _is_rejected(error: Exception) -> bool:
+    """Whether the same request would fail again: the library does not class every status."""
+    if isinstance(error, ai.ModelHTTPError):
+        return 400 <= error.status_code < 500 and error.status_code not in _PASSING
+    return isinstance(error, ai.ModelRequestRejectedError)
+
+
+def _is_too_long(error: Exception, words: str) -> bool:
+    """Whether a rejection is for the length; some servers only say so in words."""
+    is_told = isinstance(error, ai.ModelContextWindowExceededError)
+    return is_told or getattr(error, "status_code", None) == 413 or bool(_TOO_LONG.search(words))
 
 
 def fault(

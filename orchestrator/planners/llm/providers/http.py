@@ -8,6 +8,9 @@ from urllib.parse import urlsplit
 import httpx2
 from pydantic_ai.models import get_user_agent
 
+CONNECT = 5.0
+"""Seconds to connect, however long a request may take: a server that is not there is found soon."""
+
 
 def is_loopback(url: str) -> bool:
     """Whether a URL names this machine."""
@@ -21,7 +24,7 @@ def is_loopback(url: str) -> bool:
 def make_http_client(base_url: str) -> httpx2.AsyncClient:
     """Return a client; one for this machine goes through no proxy, whatever the environment says."""
     return StreamingClient(
-        timeout=httpx2.Timeout(600, connect=5),  # each request brings its own; connecting does not
+        timeout=httpx2.Timeout(600, connect=CONNECT),  # a request brings its own
         headers={"User-Agent": get_user_agent()},
         limits=httpx2.Limits(max_connections=1000, max_keepalive_connections=100),
         trust_env=not is_loopback(base_url),
@@ -29,13 +32,16 @@ def make_http_client(base_url: str) -> httpx2.AsyncClient:
 
 
 class StreamingClient(httpx2.AsyncClient):
-    """Makes a stream of a chat completion that came as one document, though a stream was asked for.
+    """Connects soon or not at all, and makes a stream of a chat completion that came as a document.
 
     Some small servers know no streams. Without this, their answer would be paid for and lost.
     """
 
     async def send(self, request: httpx2.Request, **options: Any) -> httpx2.Response:
         """Send it as usual."""
+        request.extensions["timeout"] = {
+            **request.extensions.get("timeout", {}), "connect": CONNECT
+        }  # fmt: skip
         response = await super().send(request, **options)
         kind = response.headers.get("Content-Type", "")
         if not (options.get("stream") and response.is_success and "application/json" in kind):

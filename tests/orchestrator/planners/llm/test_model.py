@@ -2,6 +2,7 @@
 
 import asyncio
 
+import httpx2
 import pytest
 from pydantic import SecretStr
 from pydantic_ai.models.function import DeltaToolCall, FunctionModel
@@ -18,7 +19,7 @@ from orchestrator.planners.llm.conversation import (
     ToolRequest,
 )
 from orchestrator.planners.llm.model import ProviderModel, open_model
-from orchestrator.planners.llm.providers.http import is_loopback
+from orchestrator.planners.llm.providers.http import CONNECT, StreamingClient, is_loopback
 from orchestrator.planners.llm.providers.messages import to_json, to_messages, to_response
 from orchestrator.planners.llm.providers.secrets import HIDDEN, Scrubber
 from orchestrator.planners.llm.sizes import size_of
@@ -183,6 +184,19 @@ def test_ordinary_words_are_no_keys():
 def test_only_this_machine_is_reached_past_the_proxies(url, local):
     """Others may only be reachable through one."""
     assert is_loopback(url) is local
+
+
+async def test_a_server_that_is_not_there_is_found_long_before_a_request_may_end():
+    """A wrong address takes seconds, not the ten minutes that a slow model may need."""
+    seen = []
+
+    def answer(request):
+        seen.append(request.extensions["timeout"])
+        return httpx2.Response(200)
+
+    async with StreamingClient(transport=httpx2.MockTransport(answer)) as client:
+        await client.get("http://127.0.0.1:9", timeout=600)
+    assert (seen[0]["connect"], seen[0]["read"]) == (CONNECT, 600)
 
 
 def test_the_size_of_a_request_is_what_the_model_reads():
