@@ -88,6 +88,7 @@ async def test_a_call_that_is_written_as_text_is_not_taken_for_the_end(text):
         "```" * 3000,
         "[" * 30_000 + "{",
         '{"function": {"name": 7, "arguments": 1}}',
+        "42",
     ],
 )
 async def test_json_that_is_no_call_is_an_answer(text):
