@@ -10,7 +10,7 @@ unexport PYTHONHOME PYTHONPATH PYTHONWARNINGS PYTEST_ADDOPTS
 
 .DEFAULT_GOAL := help
 .PHONY: help setup setup-run setup-lock run test test-setup test-live test-sandbox race mutate-guards crash chaos \
-	lint format lock check-lock bench up down
+	lint format lock check-lock bench try-model up down
 
 help: ## list the targets
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*##/\t/' | expand -t 16
@@ -97,6 +97,10 @@ check-lock: setup-lock ## pyproject.toml, poetry.lock and requirements/*.txt mus
 
 bench: setup ## measure, as ratios against a floor in the same run
 	$(BIN)/python -m bench
+
+try-model: setup ## run real tasks with a real model: make try-model BASE_URL=… MODEL=… (CONTEXT=tokens, TASKS=words)
+	@$(BIN)/python -m bench.try_model --model "$(MODEL)" --base-url "$(BASE_URL)" \
+		$(if $(CONTEXT),--context "$(CONTEXT)") --tasks "$(TASKS)"
 
 up: setup-run ## start both services and keep them serving until Ctrl-C
 	$(BIN)/agentic up

@@ -2,8 +2,8 @@
 
 from agentic.client import AgenticClient
 from common.errors import AgenticError, ClientError, SystemFault, ToolError
-from common.plans import Plan, PlanStep
-from common.runs import Budget, Event, Run, RunResult, Session, Step
+from common.plans import Message, Plan, PlanStep, Turn, TurnCall, Usage
+from common.runs import Budget, Event, PlannerSpec, Run, RunResult, RunUsage, Session, Step
 
 __all__ = [
     "AgenticClient",
@@ -11,12 +11,18 @@ __all__ = [
     "Budget",
     "ClientError",
     "Event",
+    "Message",
     "Plan",
     "PlanStep",
+    "PlannerSpec",
     "Run",
     "RunResult",
+    "RunUsage",
     "Session",
     "Step",
     "SystemFault",
     "ToolError",
+    "Turn",
+    "TurnCall",
+    "Usage",
 ]

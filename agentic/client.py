@@ -1,33 +1,23 @@
 """The Python client: typed, asynchronous, and it raises the services' own errors."""
 
-import asyncio
-import secrets
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from datetime import timedelta
 from importlib.metadata import version
 from types import TracebackType
-from typing import Any, Self, TypeVar
+from typing import Self
 
 import httpx
 from pydantic import TypeAdapter
 
 from agentic.following import follow
-from agentic.transport import (
-    ATTEMPTS,
-    body_of,
-    checked_url,
-    connection_fault,
-    is_loopback,
-    pause,
-    raise_for_error,
-    read_answer,
-)
-from common.errors import SystemFault
+from agentic.requests import Requests
+from agentic.transport import body_of, checked_url, is_loopback, raise_for_error, read_answer
 from common.models import Page
-from common.plans import Plan
+from common.plans import Plan, Turn
 from common.runs import (
     Budget,
     Event,
+    MessageCreate,
     Metadata,
     OnBusy,
     PlannerSpec,
@@ -36,9 +26,8 @@ from common.runs import (
     Session,
     SessionCreate,
 )
-from common.tools import ToolSpec
+from common.tools import JsonSchema, ToolSpec
 
-T = TypeVar("T")
 AGENT = f"agentic-python/{version('agentic-framework')}"
 TIMEOUT = 30.0
 """Seconds to wait for an answer."""
@@ -71,6 +60,7 @@ class AgenticClient:
             transport=transport,
             trust_env=not is_loopback(url),
         )
+        self._requests = Requests(self._http)
 
     async def __aenter__(self) -> Self:
         """Return the client itself."""
@@ -95,103 +85,112 @@ class AgenticClient:
     ) -> Session:
         """Open a session on a workspace: a fresh one, or one that sessions of that name share."""
         body = body_of(SessionCreate, workspace=workspace, metadata=metadata, ttl=ttl)
-        return await self._create("/v1/sessions", body, Session, idempotency_key)
+        return await self._requests.create("/v1/sessions", body, Session, idempotency_key)
 
     async def session(self, session_id: str) -> Session:
         """Return a session."""
-        return await self._read(f"/v1/sessions/{session_id}", Session)
+        return await self._requests.read(f"/v1/sessions/{session_id}", Session)
 
     async def sessions(self, limit: int = 50, cursor: str | None = None) -> Page[Session]:
         """Return a page of the user's sessions, the newest first."""
-        return await self._read("/v1/sessions", Page[Session], limit=limit, cursor=cursor)
+        return await self._requests.read("/v1/sessions", Page[Session], limit=limit, cursor=cursor)
 
     async def delete_session(self, session_id: str) -> None:
         """Delete a session with its runs; its workspace stays."""
-        raise_for_error(await self._send("DELETE", f"/v1/sessions/{session_id}"))
+        raise_for_error(await self._requests.send("DELETE", f"/v1/sessions/{session_id}"))
 
-    async def start_run(
+    async def start_run(  # noqa: PLR0913 - a run's facts, each by its name
         self,
         session_id: str,
         *,
         goal: str | None = None,
         plan: Plan | None = None,
         planner: str | None = None,
+        model: str | None = None,
+        instructions: str | None = None,
+        tools: Sequence[str] | None = None,
+        output_schema: JsonSchema | None = None,
         budget: Budget | None = None,
         on_busy: OnBusy = "reject",
         idempotency_key: str | None = None,
     ) -> Run:
         """Start a run for a goal or a plan. A lost answer is asked for again, safely.
 
-        A key of the caller's own lets another process ask again for the same run.
+        A model is one that `planners` names; it keeps to the instructions, uses those tools only,
+        and its answer is JSON of the output schema. A key of the caller's own lets another process
+        ask again for the same run.
         """
         body = body_of(
-            RunCreate, goal=goal, plan=plan, planner=planner, budget=budget, on_busy=on_busy
+            RunCreate,
+            goal=goal,
+            plan=plan,
+            planner=planner,
+            model=model,
+            instructions=instructions,
+            tools=None if tools is None else list(tools),
+            output_schema=output_schema,
+            budget=budget,
+            on_busy=on_busy,
         )
         path = f"/v1/sessions/{session_id}/runs"
-        return await self._create(path, body, Run, idempotency_key)
+        return await self._requests.create(path, body, Run, idempotency_key)
 
     async def run(self, session_id: str, run_id: str) -> Run:
         """Return a run with its steps."""
-        return await self._read(f"/v1/sessions/{session_id}/runs/{run_id}", Run)
+        return await self._requests.read(f"/v1/sessions/{session_id}/runs/{run_id}", Run)
 
     async def runs(self, session_id: str, limit: int = 50, cursor: str | None = None) -> Page[Run]:
         """Return a page of a session's runs, the newest first, without their steps."""
         path = f"/v1/sessions/{session_id}/runs"
-        return await self._read(path, Page[Run], limit=limit, cursor=cursor)
+        return await self._requests.read(path, Page[Run], limit=limit, cursor=cursor)
+
+    async def turns(self, session_id: str, run_id: str) -> list[Turn]:
+        """Return what a run's planner has decided, turn by turn."""
+        path = f"/v1/sessions/{session_id}/runs/{run_id}/turns"
+        return await self._requests.read(path, TypeAdapter(list[Turn]))
+
+    async def send(
+        self, session_id: str, run_id: str, text: str, idempotency_key: str | None = None
+    ) -> Run:
+        """Answer a run's question, or tell a model at work what to do from its next turn on.
+
+        Raises `invalid_state` for a run that has ended or takes no messages.
+        """
+        path = f"/v1/sessions/{session_id}/runs/{run_id}/messages"
+        body = body_of(MessageCreate, text=text)
+        return await self._requests.create(path, body, Run, idempotency_key)
 
     async def cancel_run(self, session_id: str, run_id: str) -> Run:
         """Ask a run to end."""
         path = f"/v1/sessions/{session_id}/runs/{run_id}/cancel"
-        return read_answer(await self._send("POST", path), Run)
+        return read_answer(await self._requests.send("POST", path), Run)
 
     async def wait(self, session_id: str, run_id: str) -> Run:
-        """Return a run when it has ended."""
+        """Return a run when it has ended, which one that waits for an answer does not."""
         async for _ in self.events(session_id, run_id):
             pass
         return await self.run(session_id, run_id)
 
     async def tools(self) -> list[ToolSpec]:
         """Return the tools that plans can use."""
-        return await self._read("/v1/tools", TypeAdapter(list[ToolSpec]))
+        return await self._requests.read("/v1/tools", TypeAdapter(list[ToolSpec]))
 
     async def planners(self) -> list[PlannerSpec]:
         """Return the planners that a run can name."""
-        return await self._read("/v1/planners", TypeAdapter(list[PlannerSpec]))
+        return await self._requests.read("/v1/planners", TypeAdapter(list[PlannerSpec]))
 
     async def events(
         self, session_id: str, run_id: str | None = None, after_seq: int = 0
     ) -> AsyncIterator[Event]:
         """Yield events as they happen; with `run_id`, that run's, until it has ended.
 
-        A stream that breaks is resumed after the last event. Raises once a dozen in a row
-        have brought nothing.
+        `text.delta` and others without a `seq` are transient: they come to those who listen at the
+        time, and not again. A stream that breaks is resumed after the last event that has one.
+        Raises once a dozen in a row have brought nothing.
         """
         async for event in follow(self._http, session_id, run_id, after_seq):
             yield event
 
     async def ready(self) -> None:
         """Return if the orchestrator can serve runs; raise what keeps it from that."""
-        raise_for_error(await self._send("GET", "/health/ready"))
-
-    async def _create(self, path: str, body: dict[str, Any], model: type[T], key: str | None) -> T:
-        """POST with an idempotency key, so that it may be repeated when the answer was lost."""
-        headers = {"Idempotency-Key": key or secrets.token_hex(16)}
-        for attempt in range(1, ATTEMPTS + 1):
-            try:
-                answer = await self._send("POST", path, json=body, headers=headers)
-                return read_answer(answer, model)
-            except SystemFault as fault:
-                if fault.source != "client" or attempt == ATTEMPTS:
-                    raise
-            await asyncio.sleep(pause(attempt))
-        raise AssertionError  # the last attempt returns or raises
-
-    async def _read(self, path: str, model: type[T] | TypeAdapter[T], **params: Any) -> T:
-        given = {name: value for name, value in params.items() if value is not None}
-        return read_answer(await self._send("GET", path, params=given), model)
-
-    async def _send(self, method: str, path: str, **options: Any) -> httpx.Response:
-        try:
-            return await self._http.request(method, path, **options)
-        except httpx.TransportError as error:
-            raise connection_fault(error) from error
+        raise_for_error(await self._requests.send("GET", "/health/ready"))

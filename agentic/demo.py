@@ -11,7 +11,7 @@ from importlib.resources import files
 from pathlib import Path
 
 from agentic.client import AgenticClient
-from agentic.running import run_and_show
+from agentic.running import Order, run_and_show
 from agentic.show import Display
 from agentic.stack import Stack, running_stack
 from common.plans import Plan
@@ -68,7 +68,7 @@ async def _run_and_check(stack: Stack, root: Path, display: Display) -> bool:
 async def _run(
     client: AgenticClient, display: Display, goal: str | None = None, plan: Plan | None = None
 ) -> Run:
-    run = await run_and_show(client, display, workspace=WORKSPACE, goal=goal, plan=plan)
+    run = await run_and_show(client, display, Order(goal, plan), workspace=WORKSPACE)
     if run.status == "cancelled":  # by Ctrl-C, which was meant for all of the job
         raise asyncio.CancelledError
     return run

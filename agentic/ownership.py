@@ -29,7 +29,10 @@ def owning(data_dir: Path) -> Iterator[TextIO]:
     """
     with _made(data_dir) as file:
         if not try_lock(file):
-            raise StackError(f"a stack serves from {data_dir} already; agentic down ends it")
+            raise StackError(
+                f"a stack serves from {data_dir} already; agentic down ends it,"
+                " and --data-dir names another directory"
+            )
         file.truncate(0)
         note(file, os.getpid())
         yield file

@@ -2,43 +2,137 @@
 
 import asyncio
 import signal
-from collections.abc import Coroutine, Iterator
+from collections.abc import Callable, Coroutine, Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass
 from typing import Any
 
 from agentic.client import AgenticClient
+from agentic.prompt import Interrupted
 from agentic.show import Display
-from common.errors import AgenticError
+from agentic.speech import delta_of
+from common.errors import AgenticError, ClientError
 from common.plans import Plan
-from common.runs import Run
+from common.runs import Budget, Event, Run
+from common.tools import JsonSchema
+
+Ask = Callable[[str], str | None]
+"""Gets a person's answer to a question; None: nobody is there. Raises Interrupted at Ctrl-C."""
+
+
+@dataclass(frozen=True)
+class Order:
+    """What is to be run: a goal or a plan, and what a model has to keep to."""
+
+    goal: str | None = None
+    plan: Plan | None = None
+    model: str | None = None
+    instructions: str | None = None
+    tools: tuple[str, ...] | None = None
+    budget: Budget | None = None
+    output_schema: JsonSchema | None = None
+
+    async def start(self, client: AgenticClient, session_id: str) -> Run:
+        """Start the run in a session."""
+        return await client.start_run(
+            session_id,
+            goal=self.goal,
+            plan=self.plan,
+            model=self.model,
+            instructions=self.instructions,
+            tools=self.tools,
+            budget=self.budget,
+            output_schema=self.output_schema,
+        )
 
 
 async def run_and_show(
     client: AgenticClient,
     display: Display,
+    order: Order,
     *,
-    workspace: str | None,
-    goal: str | None = None,
-    plan: Plan | None = None,
+    workspace: str | None = None,
+    session_id: str | None = None,
+    ask: Ask | None = None,
 ) -> Run:
-    """Run a goal or a plan in a session of its own, print it live, and return it ended.
+    """Run an order in the session, or one of its own; print it live, and return it ended.
 
-    The first Ctrl-C cancels the run and waits for its end; the second leaves at once.
+    It is returned waiting where it has a question that nobody answers. The first Ctrl-C cancels the
+    run and waits for its end; the second leaves at once: asyncio.CancelledError.
     """
     interrupted = asyncio.Event()
     with _noted(interrupted):
-        session = await client.create_session(workspace)
-        run = await client.start_run(session.id, goal=goal, plan=plan)
+        session_id = session_id or (await client.create_session(workspace)).id
+        run = await order.start(client, session_id)
         cancelling = asyncio.create_task(_cancel_when(interrupted, client, run, display))
         try:
-            async for event in client.events(session.id, run.id):
-                display.event(event)
+            await _follow(client, display, run, ask, interrupted)
         finally:
             cancelling.cancel()
             display.close()
-    ended = await client.run(session.id, run.id)
+        ended = await client.run(session_id, run.id)
     display.result(ended)
     return ended
+
+
+async def _follow(
+    client: AgenticClient,
+    display: Display,
+    run: Run,
+    ask: Ask | None,
+    interrupted: asyncio.Event,
+) -> None:
+    """Show the run until it has ended, or waits for what nobody here gives it."""
+    display.forget()
+    async for event in client.events(run.session_id, run.id):
+        await _show(client, display, event)
+        question = question_of(event)
+        if question is None and event.type != "run.awaiting_approval":
+            continue
+        try:
+            answer = None if ask is None or question is None else ask(question)
+        except Interrupted:
+            interrupted.set()
+            continue
+        if answer is None:
+            return
+        await _answer(client, display, run, answer)
+
+
+async def _show(client: AgenticClient, display: Display, event: Event) -> None:
+    if event.type != "text.delta":
+        display.event(event)
+        return
+    delta = delta_of(event)
+    if not display.say(delta):
+        display.catch_up(delta, await _text_so_far(client, event))
+
+
+async def _text_so_far(client: AgenticClient, event: Event) -> str | None:
+    """Return it, or None: a run goes on also where a piece of its text cannot be shown."""
+    try:
+        return (await client.run(event.session_id, str(event.run_id))).text
+    except AgenticError:
+        return None
+
+
+async def _answer(client: AgenticClient, display: Display, run: Run, text: str) -> None:
+    try:
+        await client.send(run.session_id, run.id, text)
+    except ClientError as error:
+        if error.code != "invalid_state":
+            raise
+        display.error(error)  # it was cancelled meanwhile: its end is going to be told
+
+
+def question_of(event: Event) -> str | None:
+    """Return the question that a run waits with from this event on."""
+    if event.type == "run.awaiting_input":
+        return str(event.data.get("question") or "")
+    run = event.data.get("run") if event.type == "gap" else None
+    if run is None or run.get("status") != "awaiting_input":
+        return None
+    return str(run.get("question") or "")
 
 
 @contextmanager

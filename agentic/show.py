@@ -1,4 +1,4 @@
-"""What the command prints: live steps, diffs, results and errors; plain lines off a terminal."""
+"""What the command prints: live text and steps, diffs, results, errors; plain lines off a terminal."""
 
 import json
 from typing import Any
@@ -7,6 +7,7 @@ from rich.console import Console
 from rich.status import Status
 from rich.text import Text
 
+from agentic.speech import Delta, Speech
 from common.errors import AgenticError, Problem
 from common.runs import Event, Run, Step
 
@@ -22,41 +23,72 @@ def harmless(text: str) -> str:
 
 
 class Display:
-    """Prints a run as it goes on."""
+    """Prints a run as it goes on.
+
+    A terminal gets what is said as it is spoken, anything else each text once it is complete.
+    """
 
     def __init__(self, console: Console) -> None:
         self._console = console
         self._status: Status | None = None
+        self._speech = Speech()
+        self._unsettled = ""
+        """What was said since the last line: on a terminal it stands there, with its line open."""
 
     def line(self, text: str, style: str = "") -> None:
         """Print one piece of text as it is: no markup, no control characters."""
+        self._settle()
         self._console.print(Text(harmless(text), style=style), soft_wrap=True)
 
     def event(self, event: Event) -> None:
-        """Print what an event tells."""
-        if event.type == "step.started":
-            self._progress(f"step {event.data['n']}: {_call(event.data)}")
+        """Print what an event tells, but for what is being said (`say`)."""
+        data = event.data
+        if event.type == "turn.decided" and data.get("calls"):
+            self._progress(f"turn {data.get('t')}: {data['calls']} calls")
+        elif event.type == "step.started":
+            self._progress(f"step {data['n']}: {_call(data)}")
         elif event.type in ("step.succeeded", "step.failed"):
-            self._step(Step.model_validate(event.data))
-        elif event.type == "gap":
-            self.line("… some events are no longer there", "yellow")
+            self._step(Step.model_validate(data))
+            self._progress("working")
+        elif event.type in ("run.started", "run.resumed"):
+            self._progress("working")
+        else:
+            self._note(event)
+
+    def say(self, delta: Delta) -> bool:
+        """Print a piece of what is being said; False where a piece before it is missing."""
+        if self._speech.is_over_for(delta):
+            self._begin(delta)
+        new = self._speech.take(delta)
+        self._utter(new or "")
+        return new is not None
+
+    def catch_up(self, delta: Delta, so_far: str | None) -> None:
+        """Print a piece and what is missing before it, out of the run's text so far."""
+        self._utter(self._speech.catch_up(delta, so_far))
+
+    def forget(self) -> None:
+        """Start anew with what is said: another run counts its turns from 1 again."""
+        self.close()
+        self._speech = Speech()
 
     def close(self) -> None:
-        """End the live progress."""
-        if self._status is not None:
-            self._status.stop()
-            self._status = None
+        """End the live progress and the line that is being spoken."""
+        self._stop_progress()
+        self._settle()
 
     def result(self, run: Run) -> None:
-        """Print the diffs, the answer or the error of a run that has ended."""
+        """Print the diffs, the answer or the error of a run, and what it has taken."""
         self.close()
         for step in run.steps:
             self._diff(str((step.output or {}).get("diff", "")))
-        if run.result is not None:
+        if run.result is not None and run.result.answer.strip() != self._speech.text.strip():
             self.line(run.result.answer, "bold")
         if run.error is not None:
             self.problem(run.error)
-        self.line(f"{run.status}: {len(run.steps)} steps, {_seconds(run)} ({run.id})")
+        self.line(f"{run.status}: {', '.join(_taken(run))} ({run.id})")
+        if run.status == "awaiting_input":
+            self.line(f'answer it with: agentic answer {run.session_id} {run.id} "TEXT"')
 
     def problem(self, problem: Problem) -> None:
         """Print an error: what happened, what to do, and how to ask about it."""
@@ -71,9 +103,46 @@ class Display:
         self.close()
         self.problem(error.problem("client", None))
 
+    def _note(self, event: Event) -> None:
+        if event.type == "run.awaiting_input":
+            self._stop_progress()
+            self.line(f"question: {event.data.get('question')}", "bold yellow")
+        elif event.type == "message.received":
+            self.line(f"message: {event.data.get('text')}", "dim")
+        elif event.type == "gap":
+            self.line("… some events are no longer there", "yellow")
+
+    def _begin(self, delta: Delta) -> None:
+        is_again = delta.t == self._speech.t and bool(self._speech.text)
+        if self._console.is_terminal and is_again:
+            self.line("… broken off; the model is asked again", "yellow")
+        elif is_again:
+            self._unsettled = ""  # it never became complete
+        self._settle()
+        self._speech = Speech(delta.t, delta.attempt)
+
+    def _utter(self, text: str) -> None:
+        if text and self._console.is_terminal:
+            self._stop_progress()
+            self._console.print(Text(harmless(text)), end="", soft_wrap=True)
+        self._unsettled += text
+
+    def _settle(self) -> None:
+        text, self._unsettled = self._unsettled, ""
+        if self._console.is_terminal and text and not text.endswith("\n"):
+            self._console.print()
+        elif not self._console.is_terminal and text.strip():
+            self._console.print(Text(harmless(text.strip("\n"))), soft_wrap=True)
+
+    def _stop_progress(self) -> None:
+        if self._status is not None:
+            self._status.stop()
+            self._status = None
+
     def _progress(self, text: str) -> None:
         if not self._console.is_terminal:
             return
+        self._settle()
         if self._status is None:
             self._status = self._console.status("")
             self._status.start()
@@ -93,13 +162,28 @@ class Display:
 
 
 def _call(step: dict[str, Any]) -> str:
-    arguments = ", ".join(f"{key}={_short(value)}" for key, value in step["arguments"].items())
-    return f"{step['name']}: {step['tool']}({arguments})"
+    """Return a call in short; the run's plan has the arguments that are null in an answer."""
+    given = step["arguments"]
+    pairs = ["…"] if given is None else [f"{key}={_short(given[key])}" for key in given]
+    return f"{step['name']}: {step['tool']}({', '.join(pairs)})"
 
 
 def _short(value: Any) -> str:
     text = json.dumps(value, ensure_ascii=False)
     return text if len(text) <= MAX_ARGUMENT else f"{text[:MAX_ARGUMENT]}…"
+
+
+def _taken(run: Run) -> list[str]:
+    used = run.usage
+    told = [f"{len(run.steps)} steps"]
+    if used.input_tokens or used.output_tokens:
+        told += [f"{used.input_tokens} tokens in ({used.cached_tokens} cached)"]
+        told += [f"{used.output_tokens} out"]
+    if used.lost_tokens:
+        told += [f"up to {used.lost_tokens} lost"]
+    if used.cost is not None:
+        told += [f"${used.cost:.4f}"]
+    return [*told, _seconds(run)]
 
 
 def _seconds(run: Run) -> str:

@@ -11,6 +11,7 @@ from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
+from types import MappingProxyType
 from typing import TextIO
 
 import httpx
@@ -78,25 +79,22 @@ async def running_stack(
     port: int = 0,
     host: str = HOST,
     *,
+    settings: Mapping[str, str] = MappingProxyType({}),
     start_timeout: float = START_TIMEOUT,
     stop_timeout: float = STOP_TIMEOUT,
 ) -> AsyncIterator[Stack]:
     """Start both services with a fresh secret between them; yield when they are ready.
 
-    Port 0 takes a free one. Raises StackError when a service does not start, or another stack owns
+    Port 0 takes a free one; `settings` are further ones of the orchestrator's. Raises StackError when a service does not start, or another stack owns
     the directory. Seconds: until both are ready, and for each to stop before it is killed. The
     services end with us, also where we are killed.
     """
     port, execution_port = _usable(host, port) if port else _free_port(), _free_port()
     url, execution_url = f"http://{host}:{port}", f"http://{HOST}:{execution_port}"
     token = secrets.token_urlsafe(32)
-    execution = {
-        "EXEC_ENV_HOST": HOST,
-        "EXEC_ENV_PORT": str(execution_port),
-        "EXEC_ENV_DATA_DIR": str(data_dir / "execution"),
-        "EXEC_ENV_SERVICE_TOKEN": token,
-    }
+    execution = _execution_settings(execution_port, data_dir, token)
     orchestrator = {
+        **settings,
         "ORCHESTRATOR_HOST": host,
         "ORCHESTRATOR_PORT": str(port),
         "ORCHESTRATOR_DATA_DIR": str(data_dir / "orchestrator"),
@@ -112,6 +110,15 @@ async def running_stack(
         )
         await _wait_until_ready((execution_url, url), services, start_timeout)
         yield Stack(url, execution_url, data_dir, token, services)
+
+
+def _execution_settings(port: int, data_dir: Path, token: str) -> dict[str, str]:
+    return {
+        "EXEC_ENV_HOST": HOST,
+        "EXEC_ENV_PORT": str(port),
+        "EXEC_ENV_DATA_DIR": str(data_dir / "execution"),
+        "EXEC_ENV_SERVICE_TOKEN": token,
+    }
 
 
 @asynccontextmanager

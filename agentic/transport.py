@@ -69,7 +69,7 @@ def connection_fault(error: httpx.TransportError) -> AgenticError:
     return fault
 
 
-def body_of(model: type[M], **given: Any) -> dict[str, Any]:
+def body_of(model: type[M], /, **given: Any) -> dict[str, Any]:
     """Return a request's body: only what was given. Raises `invalid_request` before it is sent."""
     known = {name: value for name, value in given.items() if value is not None}
     try:

@@ -14,16 +14,14 @@ from common.web.app import build_app
 from common.web.health import health_router
 from common.web.protocols.sockets import PatientWebSocketProtocol
 from common.web.server import serve
-from orchestrator.engine.decisions import Decider
-from orchestrator.engine.runner import Runner
-from orchestrator.engine.steps import StepMaker
-from orchestrator.engine.turns import TurnMaker
+from orchestrator.engine.assembly import WorkBounds, make_worker
 from orchestrator.engine.worker import Worker
 from orchestrator.execution.catalogue import Catalogue
 from orchestrator.execution.client import ExecutionClient, open_client
-from orchestrator.planners.registry import PLANNERS
+from orchestrator.planners.llm.loading import make_models, opened
+from orchestrator.planners.registry import Planners, planners_of
 from orchestrator.readiness import Facts, Readiness
-from orchestrator.routes import catalogue, events, runs, sessions, websocket
+from orchestrator.routes import catalogue, events, messages, runs, sessions, websocket
 from orchestrator.routes.dependencies import Services
 from orchestrator.security.access import Access
 from orchestrator.security.rate_limits import RateLimits, RequestLimit, UserLimits
@@ -46,6 +44,7 @@ FAILURE = 1
 class Parts:
     """What lives as long as the process."""
 
+    planners: Planners
     store: Store
     client: ExecutionClient
     catalogue: Catalogue
@@ -56,12 +55,16 @@ class Parts:
 
 @asynccontextmanager
 async def open_parts(settings: Settings, supervisor: Supervisor) -> AsyncIterator[Parts]:
-    """Connect everything.
+    """Connect everything; whoever executes runs has its models ready before the first one.
 
     Raises EmbeddedServerError when the embedded store cannot start, UnknownFormat when a newer
-    program has written to the store.
+    program has written to the store, UnusableModel when a model cannot be asked as it is configured.
     """
+    models = make_models(settings.llm)
+    planners = planners_of(settings.llm, models)
     async with AsyncExitStack() as stack:
+        if settings.role != "api":
+            await stack.enter_async_context(opened(models))
         url = await stack.enter_async_context(_redis(settings, supervisor))
         config = StoreConfig(
             session_ttl=settings.session_ttl,
@@ -74,13 +77,13 @@ async def open_parts(settings: Settings, supervisor: Supervisor) -> AsyncIterato
             open_client(str(settings.execution_url), settings.service_token)
         )
         tools = Catalogue(client)
-        steps = StepMaker(store.progress, client, settings.call_timeout)
-        turns = TurnMaker(steps, settings.parallel_reads)
-        runner = Runner(store, Decider(PLANNERS, tools.tools, store), turns)
-        worker = Worker(store, runner, settings.concurrency)
+        bounds = WorkBounds(settings.call_timeout, settings.parallel_reads, settings.concurrency)
+        worker = make_worker(store, client, tools, planners, bounds)
         limits = RateLimits(store.rate_limits, UserLimits(*settings.user_limits))
         stack.push_async_callback(limits.streams.close)
-        yield Parts(store, client, tools, ConnectionManager(store), worker, limits)
+        connections = ConnectionManager(store)
+        stack.push_async_callback(connections.aclose)
+        yield Parts(planners, store, client, tools, connections, worker, limits)
 
 
 @asynccontextmanager
@@ -155,13 +158,14 @@ async def _ready(app: FastAPI) -> Facts:
 
 
 def _services(parts: Parts) -> Services:
-    return Services(parts.store, PLANNERS, parts.catalogue, parts.connections, parts.limits)
+    return Services(parts.store, parts.planners, parts.catalogue, parts.connections, parts.limits)
 
 
 def _routers(settings: Settings) -> list[APIRouter]:
     if settings.role == "worker":
         return []
-    return [sessions.router, runs.router, events.router, websocket.router, catalogue.router]
+    rooms = (sessions, runs, messages, events, websocket, catalogue)
+    return [room.router for room in rooms]
 
 
 def _access(settings: Settings) -> Middleware:

@@ -20,6 +20,7 @@ from common.context import MAX_TIMEOUT
 from common.ids import Name
 from common.runs import long_enough
 from common.settings import Directory, Seconds, ServiceSettings
+from orchestrator.planners.llm.config import LoopLimits, ModelConfig
 from orchestrator.store.server.addresses import read_address
 
 
@@ -134,10 +135,33 @@ class Settings(ServiceSettings):
         )
         return requests, runs, streams
 
+    @property
+    def llm(self) -> ModelConfig | None:
+        """What the `llm` planner works with; None: there is no model."""
+        if self.model is None:
+            return None
+        return ModelConfig(
+            model=self.model,
+            others=self.models,
+            base_url=None if self.model_base_url is None else str(self.model_base_url),
+            api_key=self.model_api_key,
+            temperature=self.model_temperature,
+            max_output=self.model_max_output,
+            context=self.model_context,
+            timeout=self.model_timeout,
+            first_token=self.model_first_token,
+            attempts=self.model_attempts,
+            loops=LoopLimits(self.stuck_same, self.stuck_errors, self.stuck_alternating),
+        )
+
     @model_validator(mode="after")
     def _is_complete(self) -> Self:
         if self.redis_url is None and self.data_dir is None:
             raise ValueError("give ORCHESTRATOR_REDIS_URL, or ORCHESTRATOR_DATA_DIR to embed one")
+        if self.models and self.model is None:
+            raise ValueError(
+                "ORCHESTRATOR_MODELS come beside a model: give ORCHESTRATOR_MODEL, too"
+            )
         if not (self.api_keys or self.allow_anonymous or is_loopback(self.host)):
             raise ValueError(
                 f"to listen on {self.host}, configure ORCHESTRATOR_API_KEYS"

@@ -6,16 +6,17 @@ from contextlib import contextmanager
 from starlette.datastructures import State
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from orchestrator.planners.llm.config import UnusableModel
 from orchestrator.store.server.embedded import EmbeddedServerError
 from orchestrator.store.server.formats import UnknownFormat
 
 
 @contextmanager
 def noted_refusal(state: State) -> Iterator[None]:
-    """Note in the application's state what its store refuses to start for."""
+    """Note in the application's state what its store or its model refuses to start for."""
     try:
         yield
-    except EmbeddedServerError as refusal:
+    except (EmbeddedServerError, UnusableModel) as refusal:
         state.refusal = str(refusal)
         raise
     except UnknownFormat as refusal:

@@ -24,7 +24,7 @@ class AppendFileArguments(Arguments):
     create: bool = True
     """Create the file if it is missing."""
     expected_sha256: Sha256 | None = None
-    """Refuse if the file's SHA-256 is another by now."""
+    """As read_file gave it: refuse if the file has another by now."""
 
 
 class Appended(Output):

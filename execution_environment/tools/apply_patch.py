@@ -26,7 +26,7 @@ class ApplyPatchArguments(Arguments):
     patch: Annotated[str, Field(min_length=1)]
     """A unified diff with paths relative to the workspace, as `git diff` writes it."""
     expected_sha256: Annotated[dict[str, Sha256], Field(max_length=MAX_FILES)] | None = None
-    """By path: refuse if a file's SHA-256 is another."""
+    """By path, as read_file gave it: refuse if a file has another by now."""
 
 
 class Patched(Output):

@@ -15,7 +15,7 @@ class DeletePathArguments(Arguments):
     recursive: bool = False
     """Delete a directory with all that is in it."""
     expected_sha256: Sha256 | None = None
-    """Refuse if the file's SHA-256 is another by now."""
+    """As read_file gave it: refuse if the file has another by now."""
 
     @property
     def measures_trees(self) -> bool:

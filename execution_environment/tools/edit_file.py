@@ -45,7 +45,7 @@ class EditFileArguments(Arguments):
     edits: Annotated[list[Replacement | Insertion], Field(min_length=1, max_length=MAX_EDITS)]
     """Made in order, all or none; each sees what those before it made."""
     expected_sha256: Sha256 | None = None
-    """Refuse if the file's SHA-256 is another by now."""
+    """As read_file gave it: refuse if the file has another by now."""
 
 
 class Edited(Output):

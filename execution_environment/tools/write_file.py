@@ -29,7 +29,7 @@ class WriteFileArguments(Arguments):
     mode: Mode = "create"
     """create: a new file only; replace: one that is there; upsert: either."""
     expected_sha256: Sha256 | None = None
-    """Refuse if the file's SHA-256 is another by now."""
+    """As read_file gave it: refuse if the file has another by now."""
     create_parents: bool = True
     """Create missing directories above it."""
 

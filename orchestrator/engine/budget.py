@@ -1,7 +1,8 @@
-"""What a run may use: steps, and seconds under a lease."""
+"""What a run may use: steps, seconds under a lease, and what a model costs."""
 
 import time
 from collections.abc import Callable
+from typing import TypeVar
 
 from common.errors import ClientError, SystemFault
 from common.plans import Turn
@@ -9,6 +10,7 @@ from orchestrator.engine.state import RunState
 from orchestrator.planners.protocol import Left
 
 Clock = Callable[[], float]
+N = TypeVar("N", int, float)
 
 
 class BudgetMeter:
@@ -34,7 +36,8 @@ class BudgetMeter:
         return Left(
             steps=self._budget.steps - len(self._run.history),
             seconds=max(self._budget.seconds - self.used, 0.0),
-            tokens=self._budget.tokens,
+            tokens=_difference(self._budget.tokens, self._run.spending.tokens),
+            cost=_difference(self._budget.cost, self._run.spending.cost),
         )
 
     def require_steps(self, turn: Turn) -> None:
@@ -52,11 +55,19 @@ class BudgetMeter:
         """Return the seconds that are left; raise `deadline_exceeded` when there are none."""
         left = self._budget.seconds - self.used
         if left <= 0:
-            raise SystemFault(
-                "deadline_exceeded",
-                f"The run's budget of {self._budget.seconds:g} seconds is used up",
-                outcome="executed" if self._run.history else "not_executed",
-                limit=self._budget.seconds,
-                actual=round(self.used, 3),
-            )
+            raise self.deadline_exceeded()
         return left
+
+    def deadline_exceeded(self) -> SystemFault:
+        """Return the error of a run that has used up its seconds."""
+        return SystemFault(
+            "deadline_exceeded",
+            f"The run's budget of {self._budget.seconds:g} seconds is used up",
+            outcome="executed" if self._run.history else "not_executed",
+            limit=self._budget.seconds,
+            actual=round(self.used, 3),
+        )
+
+
+def _difference(bound: N | None, used: N) -> N | None:
+    return None if bound is None else max(bound - used, type(used)(0))

@@ -1,39 +1,32 @@
-"""Has a planner decide, and makes of its decision the turn that is stored."""
+"""Has a planner decide, with all that it is told and may use."""
 
 import asyncio
 from collections.abc import Awaitable, Callable, Mapping, Sequence
-from datetime import datetime
-from typing import assert_never
 
 from common.errors import ClientError, SystemFault
 from common.logs import get_logger
-from common.plans import TurnCall
-from common.runs import FINAL_STATUSES
+from common.plans import Message
 from common.tools import Tools
 from orchestrator.engine.budget import BudgetMeter
+from orchestrator.engine.drafts import draft
+from orchestrator.engine.earlier import earlier_runs
+from orchestrator.engine.instructions import WorkspaceInstructions
+from orchestrator.engine.purse import RunPurse
+from orchestrator.engine.speech import RunSpeech
 from orchestrator.engine.state import RunState
 from orchestrator.engine.steps import Now, utc_now
-from orchestrator.planners.decisions import Ask, Call, CallTools, Decision, Finish
-from orchestrator.planners.protocol import EarlierRun, History, PastTurn, Planner, Surroundings
-from orchestrator.store.progress import Progress
-from orchestrator.store.records import Lease, StoredTurn
+from orchestrator.planners.protocol import (
+    EarlierRun,
+    History,
+    PastTurn,
+    Planner,
+    Surroundings,
+    Wishes,
+)
+from orchestrator.store.records import RunDocument, StoredTurn
 from orchestrator.store.store import Store
 
 log = get_logger(__name__)
-
-
-class Saying:
-    """What a planner says while it decides, piece by piece, for whoever looks at the run."""
-
-    def __init__(self, progress: Progress, lease: Lease) -> None:
-        self._progress = progress
-        self._lease = lease
-        self._said = 0
-
-    async def say(self, text: str) -> None:
-        """Show more of it."""
-        await self._progress.append_text(self._lease, self._said, text)
-        self._said += len(text.encode())
 
 
 class Decider:
@@ -44,28 +37,43 @@ class Decider:
         planners: Mapping[str, Planner],
         tools: Callable[[], Awaitable[Tools]],
         store: Store,
+        instructions: WorkspaceInstructions,
         now: Now = utc_now,
     ) -> None:
         self._planners = planners
         self._tools = tools
         self._runs = store.runs
-        self._progress = store.progress
+        self._conversation = store.conversation
+        self._instructions = instructions
         self._now = now
 
     async def next(self, run: RunState, budget: BudgetMeter) -> StoredTurn:
-        """Return the next turn of a run, which is not stored yet."""
+        """Return the next turn of a run, which is not stored yet.
+
+        May be cancelled at any time: what was reserved for a model's answer is lost then.
+        """
         asked = run.lease.run
         planner = self._planners.get(asked.planner)
         if planner is None:
             raise ClientError("invalid_request", f"There is no planner '{asked.planner}' here")
         tools = await self._known_tools()
-        past = [PastTurn(turn, turn.message) for turn in run.turns]
-        history = History(asked.goal, asked.plan, run.history, past, left=budget.left)
-        saying = Saying(self._progress, run.lease)
-        around = Surroundings(tools, saying.say, lambda most: self._earlier(run, most))
-        decision = await planner.next(history, around)
+        instructions = await self._workspace_instructions(planner, run, budget)
+        messages = await self._messages(planner, run)
+        history = History(
+            asked.goal,
+            asked.plan,
+            run.history,
+            [PastTurn(turn, turn.message) for turn in run.turns],
+            messages,
+            budget.left,
+            _wishes(asked, run.turns[0].workspace_instructions if run.turns else instructions),
+        )
+        async with RunSpeech(self._conversation, run.lease, run.next_turn) as speech:
+            decision = await planner.next(history, self._around(run, tools, speech))
         # it may hold a thousand calls, and renewals share the loop
-        return await asyncio.to_thread(_turn, decision, run, tools, self._now())
+        return await asyncio.to_thread(
+            draft, decision, run, tools, self._now(), messages, instructions
+        )
 
     async def _known_tools(self) -> Tools:
         try:
@@ -75,50 +83,33 @@ class Decider:
             log.warning("the tools are not known", code=failure.code, detail=failure.detail)
             return {}
 
+    async def _workspace_instructions(
+        self, planner: Planner, run: RunState, budget: BudgetMeter
+    ) -> str | None:
+        """Return what the run's first turn is to keep: what the run writes does not change it."""
+        if run.turns or not planner.converses:
+            return None
+        return await self._instructions.read(run.lease, budget.seconds_left())
+
+    async def _messages(self, planner: Planner, run: RunState) -> Sequence[Message]:
+        """Return what people have sent; who does not converse sees it only where it holds the run up."""
+        last = run.last_turn
+        is_held_up = last is not None and not (last.answer is None and last.question is None)
+        if not planner.converses and not is_held_up:
+            return ()
+        return await self._conversation.messages(run.lease)
+
+    def _around(self, run: RunState, tools: Tools, speech: RunSpeech) -> Surroundings:
+        purse = RunPurse(self._conversation, run.lease, run.spending)
+        return Surroundings(tools, speech, purse, lambda most: self._earlier(run, most))
+
     async def _earlier(self, run: RunState, most: int) -> Sequence[EarlierRun]:
-        page = await self._runs.list(run.lease.session.id, most, run.lease.run.id)
-        return [
-            EarlierRun(
-                earlier.id,
-                earlier.goal,
-                earlier.status,
-                None if earlier.result is None else earlier.result.answer,
-            )
-            for earlier in reversed(page.items)
-            if earlier.status in FINAL_STATUSES
-        ]
+        if most not in run.earlier:
+            run.earlier[most] = await earlier_runs(self._runs, run.lease, most)
+        return run.earlier[most]
 
 
-def _turn(decision: Decision, run: RunState, tools: Tools, decided_at: datetime) -> StoredTurn:
-    answered = decision.answered
-    turn = StoredTurn(
-        t=run.turns[-1].t + 1 if run.turns else 1,
-        decided_at=decided_at,
-        usage=None if answered is None else answered.usage,
-        model=None if answered is None else answered.model,
-        message=None if answered is None else answered.message,
+def _wishes(asked: RunDocument, workspace_instructions: str | None) -> Wishes:
+    return Wishes(
+        asked.model, asked.instructions, workspace_instructions, asked.tools, asked.output_schema
     )
-    match decision:
-        case CallTools(calls):
-            return turn.model_copy(update={"calls": _numbered(calls, run.next_number, tools)})
-        case Finish(answer):
-            return turn.model_copy(update={"answer": answer})
-        case Ask(question):
-            return turn.model_copy(update={"question": question})
-        case _:
-            assert_never(decision)
-
-
-def _numbered(calls: Sequence[Call], first: int, tools: Tools) -> list[TurnCall]:
-    return [
-        TurnCall(
-            n=n,
-            name=call.name,
-            tool=call.tool,
-            arguments=call.arguments,
-            on_error=call.on_error,
-            effect=tools[call.tool].effect if call.tool in tools else "write",
-            has_references=call.has_references,
-        )
-        for n, call in enumerate(calls, first)
-    ]

@@ -2,8 +2,9 @@
 
 import asyncio
 import json
+from collections.abc import Awaitable
 
-from common.errors import AgenticError
+from common.errors import AgenticError, SystemFault
 from common.folding import fold
 from common.logs import get_logger
 from common.runs import RunResult
@@ -17,6 +18,8 @@ from orchestrator.store.records import CANCELLED, Ending, Lease, StoredTurn
 from orchestrator.store.store import Store
 
 log = get_logger(__name__)
+MAX_IDLE_TURNS = 20
+"""Decisions in a row that move nothing; a planner has bounds of its own, far below."""
 
 
 class Waiting(Exception):  # a state of affairs, not an error
@@ -33,6 +36,7 @@ class Runner:
     def __init__(self, store: Store, decider: Decider, turns: TurnMaker) -> None:
         self._leases = store.leases
         self._progress = store.progress
+        self._conversation = store.conversation
         self._decider = decider
         self._turns = turns
 
@@ -52,7 +56,6 @@ class Runner:
         if ending is None:
             await self._leases.release(lease)
             return
-        await self._progress.finish(lease, ending)
         code = None if ending.error is None else ending.error.code
         log.info("run ended", status=ending.status, steps=len(run.history), code=code)
 
@@ -67,41 +70,92 @@ class Runner:
             raise
 
     async def _until_ended(self, run: RunState) -> Ending | None:
-        """Return how the run ended; None when the worker drains before that."""
+        """Return the ending that was stored; None when the worker drains before there is one."""
         budget = BudgetMeter(run)
         while not run.signals.draining.is_set():
-            try:
-                ending = known_ending(run) or await self._advance(run, budget)
-            except StoreUnavailable:
-                raise
-            except AgenticError as failure:
-                problem = failure.problem("orchestrator", run.lease.run.request_id)
-                return Ending("failed", error=problem)
-            if ending is not None:
-                return ending
+            ending = await _ending_of(run, self._advance(run, budget))
+            while ending is not None:
+                if await self._progress.finish(run.lease, ending) or ending.turn is None:
+                    return ending
+                # People have said more meanwhile: the answer is a turn like any other.
+                ending = await _ending_of(run, self._record(run, ending.turn))
         return None
 
     async def _advance(self, run: RunState, budget: BudgetMeter) -> Ending | None:
         """Take the run one turn further; return its ending when it has one."""
+        if (ending := known_ending(run)) is not None:
+            return ending
         # With a call in flight, a cancelled run first finds out what became of that.
         if run.signals.cancelled.is_set() and not run.has_open_call:
             return CANCELLED
-        if run.lease.adopted is not None and not run.turns:
-            await self._record(run, run.lease.adopted)
-            return None  # what its steps mean is asked first
-        turn = run.unfinished_turn()
-        if turn is None:
-            turn = await self._decider.next(run, budget)
-            if turn.answer is not None:
-                return await _success(run, turn)
-            await self._record(run, turn)
-        if turn.question is not None:
-            raise Waiting(turn.question)
-        return await self._turns.perform(run, turn, budget)
+        last = run.last_turn
+        if last is None and run.lease.adopted is not None:
+            # what its steps mean is asked first
+            return await self._record(run, run.lease.adopted)
+        if last is not None and run.left_of(last):
+            return await self._turns.perform(run, last, budget)
+        if last is not None and last.question is not None and not await self._is_answered(run):
+            raise Waiting(last.question)
+        return await self._decide(run, budget)
 
-    async def _record(self, run: RunState, turn: StoredTurn) -> None:
+    async def _is_answered(self, run: RunState) -> bool:
+        """Tell whether there is an answer to the question of the last turn; no other message is one."""
+        messages = await self._conversation.messages(run.lease)
+        return any(message.is_answer for message in messages)
+
+    async def _decide(self, run: RunState, budget: BudgetMeter) -> Ending | None:
+        """Ask the planner; store its turn, unless that is the run's end."""
+        if run.idle_turns >= MAX_IDLE_TURNS:
+            raise SystemFault(
+                "stuck",
+                f"{MAX_IDLE_TURNS} decisions in a row have made no call",
+                actual=MAX_IDLE_TURNS,
+            )
+        turn = await self._asked(run, budget)
+        if turn is None:
+            return CANCELLED
+        if turn.answer is not None:
+            return await _success(run, turn)
+        return await self._record(run, turn)
+
+    async def _asked(self, run: RunState, budget: BudgetMeter) -> StoredTurn | None:
+        """Return the planner's next turn; None when the run is cancelled before there is one.
+
+        Whatever happens, nothing of the planner is left behind.
+        """
+        seconds = budget.seconds_left()
+        deciding = asyncio.create_task(self._decider.next(run, budget))
+        cancel = asyncio.create_task(run.signals.cancelled.wait())
+        try:
+            await asyncio.wait(
+                {deciding, cancel}, timeout=seconds, return_when=asyncio.FIRST_COMPLETED
+            )
+            if deciding.done():
+                return deciding.result()
+            if cancel.done():
+                return None
+            raise budget.deadline_exceeded()
+        finally:
+            deciding.cancel()
+            cancel.cancel()
+            await asyncio.gather(deciding, cancel, return_exceptions=True)
+
+    async def _record(self, run: RunState, turn: StoredTurn) -> Ending | None:
+        """Store a turn, before anything of it is done: it is no ending."""
         await self._progress.record_turn(run.lease, turn)
-        run.turns.append(turn)
+        run.note_turn(turn)
+        return None
+
+
+async def _ending_of(run: RunState, work: Awaitable[Ending | None]) -> Ending | None:
+    """Return what work says of the run's end: an error of it is one."""
+    try:
+        return await work
+    except StoreUnavailable:
+        raise
+    except AgenticError as failure:
+        problem = failure.problem("orchestrator", run.lease.run.request_id)
+        return Ending("failed", error=problem)
 
 
 async def _success(run: RunState, turn: StoredTurn) -> Ending:

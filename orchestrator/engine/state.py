@@ -1,10 +1,13 @@
 """A run while it is executed: its lease, what others ask of it, what was decided and done."""
 
 from collections.abc import Sequence
+from itertools import takewhile
 
 from common.plans import Turn, TurnCall
 from common.runs import Step
+from orchestrator.engine.purse import Spending
 from orchestrator.engine.signals import Signals
+from orchestrator.planners.protocol import EarlierRun
 from orchestrator.store.records import Lease, StoredTurn
 
 
@@ -15,6 +18,9 @@ class RunState:
         self.lease = lease
         self.signals = signals
         self.turns = list(lease.turns)
+        self.spending = Spending(lease.used)
+        self.earlier: dict[int, Sequence[EarlierRun]] = {}
+        """The session's last runs by how many were asked for: they have ended, and stay as they are."""
         self._steps = {step.n: step for step in lease.steps}
 
     @property
@@ -38,6 +44,11 @@ class RunState:
         """The number of the next step: fixed when its turn is stored."""
         return 1 + max((call.n for turn in self.turns for call in turn.calls), default=0)
 
+    @property
+    def next_turn(self) -> int:
+        """The number of the next turn."""
+        return self.turns[-1].t + 1 if self.turns else 1
+
     def begun(self, call: TurnCall) -> Step | None:
         """Return the step of a call that a lost worker has begun, if one has."""
         return self._steps.get(call.n)
@@ -56,13 +67,26 @@ class RunState:
         """Tell whether anything of a turn was begun."""
         return any(call.n in self._steps for call in turn.calls)
 
-    def unfinished_turn(self) -> StoredTurn | None:
-        """Return the last turn where something of it is left to do."""
-        last = self.turns[-1] if self.turns else None
-        if last is None or last.question is not None or self.left_of(last):
-            return last
-        return None
+    @property
+    def last_turn(self) -> StoredTurn | None:
+        """The last turn that was stored."""
+        return self.turns[-1] if self.turns else None
+
+    @property
+    def idle_turns(self) -> int:
+        """How many decisions in a row have moved nothing: no call, no word to or from a person."""
+        return sum(1 for _ in takewhile(_is_idle, reversed(self.turns)))
+
+    def note_turn(self, turn: StoredTurn) -> None:
+        """Note a turn that was stored; its usage is settled with that."""
+        self.turns.append(turn)
+        if turn.usage is not None:
+            self.spending.settle(turn.usage)
 
     def note(self, step: Step) -> None:
         """Note a step as it is now: begun, or with its outcome."""
         self._steps[step.n] = step
+
+
+def _is_idle(turn: Turn) -> bool:
+    return not (turn.calls or turn.messages or turn.question is not None)

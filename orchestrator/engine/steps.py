@@ -8,12 +8,12 @@ from typing import Any
 
 from pydantic import JsonValue
 
-from common.context import ExecutionContext
-from common.errors import AgenticError, SystemFault, ToolError
+from common.errors import AgenticError, Problem, SystemFault, ToolError
 from common.ids import new_id
 from common.plans import TurnCall
 from common.runs import Step
 from common.tools import ToolCall, ToolResult
+from orchestrator.engine.calls import meaning_of, tool_call
 from orchestrator.engine.state import RunState
 from orchestrator.execution.retrying import Cancelled, Executor, RetryingCall
 from orchestrator.planners.plan.references import resolve_arguments
@@ -22,17 +22,6 @@ from orchestrator.store.records import Lease
 
 MAX_ARGUMENTS = 4 * 1024 * 1024
 """Bytes of a step's arguments, what references resolve to included."""
-
-
-class FenceTooLow(Exception):  # a state of affairs, not an error
-    """The execution environment has seen a newer fence of this session than the lease has.
-
-    Either there is a newer owner, or the store has forgotten how far its fences had come.
-    """
-
-    def __init__(self, highest: int) -> None:
-        super().__init__(f"fence {highest} was seen")
-        self.highest = highest
 
 
 Now = Callable[[], datetime]
@@ -58,23 +47,37 @@ class StepMaker:
         """Make a call of a turn; return its step as recorded, its error included.
 
         Where a lost worker has begun it, the very same call is made again: it is answered with its
-        result if it had taken effect.
+        result if it had taken effect. One that the turn says is wrong is not made.
         """
-        begun = run.begun(call)
         started = time.perf_counter()
-        try:
-            step = begun or await self._begin(run, call)
-        except ToolError as refusal:  # the arguments cannot be made: there is nothing to call
-            step = self._step(call, call.arguments)
-            outcome = {"attempts": 0, **_failure(run.lease, refusal)}
+        if call.error is None:
+            step, outcome = await self._made(run, call, seconds_left)
         else:
-            tool_call = self._tool_call(run.lease, step, seconds_left)
-            outcome = await self._outcome(run, tool_call, is_open=begun is not None)
+            step, outcome = self._step(call, call.arguments), _not_made(call.error)
         outcome["duration_ms"] = round((time.perf_counter() - started) * 1000, 3)
         ended = step.model_copy(update=outcome)
         ended = await self._progress.commit_step(run.lease, ended, call)
         run.note(ended)
         return ended
+
+    async def _made(
+        self, run: RunState, call: TurnCall, seconds_left: float
+    ) -> tuple[Step, dict[str, Any]]:
+        begun = run.begun(call)
+        try:
+            step = begun or await self._begin(run, call)
+        except ToolError as refusal:  # the arguments cannot be made: there is nothing to call
+            step = self._step(call, call.arguments)
+            return step, _not_made(refusal.problem("orchestrator", run.lease.run.request_id))
+        sent = tool_call(
+            run.lease,
+            step.n,
+            step.tool,
+            step.arguments or {},
+            timeout=min(self._call_timeout, seconds_left),
+            step_id=step.id,
+        )
+        return step, await self._outcome(run, sent, is_open=begun is not None)
 
     async def _begin(self, run: RunState, call: TurnCall) -> Step:
         """Record a step before its call; raise ToolError when its arguments cannot be made."""
@@ -101,13 +104,11 @@ class StepMaker:
             started_at=self._now(),
         )
 
-    async def _outcome(
-        self, run: RunState, tool_call: ToolCall, *, is_open: bool
-    ) -> dict[str, Any]:
+    async def _outcome(self, run: RunState, sent: ToolCall, *, is_open: bool) -> dict[str, Any]:
         """Make the call; return what the step says of it."""
         call = RetryingCall(
             self._executor,
-            tool_call,
+            sent,
             run.lease.run.traceparent,
             run.signals.cancelled,
             is_open=is_open,
@@ -115,34 +116,18 @@ class StepMaker:
         try:
             outcome = _success(await call.result())
         except AgenticError as failure:
-            _require_newest(run.lease, failure)
-            outcome = _failure(run.lease, _state_lost(failure))
+            outcome = _failure(run.lease, meaning_of(failure, run.lease))
         except Cancelled as cancel:
-            outcome = _cancelled(run.lease, tool_call, cancel)
+            outcome = _cancelled(run.lease, sent, cancel)
         return {**outcome, "attempts": call.attempts}
-
-    def _tool_call(self, lease: Lease, step: Step, seconds_left: float) -> ToolCall:
-        run, session = lease.run, lease.session
-        return ToolCall(
-            id=f"{run.id}:{step.n}:1",
-            fence=lease.fence,
-            tool=step.tool,
-            arguments=step.arguments or {},
-            context=ExecutionContext(
-                request_id=run.request_id,
-                session_id=session.id,
-                run_id=run.id,
-                step_id=step.id,
-                user_id=session.user_id,
-                request_source=run.request_source,
-                allowed_paths_root=f"{session.user_id}/{session.workspace}",
-                timeout=min(self._call_timeout, seconds_left),
-            ),
-        )
 
 
 def _success(result: ToolResult) -> dict[str, Any]:
     return {"status": "succeeded", "output": result.output, "receipts": result.receipts}
+
+
+def _not_made(problem: Problem) -> dict[str, Any]:
+    return {"status": "failed", "error": problem, "attempts": 0}
 
 
 def _failure(lease: Lease, failure: AgenticError) -> dict[str, Any]:
@@ -161,23 +146,3 @@ def _cancelled(lease: Lease, call: ToolCall, cancel: Cancelled) -> dict[str, Any
         tool=call.tool,
     ).problem("orchestrator", lease.run.request_id)
     return {"status": "cancelled", "error": error}
-
-
-def _state_lost(failure: AgenticError) -> AgenticError:
-    """Return the failure, or what it means that the execution environment knows another call.
-
-    A number is given to one call only, before it is made: the store must have lost a turn that it had
-    confirmed, as a failover to a stale replica does, and the run was decided a second time.
-    """
-    if failure.code not in ("idempotency_conflict", "call_expired"):
-        return failure
-    return SystemFault(
-        "state_lost", f"The store has lost a part of this run: {failure.detail}", outcome="unknown"
-    )
-
-
-def _require_newest(lease: Lease, failure: AgenticError) -> None:
-    """Raise FenceTooLow when the execution environment has seen a newer fence than the lease's."""
-    highest = failure.context.limit
-    if failure.code == "fenced" and highest is not None and highest > lease.fence:
-        raise FenceTooLow(int(highest))

@@ -79,11 +79,16 @@ def grouped(calls: Iterable[TurnCall], most: int) -> Iterator[Sequence[TurnCall]
 
 
 def _may_join(call: TurnCall, group: Sequence[TurnCall]) -> bool:
-    if call.effect != "read" or group[0].effect != "read":
+    if _changes(call) or _changes(group[0]):
         return False
     if not call.has_references:
         return True
     return named_steps(call.arguments).isdisjoint(other.name for other in group)
+
+
+def _changes(call: TurnCall) -> bool:
+    """Tell whether a call may change something: one that is not made changes nothing."""
+    return call.effect != "read" and call.error is None
 
 
 def known_ending(run: RunState) -> Ending | None:

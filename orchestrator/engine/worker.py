@@ -11,9 +11,9 @@ from structlog.contextvars import bound_contextvars
 
 from common.errors import AgenticError
 from common.logs import get_logger
+from orchestrator.engine.calls import FenceTooLow
 from orchestrator.engine.runner import Runner
 from orchestrator.engine.signals import Signals
-from orchestrator.engine.steps import FenceTooLow
 from orchestrator.store.backend import StoreUnavailable
 from orchestrator.store.fencing import IN_DOUBT, Fenced
 from orchestrator.store.queue.refs import RunRef

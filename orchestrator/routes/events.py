@@ -33,8 +33,10 @@ async def follow_events(
     """Stream the session's events, from after `Last-Event-ID` or from the beginning.
 
     With `run_id`: only that run's, from its first one on, and the stream ends after its last one.
+    What a planner says comes as `text.delta` while it says it, without an id: where the offsets have a
+    hole, the run's `text` has all of it.
     """
     cursor = Cursor.parse(last_event_id)
     if run_id is not None:
         cursor = cursor.not_before(await services.store.events.first_seq(session.id, run_id))
-    return EventStream(services.connections.follow(session.id, cursor, run_id))
+    return EventStream(services.connections.follow(session.id, cursor, run_id, has_text=True))

@@ -7,7 +7,7 @@ from typing import Annotated
 
 from fastapi import APIRouter, Depends, Header, Request, Response
 
-from common.errors import ClientError
+from common.errors import ClientError, FieldError
 from common.ids import RunId, new_id
 from common.models import Page
 from common.plans import Turn
@@ -16,6 +16,7 @@ from common.web.answers import answered
 from common.web.body import JsonRoute
 from common.web.openapi import Responses, problems
 from common.web.prefer import preferred_wait
+from orchestrator.planners.protocol import Planner
 from orchestrator.planners.registry import default_planner
 from orchestrator.routes.dependencies import (
     BODY,
@@ -41,6 +42,8 @@ _FINISHED: Responses = {
         "description": "The run has ended within `Prefer: wait=N`, or waits for a person",
     }
 }
+_FOR_A_MODEL = ("model", "instructions", "tools", "output_schema")
+"""What of a run only a model can keep to."""
 _STARTING = ("goal_not_understood", "invalid_plan", "session_busy", "queue_full", "upstream_failed")
 router = APIRouter(prefix="/v1/sessions/{session_id}/runs", tags=["runs"], route_class=JsonRoute)
 
@@ -72,6 +75,7 @@ async def start_run(
         request_id=request.state.request_id,
         request_source=source,
         traceparent=request.state.traceparent,
+        **{name: getattr(body, name) for name in _FOR_A_MODEL},
     )
     key = await asyncio.to_thread(idempotency, idempotency_key, body)
     run_id = await services.store.runs.create(document, body.on_busy, key, user_id=session.user_id)
@@ -85,14 +89,27 @@ async def start_run(
 
 
 async def _checked_planner(body: RunCreate, services: Services) -> str:
-    name = body.planner or default_planner(has_plan=body.plan is not None)
+    name = body.planner or default_planner(services.planners, has_plan=body.plan is not None)
     if name not in services.planners:
         raise ClientError("invalid_request", f"There is no planner '{name}'")
     planner = services.planners[name]
+    _check_wishes(body, planner)
     tools = await services.catalogue.tools() if planner.checks_tools or body.tools else {}
-    # A long goal, or a plan of a thousand steps, takes longer than others should wait.
+    # A long goal, a plan of a thousand steps or a large schema takes longer than others should wait.
     await asyncio.to_thread(planner.check, body, tools)
     return name
+
+
+def _check_wishes(body: RunCreate, planner: Planner) -> None:
+    """Refuse what this planner would pass over in silence, and a planner that is not there."""
+    name, reason = planner.spec.name, planner.spec.reason
+    if not planner.spec.available:
+        raise ClientError("invalid_request", f"The planner '{name}' is not available: {reason}")
+    given = [wish for wish in _FOR_A_MODEL if getattr(body, wish) is not None]
+    if given and not planner.converses:
+        why = f"The planner '{name}' asks no model"
+        fields = [FieldError(field=wish, message=why) for wish in given]
+        raise ClientError("invalid_request", f"{why}: leave out {', '.join(given)}", fields=fields)
 
 
 async def _wait(services: Services, session_id: str, run_id: str, seconds: float) -> None:

@@ -54,7 +54,8 @@ async def _follow(
     """Send events; return why that ends (None: the client has left)."""
     if run_id is not None:
         cursor = cursor.not_before(await services.store.events.first_seq(session_id, run_id))
-    async with aclosing(services.connections.follow(session_id, cursor, run_id)) as batches:
+    events = services.connections.follow(session_id, cursor, run_id, has_text=True)
+    async with aclosing(events) as batches:
         code = await send_events(socket, batches)
     if code != END:
         return code

@@ -128,6 +128,8 @@ class Backend:
             self.keys.events(session_id),
             self.keys.runs(session_id),
             self.keys.turns(session_id, run_id),
+            self.keys.text(session_id, run_id),
+            self.keys.inbox(session_id, run_id),
             *more_keys,
         )
         expiry = milliseconds(ttl or self.config.session_ttl)

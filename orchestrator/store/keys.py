@@ -32,7 +32,9 @@ class Keys:
     def run(self, session_id: str, run_id: str) -> str:
         """HASH: document, status, owner, fence, marks of the last writes, lease deadline, ms under leases
         (spent) and start of the present one (since), cancel flag, attempts, revision, bytes stored,
-        key of its idempotency, number of its first event, times, ending.
+        key of its idempotency, number of its first event, times, ending; what it has used of a model, has
+        reserved and has lost (spending.py); how often its planner began to speak (sayings); how many
+        messages it was sent, and for each what it stood for (`sent:…`).
         """
         return f"{self.prefix}:{{{session_id}}}:run:{run_id}"
 
@@ -44,9 +46,19 @@ class Keys:
         """STRING: what the run's planner is saying, until that is a turn."""
         return f"{self.prefix}:{{{session_id}}}:run:{run_id}:text"
 
+    def inbox(self, session_id: str, run_id: str) -> str:
+        """LIST: what people have sent to the run and no turn of it has kept yet, as JSON."""
+        return f"{self.prefix}:{{{session_id}}}:run:{run_id}:inbox"
+
     def steps(self, session_id: str, run_id: str) -> str:
         """HASH: number of a step → its JSON, without what its turn says of it."""
         return f"{self.prefix}:{{{session_id}}}:run:{run_id}:steps"
+
+    def text_channel(self, session_id: str) -> str:
+        """PUBSUB: each piece that a planner of the session says, in JSON: `run_id`, `time` in ms, and
+        `data` as the event `text.delta` has it.
+        """
+        return f"{self.prefix}:{{{session_id}}}:text"
 
     def deleted(self, session_id: str) -> str:
         """STRING: there was a session of this id, and it does not come again."""
@@ -125,6 +137,11 @@ class Keys:
     def channel(self) -> str:
         """PUBSUB: `event <session>` and `cancel <run>`, both notifications only."""
         return f"{self.prefix}:hints"
+
+
+def message_field(key: str) -> str:
+    """Name the field of a run's hash that tells of a message sent with this key."""
+    return f"sent:{_digest(key)}"
 
 
 def _digest(key: str) -> str:

@@ -6,11 +6,11 @@ from typing import Literal
 
 from common.errors import Problem, SystemFault
 from orchestrator.store.backend import Backend, milliseconds
+from orchestrator.store.encoding.run_records import read_lease
 from orchestrator.store.fencing import write_as_owner
 from orchestrator.store.queue.queue import Queue
 from orchestrator.store.queue.refs import RunRef
 from orchestrator.store.records import Lease
-from orchestrator.store.run_records import read_lease
 
 Parked = Literal["awaiting_approval", "awaiting_input"]
 

@@ -1,23 +1,25 @@
 """What the owner of a lease writes as its run goes on: each turn, each step, the ending."""
 
 import asyncio
-import json
-from collections.abc import Mapping
-
-from pydantic import JsonValue
 
 from common.errors import ToolError
-from common.plans import Plan, Turn, TurnCall
+from common.plans import TurnCall
 from common.runs import Step
 from orchestrator.store.backend import Backend, milliseconds
+from orchestrator.store.encoding.run_records import dump_step
+from orchestrator.store.encoding.spending import dump_usage
+from orchestrator.store.encoding.telling import (
+    brief,
+    decided,
+    ending_fields,
+    length,
+    to_json,
+    written,
+)
 from orchestrator.store.fencing import write_as_owner
 from orchestrator.store.queue.queue import Queue
 from orchestrator.store.queue.refs import RunRef
 from orchestrator.store.records import Ending, Lease, StoredTurn
-from orchestrator.store.run_records import dump_step
-
-EVENT_ARGUMENTS = 2048
-"""Bytes of arguments that an event carries; longer ones are read in the run."""
 
 
 class Progress:
@@ -30,11 +32,12 @@ class Progress:
     async def record_turn(self, lease: Lease, turn: StoredTurn) -> None:
         """Store a turn before anything of it is done, on the replicas that the settings ask for.
 
-        The first one takes a client's plan over.
+        The first one takes a client's plan over. The messages that it keeps leave the run's inbox; its
+        usage takes the place of what was reserved for it.
 
         Raises `output_too_large` when the run cannot store so much.
         """
-        text, size, *taken_over = await asyncio.to_thread(_written, lease, turn)
+        text, size, *taken_over = await asyncio.to_thread(written, lease, turn)
         most = self._backend.config.max_run_output
         [outcome] = await write_as_owner(
             self._backend,
@@ -45,8 +48,10 @@ class Progress:
             text,
             size,
             most,
-            _decided(turn),
+            decided(turn),
             *taken_over,
+            len(turn.messages),
+            dump_usage(turn.usage),
             is_replicated=True,
         )
         if outcome == "full":
@@ -67,18 +72,14 @@ class Progress:
             period = milliseconds(config.lease)
             await write_as_owner(self._backend, "renew", lease, period, is_replicated=True)
 
-    async def append_text(self, lease: Lease, before: int, text: str) -> None:
-        """Show more of what the planner is saying; `before`: bytes that were said before this."""
-        await write_as_owner(self._backend, "append_text", lease, before, text)
-
     async def start_step(self, lease: Lease, step: Step, call: TurnCall) -> None:
         """Store a step before its call is made; raise `output_too_large` for what is too much.
 
         What references have become counts like an output.
         """
         told = step.model_dump(include={"n", "name", "tool"})
-        data = _json({**told, "arguments": _brief(step.arguments)})
-        size = 0 if step.arguments == call.arguments else _length(step.arguments)
+        data = to_json({**told, "arguments": brief(step.arguments)})
+        size = 0 if step.arguments == call.arguments else length(step.arguments)
         if await self._record(lease, step, call, "step.started", data, size) == "full":
             raise ToolError(
                 "output_too_large",
@@ -91,7 +92,7 @@ class Progress:
     async def commit_step(self, lease: Lease, step: Step, call: TurnCall) -> Step:
         """Store what came of a step; return it as stored: an output past the bounds is left out."""
         config = self._backend.config
-        size = _length(step.output) if step.output else 0
+        size = length(step.output) if step.output else 0
         if size > config.max_step_output:
             step, size = _without_output(lease, step, config.max_step_output, size), 0
         if await self._commit(lease, step, call, size) == "full":
@@ -101,8 +102,8 @@ class Progress:
 
     async def _commit(self, lease: Lease, step: Step, call: TurnCall, size: int) -> str:
         event = "step.succeeded" if step.status == "succeeded" else "step.failed"
-        brief = step.model_copy(update={"output": None, "arguments": _brief(step.arguments)})
-        data = brief.model_dump_json(exclude={"output"})
+        told = step.model_copy(update={"output": None, "arguments": brief(step.arguments)})
+        data = told.model_dump_json(exclude={"output"})
         return await self._record(lease, step, call, event, data, size)
 
     async def _record(
@@ -124,63 +125,33 @@ class Progress:
         )
         return str(outcome)
 
-    async def finish(self, lease: Lease, ending: Ending) -> None:
-        """Store how the run ended, with the turn that says so, and wake the next one in line."""
-        field, value, data = _ending_fields(ending)
-        turn = ending.turn
-        decided = ("", "") if turn is None else (turn.t, turn.model_dump_json())
-        _, following = await write_as_owner(
-            self._backend, "finish", lease, "finish", ending.status, field, value, data, *decided
+    async def finish(self, lease: Lease, ending: Ending) -> bool:
+        """Store how the run ended, with the turn that says so, and wake the next one in line.
+
+        False, and nothing is stored, where the turn is an answer and people have sent more messages
+        than it was shown: the run goes on.
+        """
+        outcome, following = await write_as_owner(
+            self._backend,
+            "finish",
+            lease,
+            "finish",
+            ending.status,
+            *ending_fields(ending),
+            *_last_turn(ending.turn),
         )
+        if outcome == "more":
+            return False
         await self._queue.hand_over(RunRef.of(lease), following)
+        return True
 
 
-def _length(value: Mapping[str, JsonValue] | None) -> int:
-    return len(_json(value).encode())
-
-
-def _json(value: object) -> str:
-    """Return JSON as pydantic writes it: what is stored of an event goes out as it is."""
-    return json.dumps(value, ensure_ascii=False, separators=(",", ":"))
-
-
-def _brief(arguments: Mapping[str, JsonValue] | None) -> Mapping[str, JsonValue] | None:
-    return arguments if _length(arguments) <= EVENT_ARGUMENTS else None
-
-
-def _decided(turn: Turn) -> str:
-    usage = None if turn.usage is None else turn.usage.model_dump()
-    return _json({"t": turn.t, "calls": len(turn.calls), "usage": usage})
-
-
-def _written(lease: Lease, turn: StoredTurn) -> tuple[str, int, str, str]:
-    """Return a turn's JSON and its bytes, what is told of a plan that it takes over, and the document
-    without that. It may be megabytes, and renewals share the loop: this is for a thread.
-    """
-    text, plan = turn.model_dump_json(), lease.run.plan
-    if plan is None or len(turn.calls) < len(plan.steps):  # an older program has begun it
-        return text, len(text.encode()), "", ""
-    without_plan = lease.run.model_copy(update={"plan": None}).model_dump_json()
-    return text, len(text.encode()), _planned(plan), without_plan
-
-
-def _planned(plan: Plan) -> str:
-    """Return the event's data: the plan, of a long one the names and tools only."""
-    text = plan.model_dump_json()
-    if len(text) > EVENT_ARGUMENTS:
-        text = plan.model_dump_json(exclude={"steps": {"__all__": {"arguments"}}})
-    return f'{{"plan":{text}}}'
-
-
-def _ending_fields(ending: Ending) -> tuple[str, str, str]:
-    """Return the field that keeps the ending, its value, and the event's data."""
-    if ending.result is not None:
-        value = ending.result.model_dump_json()
-        return "result", value, f'{{"result":{value}}}'
-    if ending.error is not None:
-        value = ending.error.model_dump_json()
-        return "error", value, f'{{"error":{value}}}'
-    return "reason", ending.reason or "", _json({"reason": ending.reason})
+def _last_turn(turn: StoredTurn | None) -> tuple[int | str, str, int | str, str]:
+    """Return the turn's number, its JSON, how many messages an answer was shown, and the usage."""
+    if turn is None:
+        return "", "", "", ""
+    shown = "" if turn.answer is None else len(turn.messages)
+    return turn.t, turn.model_dump_json(), shown, dump_usage(turn.usage)
 
 
 def _without_output(lease: Lease, step: Step, limit: int, actual: int) -> Step:

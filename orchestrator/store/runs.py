@@ -8,10 +8,11 @@ from common.models import Page
 from common.plans import Turn
 from common.runs import FINAL_STATUSES, OnBusy, Run
 from orchestrator.store.backend import Backend, StoreUnavailable
+from orchestrator.store.encoding.run_records import read_run, read_turns
+from orchestrator.store.encoding.spending import SPENT_FIELDS
 from orchestrator.store.queue.queue import Queue
 from orchestrator.store.queue.refs import RunRef
 from orchestrator.store.records import Fields, RunDocument, length_of, off_loop
-from orchestrator.store.run_records import read_run, read_turns
 from orchestrator.store.sessions import Idempotency, keep_session, newest
 
 _DETAILS = {
@@ -20,7 +21,10 @@ _DETAILS = {
     "queue_full": "Too many runs wait in this session",
     "idempotency_conflict": "This Idempotency-Key started a different run",
 }
-_LISTED = ("document", "status", "revision", "created", "started", "finished", "result", "error")
+_LISTED = (
+    *("document", "status", "revision", "created", "started", "finished", "result", "error"),
+    *SPENT_FIELDS,
+)
 """What a list says of a run."""
 
 
@@ -106,13 +110,14 @@ class RunStore:
         pipeline = redis.pipeline(transaction=False)
         for run_id in ids:
             pipeline.hmget(keys.run(session_id, run_id), _LISTED)
-        found: list[list[str | None]] = await self._backend.do(pipeline.execute())
+            pipeline.hlen(keys.steps(session_id, run_id))
+        found = await self._backend.do(pipeline.execute())
         runs = [
             {name: value for name, value in zip(_LISTED, values, strict=True) if value is not None}
-            for values in found
+            for values in found[::2]
         ]
         return Page(
-            items=await off_loop(length_of(*runs), _read_listed, runs),
+            items=await off_loop(length_of(*runs), _read_listed, runs, found[1::2]),
             next_cursor=ids[-1] if len(ids) == limit else None,
         )
 
@@ -127,10 +132,17 @@ class RunStore:
         return await self.get(session_id, run_id)
 
 
-def _read_listed(runs: Sequence[Fields]) -> list[Run]:
-    """Read runs as a list shows them; one that has just expired is none."""
-    found = [read_run(fields, {}, {}) for fields in runs if "document" in fields]
-    return [run.model_copy(update={"plan": None}) for run in found]
+def _read_listed(runs: Sequence[Fields], steps: Sequence[int]) -> list[Run]:
+    """Read runs as a list shows them, with how many steps each has made; one that has just expired is none."""
+    pairs = zip(runs, steps, strict=True)
+    return [
+        _as_listed(read_run(fields, {}, {}), made) for fields, made in pairs if "document" in fields
+    ]
+
+
+def _as_listed(run: Run, steps: int) -> Run:
+    usage = run.usage.model_copy(update={"steps": steps})
+    return run.model_copy(update={"plan": None, "usage": usage})
 
 
 def _not_found(run_id: str) -> AgenticError:

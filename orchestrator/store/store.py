@@ -1,6 +1,6 @@
-"""The store as the rest of the service sees it: eight parts over one backend.
+"""The store as the rest of the service sees it: eleven parts over one backend.
 
-The event log has a backend of its own, over other connections.
+The event log and the texts have a backend of their own, over other connections.
 """
 
 from collections.abc import AsyncIterator
@@ -9,9 +9,11 @@ from dataclasses import dataclass
 from typing import Any
 
 from orchestrator.store.backend import Backend, StoreConfig, StoreUnavailable
+from orchestrator.store.conversation import Conversation
 from orchestrator.store.events import EventLog
 from orchestrator.store.keys import Keys
 from orchestrator.store.leases import LeaseStore
+from orchestrator.store.messages import MessageStore
 from orchestrator.store.progress import Progress
 from orchestrator.store.queue.queue import Queue
 from orchestrator.store.queue.reaper import Reaper
@@ -22,6 +24,7 @@ from orchestrator.store.server.connection import connected
 from orchestrator.store.server.faults import Faults
 from orchestrator.store.server.formats import UnknownFormat
 from orchestrator.store.sessions import SessionStore
+from orchestrator.store.texts import Texts
 
 PROBE_TTL = 10
 """Seconds that the mark of a probe stays."""
@@ -34,11 +37,14 @@ class Store:
     backend: Backend
     sessions: SessionStore
     runs: RunStore
+    messages: MessageStore
     leases: LeaseStore
     progress: Progress
+    conversation: Conversation
     queue: Queue
     reaper: Reaper
     events: EventLog
+    texts: Texts
     rate_limits: RateLimitStore
 
     async def ping(self) -> None:
@@ -58,15 +64,19 @@ def make_store(
     backend = Backend(redis, Keys(prefix), config, faults)
     reading = Backend(listener or redis, backend.keys, config, faults)
     queue = Queue(backend)
+    runs = RunStore(backend, queue)
     return Store(
         backend=backend,
         sessions=SessionStore(backend),
-        runs=RunStore(backend, queue),
+        runs=runs,
+        messages=MessageStore(backend, queue, runs),
         leases=LeaseStore(backend, queue),
         progress=Progress(backend, queue),
+        conversation=Conversation(backend),
         queue=queue,
         reaper=Reaper(backend, queue),
         events=EventLog(reading),
+        texts=Texts(reading),
         rate_limits=RateLimitStore(backend),
     )
 

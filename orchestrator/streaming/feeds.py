@@ -12,6 +12,7 @@ from orchestrator.store.backend import StoreUnavailable
 from orchestrator.store.events import EventLog
 from orchestrator.streaming.frames import Cursor, Frame
 from orchestrator.streaming.reading import read_on
+from orchestrator.streaming.spoken import Spoken
 
 log = get_logger(__name__)
 PAUSE = 1.0
@@ -39,8 +40,13 @@ class Feed:
     def __init__(self, events: EventLog, session_id: str) -> None:
         self.session_id = session_id
         self.followers = 0
+        self.listeners = 0
+        """Those of them who want to hear what planners say, too."""
         self.changed = Change()
-        """Set, and replaced by another, when there is something new."""
+        """Set, and replaced by another, when there is something new in the log."""
+        self.stirred = Change()
+        """Likewise, and also when something was said."""
+        self.spoken = Spoken()
         self.epoch = 0
         """Counts how often the log was not the one that had been read so far."""
         self.is_over = False
@@ -71,8 +77,13 @@ class Feed:
     def beat(self) -> None:
         """Wake the followers after a silence, so that they can show that they are alive."""
         if time.monotonic() - self._spoke >= HEARTBEAT:
-            self.changed.is_beat = True
+            self.changed.is_beat = self.stirred.is_beat = True
             self._announce()
+
+    def say(self, piece: Frame) -> None:
+        """Wake the listeners for what a planner has said; who waits for the log only sleeps on."""
+        self.spoken.add(piece)
+        self._stir()
 
     def end(self) -> None:
         """Let reader and followers end."""
@@ -159,6 +170,11 @@ class Feed:
         self._spoke = time.monotonic()
         changed, self.changed = self.changed, Change()
         changed.set()
+        self._stir()
+
+    def _stir(self) -> None:
+        stirred, self.stirred = self.stirred, Change()
+        stirred.set()
 
 
 def _report(reader: asyncio.Task[None]) -> None:

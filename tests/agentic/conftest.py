@@ -2,11 +2,15 @@
 
 import contextlib
 import signal
+import threading
 from pathlib import Path
 
 import pytest
 
 from agentic import AgenticClient
+from common.runs import RunResult
+from tests.agentic.fake_orchestrator import Orchestrator
+from tests.agentic.fakes import a_run
 
 FAKE = Path(__file__).with_name("fake_service.py")
 
@@ -44,3 +48,21 @@ def place(tmp_path, monkeypatch):
         return tmp_path
 
     return behave
+
+
+@pytest.fixture
+def serve():
+    """Start orchestrators; all are stopped afterwards."""
+    servers = []
+
+    def start(run=None, **more):
+        server = Orchestrator(run or a_run(result=RunResult(answer="Done.", changes=[])), **more)
+        threading.Thread(target=server.serve_forever, args=(0.01,)).start()
+        servers.append(server)
+        return server
+
+    yield start
+    for server in servers:
+        server.over.set()
+        server.shutdown()
+        server.server_close()

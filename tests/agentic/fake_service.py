@@ -1,6 +1,7 @@
 """Stands in for a service: `python fake_service.py NAME BEHAVIOUR`, ready until SIGTERM.
 
-Keeps its settings in NAME.env and adds its name to `stopped`, both in the working directory.
+Keeps its settings in NAME.env, what is posted in NAME.posted, and adds its name to `stopped`, all in the
+working directory. `answers.json` there may say what the paths that end so are answered with.
 """
 
 import json
@@ -19,9 +20,21 @@ class Handler(BaseHTTPRequestHandler):
 
     def do_GET(self) -> None:
         """Answer any path."""
+        path = self.path.partition("?")[0]
+        told = Path("answers.json")
+        answers = json.loads(told.read_text()) if told.exists() else {}
+        body = next((text for end, text in answers.items() if path.endswith(end)), "").encode()
         self.send_response(503 if BEHAVIOUR == "never ready" else 200)
-        self.send_header("Content-Length", "0")
+        self.send_header("Content-Length", str(len(body)))
         self.end_headers()
+        self.wfile.write(body)
+
+    def do_POST(self) -> None:
+        """Note the body, and answer likewise."""
+        body = self.rfile.read(int(self.headers.get("content-length") or 0)).decode()
+        with Path(f"{NAME}.posted").open("a") as file:
+            file.write(f"{body}\n")
+        self.do_GET()
 
 
 def stop(*_: object) -> None:

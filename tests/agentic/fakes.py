@@ -1,5 +1,7 @@
 """An orchestrator that answers what the test tells it to."""
 
+import asyncio
+import json
 from collections.abc import AsyncIterator, Callable
 from datetime import UTC, datetime
 from typing import Any
@@ -28,6 +30,11 @@ def an_event(seq: int | None, kind: str, **data: Any) -> Event:
     """Return an event of that run."""
     facts = {"seq": seq, "type": kind, "time": NOW, "session_id": SESSION.id, "run_id": RUN_ID}
     return Event.model_validate({**facts, "data": data})
+
+
+def a_delta(text: str, offset: int = 0, t: int = 1, attempt: int = 1) -> Event:
+    """Return a piece of what is being said, which has no number."""
+    return an_event(None, "text.delta", t=t, attempt=attempt, offset=offset, text=text)
 
 
 def a_step(**more: Any) -> dict[str, Any]:
@@ -65,7 +72,8 @@ def stream(*parts: Event | Exception | bytes) -> httpx.Response:
 
 
 def _sse(event: Event) -> bytes:
-    return f"id: {event.seq}\nevent: {event.type}\ndata: {event.model_dump_json()}\n\n".encode()
+    place = "" if event.seq is None else f"id: {event.seq}\n"
+    return f"{place}event: {event.type}\ndata: {event.model_dump_json()}\n\n".encode()
 
 
 Answer = httpx.Response | Exception | Callable[[httpx.Request], httpx.Response]
@@ -86,3 +94,47 @@ class Script(httpx.AsyncBaseTransport):
         if isinstance(answer, Exception):
             raise answer
         return answer if isinstance(answer, httpx.Response) else answer(request)
+
+
+class Talking(httpx.AsyncBaseTransport):
+    """An orchestrator whose runs bring the events given, one list each; None waits for a POST."""
+
+    def __init__(self, *runs: list[Event | None], run: Run | None = None, text: str | None = None):
+        self._runs = list(runs)
+        self.run = run or a_run()
+        self.text = text
+        self.refusal: AgenticError | None = None
+        """What messages are answered with."""
+        self.posted: list[tuple[str, dict[str, Any] | None]] = []
+        """The last part of each path, and its body."""
+        self._came = asyncio.Event()
+
+    async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
+        """Answer each route."""
+        path = request.url.path.rpartition("/")[2]
+        if path == "events":
+            return httpx.Response(200, content=self._stream(self._runs.pop(0)))
+        if request.method == "POST":
+            self.posted.append((path, json.loads(await request.aread() or b"null")))
+            if path in ("messages", "cancel"):
+                self._came.set()
+            if path == "messages" and self.refusal is not None:
+                return problem(self.refusal)
+        model = SESSION if path in ("sessions", SESSION.id) else self.run
+        return httpx.Response(200, content=model.model_copy(update=self._said()).model_dump_json())
+
+    def said(self, path: str) -> list[str]:
+        """Return the goals or the texts that were sent there."""
+        bodies = [body or {} for part, body in self.posted if part == path]
+        return [body.get("goal") or body.get("text") or "" for body in bodies]
+
+    def _said(self) -> dict[str, Any]:
+        return {} if self.text is None else {"text": self.text}
+
+    async def _stream(self, events: list[Event | None]) -> AsyncIterator[bytes]:
+        for event in events:
+            if event is not None:
+                yield _sse(event)
+                continue
+            await self._came.wait()
+            self._came.clear()

@@ -5,99 +5,17 @@ import signal
 import subprocess
 import sys
 import threading
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 import pytest
 from typer.testing import CliRunner
 
-from agentic.cli import ExitCode, app
+from agentic.cli import app
+from agentic.commands.ending import ExitCode
 from common.errors import error
-from common.runs import RunResult
-from common.tools import ToolSpec
-from tests.agentic.fakes import SESSION, a_run, a_step, an_event
+from tests.agentic.fake_orchestrator import ASKS
+from tests.agentic.fakes import RUN_ID, SESSION, a_run
 
 PLAN = {"steps": [{"name": "look", "tool": "list_directory", "arguments": {"path": "."}}]}
-TOOL = ToolSpec(
-    name="read_file", description="Reads.", effect="read", arguments_schema={}, output_schema={}
-)
-
-
-class Orchestrator(ThreadingHTTPServer):
-    """Opens a session, starts a run and ends it as told; keeps what it was asked."""
-
-    daemon_threads = True
-
-    def __init__(self, run, refusal=None, endless=False):
-        super().__init__(("127.0.0.1", 0), Handler)
-        self.run, self.refusal, self.endless = run, refusal, endless
-        self.asked = []
-        self.streaming, self.cancelled, self.over = (threading.Event() for _ in range(3))
-
-    @property
-    def url(self):
-        """Where it listens."""
-        return f"http://127.0.0.1:{self.server_port}"
-
-
-class Handler(BaseHTTPRequestHandler):
-    """The routes that the command uses."""
-
-    def do_GET(self):
-        """Events, the run, the tools."""
-        if "/events" in self.path:
-            self._stream()
-        elif self.path.endswith("/tools"):
-            self._answer(f"[{TOOL.model_dump_json()}]")
-        else:
-            self._answer(self.server.run.model_dump_json())
-
-    def do_POST(self):
-        """A session, a run, its cancel."""
-        body = self.rfile.read(int(self.headers.get("content-length") or 0))
-        self.server.asked.append((self.path, self.headers, json.loads(body or b"null")))
-        if self.path.endswith("/cancel"):
-            self.server.cancelled.set()
-        model = SESSION if self.path.endswith("/sessions") else self.server.run
-        self._answer(model.model_dump_json())
-
-    def _stream(self):
-        self.send_response(200)
-        self.end_headers()
-        for event in (an_event(1, "step.succeeded", **a_step()), an_event(2, "run.succeeded")):
-            self.wfile.write(f"data: {event.model_dump_json()}\n\n".encode())
-            if self.server.endless:
-                self.server.streaming.set()
-                self.server.over.wait(30)
-                return
-
-    def _answer(self, text):
-        refusal = self.server.refusal
-        if refusal is not None:
-            text = refusal.problem("orchestrator", "req_1").model_dump_json()
-        self.send_response(200 if refusal is None else refusal.spec.status)
-        self.end_headers()
-        self.wfile.write(text.encode())
-
-    def log_message(self, *_):
-        """Say nothing."""
-
-
-@pytest.fixture
-def serve():
-    """Start orchestrators; all are stopped afterwards."""
-    servers = []
-
-    def start(run=None, **more):
-        server = Orchestrator(run or a_run(result=RunResult(answer="Done.", changes=[])), **more)
-        threading.Thread(target=server.serve_forever, args=(0.01,)).start()
-        servers.append(server)
-        return server
-
-    yield start
-    for server in servers:
-        server.over.set()
-        server.shutdown()
-        server.server_close()
 
 
 def agentic(*arguments, **more):
@@ -163,6 +81,28 @@ def test_a_refusal_is_shown_with_all_that_helps(serve, refused, code):
         ["up", "--port", "x"],
         ["up", "--port", "65536"],
         ["up", "--port", "-1"],
+        ["run", "list", "--budget-steps", "0"],
+        ["run", "list", "--budget-steps", "1001"],
+        ["run", "list", "--budget-tokens", "0"],
+        ["run", "list", "--budget-cost", "0"],
+        ["run", "list", "--budget-cost", "nan"],
+        ["run", "list", "--budget-seconds", "-1"],
+        ["run", "list", "--tool", ""],
+        ["run", "list", "--instructions", "x" * 20_001],
+        ["run", "list", "--output-schema", "/nonexistent"],
+        ["run", "list", "--output-schema", "/dev/null"],
+        ["run", "list", "--output-schema", __file__],
+        ["run", "list", "--base-url", "http://127.0.0.1:1"],
+        ["run", "list", "--base-url", "nonsense", "--model", "openai:m"],
+        ["run", "list", "--base-url", "http://127.0.0.1:1", "--model", "qwen"],
+        ["up", "--base-url", "http://127.0.0.1:1"],
+        ["up", "--models", "openai:m"],
+        ["up", "--context", "4096"],
+        ["up", "--context", "1", "--model", "openai:m"],
+        ["up", "--model", "m"],
+        ["chat", "--session", SESSION.id, "--workspace", "w"],
+        ["chat", "--base-url", "http://127.0.0.1:1"],
+        ["answer", SESSION.id, RUN_ID],
     ],
 )
 def test_wrong_usage_is_told_and_sends_nothing(serve, arguments):
@@ -184,6 +124,97 @@ def test_a_plan_comes_from_a_file_or_from_stdin(serve, tmp_path):
         assert ended.exit_code == 0, ended.output
     runs = [body for path, _, body in server.asked if path.endswith("/runs")]
     assert [run["plan"]["steps"][0]["name"] for run in runs] == ["look", "look"]
+
+
+def test_a_run_is_sent_with_what_its_model_has_to_keep_to(serve, tmp_path):
+    """Each option under its name in the contract."""
+    server = serve()
+    schema = {"type": "object"}
+    (tmp_path / "schema.json").write_text(json.dumps(schema))
+    ended = agentic(
+        "run", "list", "--url", server.url, "--model", "openai:m", "--instructions", "Be brief.",
+        "--tool", "read_file", "--tool", "find_files", "--budget-tokens", "9", "--budget-cost", "0.5",
+        "--budget-steps", "3", "--budget-seconds", "2", "--output-schema", tmp_path / "schema.json",
+    )  # fmt: skip
+    assert ended.exit_code == 0, ended.output
+    [sent] = server.sent("/runs")
+    assert sent == {
+        "goal": "list", "model": "openai:m", "instructions": "Be brief.",
+        "tools": ["read_file", "find_files"], "output_schema": schema, "approval": "never",
+        "budget": {"steps": 3, "seconds": 2.0, "tokens": 9, "cost": 0.5}, "on_busy": "reject",
+    }  # fmt: skip
+
+
+def test_a_question_off_a_terminal_leaves_the_run_waiting(serve):
+    """Exit code 4, and the line that answers it."""
+    server = serve(a_run(status="awaiting_input", finished_at=None), events=ASKS)
+    ended = agentic("run", "list", "--url", server.url, input="nobody asked\n")
+    assert ended.exit_code == ExitCode.AWAITING_PERSON
+    assert ended.stdout.splitlines()[0] == "question: Which?"
+    assert f'agentic answer {SESSION.id} {RUN_ID} "TEXT"' in ended.stdout
+    assert server.sent("/messages") == []
+
+
+def test_an_answer_is_sent_by_its_command(serve):
+    """From a script, or a day later."""
+    server = serve(a_run(status="queued"))
+    ended = agentic("answer", SESSION.id, RUN_ID, "That one.", "--url", server.url)
+    assert (ended.exit_code, ended.stdout) == (0, f"queued: {RUN_ID}\n")
+    assert server.sent(f"/{RUN_ID}/messages") == [{"text": "That one."}]
+
+
+def test_an_answer_that_nobody_waits_for_is_refused(serve):
+    """The run has ended."""
+    server = serve(refusal=error("invalid_state", "The run has ended"))
+    ended = agentic("answer", SESSION.id, RUN_ID, "That one.", "--url", server.url)
+    assert ended.exit_code == ExitCode.FAILED
+    assert "The run has ended [invalid_state]" in ended.stdout
+
+
+def test_a_chat_off_a_terminal_takes_the_lines_of_its_input(serve):
+    """Scripts talk as well: two runs in one session, and a question that the next line answers."""
+    server = serve(events=ASKS)
+    lines = "first\nThat one.\nsecond\nThis one.\n"
+    ended = agentic("chat", "--workspace", "w", "--url", server.url, input=lines)
+    assert ended.exit_code == 0, ended.output
+    assert [run["goal"] for run in server.sent("/runs")] == ["first", "second"]
+    assert [one["text"] for one in server.sent("/messages")] == ["That one.", "This one."]
+    assert server.sent("/sessions") == [{"workspace": "w", "metadata": {}}]
+    assert ended.stdout.count("Done.") == 2
+    assert "> " not in ended.stdout
+
+
+def test_a_chat_whose_input_ends_at_a_question_leaves_the_run_waiting(serve):
+    """It is no reason to fail: the answer can come later."""
+    server = serve(a_run(status="awaiting_input", finished_at=None), events=ASKS)
+    ended = agentic("chat", "--url", server.url, input="first\n")
+    assert ended.exit_code == 0, ended.output
+    assert "agentic answer" in ended.stdout
+    assert server.sent("/messages") == []
+
+
+def test_a_chat_goes_on_with_a_session(serve):
+    """Whose earlier runs it remembers."""
+    server = serve()
+    ended = agentic("chat", "--session", SESSION.id, "--url", server.url, input="/session\nlist\n")
+    assert ended.exit_code == 0, ended.output
+    assert ended.stdout.startswith(f"{SESSION.id} (workspace demo)\n")
+    assert server.sent("/sessions") == []
+    assert len(server.sent(f"/{SESSION.id}/runs")) == 1
+
+
+def test_a_chat_without_an_orchestrator_is_told(serve):
+    """At once, and not at the first line."""
+    ended = agentic("chat", "--url", serve(refusal=error("unavailable", "down")).url, input="x\n")
+    assert ended.exit_code == ExitCode.UNREACHABLE
+
+
+def test_a_chats_input_need_not_be_text(serve):
+    """What is not UTF-8 is shown as such, never a traceback."""
+    server = serve()
+    ended = agentic("chat", "--url", server.url, input=b"caf\xe9\n")
+    assert ended.exit_code == 0, ended.output
+    assert [run["goal"] for run in server.sent("/runs")] == ["caf\ufffd"]
 
 
 def test_a_plan_that_is_not_utf8_is_told(tmp_path):

@@ -180,6 +180,46 @@ async def test_each_method_asks_its_route(connect):
     assert (started["budget"]["steps"], started["on_busy"]) == (3, "enqueue")
 
 
+async def test_a_run_says_what_a_model_has_to_keep_to(connect):
+    """Each by its name in the contract."""
+    script = Script(good(a_run(), 202))
+    client = await connect(script)
+    schema = {"type": "object", "default": None}
+    facts = {"model": "openai:m", "instructions": "Be brief.", "tools": ["read_file"]}
+    budget = Budget(tokens=9, cost=0.5)
+    await client.start_run(SESSION.id, goal="x", output_schema=schema, budget=budget, **facts)
+    sent = json.loads(script.requests[0].content)
+    assert sent | facts == sent
+    assert (sent["output_schema"], sent["budget"]["tokens"], sent["budget"]["cost"]) == (
+        schema,
+        9,
+        0.5,
+    )
+
+
+async def test_a_message_is_sent_once_however_often_it_is_asked_for(connect):
+    """Its answer was lost: a model must not be told twice."""
+    script = Script(httpx.ReadError("lost"), good(a_run(status="queued"), 202))
+    client = await connect(script)
+    assert (await client.send(SESSION.id, RUN_ID, "That one.")).status == "queued"
+    first, second = script.requests
+    assert first.headers["idempotency-key"] == second.headers["idempotency-key"]
+    assert second.url.path == f"/v1/sessions/{SESSION.id}/runs/{RUN_ID}/messages"
+    assert json.loads(second.content) == {"text": "That one."}
+    await client.send(SESSION.id, RUN_ID, "x", "mine")
+    assert script.requests[2].headers["idempotency-key"] == "mine"
+
+
+async def test_turns_are_read(connect):
+    """What was decided, with what it cost."""
+    usage = {"input_tokens": 5, "output_tokens": 2, "cost": 0.1}
+    turn = {"t": 1, "answer": "Done.", "usage": usage, "decided_at": NOW.isoformat()}
+    script = Script(httpx.Response(200, json=[turn]))
+    [read] = await (await connect(script)).turns(SESSION.id, RUN_ID)
+    assert (read.t, read.answer, read.usage.cost) == (1, "Done.", 0.1)
+    assert script.requests[0].url.path == f"/v1/sessions/{SESSION.id}/runs/{RUN_ID}/turns"
+
+
 async def test_wait_returns_the_run_that_has_ended(connect):
     """Start, wait, read: the shortest use there is."""
     script = Script(stream(an_event(1, "run.succeeded")), good(a_run()))

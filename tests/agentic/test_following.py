@@ -6,7 +6,16 @@ import pytest
 from agentic import ClientError, SystemFault
 from agentic.following import ATTEMPTS
 from common.errors import error
-from tests.agentic.fakes import RUN_ID, SESSION, Script, a_run, an_event, problem, stream
+from tests.agentic.fakes import (
+    RUN_ID,
+    SESSION,
+    Script,
+    a_delta,
+    a_run,
+    an_event,
+    problem,
+    stream,
+)  # fmt: skip
 
 QUEUED, STARTED, ENDED = (
     an_event(1, "run.queued"),
@@ -113,6 +122,14 @@ async def test_transient_events_are_passed_on_and_are_no_place_to_resume_from(co
     script = Script(stream(STARTED, an_event(None, "step.delta", text="x"), CUT), stream(ENDED))
     assert await followed(await connect(script)) == [2, None, 3]
     assert script.requests[1].headers["last-event-id"] == "2"
+
+
+async def test_what_is_being_said_is_passed_on_without_moving_the_place(connect):
+    """Pieces lie between numbered events on every connection, and the same piece may come twice."""
+    said = a_delta("x", 2)
+    script = Script(stream(said, CUT), stream(QUEUED, said, said, CUT), stream(QUEUED, said, ENDED))
+    assert await followed(await connect(script)) == [None, 1, None, None, None, 3]
+    assert [request.headers["last-event-id"] for request in script.requests] == ["0", "0", "1"]
 
 
 async def test_a_session_is_followed_past_the_end_of_its_runs(connect):

@@ -9,10 +9,23 @@ import httpx
 import pytest
 from rich.console import Console
 
-from agentic.running import run_and_show, stop_signals, until_stopped
+from agentic.prompt import Interrupted
+from agentic.running import Order, run_and_show, stop_signals, until_stopped
 from agentic.show import Display
+from common.errors import ClientError, error
 from common.runs import RunResult
-from tests.agentic.fakes import SESSION, a_run, a_step, an_event, stream
+from tests.agentic.fakes import (
+    SESSION,
+    Talking,
+    a_delta,
+    a_run,
+    a_step,
+    an_event,
+    stream,
+)  # fmt: skip
+
+ASKS = an_event(2, "run.awaiting_input", question="Which?")
+ENDED = an_event(9, "run.succeeded")
 
 
 class Orchestrator(httpx.AsyncBaseTransport):
@@ -54,9 +67,9 @@ def shown():
     """Run on an orchestrator; return the run and what was printed."""
     file = io.StringIO()
 
-    async def run(client):
+    async def run(client, **more):
         display = Display(Console(file=file, width=200))
-        ended = await run_and_show(client, display, workspace="demo", goal="list")
+        ended = await run_and_show(client, display, Order(goal="list"), workspace="demo", **more)
         return ended, file.getvalue()
 
     return run
@@ -80,6 +93,94 @@ async def test_a_cancel_that_fails_is_told_and_following_goes_on(connect, shown)
     assert run.status == "succeeded"
     assert "error: The orchestrator cannot be reached [unavailable]" in text
     assert "Done." in text
+
+
+@pytest.mark.parametrize(("text", "told"), [("I look.", "I look."), (None, "I …k.")])
+async def test_a_hole_in_what_is_said_is_filled_from_the_run(connect, shown, text, told):
+    """Pieces are not kept for those who come late, the text so far is."""
+    orchestrator = Talking([a_delta("I "), a_delta("k.", 5), ENDED], text=text)
+    _, printed = await shown(await connect(orchestrator))
+    assert printed.splitlines()[0] == told
+
+
+async def test_a_hole_that_cannot_be_read_ends_nothing(connect, shown):
+    """It is a piece of text; the run is what matters."""
+
+    class Forgetful(Talking):
+        async def handle_async_request(self, request):
+            if request.method == "GET" and request.url.path.endswith(self.run.id) and not reads:
+                reads.append(request)
+                raise httpx.ReadError("lost")
+            return await super().handle_async_request(request)
+
+    reads = []
+    run, printed = await shown(await connect(Forgetful([a_delta("k.", 5), ENDED])))
+    assert (run.status, len(reads), printed.splitlines()[0]) == ("succeeded", 1, "…k.")
+
+
+async def test_a_question_is_asked_and_the_answer_sent(connect, shown):
+    """And the run is followed to its end."""
+    orchestrator = Talking([ASKS, None, ENDED])
+    asked = []
+
+    def ask(question):
+        asked.append(question)
+        return "That one."
+
+    run, printed = await shown(await connect(orchestrator), ask=ask)
+    assert (asked, orchestrator.said("messages")) == (["Which?"], ["That one."])
+    assert (run.status, printed.splitlines()[0]) == ("succeeded", "question: Which?")
+
+
+async def test_a_question_that_a_gap_tells_is_asked(connect, shown):
+    """The event itself was trimmed."""
+    waiting = a_run(status="awaiting_input", finished_at=None, question="Which?")
+    gap = an_event(5, "gap", from_seq=1, to_seq=5, run=waiting.model_dump(mode="json"))
+    orchestrator = Talking([gap, None, ENDED])
+    await shown(await connect(orchestrator), ask=lambda question: f"{question} That one.")
+    assert orchestrator.said("messages") == ["Which? That one."]
+
+
+@pytest.mark.parametrize("ask", [None, lambda _question: None])
+@pytest.mark.parametrize("kind", ["run.awaiting_input", "run.awaiting_approval"])
+async def test_a_run_that_nobody_answers_is_left_waiting(connect, shown, ask, kind):
+    """Waiting costs it nothing; the command has to end."""
+    waiting = a_run(status=kind.removeprefix("run."), finished_at=None)
+    orchestrator = Talking([an_event(2, kind, question="Which?"), None], run=waiting)
+    run, _ = await shown(await connect(orchestrator), ask=ask)
+    assert run.status == waiting.status
+    assert orchestrator.said("cancel") == []
+
+
+async def test_ctrl_c_at_a_question_cancels_the_run(connect, shown):
+    """There is nothing else that it could mean."""
+
+    def ask(_question):
+        raise Interrupted
+
+    orchestrator = Talking(
+        [ASKS, None, an_event(3, "run.cancelled")], run=a_run(status="cancelled")
+    )
+    run, _ = await shown(await connect(orchestrator), ask=ask)
+    assert run.status == "cancelled"
+    assert len(orchestrator.said("cancel")) == 1
+
+
+async def test_an_answer_that_comes_too_late_is_told_and_the_run_followed(connect, shown):
+    """It was cancelled from elsewhere while somebody typed."""
+    orchestrator = Talking([ASKS, ENDED])
+    orchestrator.refusal = error("invalid_state", "The run has ended")
+    run, printed = await shown(await connect(orchestrator), ask=lambda _: "That one.")
+    assert run.status == "succeeded"
+    assert "The run has ended [invalid_state]" in printed
+
+
+async def test_an_answer_that_is_refused_ends_following(connect, shown):
+    """The run waits still, and nobody would ask again."""
+    orchestrator = Talking([ASKS, ENDED])
+    orchestrator.refusal = error("forbidden", "no")
+    with pytest.raises(ClientError, match="forbidden"):
+        await shown(await connect(orchestrator), ask=lambda _: "That one.")
 
 
 @pytest.mark.usefixtures("hangup")

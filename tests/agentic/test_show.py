@@ -6,9 +6,10 @@ import pytest
 from rich.console import Console
 
 from agentic.show import Display, harmless
+from agentic.speech import delta_of
 from common.errors import error
-from common.runs import RunResult
-from tests.agentic.fakes import a_run, a_step, an_event
+from common.runs import RunResult, RunUsage
+from tests.agentic.fakes import a_delta, a_run, a_step, an_event
 
 ESCAPE = "\x1b]0;owned\x07\x9b31m\r\u202e[bold red]x[/]"
 TAMED = "\\x1b]0;owned\\x07\\x9b31m\\r\\u202e[bold red]x[/]"
@@ -25,6 +26,14 @@ def printed():
         return Display(Console(file=file, **options)), file.getvalue
 
     return make
+
+
+TERMINAL = {"force_terminal": True, "color_system": None, "width": 1000}
+
+
+def say(display, *pieces):
+    """Have pieces shown; return whether each found its place."""
+    return [display.say(delta_of(piece)) for piece in pieces]
 
 
 def test_each_step_is_one_plain_line(printed):
@@ -127,3 +136,141 @@ def test_nothing_from_a_server_steers_the_terminal(printed, terminal):
 def test_readable_text_stays_as_it_is():
     """Only what steers is escaped."""
     assert harmless("käse ☃ 日本\tx\n") == "käse ☃ 日本\tx\n"
+
+
+def test_a_terminal_gets_what_is_said_piece_by_piece(printed):
+    """Somebody reads along."""
+    display, text = printed(**TERMINAL)
+    assert say(display, a_delta("I lo"), a_delta("ok.\nThen", 4)) == [True, True]
+    assert text().endswith("I look.\nThen")
+    display.event(an_event(1, "step.succeeded", **a_step()))
+    assert "Then\n  1  ok     look" in text()
+
+
+def test_off_a_terminal_a_text_is_printed_once_and_whole(printed):
+    """A log has lines; what is said before its calls stands before their steps."""
+    display, text = printed()
+    say(display, a_delta("I lo"), a_delta("ok.\n", 4))
+    display.event(an_event(1, "turn.decided", t=1, calls=1, usage=None))
+    assert text() == ""
+    display.event(an_event(2, "step.succeeded", **a_step()))
+    assert text().splitlines() == ["I look.", '  1  ok     look: read_file(path="a.txt")  2 ms']
+
+
+def test_an_empty_text_off_a_terminal_is_no_line(printed):
+    """Models say a line break before their calls."""
+    display, text = printed()
+    say(display, a_delta("\n\n"))
+    display.event(an_event(2, "step.succeeded", **a_step()))
+    assert len(text().splitlines()) == 1
+
+
+def test_an_answer_that_was_said_is_not_printed_again(printed):
+    """The last turn's text is the answer."""
+    for console in ({}, TERMINAL):
+        display, text = printed(**console)
+        say(display, a_delta("Done."))
+        display.result(a_run(result=RunResult(answer="Done.", changes=[])))
+        assert text().count("Done.") == 1
+
+
+def test_an_answer_that_was_not_heard_whole_is_printed(printed):
+    """Pieces get lost; the answer must not."""
+    display, text = printed()
+    display.catch_up(delta_of(a_delta("ne.", 2)), None)
+    display.result(a_run(result=RunResult(answer="Done.", changes=[])))
+    assert text().splitlines()[:2] == ["…ne.", "Done."]
+
+
+def test_a_model_that_is_asked_again_begins_a_new_line(printed):
+    """Its first attempt broke off: on a terminal it stands there, in a log it never was."""
+    for console, told in (
+        ({}, "Yes."),
+        (TERMINAL, "No, wa\n… broken off; the model is asked again\nYes."),
+    ):
+        display, text = printed(**console)
+        say(display, a_delta("No, wa"), a_delta("Yes.", 0, attempt=2), a_delta("it", 6))
+        display.close()
+        assert text() == f"{told}\n"
+
+
+def test_the_next_turns_text_begins_a_new_line(printed):
+    """Also where the turn before had no calls: it was told what is wrong with it."""
+    for console in ({}, TERMINAL):
+        display, text = printed(**console)
+        say(display, a_delta("One."), a_delta("Two.", t=2))
+        display.close()
+        assert text() == "One.\nTwo.\n"
+
+
+def test_a_hole_is_told_and_filled(printed):
+    """The caller reads the text so far."""
+    display, text = printed()
+    assert say(display, a_delta("a"), a_delta("c", 2)) == [True, False]
+    display.catch_up(delta_of(a_delta("c", 2)), "abc")
+    display.close()
+    assert text() == "abc\n"
+
+
+def test_another_run_says_its_turns_from_the_first_again(printed):
+    """In a chat: its first turn is no piece of the last one's past."""
+    display, text = printed()
+    say(display, a_delta("One.", t=3))
+    display.forget()
+    say(display, a_delta("Two."))
+    display.close()
+    assert text() == "One.\nTwo.\n"
+
+
+@pytest.mark.parametrize("console", [{}, TERMINAL])
+def test_nothing_that_is_said_steers_the_terminal(printed, console):
+    """A model says what it has read."""
+    display, text = printed(**{**console, "width": 1000})
+    say(display, a_delta(ESCAPE))
+    display.event(an_event(1, "run.awaiting_input", question=ESCAPE))
+    display.event(an_event(2, "message.received", text=ESCAPE))
+    assert text().count(TAMED) == 3
+    assert "\x1b]0;owned" not in text()
+
+
+def test_questions_and_messages_are_shown(printed):
+    """Whose words they are stands before them."""
+    display, text = printed()
+    display.event(an_event(1, "run.awaiting_input", question="Which?"))
+    display.event(an_event(2, "message.received", text="That one."))
+    assert text() == "question: Which?\nmessage: That one.\n"
+
+
+def test_a_run_that_waits_is_shown_with_the_way_to_answer(printed):
+    """Nobody is there to ask: the next one finds the command."""
+    display, text = printed()
+    run = a_run(status="awaiting_input", question="Which?")
+    display.result(run)
+    assert f'agentic answer {run.session_id} {run.id} "TEXT"' in text()
+
+
+def test_a_step_whose_arguments_are_the_plans_is_shown(printed):
+    """An answer has null for them."""
+    display, text = printed()
+    display.event(an_event(1, "step.started", **a_step(arguments=None)))
+    display.event(an_event(2, "step.succeeded", **a_step(arguments=None)))
+    assert text() == "  1  ok     look: read_file(…)  2 ms\n"
+
+
+@pytest.mark.parametrize(
+    ("usage", "told"),
+    [
+        (
+            {"input_tokens": 900, "cached_tokens": 500, "output_tokens": 70},
+            "900 tokens in (500 cached), 70 out",
+        ),
+        ({"input_tokens": 9, "cost": 0.01234}, "9 tokens in (0 cached), 0 out, $0.0123"),
+        ({"output_tokens": 1, "lost_tokens": 80}, "0 tokens in (0 cached), 1 out, up to 80 lost"),
+    ],
+)
+def test_the_last_line_says_what_a_model_has_taken(printed, usage, told):
+    """Tokens, what was lost, and money where the price is known."""
+    display, text = printed()
+    run = a_run(usage=RunUsage(**usage))
+    display.result(run)
+    assert text() == f"succeeded: 0 steps, {told}, 0.00 s ({run.id})\n"

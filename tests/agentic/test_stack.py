@@ -129,16 +129,50 @@ async def test_a_service_that_ends_by_itself_is_noticed(place):
         assert "orchestrator ended (exit code -9)" in str(await stack.ended())
 
 
-def up(then):
+def up(then, *options):
     """Run `agentic up`, do something when it serves, and return how it ended."""
     with subprocess.Popen(
-        [*UP, "--data-dir", "data"], stdout=subprocess.PIPE, text=True
+        [*UP, "--data-dir", "data", *options], stdout=subprocess.PIPE, text=True
     ) as process:
         while "Ctrl-C" not in process.stdout.readline():
             assert process.poll() is None
         then(process)
         output, _ = process.communicate(timeout=30)
     return process.returncode, output
+
+
+MODEL = {
+    "ORCHESTRATOR_MODEL": "openai:m",
+    "ORCHESTRATOR_MODEL_BASE_URL": "http://127.0.0.1:1/v1",
+    "ORCHESTRATOR_MODELS": "openai:a,openai:b",
+    "ORCHESTRATOR_MODEL_CONTEXT": "4096",
+    "ORCHESTRATOR_MODEL_API_KEY": "secret",
+}
+
+
+def test_up_passes_its_model_on(place, monkeypatch):
+    """To the orchestrator alone; what the environment says of it counts as before."""
+    directory = place()
+    monkeypatch.setenv("ORCHESTRATOR_MODEL", "openai:other")
+    monkeypatch.setenv("ORCHESTRATOR_MODEL_API_KEY", "secret")
+    options = ["--model", "openai:m", "--base-url", "http://127.0.0.1:1/v1"]
+    options += ["--models", "openai:a,openai:b", "--context", "4096"]
+    assert up(lambda process: process.send_signal(signal.SIGINT), *options)[0] == 0
+    started = settings(directory, "orchestrator")
+    assert {name: started.get(name) for name in MODEL} == MODEL
+    assert "MODEL" not in " ".join(settings(directory, "execution_environment"))
+
+
+def test_up_without_options_leaves_the_model_to_the_environment(place, monkeypatch):
+    """As it was before there were any."""
+    directory = place()
+    monkeypatch.setenv("ORCHESTRATOR_MODEL", "openai:other")
+    assert up(lambda process: process.send_signal(signal.SIGINT), "--context", "4096")[0] == 0
+    started = settings(directory, "orchestrator")
+    assert (started["ORCHESTRATOR_MODEL"], started["ORCHESTRATOR_MODEL_CONTEXT"]) == (
+        "openai:other",
+        "4096",
+    )
 
 
 @pytest.mark.usefixtures("hangup")

@@ -44,6 +44,8 @@ class ComposeStack:
             "SERVICE_TOKEN": secrets.token_urlsafe(16),
             "API_KEYS": ",".join(f"{digest}:{user}" for digest, user in digests.items()),
             "PUBLISH": f"127.0.0.1:{self.port}",
+            "ORCHESTRATOR_MODEL": "",
+            "ORCHESTRATOR_MODELS": "",
         }
 
     def compose(self, *arguments: str, **more: str) -> str:

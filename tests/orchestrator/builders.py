@@ -8,10 +8,10 @@ from common.context import RequestSource
 from common.errors import AgenticError
 from common.ids import new_id
 from common.plans import TurnCall
-from common.runs import Budget, RunResult, Step
+from common.runs import Budget, Run, RunResult, Step
 from common.tools import Receipt
 from orchestrator.store.queue.refs import RunRef
-from orchestrator.store.records import Ending, RunDocument, StoredTurn
+from orchestrator.store.records import Ending, Lease, RunDocument, StoredTurn
 
 
 async def keys_without_expiry(redis) -> list[str]:
@@ -48,6 +48,40 @@ def turn(*calls, t=1, **more) -> StoredTurn:
     """Return a turn of these calls, each given as a step."""
     given = [step.model_dump(include={"n", "name", "tool", "arguments"}) for step in calls]
     return StoredTurn.model_validate({"t": t, "calls": given, "decided_at": 0, **more})
+
+
+async def begun(store, **changed) -> Lease:
+    """Start a run in a session of its own, and acquire it."""
+    opened = await store.sessions.create("ann", None, {}, None)
+    run = document(opened.id, **changed)
+    await store.runs.create(run, "reject")
+    await store.queue.take(RunRef(opened.user_id, opened.id, run.id))
+    return await store.leases.acquire(opened.id, run.id, "worker-1")
+
+
+async def taken_over(store, redis, lease) -> Lease:
+    """Let another worker take a run over, whose owner fell silent."""
+    await expire_lease(redis, lease)
+    return await store.leases.acquire(lease.session.id, lease.run.id, new_id("run"))
+
+
+async def send(store, lease, text, idempotency=None) -> Run:
+    """Send a message to the run of a lease."""
+    ids = lease.session.id, lease.run.id
+    return await store.messages.send(*ids, text, idempotency, user_id=lease.session.user_id)
+
+
+async def ask(store, lease, t=1) -> None:
+    """Have the run ask a person, and wait."""
+    await store.progress.record_turn(lease, turn(t=t, question="which one?"))
+    await store.leases.park(lease, "awaiting_input", "{}")
+
+
+def answer(t, *shown, **more) -> Ending:
+    """Return an ending by an answer that knows these messages."""
+    messages = [message.model_dump() for message in shown]
+    said = turn(t=t, answer="ok", messages=messages, **more)
+    return Ending("succeeded", result=RunResult(answer="ok", changes=[]), turn=said)
 
 
 def call_of(made) -> TurnCall:
@@ -105,7 +139,7 @@ async def woken(store) -> list[str]:
 
 def ending_fields() -> tuple[str, ...]:
     """Return the arguments of finish.lua for a run that failed."""
-    return "failed", "reason", "", "{}", "", ""
+    return "failed", "reason", "", "{}", "", "", "", ""
 
 
 DONE = Ending("succeeded", result=RunResult(answer="ok", changes=[]))

@@ -4,14 +4,16 @@ import asyncio
 import inspect
 from datetime import timedelta
 
-from common.errors import ClientError, SystemFault
+from common.errors import ClientError, SystemFault, ToolError
+from common.plans import Usage
 from common.runs import PlannerSpec
 from common.tools import Settlement, ToolResult, ToolSpec
 from orchestrator.engine.decisions import Decider
+from orchestrator.engine.instructions import WorkspaceInstructions
 from orchestrator.engine.runner import Runner
 from orchestrator.engine.steps import StepMaker
 from orchestrator.engine.turns import TurnMaker
-from orchestrator.planners.decisions import Call, CallTools, Finish
+from orchestrator.planners.decisions import Call, CallTools, Finish, ModelAnswer
 from tests.orchestrator.builders import receipt
 
 
@@ -85,6 +87,33 @@ class DecisivePlanner(ScriptedPlanner):
         return Finish("all done") if history.steps else CallTools(self.calls)
 
 
+class ConversingPlanner(ScriptedPlanner):
+    """Decides as a model's planner does: each time what comes next, a decision or a function for one.
+
+    `told` are the histories that it was given.
+    """
+
+    converses = True
+
+    def __init__(self, *decisions):
+        super().__init__()
+        self.decisions = list(decisions)
+        self.told = []
+
+    async def next(self, history, around):
+        """Note what it is told; decide."""
+        self.told.append(history)
+        decision = self.decisions.pop(0)
+        return await decision(around) if inspect.iscoroutinefunction(decision) else decision
+
+
+def answered(tokens=0, cost=None, text=None):
+    """Return a model's answer that took so many tokens and US dollars."""
+    return ModelAnswer(
+        {"role": "assistant"}, "a-model", Usage(input_tokens=tokens, cost=cost), text
+    )
+
+
 TOOLS = {
     name: ToolSpec(name=name, description="d", effect=effect, arguments_schema={}, output_schema={})
     for name, effect in {"read_file": "read", "write_file": "write"}.items()
@@ -97,8 +126,9 @@ def runner_of(store, executor, planner, call_timeout=5.0, parallel_reads=8, name
     async def tools():
         return TOOLS
 
-    steps = StepMaker(store.progress, executor, timedelta(seconds=call_timeout))
-    decider = Decider({name: planner}, tools, store)
+    timeout = timedelta(seconds=call_timeout)
+    steps = StepMaker(store.progress, executor, timeout)
+    decider = Decider({name: planner}, tools, store, WorkspaceInstructions(executor, timeout))
     return Runner(store, decider, TurnMaker(steps, parallel_reads))
 
 
@@ -124,6 +154,10 @@ def broken_inside():
     failure = SystemFault("internal", "a bug")
     failure.source = "execution_environment"
     return failure
+
+
+NO_FILE = ToolError("path_not_found", "There is no such file")
+"""What reading AGENTS.md comes to in most workspaces: the first outcome of a run that converses."""
 
 
 def fenced(highest):

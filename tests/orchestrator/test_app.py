@@ -1,5 +1,6 @@
 """The application as it is put together: roles, and a complete OpenAPI document."""
 
+import httpx
 import pytest
 
 from orchestrator.app import build
@@ -27,3 +28,28 @@ def test_openapi_documents_every_route_with_its_errors():
                 assert problems["schema"]["$ref"] == "#/components/schemas/Problem"
                 assert problems["examples"], path
     assert "HTTPValidationError" not in document["components"]["schemas"]
+
+
+async def test_app_without_a_model_serves_and_says_so(tmp_path):
+    """Nothing that speaks to models has to be installed for plans and plain commands."""
+    app = build(Settings(**NEEDED | {"data_dir": tmp_path}))
+    transport = httpx.ASGITransport(app)
+    async with (
+        app.router.lifespan_context(app),
+        httpx.AsyncClient(transport=transport, base_url="http://127.0.0.1") as http,
+    ):
+        planners = (await http.get("/v1/planners")).json()
+    told = {planner["name"]: planner["available"] for planner in planners}
+    assert told == {"plan": True, "rules": True, "llm": False}
+    assert "ORCHESTRATOR_MODEL" in next(
+        planner["reason"] for planner in planners if planner["reason"]
+    )
+
+
+def test_openapi_shows_what_a_message_looks_like():
+    """An example is what authors of clients copy."""
+    operation = build(Settings(**NEEDED)).openapi()["paths"][
+        "/v1/sessions/{session_id}/runs/{run_id}/messages"
+    ]["post"]
+    assert operation["requestBody"]["content"]["application/json"]["schema"]["examples"]
+    assert {"202", "404", "409", "429"} <= operation["responses"].keys()

@@ -2,10 +2,12 @@
 
 import hashlib
 from contextlib import nullcontext
+from datetime import timedelta
 
 import pytest
 from pydantic import ValidationError
 
+from orchestrator.planners.llm.config import LoopLimits, ModelConfig
 from orchestrator.settings import Settings
 
 ANN, BOB = (hashlib.sha256(key).digest() for key in (b"ann-key", b"bob-key"))
@@ -99,3 +101,60 @@ def test_settings_refuse_a_redis_url_that_names_no_store(url, told, monkeypatch,
 def test_settings_limit_users_where_there_are_several(chosen, limits):
     """One machine's own user is in nobody's way; what is said explicitly counts everywhere."""
     assert Settings(**chosen, **NEEDED).user_limits == limits
+
+
+def test_settings_without_a_model_configure_none(monkeypatch):
+    """As compose passes it on where nobody has chosen one: empty is unset."""
+    for name in ("MODEL", "MODELS", "MODEL_BASE_URL", "MODEL_API_KEY"):
+        monkeypatch.setenv(f"ORCHESTRATOR_{name}", "")
+    assert Settings(**NEEDED).llm is None
+
+
+def test_settings_pass_on_all_that_is_chosen_about_models(monkeypatch):
+    """What is read and then forgotten would be chosen in vain."""
+    chosen = {
+        "MODEL": "openai:qwen2.5-coder:1.5b",
+        "MODELS": "anthropic:a, openai/eu:b",
+        "MODEL_BASE_URL": "http://127.0.0.1:11434/v1",
+        "MODEL_API_KEY": "s3cret",
+        "MODEL_TEMPERATURE": "0.5",
+        "MODEL_MAX_OUTPUT": "64",
+        "MODEL_CONTEXT": "2048",
+        "MODEL_TIMEOUT": "1",
+        "MODEL_FIRST_TOKEN": "2",
+        "MODEL_ATTEMPTS": "3",
+        "STUCK_SAME": "5",
+        "STUCK_ERRORS": "6",
+        "STUCK_ALTERNATING": "7",
+    }
+    for name, value in chosen.items():
+        monkeypatch.setenv(f"ORCHESTRATOR_{name}", value)
+    settings = Settings(**NEEDED)
+    assert settings.llm == ModelConfig(
+        model="openai:qwen2.5-coder:1.5b",
+        others=("anthropic:a", "openai/eu:b"),
+        base_url="http://127.0.0.1:11434/v1",
+        api_key=settings.model_api_key,
+        temperature=0.5,
+        max_output=64,
+        context=2048,
+        timeout=timedelta(seconds=1),
+        first_token=timedelta(seconds=2),
+        attempts=3,
+        loops=LoopLimits(same=5, errors=6, alternating=7),
+    )
+    assert settings.llm.api_key.get_secret_value() == "s3cret"
+    assert "s3cret" not in repr(settings) + repr(settings.llm)
+
+
+@pytest.mark.parametrize("model", ["gpt-5", "openai:", "OpenAI:x", "openai:a b", "openai:a,b"])
+def test_settings_refuse_a_model_without_a_provider(model):
+    """Whom to ask is no guess."""
+    with pytest.raises(ValidationError):
+        Settings(model=model, **NEEDED)
+
+
+def test_settings_refuse_other_models_without_one_of_their_own():
+    """Which one would be the deployment's would be a guess."""
+    with pytest.raises(ValidationError, match="give ORCHESTRATOR_MODEL, too"):
+        Settings(models="openai:a", **NEEDED)

@@ -11,8 +11,8 @@ import pytest
 from orchestrator.store.server.formats import FORMAT
 
 
-@pytest.mark.parametrize("store", ["newer", "broken"])
-async def test_startup_that_is_refused_says_why_in_one_line(url, real_redis, tmp_path, store):
+@pytest.mark.parametrize("wrong", ["newer", "broken", "no such provider"])
+async def test_startup_that_is_refused_says_why_in_one_line(url, real_redis, tmp_path, wrong):
     """Whoever reads the log of a container that keeps ending needs no traceback."""
     await real_redis.set("agentic:format", FORMAT + 1)
     (tmp_path / "broken").mkdir()
@@ -20,7 +20,11 @@ async def test_startup_that_is_refused_says_why_in_one_line(url, real_redis, tmp
     more = {
         "newer": {"ORCHESTRATOR_REDIS_URL": url},
         "broken": {"ORCHESTRATOR_DATA_DIR": str(tmp_path / "broken")},
-    }[store]
+        "no such provider": {
+            "ORCHESTRATOR_DATA_DIR": str(tmp_path / "unused"),
+            "ORCHESTRATOR_MODEL": "nobody:m",
+        },
+    }[wrong]
     ended = await asyncio.to_thread(
         subprocess.run,
         [sys.executable, "-m", "orchestrator"],
@@ -30,5 +34,9 @@ async def test_startup_that_is_refused_says_why_in_one_line(url, real_redis, tmp
     )  # fmt: skip
     assert ended.returncode not in (0, -signal.SIGKILL)
     assert "Traceback" not in ended.stderr
-    told = {"newer": "the session store cannot be used: its format is 4", "broken": r"server\.log"}
-    assert len(re.findall(told[store], ended.stderr)) == 1
+    told = {
+        "newer": "the session store cannot be used: its format is 4",
+        "broken": r"server\.log",
+        "no such provider": "the model nobody:m cannot be used",
+    }
+    assert len(re.findall(told[wrong], ended.stderr)) == 1

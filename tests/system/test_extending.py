@@ -16,8 +16,8 @@ ROOT = Path(__file__).parent.parent.parent
 PACKAGES = ("agentic", "common", "execution_environment", "orchestrator")
 EXAMPLE = re.compile(r"```python\n# (\S+\.py)\n(.*?)```", re.DOTALL)
 REGISTERED = {
-    "from orchestrator.planners.plan": "from orchestrator.planners.echo import EchoPlanner\n",
-    "    PlanPlanner(),\n": "    EchoPlanner(),\n",
+    "from orchestrator.planners.llm.config": "from orchestrator.planners.echo import EchoPlanner\n",
+    "        PlanPlanner(),\n": "        EchoPlanner(),\n",
 }
 """What the registry gets, before what."""
 

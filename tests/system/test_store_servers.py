@@ -1,14 +1,18 @@
 """The store on servers as people run them: a cluster, a master with its replica, Sentinel."""
 
 import asyncio
+import json
+from contextlib import aclosing, suppress
 from datetime import timedelta
 
 import pytest
 from redis.exceptions import ConnectionError as RedisConnectionError, ResponseError
 
+from common.ids import new_id
 from orchestrator.store.backend import StoreConfig, StoreUnavailable
 from orchestrator.store.server.formats import FORMAT, UnknownFormat
 from orchestrator.store.store import open_store
+from orchestrator.store.texts import Wanted
 from tests.orchestrator.builders import DONE, call_of, document, event_types, step, turn
 from tests.orchestrator.fakes import until
 from tests.system.servers import cluster, cluster_url, replica_of, sentinel_of, standalone
@@ -74,6 +78,43 @@ async def test_cluster_holds_sessions_on_every_node_and_notifies_from_each(nodes
     for session_id in worked:
         await store.sessions.delete(session_id, "ann")
     assert (await store.sessions.list("ann", 100, None)).items == []
+
+
+async def _hear(store, wanted, heard):
+    """Listen to what planners say, again after each fault of the store."""
+    while wanted:
+        with suppress(StoreUnavailable):
+            async with aclosing(store.texts.spoken(wanted)) as events:
+                async for event in events:
+                    heard.add((event.session_id, event.data["text"]))
+
+
+async def _say(store, sessions, text):
+    """Publish a piece in each session."""
+    said = json.dumps({"run_id": new_id("run"), "time": 1, "data": {"text": text}})
+    for session_id in sessions:
+        channel = store.backend.keys.text_channel(session_id)
+        await store.backend.redis.execute_command("PUBLISH", channel, said)
+
+
+async def test_cluster_brings_what_planners_say_in_sessions_on_every_node(nodes, store):
+    """One connection hears the channels of all of them; cut off, it hears them again."""
+    wanted, heard, sessions = Wanted(), set(), [new_id("ses") for _ in range(SESSIONS)]
+    for session_id in sessions:
+        wanted.add(session_id)
+    listening = asyncio.create_task(_hear(store, wanted, heard))
+    for text in ("before", "after"):
+
+        async def is_heard(text=text):
+            await _say(store, sessions, text)
+            return heard >= {(session_id, text) for session_id in sessions}
+
+        await until(is_heard)
+        cut = [node.ask("CLIENT", "KILL", "TYPE", "pubsub") for node in nodes]
+        assert sorted(cut) == [0, 0, 1]
+    for session_id in sessions:
+        wanted.discard(session_id)
+    await listening
 
 
 async def test_cluster_without_one_of_its_nodes_is_a_fault_until_it_is_back(nodes, store):

@@ -41,11 +41,13 @@ def refused(tool: str, fields: Sequence[FieldError], hint: str) -> ToolError:
 
 
 def told_arguments(tool: str, schema: JsonSchema) -> str:
-    """Return a hint that names what a tool takes."""
+    """Return a hint that names what a tool takes: models invent values for what they need not give."""
     required = schema.get("required", [])
     others = [name for name in schema["properties"] if name not in required]
     needs = f"{tool} needs {', '.join(required) or 'nothing'}"
-    return f"{needs}; it may take {', '.join(others)}." if others else f"{needs}, no more."
+    if not others:
+        return f"{needs}, no more."
+    return f"{needs}; leave out what you have no value for of {', '.join(others)}."
 
 
 def _object(text: str) -> dict[str, JsonValue]:
@@ -68,7 +70,7 @@ def _not_json(detail: str) -> ToolError:
 def _fit(value: JsonValue, schema: JsonSchema) -> JsonValue:
     choices = schema.get("anyOf", [schema])
     if isinstance(value, str):
-        value = _said(value, {choice.get("type") for choice in choices})
+        value = _said(value, [choice.get("type") for choice in choices])
     if isinstance(value, list):
         items = schema.get("items", {})
         return [_fit(item, items) for item in value]
@@ -98,10 +100,11 @@ def _is_left_out(name: str, value: JsonValue, choices: Sequence[JsonSchema]) -> 
     return any(name not in choice.get("required", ()) for choice in choices)
 
 
-def _said(text: str, wanted: set[str | None]) -> JsonValue:
-    """Return what a string says, where only that may stand there."""
-    [kind, *more] = wanted
-    reading = None if more or kind is None else _READINGS.get(kind)
+def _said(text: str, wanted: Sequence[JsonValue]) -> JsonValue:
+    """Return what a string says, where only values of one type may stand there."""
+    [kind, *others] = wanted
+    is_one = isinstance(kind, str) and all(other == kind for other in others)
+    reading = _READINGS.get(str(kind)) if is_one else None
     return text if reading is None else reading(text)
 
 

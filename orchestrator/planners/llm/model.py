@@ -109,7 +109,7 @@ class ProviderModel:
         return settings
 
     def _has_ended(self, response: ModelResponse) -> bool:
-        return response.finish_reason is not None or self._client.system in LOCAL
+        return response.finish_reason not in (None, "error") or self._client.system in LOCAL
 
     def _reply(self, response: ModelResponse, request: ModelRequest) -> Reply:
         message = messages.to_json(response)

@@ -29,7 +29,9 @@ class _Shortening:
         self._definitions = definitions
         self._open: list[str] = []
 
-    def of(self, schema: JsonSchema) -> JsonSchema:
+    def of(self, schema: Any) -> JsonSchema:
+        if not isinstance(schema, dict):  # `true`: anything
+            return {}
         if "$ref" in schema:
             return self._referred(schema)
         kept = {
@@ -60,7 +62,7 @@ class _Shortening:
             return {name: self.of(schema) for name, schema in value.items()}
         if key in ("anyOf", "oneOf", "allOf", "prefixItems"):
             return [self.of(schema) for schema in value]
-        if key in ("items", "additionalProperties") and isinstance(value, dict):
+        if key in ("items", "additionalProperties"):
             return self.of(value)
         return value
 

@@ -1,9 +1,9 @@
 -- What every script begins with. Redis runs a script as a whole: what one script does together is
 -- never seen half done. Each returns a list: its outcome, then what belongs to that.
--- KEYS: 1 session, 2 run, 3 steps, 4 events, 5 runs, 6 turns; a script may have more.
+-- KEYS: 1 session, 2 run, 3 steps, 4 events, 5 runs, 6 turns, 7 text, 8 inbox; a script may have more.
 -- ARGV: 1 expiry in ms (for a session that has none of its own yet), 2 length of the event log,
 -- 3 channel, 4 session id, 5 run id; from OWN + 1 on, the script's own.
-local SESSION, RUN, STEPS, EVENTS, RUNS, TURNS = unpack(KEYS, 1, 6)
+local SESSION, RUN, STEPS, EVENTS, RUNS, TURNS, TEXT, INBOX = unpack(KEYS, 1, 8)
 local LOG, CHANNEL, SESSION_ID, RUN_ID = ARGV[2], ARGV[3], ARGV[4], ARGV[5]
 local EXPIRY = redis.call('HGET', SESSION, 'ttl') or ARGV[1]
 local OWN = 5
@@ -26,8 +26,7 @@ end
 -- The keys of the session's other runs, which a script is not given: they share the session's hash
 -- tag, so that they lie where those do that it is given. The names are those of keys.py.
 local OF_RUNS = string.gsub(SESSION, ':session$', ':run:')
-local PARTS = { '', ':steps', ':turns', ':text' }
-local TEXT = RUN .. ':text'
+local PARTS = { '', ':steps', ':turns', ':text', ':inbox' }
 
 -- What has ended is kept a little longer than the session, so that it never goes before it: `touch`
 -- sets the expiry of one run alone. Nobody reaches a run without its session.
@@ -93,6 +92,25 @@ local function store_bytes(bytes, most)
   return true
 end
 
+-- Adds what a model's answer took ('' for nothing to add), as an object of fields and whole numbers: what
+-- was reserved for it is settled.
+local function charge(usage)
+  if usage == '' then return end
+  redis.call('HDEL', RUN, 'reserved_tokens', 'reserved_cost')
+  for field, amount in pairs(cjson.decode(usage)) do
+    redis.call('HINCRBY', RUN, field, int(amount))
+  end
+end
+
+-- What is reserved now was for an answer that nobody has stored, and nobody ever will: it stays charged.
+local function lose_reservation()
+  local reserved = redis.call('HMGET', RUN, 'reserved_tokens', 'reserved_cost')
+  if not reserved[1] then return end
+  redis.call('HINCRBY', RUN, 'lost_tokens', reserved[1])
+  redis.call('HINCRBY', RUN, 'lost_cost', reserved[2])
+  redis.call('HDEL', RUN, 'reserved_tokens', 'reserved_cost')
+end
+
 -- Stores the line behind the active run. It is a list in JSON also when nobody waits: cjson writes an
 -- empty table as {}, an object.
 local function store_waiting(waiting)
@@ -140,13 +158,17 @@ end
 -- It keeps its fence; it is not `running`, so that its last owner cannot write any more.
 local function let_go(status)
   stop_clock(now_ms)
+  lose_reservation()
   redis.call('HSET', RUN, 'status', status, 'owner', '', 'deadline', '0', 'attempts', '0')
   redis.call('HINCRBY', RUN, 'revision', 1)
 end
 
--- Ends the run: its hash and its last event say the same, and a follower ends with that event.
+-- Ends the run: its hash and its last event say the same, and a follower ends with that event. What it was
+-- saying and was sent, and no turn has kept, goes.
 local function conclude(status, field, value, data)
+  redis.call('DEL', TEXT, INBOX)
   stop_clock(now_ms)
+  lose_reservation()
   redis.call('HSET', RUN, 'status', status, field, value, 'finished', int(now_ms))
   redis.call('HINCRBY', RUN, 'revision', 1)
   emit('run.' .. status, RUN_ID, '', data)

@@ -22,6 +22,7 @@ touch()
 if run[1] == 'running' then stop_clock(math.min(now_ms, tonumber(run[3]))) end
 -- Attempts since the last committed step: a run that ends every process that takes it must not go
 -- from one to the next for ever, and one that gets on may lose any number of them.
+lose_reservation() -- its owner's answer, too, is nobody's any more
 local attempt = redis.call('HINCRBY', RUN, 'attempts', 1)
 if attempt > tonumber(ARGV[OWN + 3]) then
   if run[6] == '1' then

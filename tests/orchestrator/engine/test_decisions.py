@@ -2,18 +2,22 @@
 
 import pytest
 
+from common.errors import ClientError, ToolError
 from common.plans import Usage
 from common.runs import PlannerSpec
+from orchestrator.engine.earlier import earlier_runs
 from orchestrator.engine.signals import Signals
 from orchestrator.planners.decisions import Ask, Call, CallTools, Finish, ModelAnswer
+from orchestrator.store.records import CANCELLED
 from tests.orchestrator.builders import document, expire_lease, turn
-from tests.orchestrator.fakes import TOOLS, ScriptedExecutor, runner_of
+from tests.orchestrator.fakes import TOOLS, ScriptedExecutor, runner_of, until
 
 
 class TellingPlanner:
     """Does what a model's planner does: looks around, says something, decides."""
 
     spec = PlannerSpec(name="rules", description="d")
+    converses = False
 
     def __init__(self, *decisions):
         self.decisions = list(decisions)
@@ -22,8 +26,8 @@ class TellingPlanner:
     async def next(self, history, around):
         """Note what it is told; decide as it was scripted."""
         self.told.append((history, around.tools, await around.earlier_runs(5)))
-        await around.say("I will ")
-        await around.say("é!")
+        await around.speech.say("I will ")
+        await around.speech.say("é!")
         return self.decisions.pop(0)
 
 
@@ -58,6 +62,41 @@ async def test_planner_is_told_what_the_sessions_earlier_runs_came_to(store, lea
     assert (earlier.goal, earlier.status, earlier.answer) == ("first", "succeeded", "one")
 
 
+async def test_planner_is_told_what_runs_have_changed_that_did_not_succeed(store, leased):
+    """What they did stands: a planner that did not know would do it again."""
+    lease = await leased(goal="first")
+    failing = TellingPlanner(CallTools([Call("a", "write_file", {}), Call("b", "write_file", {})]))
+    executor = ScriptedExecutor({"sha256": "1"}, ToolError("no_space", "full"))
+    await runner_of(store, executor, failing).execute(lease, Signals())
+    later = document(lease.session.id, goal="second")
+    await store.runs.create(later, "reject")
+    again = await store.leases.acquire(lease.session.id, later.id, "w")
+    planner = TellingPlanner(CallTools([Call("a", "read_file", {})]), Finish("two"))
+    await runner_of(store, ScriptedExecutor({}), planner).execute(again, Signals())
+    for _, _, [earlier] in planner.told:
+        assert (earlier.goal, earlier.status, earlier.answer) == ("first", "failed", None)
+        assert [(change.path, change.sha256_after) for change in earlier.changes] == [("p", "1")]
+    assert planner.told[0][2] is planner.told[1][2]  # it was read once: it stays as it is
+
+
+async def test_earlier_run_that_expires_while_it_is_read_has_no_changes(store, leased):
+    """A session's old runs go one by one."""
+    lease = await leased()
+    await store.progress.finish(lease, CANCELLED)
+    later = document(lease.session.id)
+    await store.runs.create(later, "reject")
+    again = await store.leases.acquire(lease.session.id, later.id, "w")
+
+    class Expiring:
+        list = store.runs.list
+
+        async def get(self, *_):
+            raise ClientError("run_not_found", "it is gone")
+
+    [earlier] = await earlier_runs(Expiring(), again, 5)
+    assert (earlier.status, earlier.changes) == ("cancelled", ())
+
+
 @pytest.mark.parametrize("decision", [CallTools([Call("a", "t", {})]), Ask("which?")])
 async def test_what_a_planner_says_is_seen_until_it_is_a_turn(store, leased, decision):
     """Who comes late reads it from its beginning."""
@@ -66,15 +105,19 @@ async def test_what_a_planner_says_is_seen_until_it_is_a_turn(store, leased, dec
     class Watched(TellingPlanner):
         async def next(self, history, around):
             decided = await super().next(history, around)
-            seen.append((await store.runs.get(*ids)).text)
+            await until(said)
             return decided
+
+    async def said():
+        seen.append((await store.runs.get(*ids)).text)
+        return seen[-1] == "I will é!"
 
     lease = await leased()
     ids = lease.session.id, lease.run.id
     await runner_of(store, ScriptedExecutor({}), Watched(decision, Finish("done"))).execute(
         lease, Signals()
     )
-    assert set(seen) == {"I will é!"}
+    assert set(seen) <= {None, "I will ", "I will é!"}
     assert (await store.runs.get(*ids)).text is None
 
 

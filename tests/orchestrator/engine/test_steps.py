@@ -4,8 +4,8 @@ import pytest
 
 from common.errors import ToolError
 from common.runs import Budget
+from orchestrator.engine.calls import FenceTooLow
 from orchestrator.engine.signals import Signals
-from orchestrator.engine.steps import FenceTooLow
 from orchestrator.planners.decisions import Call
 from tests.orchestrator.builders import event_types, step, turn
 from tests.orchestrator.fakes import (

@@ -11,15 +11,16 @@ from starlette.middleware import Middleware
 from common.web.app import build_app
 from common.web.protocols.sockets import PatientWebSocketProtocol
 from common.web.server import Server, configure
-from orchestrator.planners.registry import PLANNERS
-from orchestrator.routes import events, runs, sessions, websocket
+from orchestrator.routes import catalogue, events, messages, runs, sessions, websocket
 from orchestrator.routes.dependencies import Services
 from orchestrator.security.access import Access
 from orchestrator.security.rate_limits import RateLimits, UserLimits
 from orchestrator.settings import is_loopback
 from orchestrator.streaming.connections import ConnectionManager
+from tests.orchestrator.routes.planning import planners
 
-ROUTERS = [sessions.router, runs.router, events.router, websocket.router]
+ROOMS = (sessions, runs, messages, events, websocket, catalogue)
+ROUTERS = [room.router for room in ROOMS]
 UNLIMITED = UserLimits()
 SETTINGS = SimpleNamespace(host="127.0.0.1", port=0, shutdown_grace=timedelta(seconds=1))
 
@@ -29,7 +30,9 @@ async def live(store):
     """Serve the routes; nobody executes runs. Ends with the test, and fails where serving failed."""
     ends = []
 
-    async def serve(api_keys=None, protocol=PatientWebSocketProtocol, user_limits=UNLIMITED):
+    async def serve(
+        api_keys=None, protocol=PatientWebSocketProtocol, user_limits=UNLIMITED, models=()
+    ):
         access = Middleware(Access, api_keys=api_keys or {}, any_host=False, is_local=is_loopback)
         app = build_app(
             title="t", source="orchestrator", max_body=1000, routers=ROUTERS,
@@ -37,7 +40,7 @@ async def live(store):
         )  # fmt: skip
         manager = ConnectionManager(store)
         limits = RateLimits(store.rate_limits, user_limits)
-        app.state.services = Services(store, PLANNERS, None, manager, limits)
+        app.state.services = Services(store, planners(*models), None, manager, limits)
         server = Server(configure(app, SETTINGS, ws=protocol), manager.close)
         task = asyncio.create_task(server.serve())
         while not server.started:
@@ -49,6 +52,7 @@ async def live(store):
             manager.close()
             server.should_exit = True
             await task
+            await manager.aclose()
             await limits.streams.close()
 
         ends.append(stop)

@@ -1,7 +1,7 @@
 """Starting a run over HTTP: whether the answer waits for its end."""
 
 import asyncio
-from contextlib import nullcontext
+from contextlib import asynccontextmanager, nullcontext
 
 import httpx
 import pytest
@@ -9,7 +9,6 @@ from starlette.middleware import Middleware
 
 from common.errors import SystemFault
 from common.web.app import build_app
-from orchestrator.planners.registry import PLANNERS
 from orchestrator.routes import runs
 from orchestrator.routes.dependencies import Services
 from orchestrator.security.access import Access
@@ -17,6 +16,7 @@ from orchestrator.security.rate_limits import RateLimits, UserLimits
 from orchestrator.streaming.connections import ConnectionManager
 from tests.orchestrator.builders import DONE
 from tests.orchestrator.fakes import until
+from tests.orchestrator.routes.planning import planners
 
 
 class NoTools:
@@ -27,18 +27,27 @@ class NoTools:
         raise SystemFault("unavailable", "The execution environment cannot be reached")
 
 
-@pytest.fixture
-async def http(store):
-    """A client of the routes over the store; nobody executes what it starts."""
+@asynccontextmanager
+async def served(store, *models):
+    """Yield a client of the routes over the store; nobody executes what it starts."""
     access = Middleware(Access, api_keys={}, any_host=True, is_local=lambda _: True)
     app = build_app(
         title="t", source="orchestrator", max_body=1000, routers=[runs.router],
         lifespan=lambda _: nullcontext(), middleware=[access],
     )  # fmt: skip
     limits = RateLimits(store.rate_limits, UserLimits())
-    app.state.services = Services(store, PLANNERS, NoTools(), ConnectionManager(store), limits)
+    known, manager = planners(*models), ConnectionManager(store)
+    app.state.services = Services(store, known, NoTools(), manager, limits)
     transport = httpx.ASGITransport(app)
     async with httpx.AsyncClient(transport=transport, base_url="http://t") as client:
+        yield client
+    await manager.aclose()
+
+
+@pytest.fixture
+async def http(store):
+    """A client of a deployment without a model."""
+    async with served(store) as client:
         yield client
 
 
@@ -97,3 +106,85 @@ async def test_prefer_wait_is_decided_by_the_runs_state(http, store, session, re
     answer = await asyncio.wait_for(start(http, opened, "wait=60", **once), 20)
     assert (answer.status_code, answer.json()["status"]) == (200, status)
     assert answer.json()["id"] == run_id
+
+
+async def test_prefer_wait_listens_to_no_text(http, store, session):
+    """What a planner says decides nothing, and each such request would subscribe to it."""
+    opened = await session("local")
+    starting = asyncio.create_task(start(http, opened, "wait=60"))
+
+    async def is_active():
+        return (await store.sessions.get(opened.id, "local")).active_run is not None
+
+    await until(is_active)
+    channel = store.backend.keys.text_channel(opened.id)
+    run_id = (await store.sessions.get(opened.id, "local")).active_run
+    lease = await store.leases.acquire(opened.id, run_id, "worker")
+    assert await store.backend.redis.pubsub_numsub(channel) == [(channel, 0)]
+    await store.progress.finish(lease, DONE)
+    assert (await asyncio.wait_for(starting, 20)).status_code == 200
+    assert await store.backend.redis.pubsub_channels() == []
+
+
+GOAL, PLAN = {"goal": "list"}, {"plan": {"steps": [{"name": "a", "tool": "t"}]}}
+
+
+@pytest.mark.parametrize(
+    ("models", "body", "planner"),
+    [((), GOAL, "rules"), (("openai:m",), GOAL, "llm"), (("openai:m",), {**GOAL, "planner": "rules"}, "rules")],
+    ids=["no model", "a model", "named"],
+)  # fmt: skip
+async def test_run_that_names_no_planner_gets_the_model_where_there_is_one(
+    store, session, models, body, planner
+):
+    """Else the rules; what is named is what is taken."""
+    opened = await session("local")
+    async with served(store, *models) as http:
+        answer = await http.post(f"/v1/sessions/{opened.id}/runs", json=body)
+    assert (answer.status_code, answer.json()["planner"]) == (202, planner)
+
+
+async def test_run_with_a_plan_is_the_plan_planners_with_a_model_too(store, session):
+    """Its check asks for the tools, which only that planner does here."""
+    opened = await session("local")
+    async with served(store, "openai:m") as http:
+        answer = await http.post(f"/v1/sessions/{opened.id}/runs", json=PLAN)
+    assert (answer.status_code, answer.json()["code"]) == (503, "unavailable")
+
+
+WISHES = {
+    "model": "openai:other",
+    "instructions": "Be brief",
+    "tools": ["read_file"],
+    "output_schema": {"type": "object"},
+}
+
+
+async def test_run_keeps_what_it_asks_of_a_model(store, session):
+    """The worker that takes it reads it from the run."""
+    opened = await session("local")
+    async with served(store, "openai:m", "openai:other") as http:
+        answer = await http.post(f"/v1/sessions/{opened.id}/runs", json={**GOAL, **WISHES})
+    assert answer.status_code == 202
+    lease = await store.leases.acquire(opened.id, answer.json()["id"], "w")
+    assert {name: getattr(lease.run, name) for name in WISHES} == WISHES
+
+
+@pytest.mark.parametrize("wish", WISHES)
+async def test_run_that_asks_of_a_model_what_its_planner_cannot_do_is_refused(http, session, wish):
+    """In silence it would be passed over; the error names the field."""
+    opened = await session("local")
+    body = {**GOAL, wish: WISHES[wish]}
+    answer = await http.post(f"/v1/sessions/{opened.id}/runs", json=body)
+    assert (answer.status_code, answer.json()["code"]) == (422, "invalid_request")
+    assert [field["field"] for field in answer.json()["context"]["fields"]] == [wish]
+    assert (await http.get(f"/v1/sessions/{opened.id}/runs")).json()["items"] == []
+
+
+async def test_run_of_the_model_is_refused_where_there_is_none(http, session):
+    """The reason is said, as GET /v1/planners says it."""
+    opened = await session("local")
+    body = {**GOAL, "planner": "llm"}
+    answer = await http.post(f"/v1/sessions/{opened.id}/runs", json=body)
+    assert (answer.status_code, answer.json()["code"]) == (422, "invalid_request")
+    assert "no model is configured" in answer.json()["detail"]

@@ -2,8 +2,18 @@
 
 import pytest
 
+from common.plans import Usage
 from orchestrator.store.fencing import Fenced
-from tests.orchestrator.builders import DONE, call_of, event_types, expire_lease, step, turn
+from orchestrator.store.records import Spent
+from tests.orchestrator.builders import (
+    DONE,
+    call_of,
+    event_types,
+    expire_lease,
+    step,
+    taken_over,
+    turn,
+)
 
 
 async def test_fence_of_an_old_owner_refuses_its_every_write(store, leased, redis):
@@ -23,9 +33,15 @@ async def test_fence_of_an_old_owner_refuses_its_every_write(store, leased, redi
         store.progress.commit_step(old, step(status="succeeded"), call_of(begun)),
         store.leases.park(old, "awaiting_input", "{}"),
         store.progress.finish(old, DONE),
+        store.conversation.reserve(old, 10, 0.1),
+        store.conversation.settle(old, Usage(output_tokens=1)),
+        store.conversation.append_text(old, 2, 0, "late"),
+        store.conversation.append_text(old, 2, 4, "late"),
         store.leases.release(old),
     ):
         with pytest.raises(Fenced):
             await write
     await store.progress.commit_step(new, step(status="succeeded"), call_of(begun))
+    assert (await store.runs.get(old.session.id, old.run.id)).text is None
+    assert (await taken_over(store, redis, new)).used == Spent()
     assert "run.resumed" in await event_types(store, old.session.id)

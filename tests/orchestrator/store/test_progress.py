@@ -3,10 +3,22 @@
 import pytest
 
 from common.errors import SystemFault
+from common.plans import Message
 from orchestrator.store.backend import StoreConfig
 from orchestrator.store.records import Ending
 from orchestrator.store.store import make_store
-from tests.orchestrator.builders import DONE, call_of, document, event_types, step, turn
+from tests.orchestrator.builders import (
+    DONE,
+    answer,
+    begun,
+    call_of,
+    document,
+    event_types,
+    send,
+    step,
+    taken_over,
+    turn,
+)
 
 
 async def test_progress_bounds_the_outputs_of_a_step_and_a_run(redis):
@@ -87,3 +99,93 @@ async def test_progress_takes_no_write_for_a_repetition_that_did_not_fit(redis):
     made = step(1, status="succeeded", output={"x": "a" * 60})
     outcomes = [await store.progress._commit(lease, made, call_of(made), 60) for _ in range(2)]
     assert outcomes == ["full", "full"]
+
+
+async def test_turn_takes_exactly_the_messages_out_of_the_inbox_that_it_was_shown(
+    any_store, any_redis
+):
+    """One that came while the model decided is for the next turn; and so it is for another owner."""
+    lease = await begun(any_store)
+    for text in ("a", "b"):
+        await send(any_store, lease, text)
+    shown = [message.model_dump() for message in await any_store.conversation.messages(lease)]
+    await send(any_store, lease, "c")
+    await any_store.progress.record_turn(lease, turn(feedback="x", messages=shown))
+    assert await any_store.conversation.messages(lease) == [Message(text="c")]
+    after = await taken_over(any_store, any_redis, lease)
+    assert [message.text for message in after.turns[0].messages] == ["a", "b"]
+    assert await any_store.conversation.messages(after) == [Message(text="c")]
+
+
+async def test_turn_that_arrives_late_once_more_takes_nothing_and_charges_nothing(any_store):
+    """A connection that was given up may still deliver it, behind the turn after it."""
+    lease = await begun(any_store)
+    await send(any_store, lease, "a")
+    usage = {"output_tokens": 5, "cost": 0.5}
+    first = turn(t=1, feedback="x", messages=[{"text": "a"}], usage=usage)
+    await any_store.progress.record_turn(lease, first)
+    await any_store.progress.record_turn(lease, turn(t=2, feedback="y"))
+    await send(any_store, lease, "b")
+    await any_store.progress.record_turn(lease, first)
+    assert await any_store.conversation.messages(lease) == [Message(text="b")]
+    assert (await any_store.runs.get(lease.session.id, lease.run.id)).usage.output_tokens == 5
+    assert (await event_types(any_store, lease.session.id)).count("turn.decided") == 2
+
+
+async def test_answer_that_does_not_know_all_messages_does_not_end_its_run(any_store):
+    """Nothing is stored of it, and it may be said once more; then it is a turn, and the run goes on."""
+    lease = await begun(any_store)
+    ids = lease.session.id, lease.run.id
+    await send(any_store, lease, "a")
+    known = await any_store.conversation.messages(lease)
+    await send(any_store, lease, "b")
+    before = await any_store.runs.get(*ids)
+    early = answer(1, *known, usage={"output_tokens": 5})
+    for _ in range(2):
+        assert await any_store.progress.finish(lease, early) is False
+    assert await any_store.runs.get(*ids) == before
+    assert await any_store.runs.turns(*ids) == []
+    assert len(await any_store.conversation.messages(lease)) == 2
+    await any_store.progress.record_turn(lease, early.turn)
+    [late] = await any_store.conversation.messages(lease)
+    assert late.text == "b"
+    for _ in range(2):
+        final = answer(2, late, usage={"output_tokens": 7})
+        assert await any_store.progress.finish(lease, final) is True
+    run = await any_store.runs.get(*ids)
+    assert (run.status, run.usage.output_tokens) == ("succeeded", 12)
+    assert len(await any_store.runs.turns(*ids)) == 2
+
+
+async def test_answer_that_arrives_late_once_more_does_not_end_the_run_that_went_on(any_store):
+    """The messages that it did not know are read by then, and the inbox is empty."""
+    lease = await begun(any_store)
+    await send(any_store, lease, "a")
+    early = answer(1)
+    assert await any_store.progress.finish(lease, early) is False
+    await any_store.progress.record_turn(lease, early.turn)
+    read = [message.model_dump() for message in await any_store.conversation.messages(lease)]
+    await any_store.progress.record_turn(lease, turn(t=2, feedback="x", messages=read))
+    assert await any_store.progress.finish(lease, early) is False
+    assert (await any_store.runs.get(lease.session.id, lease.run.id)).status == "running"
+
+
+@pytest.mark.parametrize("ending", [Ending("failed", reason="x"), Ending("cancelled", reason="x")])
+async def test_run_that_fails_or_is_cancelled_ends_whatever_people_have_sent(any_store, ending):
+    """Only an answer can be asked for again."""
+    lease = await begun(any_store)
+    await send(any_store, lease, "a")
+    assert await any_store.progress.finish(lease, ending) is True
+    run = await any_store.runs.get(lease.session.id, lease.run.id)
+    assert run.status == ending.status
+
+
+async def test_ending_settles_what_its_answer_took(any_store):
+    """The last answer costs like any other, and nothing of what was reserved for it is lost."""
+    lease = await begun(any_store)
+    await any_store.conversation.reserve(lease, 500, 2.0)
+    usage = {"input_tokens": 3, "cached_tokens": 2, "output_tokens": 1, "cost": 0.125}
+    for _ in range(2):
+        assert await any_store.progress.finish(lease, answer(1, usage=usage)) is True
+    run = await any_store.runs.get(lease.session.id, lease.run.id)
+    assert run.usage.model_dump() == {**usage, "steps": 0, "lost_tokens": 0}

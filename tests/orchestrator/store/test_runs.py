@@ -9,10 +9,21 @@ from common.ids import new_id
 from common.plans import Plan
 from orchestrator.store import runs
 from orchestrator.store.backend import StoreConfig
+from orchestrator.store.encoding.run_records import read_run
 from orchestrator.store.records import SMALL, Ending
-from orchestrator.store.run_records import read_run
 from orchestrator.store.store import make_store
-from tests.orchestrator.builders import DONE, code_of, document, ending_fields, event_types, woken
+from tests.orchestrator.builders import (
+    DONE,
+    ask,
+    begun,
+    code_of,
+    document,
+    ending_fields,
+    event_types,
+    step,
+    turn,
+    woken,
+)
 
 SECOND = timedelta(seconds=1)
 
@@ -127,6 +138,23 @@ async def test_listed_runs_have_no_plan_and_no_steps_and_are_not_fetched_with_th
     await store.backend.redis.hset(key, "plan", "never looked at")
     [listed] = (await store.runs.list(opened.id, 10, None)).items
     assert (listed.id, listed.plan, listed.steps) == (run.id, None, [])
+
+
+async def test_run_shows_what_it_keeps_to_and_what_it_has_used(store):
+    """Read alone and in a list; the workspace's instructions are kept in its first turn, for both turns."""
+    lease = await begun(store, model="openai:small", instructions="Be brief.")
+    ids = lease.session.id, lease.run.id
+    made, usage = step(status="succeeded"), {"output_tokens": 5, "cost": 0.5}
+    first = turn(made, usage=usage, workspace_instructions="Use tabs.")
+    await store.progress.record_turn(lease, first)
+    await store.progress.commit_step(lease, made, first.calls[0])
+    await ask(store, lease, t=2)
+    run = await store.runs.get(*ids)
+    [listed] = (await store.runs.list(ids[0], 10, None)).items
+    assert (run.workspace_instructions, run.question) == ("Use tabs.", "which one?")
+    for shown in (run, listed):
+        assert (shown.model, shown.instructions) == ("openai:small", "Be brief.")
+        assert (shown.usage.steps, shown.usage.output_tokens, shown.usage.cost) == (1, 5, 0.5)
 
 
 async def test_run_that_expires_while_runs_are_listed_is_left_out(store, session, redis):

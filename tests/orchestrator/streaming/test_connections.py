@@ -8,7 +8,7 @@ import pytest
 from common.errors import SystemFault
 from orchestrator.store.backend import StoreUnavailable
 from orchestrator.store.records import Ending
-from orchestrator.streaming import connections, feeds
+from orchestrator.streaming import connections, feeds, following
 from orchestrator.streaming.connections import ConnectionManager
 from orchestrator.streaming.frames import MAX_SEQ, START, Cursor
 from tests.orchestrator.builders import call_of, step, turn
@@ -20,7 +20,7 @@ async def manager(store):
     """A manager over the store; at its end no reader is left."""
     manager = ConnectionManager(store)
     yield manager
-    manager.close()
+    await manager.aclose()
     await until(lambda: not manager._feeds)
 
 
@@ -150,12 +150,14 @@ async def test_idle_followers_ask_the_store_for_nothing_one_by_one(
     await asyncio.gather(*readings)
 
 
-async def test_follower_is_told_of_silence(manager, leased, monkeypatch):
+@pytest.mark.parametrize("has_text", [False, True])
+async def test_follower_is_told_of_silence(manager, leased, monkeypatch, has_text):
     """One timer for all: what they send then keeps proxies from cutting the connection."""
     monkeypatch.setattr(connections, "POLL", 0.01)
     monkeypatch.setattr(feeds, "HEARTBEAT", 0.05)
     lease = await leased()
-    async with aclosing(manager.follow(lease.session.id, Cursor(3))) as batches:
+    following = manager.follow(lease.session.id, Cursor(3), has_text=has_text)
+    async with aclosing(following) as batches:
         assert [list(await anext(batches)) for _ in range(2)] == [[], []]
 
 
@@ -284,7 +286,7 @@ async def test_followers_end_when_the_process_stops(manager, leased):
 async def test_follower_outlives_a_store_that_is_away(manager, store, leased, monkeypatch):
     """A pause, and then it goes on from its place: nothing missed, nothing twice."""
     monkeypatch.setattr(feeds, "PAUSE", 0.01)
-    monkeypatch.setattr(connections, "PAUSE", 0.01)
+    monkeypatch.setattr(following, "PAUSE", 0.01)
     lease = await leased()
     away, refused = False, 0
     real = store.events.after

@@ -1,6 +1,7 @@
 """Opens a model by its name: which library class, which address, which key."""
 
 import os
+import re
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -12,13 +13,14 @@ from pydantic_ai.providers import Provider, infer_provider, infer_provider_class
 from orchestrator.planners.llm.config import ModelConfig, UnusableModel
 from orchestrator.planners.llm.providers.http import make_http_client
 
+NO_KEY = "none"
+"""What is sent to a server of one's own that asks for no key: the libraries insist on one."""
 CHAT = OpenAIModelProfile(openai_chat_streaming_requires_finish_reason=True)
 """An answer of a chat completion without its reason to end is one that broke off."""
 COMPATIBLE = OpenAIModelProfile(
     openai_chat_streaming_requires_finish_reason=True,
     openai_chat_supports_max_completion_tokens=False,  # `max_tokens` is what all of them know
 )
-_EXTRAS = {"google-cloud": "google", "openai-chat": "openai", "openai-responses": "openai"}
 
 
 def open_client(name: str, config: ModelConfig) -> Model[Any]:
@@ -34,13 +36,11 @@ def open_client(name: str, config: ModelConfig) -> Model[Any]:
     try:
         return _open(provider, model, base_url, key)
     except ImportError as error:
-        extra = _EXTRAS.get(provider, provider)
         raise UnusableModel(
-            f"the model {name} needs what is not installed: pip install"
-            f" 'pydantic-ai-slim[{extra}]' ({_line(error)})"
+            f"the model {name} needs what is not installed: {_line(error)}"
         ) from None
     except (UserError, ValueError, TypeError) as error:
-        raise UnusableModel(f"the model {name} cannot be used: {_line(error)}") from None
+        raise UnusableModel(f"the model {name} cannot be used: {_advice(error)}") from None
 
 
 def _open(provider: str, model: str, base_url: str | None, key: str | None) -> Model[Any]:
@@ -55,7 +55,9 @@ def _open(provider: str, model: str, base_url: str | None, key: str | None) -> M
 def _provider(name: str, base_url: str | None, key: str | None) -> Provider[Any]:
     given = {"base_url": base_url, "api_key": key}
     chosen = {option: value for option, value in given.items() if value is not None}
-    return infer_provider_class(name)(**chosen) if chosen else infer_provider(name)
+    if not chosen or name.startswith("gateway/"):  # a gateway's key is not its upstream's
+        return infer_provider(name)
+    return infer_provider_class(name)(**chosen)
 
 
 def _compatible(model: str, base_url: str, key: str | None) -> Model[Any]:
@@ -66,12 +68,12 @@ def _compatible(model: str, base_url: str, key: str | None) -> Model[Any]:
     from pydantic_ai.providers.openai_compatible import OpenAICompatibleProvider  # noqa: PLC0415
 
     client = make_http_client(base_url)
-    key = key or "no-key"
+    key = key or NO_KEY
     if (urlsplit(base_url).hostname or "").endswith("openai.com"):
         own = OpenAIProvider(base_url=base_url, api_key=key, http_client=client)
         return OpenAIChatModel(model, provider=own, profile=CHAT)
     other = OpenAICompatibleProvider(
-        "openai-compatible", base_url=base_url, api_key=key, http_client=client
+        "compatible", base_url=base_url, api_key=key, http_client=client
     )
     return OpenAIChatModel(model, provider=other, profile=COMPATIBLE)
 
@@ -82,7 +84,7 @@ def _anthropic(model: str, base_url: str, key: str | None) -> Model[Any]:
     from pydantic_ai.providers.anthropic import AnthropicProvider  # noqa: PLC0415
 
     provider = AnthropicProvider(
-        api_key=key or "no-key", base_url=base_url, http_client=make_http_client(base_url)
+        api_key=key or NO_KEY, base_url=base_url, http_client=make_http_client(base_url)
     )
     return AnthropicModel(model, provider=provider)
 
@@ -97,6 +99,15 @@ def _requiring_an_end(model: Model[Any]) -> Model[Any]:
     if not isinstance(model, OpenAIChatModel) or model.provider is None:
         return model
     return type(model)(model.model_name, provider=model.provider, profile=CHAT)
+
+
+def _advice(error: Exception) -> str:
+    """Return what to do: of what is missing, our own setting as well as the provider's variable."""
+    line = _line(error)
+    missing = re.match(r"Set the `(\w+_(API_KEY|BASE_URL))` environment variable", line)
+    if missing is None:
+        return line
+    return f"set ORCHESTRATOR_MODEL_{missing[2]}, or {missing[1]}"
 
 
 def _line(error: Exception) -> str:

@@ -156,7 +156,8 @@ def test_checked_call_whose_arguments_do_not_match_names_the_fields_and_what_the
         ("path", "has to be of type string"),
     }
     assert error.hint == (
-        "write_file needs path, content; it may take encoding, mode, expected_sha256, create_parents."
+        "write_file needs path, content; leave out what you have no value for of encoding, mode,"
+        " expected_sha256, create_parents."
     )
     assert "hush-hush" not in str(error.problem("orchestrator", None))
     _, error = ask("write_file", {})
@@ -224,6 +225,22 @@ def test_checked_call_is_not_guessed_at(tool, given, field):
     arguments, error = ask(tool, given)
     assert (arguments, error.code) == (given, "invalid_arguments")
     assert [it.field for it in error.context.fields] == [field]
+
+
+def test_checked_call_is_left_alone_where_a_schema_says_less():
+    """Tools may come whose schemas no one here has written."""
+    properties = {"any": True, "many": {"type": ["integer", "null"]}, "list": {"items": True}}
+    spec = ToolSpec(
+        name="t",
+        description="d",
+        effect="read",
+        arguments_schema={"type": "object", "properties": properties},
+        output_schema={},
+    )
+    given = {"any": {"x": "5"}, "list": ["5", {"y": None}], "other": None}
+    assert ask("t", given, tools={"t": spec}) == (given, None)
+    _, error = ask("t", {"many": "5"}, tools={"t": spec})
+    assert [it.field for it in error.context.fields] == ["many"]
 
 
 def test_checked_question_has_to_be_one():

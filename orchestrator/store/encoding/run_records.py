@@ -6,7 +6,8 @@ from datetime import timedelta
 
 from common.errors import Problem
 from common.plans import Plan, PlanStep, Turn, TurnCall
-from common.runs import Run, RunResult, Step
+from common.runs import Run, RunResult, RunUsage, Step
+from orchestrator.store.encoding.spending import read_spent
 from orchestrator.store.records import (
     Fields,
     Lease,
@@ -63,22 +64,49 @@ def read_run(fields: Fields, steps: Fields, turns: Fields, text: str | None = No
     plan = read_plan(document, stored)
     return Run.model_validate(
         {
-            "id": document.id,
-            "session_id": document.session_id,
-            "status": fields["status"],
-            "goal": document.goal,
-            "planner": document.planner,
+            **_asked(document),
+            **_state(fields),
             "plan": plan,
+            "workspace_instructions": stored[0].workspace_instructions if stored else None,
             "steps": read_steps(steps, stored, has_plan=plan is not None),
+            "usage": _usage(fields, len(steps)),
+            "question": stored[-1].question if stored and _asks(fields) else None,
             "text": text,
-            "result": _read_json(RunResult, fields.get("result")),
-            "error": _read_json(Problem, fields.get("error")),
-            "revision": int(fields["revision"]),
-            "created_at": moment(fields["created"]),
-            "started_at": moment(fields.get("started")),
-            "finished_at": moment(fields.get("finished")),
         }
     )
+
+
+def _asked(document: RunDocument) -> dict[str, object]:
+    return {
+        "id": document.id,
+        "session_id": document.session_id,
+        "goal": document.goal,
+        "planner": document.planner,
+        "model": document.model,
+        "instructions": document.instructions,
+    }
+
+
+def _state(fields: Fields) -> dict[str, object]:
+    return {
+        "status": fields["status"],
+        "result": _read_json(RunResult, fields.get("result")),
+        "error": _read_json(Problem, fields.get("error")),
+        "revision": int(fields["revision"]),
+        "created_at": moment(fields["created"]),
+        "started_at": moment(fields.get("started")),
+        "finished_at": moment(fields.get("finished")),
+    }
+
+
+def _usage(fields: Fields, steps: int) -> RunUsage:
+    spent = read_spent(fields)
+    used = spent.usage.model_dump()
+    return RunUsage(**used, steps=steps, lost_tokens=spent.lost_tokens)
+
+
+def _asks(fields: Fields) -> bool:
+    return fields["status"] == "awaiting_input"
 
 
 def _read_json(
@@ -102,6 +130,7 @@ def read_lease(session: Fields, run: Fields, steps: Fields, turns: Fields, fence
         fence=fence,
         cancel_requested=run["cancel"] == "1",
         spent=timedelta(milliseconds=int(run.get("spent", 0))),
+        used=read_spent(run),
     )
 
 

@@ -1,0 +1,92 @@
+"""A conversation in the terminal: each line is a run in one session."""
+
+import asyncio
+
+from agentic.client import AgenticClient
+from agentic.prompt import Interrupted, Prompt
+from agentic.running import Order, run_and_show
+from agentic.show import Display
+from common.errors import AgenticError
+from common.runs import Session
+
+HELP = """\
+A line is what to do next; the session's earlier runs are remembered.
+/model NAME  the model of the runs to come; without a name, the one there is
+/session     which session and workspace this is
+/quit        end (as Ctrl-D and a second Ctrl-C do); the session stays
+Ctrl-C while a run works cancels it."""
+
+
+class Chat:
+    """Reads lines and runs them, until the person leaves."""
+
+    def __init__(
+        self,
+        client: AgenticClient,
+        display: Display,
+        prompt: Prompt,
+        session: Session,
+        model: str | None = None,
+    ) -> None:
+        self._client = client
+        self._display = display
+        self._prompt = prompt
+        self._session = session
+        self._model = model
+
+    async def talk(self) -> None:
+        """Take line by line until /quit, the last line, or Ctrl-C twice."""
+        while (line := self._line()) is not None:
+            word, _, rest = line.strip().partition(" ")
+            if word == "/quit":
+                return
+            if word.startswith("/"):
+                self._command(word, rest.strip())
+            elif word:
+                await self._run(line.strip())
+
+    def _line(self) -> str | None:
+        try:
+            return self._prompt.read("> ", remember=True)
+        except Interrupted:
+            self._display.line("Ctrl-C again, or Ctrl-D, ends the chat", "dim")
+        try:
+            return self._prompt.read("> ", remember=True)
+        except Interrupted:
+            return None
+
+    def _command(self, word: str, rest: str) -> None:
+        if word == "/help":
+            self._display.line(HELP)
+        elif word == "/session":
+            self._display.line(f"{self._session.id} (workspace {self._session.workspace})")
+        elif word == "/model":
+            self._model = rest or self._model
+            self._display.line(f"model: {self._model or 'the one of the deployment'}")
+        else:
+            self._display.line(f"there is no {word}; /help lists what there is", "yellow")
+
+    async def _run(self, goal: str) -> None:
+        """Run a goal and show it; an error, or leaving it, ends the run and not the chat."""
+        order = Order(goal=goal, model=self._model)
+        running = asyncio.create_task(
+            run_and_show(
+                self._client,
+                self._display,
+                order,
+                session_id=self._session.id,
+                ask=self._prompt.answer,
+            )
+        )
+        try:
+            await asyncio.wait({running})
+        except asyncio.CancelledError:  # the chat itself is to end
+            running.cancel()
+            await asyncio.wait({running})
+            raise
+        if running.cancelled():
+            self._display.line("left before its end; it may still go on", "yellow")
+        elif isinstance(error := running.exception(), AgenticError):
+            self._display.error(error)
+        else:
+            running.result()  # any other exception is for who started us

@@ -1,0 +1,1 @@
+"""The commands of `agentic`, by what they are about."""

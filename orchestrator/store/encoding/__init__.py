@@ -1,0 +1,1 @@
+"""How runs are kept in the store: their records, what they have used, and what is told of them."""

@@ -1,0 +1,188 @@
+"""Reading a person's lines, at a real terminal too: `agentic chat` on a pseudo-terminal."""
+
+import io
+import os
+import pty
+import select
+import signal
+import stat
+import subprocess
+import sys
+
+import pytest
+
+from agentic.commands.ending import ExitCode
+from agentic.prompt import Prompt, remembered
+from tests.agentic.fake_orchestrator import ASKS
+from tests.agentic.fakes import a_run, a_step, an_event
+
+CHAT = [sys.executable, "-c", "from agentic.cli import main; main()", "chat", "--url"]
+CANCELLED = (an_event(1, "step.succeeded", **a_step()), an_event(2, "run.cancelled"))
+
+
+class Terminal:
+    """A command on a pseudo-terminal."""
+
+    def __init__(self, command, **env):
+        self._ours, theirs = pty.openpty()
+        self.process = subprocess.Popen(
+            command,
+            stdin=theirs,
+            stdout=theirs,
+            stderr=theirs,
+            env={**os.environ, "TERM": "dumb", **env},
+        )
+        os.close(theirs)
+        self.text = ""
+
+    def type(self, text):
+        """Press keys."""
+        os.write(self._ours, text.encode())
+
+    def see(self, text):
+        """Wait until this is there, and take all up to it away."""
+        while text not in self.text:
+            assert select.select([self._ours], [], [], 30)[
+                0
+            ], f"{text!r} does not come: {self.text!r}"
+            self.text += os.read(self._ours, 1000).decode()
+        self.text = self.text.partition(text)[2]
+
+    def close(self):
+        """End the command, if it has not."""
+        self.process.kill()
+        self.process.wait()
+        os.close(self._ours)
+
+
+@pytest.fixture
+def terminal(tmp_path):
+    """Start commands on terminals of their own; their state is in the test's directory."""
+    opened = []
+
+    def start(*command):
+        opened.append(Terminal(command, XDG_STATE_HOME=str(tmp_path)))
+        return opened[-1]
+
+    yield start
+    for one in opened:
+        one.close()
+
+
+def test_ctrl_c_twice_at_a_chats_prompt_ends_it(serve, terminal):
+    """Exit code 0: it was meant."""
+    chat = terminal(*CHAT, serve().url)
+    chat.see("> ")
+    chat.process.send_signal(signal.SIGINT)
+    chat.see("Ctrl-C again")
+    chat.see("> ")
+    chat.process.send_signal(signal.SIGINT)
+    assert chat.process.wait(30) == 0
+
+
+def test_ctrl_c_cancels_a_chats_run_and_ctrl_d_ends_the_chat(serve, terminal):
+    """Between the two it asks for the next line."""
+    server = serve(a_run(status="cancelled"), endless=True, events=CANCELLED)
+    chat = terminal(*CHAT, server.url)
+    chat.see("> ")
+    chat.type("list\r")
+    chat.see("look: read_file")
+    chat.process.send_signal(signal.SIGINT)
+    assert server.cancelled.wait(30)
+    server.over.set()
+    chat.see("cancelled: ")
+    chat.see("> ")
+    chat.type("\x04")
+    assert chat.process.wait(30) == 0
+
+
+def test_a_terminals_lines_are_kept_for_their_owner_alone(serve, terminal, tmp_path):
+    """The next conversation offers them; an answer to a question is not among them."""
+    chat = terminal(*CHAT, serve(events=ASKS).url)
+    chat.see("> ")
+    chat.type("list\r")
+    chat.see("answer> ")
+    chat.type("secret\r")
+    chat.see("succeeded: ")
+    chat.see("> ")
+    chat.type("/quit\r")
+    assert chat.process.wait(30) == 0
+    history = tmp_path / "agentic" / "chat_history"
+    assert history.read_text().splitlines() == ["list", "/quit"]
+    assert stat.S_IMODE(history.stat().st_mode) == 0o600
+
+
+def test_a_question_at_a_terminal_is_answered_there(serve, terminal):
+    """`agentic run` asks who has started it."""
+    server = serve(events=ASKS)
+    run = terminal(*CHAT[:3], "run", "list", "--url", server.url)
+    run.see("question: Which?")
+    run.see("answer> ")
+    run.type("\rThat one.\r")
+    assert run.process.wait(30) == 0
+    assert server.sent("/messages") == [{"text": "That one."}]
+
+
+@pytest.mark.usefixtures("hangup")
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGHUP])
+def test_a_signal_that_stops_the_command_ends_the_wait_for_a_line(serve, terminal, number):
+    """A person who is away must not keep it."""
+    chat = terminal(*CHAT, serve().url)
+    chat.see("> ")
+    chat.process.send_signal(number)
+    assert chat.process.wait(30) == ExitCode.CANCELLED
+
+
+@pytest.mark.usefixtures("hangup")
+def test_a_signal_at_a_question_ends_the_chat(serve, terminal):
+    """And not the run alone: who sends it means the command."""
+    chat = terminal(*CHAT, serve(events=ASKS).url)
+    chat.see("> ")
+    chat.type("list\r")
+    chat.see("answer> ")
+    chat.process.send_signal(signal.SIGTERM)
+    assert chat.process.wait(30) == ExitCode.CANCELLED
+
+
+def test_a_home_that_cannot_be_written_to_keeps_nobody_from_talking(serve, terminal, tmp_path):
+    """There is no history then, and the chat says so."""
+    (tmp_path / "agentic").touch()
+    chat = terminal(*CHAT, serve().url)
+    chat.see("no history: ")
+    chat.see("> ")
+    chat.type("list\r")
+    chat.see("succeeded: ")
+
+
+def test_off_a_terminal_lines_come_from_standard_input(monkeypatch):
+    """Without a prompt; None after the last one."""
+    monkeypatch.setattr("sys.stdin", io.StringIO("one\n\ntwo"))
+    prompt = Prompt()
+    assert prompt.is_terminal is False
+    assert [prompt.read("> ") for _ in range(4)] == ["one", "", "two", None]
+
+
+def test_an_empty_answer_is_none(monkeypatch):
+    """The service takes no empty message."""
+    monkeypatch.setattr("sys.stdin", io.StringIO("\n\nThat one.\n"))
+    assert Prompt().answer("Which?") == "That one."
+
+
+def test_reading_a_line_leaves_the_signals_as_they_were(monkeypatch):
+    """The loop, and who started it, have handlers of their own."""
+    numbers = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
+    before = [signal.getsignal(number) for number in numbers]
+    monkeypatch.setattr("sys.stdin", io.StringIO("one\n"))
+    Prompt().read("> ")
+    assert [signal.getsignal(number) for number in numbers] == before
+
+
+def test_a_history_that_is_there_is_taken_over_and_closed_to_others(tmp_path):
+    """An earlier mode may have been wider."""
+    path = tmp_path / "state" / "history"
+    path.parent.mkdir()
+    path.write_text("old\n")
+    path.chmod(0o644)
+    with remembered(path):
+        assert stat.S_IMODE(path.stat().st_mode) == 0o600
+    assert "old" in path.read_text()
