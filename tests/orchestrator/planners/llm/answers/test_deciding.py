@@ -32,6 +32,7 @@ async def test_a_refusal_ends_the_run_in_the_models_own_words():
         (says(""), "empty"),
         (says(" \n"), "empty"),
         (says("It is a long st", reason="length"), "shorter"),
+        (says("", ("read_file", '{"path": "xxxxxxx'), reason="length"), "one short call"),
         (says("", ("write_file", '{"path": "x", "cont'), reason="length"), "append_file"),
         (says('```json\n{"name": "read_file", "arguments": {"path": "x"}}\n```'), "call of read_file"),
     ],
