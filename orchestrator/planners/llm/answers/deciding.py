@@ -30,10 +30,11 @@ MAX_NAME = 40
 MAX_REFUSAL = 500
 EMPTY = "Your answer was empty. Make a call, or answer in text when the task is done."
 CUT_CALLS = (
-    "Your answer was cut off at {limit} tokens, before its calls were complete: none was made."
-    " Do less at once: write a long file in parts, the first with write_file, the others with"
-    " append_file."
+    "Your answer was cut off at {limit} tokens, before its call of {tool} was complete: none of its"
+    " calls was made. {advice}"
 )
+IN_PARTS = "Write a long text in parts: the first with write_file, the others with append_file."
+ONE_CALL = "Make one short call."
 CUT_TEXT = "Your answer was cut off at {limit} tokens. Say it shorter."
 AS_TEXT = (
     "You have written a call of {tool} as text: that does nothing. Call the tool itself. If you are"
@@ -57,8 +58,9 @@ class Expected:
         if reply.reason == "refused":
             said = reply.text.strip()[:MAX_REFUSAL] or "It gives no reason."
             raise SystemFault("model_refused", f"The model refuses to answer: {said}")
-        if reply.reason == "length" and not all(map(_is_complete, reply.calls)):
-            return self._reconsider(reply, CUT_CALLS.format(limit=self.max_output))
+        broken_off = [call.tool for call in reply.calls if not _is_complete(call)]
+        if reply.reason == "length" and broken_off:
+            return self._reconsider(reply, self._cut_off(broken_off[-1]))
         if reply.calls:
             return self._calls(reply)
         return self._text(reply)
@@ -77,6 +79,12 @@ class Expected:
         if as_text is not None and self.history.wishes.output_schema is None:
             return self._reconsider(reply, as_text)
         return Finish(answer, answer_of(reply))
+
+    def _cut_off(self, tool: str) -> str:
+        """Say what was cut off, and what would help: only what is written can be written in parts."""
+        is_write = tool in self.tools and self.tools[tool].effect != "read"
+        advice = IN_PARTS if is_write else ONE_CALL
+        return CUT_CALLS.format(limit=self.max_output, tool=tool[:MAX_NAME], advice=advice)
 
     def _matching(self, text: str) -> str:
         schema = self.history.wishes.output_schema

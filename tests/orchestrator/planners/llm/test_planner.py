@@ -4,10 +4,10 @@ from dataclasses import replace
 
 import pytest
 
-from common.errors import SystemFault
+from common.errors import ClientError, SystemFault
 from orchestrator.planners.decisions import Ask, CallTools, Finish, Reconsider
-from orchestrator.planners.llm.conversation import Answered, Said, ToolOutputs
-from orchestrator.planners.protocol import EarlierRun, Speech, Surroundings, Wishes
+from orchestrator.planners.llm.conversation import Answered, ModelFault, Said, ToolOutputs
+from orchestrator.planners.protocol import EarlierRun, Purse, Speech, Surroundings, Wishes
 from tests.orchestrator.builders import receipt
 from tests.orchestrator.planners.llm.talking import TOOLS, Talk, done, read, refused, says
 
@@ -201,3 +201,34 @@ async def test_without_the_tools_no_model_is_asked():
     with pytest.raises(SystemFault) as caught:
         await talk.go_on()
     assert (caught.value.code, talk.model.requests) == ("unavailable", [])
+
+
+async def test_a_run_whose_model_was_taken_away_says_so():
+    """The deployment has changed while it waited."""
+    with pytest.raises(ClientError) as caught:
+        await Talk(wishes=Wishes(model="fake:gone")).go_on()
+    assert "fake:gone" in caught.value.detail
+
+
+async def test_an_overloaded_model_is_asked_again_and_its_answer_is_one_turn():
+    """The planner waits; the run does not end."""
+    fault = ModelFault("overloaded", "busy")
+    talk = Talk(fault, says("done"))
+    assert isinstance(await talk.go_on(), Finish)
+    assert (len(talk.turns), len(talk.model.requests)) == (1, 2)
+
+
+async def test_what_is_asked_is_reserved_by_its_length_and_the_longest_answer():
+    """A budget is hard: what an answer may take is there before it is asked for."""
+    reserved = []
+
+    class Counting(Purse):
+        async def reserve(self, tokens, cost):
+            reserved.append(tokens)
+
+    talk = Talk(says("done"), goal="x" * 35_000)
+    talk.around = Surroundings(TOOLS, purse=Counting())
+    await talk.go_on()
+    [tokens] = reserved
+    assert 11_000 < tokens < 13_000
+    assert talk.model.requests[0].max_output == 1000

@@ -32,6 +32,7 @@ async def test_a_refusal_ends_the_run_in_the_models_own_words():
         (says(""), "empty"),
         (says(" \n"), "empty"),
         (says("It is a long st", reason="length"), "shorter"),
+        (says("", ("read_file", '{"path": "xxxxxxx'), reason="length"), "one short call"),
         (says("", ("write_file", '{"path": "x", "cont'), reason="length"), "append_file"),
         (says('```json\n{"name": "read_file", "arguments": {"path": "x"}}\n```'), "call of read_file"),
     ],
@@ -88,6 +89,7 @@ async def test_a_call_that_is_written_as_text_is_not_taken_for_the_end(text):
         "```" * 3000,
         "[" * 30_000 + "{",
         '{"function": {"name": 7, "arguments": 1}}',
+        "42",
     ],
 )
 async def test_json_that_is_no_call_is_an_answer(text):

@@ -181,6 +181,38 @@ async def test_a_summary_that_is_too_long_to_ask_for_is_asked_for_with_less():
     assert found.summary == "It was read."
 
 
+async def test_a_model_that_cannot_even_read_what_it_is_to_sum_up_ends_the_run():
+    """Its limit is far below what the settings say."""
+    talk = talk_of(says("", read()), *[TooLong()] * 4)
+    await talk.go_on()
+    with pytest.raises(SystemFault) as caught:
+        await talk.go_on()
+    assert (caught.value.code, len(talk.model.requests)) == ("model_refused", 5)
+    lengths = [size_of(request) for request in talk.model.requests[2:]]
+    assert lengths == sorted(lengths, reverse=True)
+
+
+async def test_a_summary_takes_in_the_one_before_and_what_was_asked_since():
+    """Nothing of it is there in any other form."""
+    talk = talk_of(says("", read()), TooLong(), says("First I read."))
+    await talk.go_on(2)
+    talk.model.answers += [
+        says("", ("ask_user", {"question": "Which?"})), TooLong(), says("Then I asked."),
+    ]  # fmt: skip
+    await talk.go_on()
+    talk.send("the red one", is_answer=True)
+    assert (await talk.go_on()).summary == "Then I asked."
+    asked = talk.model.requests[-1].items[0].text
+    assert "First I read." in asked
+    assert "Agent asks the user: Which?" in asked
+
+
+async def test_a_goal_that_seems_too_long_is_for_the_model_to_judge():
+    """An estimate alone ends no run."""
+    talk = talk_of(says("done"), goal="x" * 40_000)
+    assert isinstance(await talk.go_on(), Finish)
+
+
 async def test_an_empty_summary_leaves_what_was_done_last():
     """A small model has nothing to say; its run goes on nevertheless."""
     talk = talk_of(says("", read()), TooLong(), says(""), says("done"))

@@ -18,6 +18,14 @@ def test_only_as_many_earlier_runs_are_told_as_there_is_room_for_the_oldest_go_f
     assert len(text) < 2000
 
 
+def test_what_an_earlier_run_did_to_a_file_is_told():
+    """The model goes on from there."""
+    there = receipt("b", "1").model_copy(update={"created": False})
+    run = earlier(1, changes=[receipt("a", "1"), there, receipt("c", None)])
+    text = opening(History("go", None, ()), [run], 10_000)
+    assert "Changed: a (created), b (changed), c (removed)" in text
+
+
 def test_a_long_answer_and_many_changes_of_an_earlier_run_are_cut():
     """One run does not push out the others."""
     changes = [receipt(f"f{n}", "1") for n in range(100)]

@@ -3,7 +3,7 @@
 import asyncio
 from dataclasses import replace
 
-from hypothesis import given, strategies as st
+from hypothesis import given, settings, strategies as st
 
 from common.errors import SystemFault
 from orchestrator.planners.llm.calls import calls_of
@@ -58,6 +58,7 @@ async def _next(talk):
         return None
 
 
+@settings(deadline=None, max_examples=60)
 @given(TURNS)
 def test_what_a_model_was_told_is_the_beginning_of_all_that_it_is_told_later(script):
     """Providers' caches hit by it; and a model whose past changes loses its way."""
@@ -79,6 +80,7 @@ def _begins_with(later, earlier):
     return later == earlier
 
 
+@settings(deadline=None, max_examples=60)
 @given(TURNS)
 def test_every_call_of_every_answer_has_one_output_right_after_it(script):
     """A provider refuses a conversation in which a call dangles."""
@@ -92,6 +94,7 @@ def test_every_call_of_every_answer_has_one_output_right_after_it(script):
             assert all(output.content for output in outputs)
 
 
+@settings(deadline=None, max_examples=60)
 @given(TURNS)
 def test_a_model_never_speaks_twice_in_a_row_and_the_user_has_the_last_word(script):
     """Providers refuse other conversations."""
