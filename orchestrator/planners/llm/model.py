@@ -28,6 +28,7 @@ from orchestrator.planners.llm.providers import messages
 from orchestrator.planners.llm.providers.faults import FAILURES, cut_off, read_fault
 from orchestrator.planners.llm.providers.opening import keys_of, open_client
 from orchestrator.planners.llm.providers.secrets import Scrubber
+from orchestrator.planners.llm.providers.surrogates import Joiner, whole
 from orchestrator.planners.llm.sizes import size_of
 
 LOCAL = ("function", "test")
@@ -88,10 +89,11 @@ class ProviderModel:
             model_settings=self._settings(request),
             model_request_parameters=messages.to_parameters(request.tools),
         )
+        joiner = Joiner()
         async with stream as events:
             async for event in events:
                 begun.has_begun = True
-                if text := _text_of(event):
+                if text := joiner.feed(_text_of(event)):
                     await say(text)
             return events.get()
 
@@ -114,7 +116,8 @@ class ProviderModel:
     def _reply(self, response: ModelResponse, request: ModelRequest) -> Reply:
         message = messages.to_json(response)
         calls = calls_of(message)
-        text = "".join(part.content for part in response.parts if isinstance(part, TextPart))
+        parts = (part.content for part in response.parts if isinstance(part, TextPart))
+        text = whole("".join(parts))
         return Reply(
             message=message,
             text=text,

@@ -23,6 +23,7 @@ from orchestrator.planners.llm.conversation import (
     ToolCard,
     ToolOutputs,
 )
+from orchestrator.planners.llm.providers.surrogates import whole_json
 
 _THEN = datetime.fromtimestamp(0, UTC)
 """When everything was said: no provider is told, and a request is the same for the same content."""
@@ -74,8 +75,7 @@ def to_response(message: JsonValue) -> ModelResponse:
 def to_json(response: ModelResponse) -> JsonValue:
     """Return an answer to be stored, for `to_response` to read."""
     [message] = ModelMessagesTypeAdapter.dump_python([response], mode="json")
-    stored: JsonValue = message
-    return stored
+    return whole_json(message)
 
 
 def to_parameters(tools: Iterable[ToolCard]) -> ModelRequestParameters:

@@ -204,3 +204,23 @@ def test_the_size_of_a_request_is_what_the_model_reads():
     outputs = ToolOutputs([ToolOutput("7", "t", "12345")], ["678"])
     request = ModelRequest("sys", [Said("hello"), Answered(ANSWER), outputs], [], 100)
     assert size_of(request) == 3 + 5 + len("Well.") + len("t") + len('{"a": 1}') + 5 + 3
+
+
+async def test_half_a_character_of_a_model_is_joined_or_replaced_and_ends_no_run():
+    """JSON escapes a character in two halves, and a stream may part them; UTF-8 and Redis know none."""
+
+    async def speak(_messages, _info):
+        yield "one \ud83d"
+        yield "\ude00, and \ud83d"
+        yield {0: DeltaToolCall("t", '{"a": "\ud83d"}', tool_call_id="7")}
+
+    said = []
+
+    async def say(text):
+        said.append(text)
+
+    model = ProviderModel("f", FunctionModel(stream_function=speak), ModelConfig("f"))
+    reply = await model.ask(ModelRequest("s", [Said("hello")], (), 64), say)
+    assert (reply.text, "".join(said)) == ("one \U0001f600, and �", "one \U0001f600, and ")
+    assert [call.arguments for call in reply.calls] == ['{"a": "�"}']
+    str(reply.message).encode()
