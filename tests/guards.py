@@ -441,4 +441,82 @@ GUARDS = (
         "tests/execution_environment/test_deadlines.py",
         ("the clock inside a directory", "            check()\n", "            pass\n"),
     ),
+    *guards_of(
+        "orchestrator/store/lua/finish.lua",
+        "tests/orchestrator/store/test_progress.py",
+        (
+            "messages that an answer does not know",
+            "if is_known or shown and redis.call('LLEN', INBOX) > shown then",
+            "if is_known then",
+        ),
+    ),
+    *guards_of(
+        "orchestrator/store/lua/record_turn.lua",
+        "tests/orchestrator/store/test_progress.py",
+        (
+            "a turn that comes again late",
+            "if redis.call('HEXISTS', TURNS, ARGV[OWN + 3]) == 1 then return { 'repeated' } end\n",
+            "",
+        ),
+    ),
+    *guards_of(
+        "orchestrator/store/lua/send_message.lua",
+        "tests/orchestrator/store/test_messages.py",
+        (
+            "the reaper is told before a run goes on",
+            "if is_answer and ARGV[OWN + 6] ~= '1' then",
+            "if false then",
+        ),
+    ),
+    *guards_of(
+        "orchestrator/engine/purse.py",
+        "tests/orchestrator/engine/test_purse.py",
+        (
+            "tokens of the budget",
+            "    if budget.tokens is not None and needed > budget.tokens:\n",
+            "    if False:\n",
+        ),
+        (
+            "money of the budget",
+            "    if price > round(budget.cost, NANO_DIGITS):\n",
+            "    if False:\n",
+        ),
+    ),
+    *guards_of(
+        "orchestrator/planners/llm/model.py",
+        "tests/system/test_models.py",
+        ("an answer that broke off", " or not self._has_ended(response)", ""),
+    ),
+    *guards_of(
+        "orchestrator/planners/llm/providers/secrets.py",
+        "tests/orchestrator/planners/llm/test_model.py",
+        (
+            "keys in a provider's words",
+            "            text = text.replace(key, HIDDEN)\n",
+            "            pass\n",
+        ),
+    ),
+    *guards_of(
+        "orchestrator/planners/llm/providers/opening.py",
+        "tests/orchestrator/planners/llm/test_model.py",
+        (
+            "another provider's key",
+            "if config.api_key and is_default else",
+            "if config.api_key else",
+        ),
+    ),
+    *guards_of(
+        "orchestrator/planners/llm/context/marks.py",
+        "tests/orchestrator/planners/llm/test_planner.py",
+        ("a mark within data", '    return _IMITATION.sub(r"<\\\\", text)\n', "    return text\n"),
+    ),
+    *guards_of(
+        "orchestrator/planners/llm/toolbox.py",
+        "tests/orchestrator/planners/llm/test_toolbox.py",
+        (
+            "tools that a run has not asked for",
+            "        if request.tool not in usable:\n",
+            "        if request.tool not in self._all:\n",
+        ),
+    ),
 )
