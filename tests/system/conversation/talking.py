@@ -126,7 +126,7 @@ def open_calls(body):
 
 def size(body):
     """Return what the fake counts for a request, in tokens."""
-    return len(json.dumps(body)) // 4
+    return len(json.dumps(body, ensure_ascii=False, separators=(",", ":")).encode()) // 4
 
 
 def _text(content):
