@@ -9,6 +9,7 @@ from tests.system.conversation.talking import OTHER, Script, Talk, started
 from tests.system.models.fake import running
 from tests.system.services import execution_environment, orchestrator
 
+
 @pytest.fixture(scope="session")
 def talkative(tmp_path_factory):
     """Both services, with a model that says what a test wants."""

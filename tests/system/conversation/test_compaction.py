@@ -1,6 +1,7 @@
 """A run that reads more than its model can: what it is shown stays below the limit, and it succeeds."""
 
 import asyncio
+from itertools import pairwise
 from types import SimpleNamespace
 
 import pytest
@@ -93,10 +94,8 @@ def reading(count=FILES, hold=None):
 
 def breaks(bodies):
     """Count the requests that do not begin with all of the one before."""
-    pairs = zip(bodies, bodies[1:], strict=False)
-    return sum(
-        after["messages"][: len(before["messages"])] != before["messages"] for before, after in pairs
-    )
+    messages = [body["messages"] for body in bodies]
+    return sum(after[: len(before)] != before for before, after in pairwise(messages))
 
 
 async def compactions(talk, run):

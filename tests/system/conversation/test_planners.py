@@ -4,9 +4,7 @@ from common.plans import Plan
 from tests.system.conversation.talking import OTHER, refused
 from tests.system.models.answers import Answer
 
-PLAN = Plan.model_validate(
-    {"steps": [{"name": "look", "tool": "list_directory", "arguments": {}}]}
-)
+PLAN = Plan.model_validate({"steps": [{"name": "look", "tool": "list_directory", "arguments": {}}]})
 
 
 async def test_the_planners_are_told_with_their_models(talk):

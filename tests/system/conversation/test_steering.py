@@ -7,9 +7,7 @@ from tests.system.models.answers import Answer, calls
 LOOK = calls(("list_directory", {"path": "."}), text="I look.", hold="text")
 FINAL = Answer(text="All is done.", hold="text")
 WISH = "Leave the tests as they are"
-PLAN = Plan.model_validate(
-    {"steps": [{"name": "look", "tool": "list_directory", "arguments": {}}]}
-)
+PLAN = Plan.model_validate({"steps": [{"name": "look", "tool": "list_directory", "arguments": {}}]})
 
 
 async def test_a_message_is_given_to_the_model_at_its_next_turn(talk):
