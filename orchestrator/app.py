@@ -55,7 +55,7 @@ class Parts:
 
 @asynccontextmanager
 async def open_parts(settings: Settings, supervisor: Supervisor) -> AsyncIterator[Parts]:
-    """Connect everything; whoever executes runs has its models ready before the first one.
+    """Connect everything; the models are ready before the first run.
 
     Raises EmbeddedServerError when the embedded store cannot start, UnknownFormat when a newer
     program has written to the store, UnusableModel when a model cannot be asked as it is configured.
@@ -63,8 +63,8 @@ async def open_parts(settings: Settings, supervisor: Supervisor) -> AsyncIterato
     models = make_models(settings.llm)
     planners = planners_of(settings.llm, models)
     async with AsyncExitStack() as stack:
-        if settings.role != "api":
-            await stack.enter_async_context(opened(models))
+        # where no worker runs as well: whether a price is known is asked when a run is made
+        await stack.enter_async_context(opened(models))
         url = await stack.enter_async_context(_redis(settings, supervisor))
         config = StoreConfig(
             session_ttl=settings.session_ttl,

@@ -54,10 +54,11 @@ class Service:
                 stderr=output,
             )
         if wait:
-            self._wait_until_it_serves()
+            self.wait_until_it_serves()
         return self
 
-    def _wait_until_it_serves(self) -> None:
+    def wait_until_it_serves(self) -> None:
+        """Wait until it does; one that ends before that, or that never does, is ended."""
         try:
             wait_until(self._answers)
         except BaseException:

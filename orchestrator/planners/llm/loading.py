@@ -31,10 +31,7 @@ Opener = Callable[[str, ModelConfig], OpenModel]
 
 
 class LazyModel:
-    """A model that is opened, in a thread, when it is needed first.
-
-    A replica that runs no workers never needs it: it imports nothing of it, and has no use for a key.
-    """
+    """A model that is opened in a thread: when the service starts (`opened`), or at its first request."""
 
     def __init__(self, name: str, config: ModelConfig, opener: Opener | None = None) -> None:
         self.name = name
