@@ -54,10 +54,11 @@ class Service:
                 stderr=output,
             )
         if wait:
-            self._wait_until_it_serves()
+            self.wait()
         return self
 
-    def _wait_until_it_serves(self) -> None:
+    def wait(self) -> None:
+        """Wait until it serves; end it when it does not."""
         try:
             wait_until(self._answers)
         except BaseException:
