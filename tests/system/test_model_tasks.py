@@ -186,7 +186,8 @@ async def test_reads_of_one_answer_go_side_by_side_and_changes_wait_their_turn(s
 async def test_outputs_of_calls_made_together_go_back_each_under_its_own_id(stack):
     """In the order in which the model has asked, whichever came first."""
     wanted = tuple(
-        Wanted(tool="read_file", arguments={"path": f"{name}.txt"}, id=f"id-{name}") for name in "abc"
+        Wanted(tool="read_file", arguments={"path": f"{name}.txt"}, id=f"id-{name}")
+        for name in "abc"
     )
     files = {"a.txt": "A\n", "c.txt": "C\n"}
     done = await stack.ended("Read", Answer(calls=wanted), Answer(text="ok"), files=files)

@@ -6,6 +6,7 @@ import time
 from collections import defaultdict, deque
 from contextlib import asynccontextmanager, contextmanager
 from dataclasses import dataclass, field
+from itertools import pairwise
 from pathlib import Path
 
 from agentic import AgenticClient
@@ -55,7 +56,7 @@ class Scripts:
     def waits(self, goal):
         """Return the seconds between its requests."""
         times = [moment for moment, _ in self._asked[goal]]
-        return [later - earlier for earlier, later in zip(times, times[1:], strict=False)]
+        return [later - earlier for earlier, later in pairwise(times)]
 
     def unasked(self, goal):
         """Return how many of its answers nobody has asked for."""
@@ -206,7 +207,7 @@ def outputs_in(conversation):
     found = {}
     for message in conversation.body["messages"]:
         if message["role"] == "tool":
-            found[message["tool_call_id"]] = message["content"]
+            found[message["tool_call_id"]] = _unwrapped(message["content"])
         blocks = message["content"] if isinstance(message["content"], list) else []
         for block in blocks:
             if block["type"] == "tool_result":
@@ -216,3 +217,8 @@ def outputs_in(conversation):
 
 def _text(content):
     return content if isinstance(content, str) else "".join(part["text"] for part in content)
+
+
+def _unwrapped(content):
+    """Return an error's text: this shape has no mark for errors, so the library makes it JSON."""
+    return json.loads(content)["error"] if content.startswith('{"error":') else content
