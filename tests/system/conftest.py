@@ -6,6 +6,7 @@ from types import SimpleNamespace
 import pytest
 
 from agentic import AgenticClient
+from tests.system.models.stack import SHAPES, stacks
 from tests.system.services import execution_environment, orchestrator
 
 if any(name.startswith("COVERAGE_") for name in os.environ):
@@ -33,6 +34,19 @@ async def client(shared):
     """A client of the shared pair."""
     async with AgenticClient(shared.main.url) as client:
         yield client
+
+
+@pytest.fixture(scope="session")
+def model_stacks(tmp_path_factory):
+    """Services with a model at a fake provider, by the provider's shape; no test here stops them."""
+    with stacks(tmp_path_factory.mktemp("models")) as made:
+        yield made
+
+
+@pytest.fixture(params=SHAPES)
+def stack(request, model_stacks):
+    """Services with a model, of each shape in turn."""
+    return model_stacks[request.param]
 
 
 @pytest.fixture
