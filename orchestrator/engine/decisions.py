@@ -27,6 +27,8 @@ from orchestrator.store.records import RunDocument, StoredTurn
 from orchestrator.store.store import Store
 
 log = get_logger(__name__)
+TOOLS_PAUSE = 0.5
+"""Seconds before the tools are asked for again."""
 
 
 class Decider:
@@ -47,17 +49,22 @@ class Decider:
         self._instructions = instructions
         self._now = now
 
+    def seconds_for(self, run: RunState, budget: BudgetMeter) -> float | None:
+        """Return how long a decision may take, None for one that a planner makes by itself, at once.
+
+        Raises `deadline_exceeded`; a run that has done all in time can still say so.
+        """
+        return budget.seconds_left() if self._planner(run).converses else None
+
     async def next(self, run: RunState, budget: BudgetMeter) -> StoredTurn:
         """Return the next turn of a run, which is not stored yet.
 
         May be cancelled at any time: what was reserved for a model's answer is lost then.
         """
-        asked = run.lease.run
-        planner = self._planners.get(asked.planner)
-        if planner is None:
-            raise ClientError("invalid_request", f"There is no planner '{asked.planner}' here")
-        tools = await self._known_tools()
+        asked, planner = run.lease.run, self._planner(run)
+        # It waits for the execution environment; whoever comes after it finds that there.
         instructions = await self._workspace_instructions(planner, run, budget)
+        tools = await self._known_tools(planner)
         messages = await self._messages(planner, run)
         history = History(
             asked.goal,
@@ -75,13 +82,23 @@ class Decider:
             draft, decision, run, tools, self._now(), messages, instructions
         )
 
-    async def _known_tools(self) -> Tools:
-        try:
-            return await self._tools()
-        except SystemFault as failure:
-            # Calls of unknown effect are made one after the other; they wait for the service anyway.
-            log.warning("the tools are not known", code=failure.code, detail=failure.detail)
-            return {}
+    def _planner(self, run: RunState) -> Planner:
+        name = run.lease.run.planner
+        if name not in self._planners:
+            raise ClientError("invalid_request", f"There is no planner '{name}' here")
+        return self._planners[name]
+
+    async def _known_tools(self, planner: Planner) -> Tools:
+        while True:
+            try:
+                return await self._tools()
+            except SystemFault as failure:
+                log.warning("the tools are not known", code=failure.code, detail=failure.detail)
+            if not planner.converses:
+                # Calls of unknown effect are made one after the other, and wait for the service anyway.
+                return {}
+            # A model cannot be asked without them: the run's seconds bound the wait.
+            await asyncio.sleep(TOOLS_PAUSE)
 
     async def _workspace_instructions(
         self, planner: Planner, run: RunState, budget: BudgetMeter

@@ -123,7 +123,7 @@ class Runner:
 
         Whatever happens, nothing of the planner is left behind.
         """
-        seconds = budget.seconds_left()
+        seconds = self._decider.seconds_for(run, budget)
         deciding = asyncio.create_task(self._decider.next(run, budget))
         cancel = asyncio.create_task(run.signals.cancelled.wait())
         try:

@@ -8,10 +8,10 @@ from common.context import RequestSource
 from common.errors import AgenticError
 from common.ids import new_id
 from common.plans import TurnCall
-from common.runs import Budget, Run, RunResult, Step
+from common.runs import Budget, RunResult, Step
 from common.tools import Receipt
 from orchestrator.store.queue.refs import RunRef
-from orchestrator.store.records import Ending, Lease, RunDocument, StoredTurn
+from orchestrator.store.records import Ending, RunDocument, StoredTurn
 
 
 async def keys_without_expiry(redis) -> list[str]:
@@ -50,7 +50,7 @@ def turn(*calls, t=1, **more) -> StoredTurn:
     return StoredTurn.model_validate({"t": t, "calls": given, "decided_at": 0, **more})
 
 
-async def begun(store, **changed) -> Lease:
+async def begun(store, **changed):
     """Start a run in a session of its own, and acquire it."""
     opened = await store.sessions.create("ann", None, {}, None)
     run = document(opened.id, **changed)
@@ -59,13 +59,13 @@ async def begun(store, **changed) -> Lease:
     return await store.leases.acquire(opened.id, run.id, "worker-1")
 
 
-async def taken_over(store, redis, lease) -> Lease:
+async def taken_over(store, redis, lease):
     """Let another worker take a run over, whose owner fell silent."""
     await expire_lease(redis, lease)
     return await store.leases.acquire(lease.session.id, lease.run.id, new_id("run"))
 
 
-async def send(store, lease, text, idempotency=None) -> Run:
+async def send(store, lease, text, idempotency=None):
     """Send a message to the run of a lease."""
     ids = lease.session.id, lease.run.id
     return await store.messages.send(*ids, text, idempotency, user_id=lease.session.user_id)

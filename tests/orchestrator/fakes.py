@@ -120,15 +120,18 @@ TOOLS = {
 }
 
 
-def runner_of(store, executor, planner, call_timeout=5.0, parallel_reads=8, name="rules"):
-    """Return a runner that knows one planner."""
+def runner_of(
+    store, executor, planner, call_timeout=5.0, parallel_reads=8, name="rules", tools=None
+):
+    """Return a runner that knows one planner; `tools` tells the tools there are."""
 
-    async def tools():
+    async def usual_tools():
         return TOOLS
 
     timeout = timedelta(seconds=call_timeout)
     steps = StepMaker(store.progress, executor, timeout)
-    decider = Decider({name: planner}, tools, store, WorkspaceInstructions(executor, timeout))
+    instructions = WorkspaceInstructions(executor, timeout)
+    decider = Decider({name: planner}, tools or usual_tools, store, instructions)
     return Runner(store, decider, TurnMaker(steps, parallel_reads))
 
 

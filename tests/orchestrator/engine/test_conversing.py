@@ -4,14 +4,16 @@ import asyncio
 
 import pytest
 
-from common.errors import ToolError
+from common.errors import SystemFault, ToolError
 from common.runs import Budget
+from orchestrator.engine import decisions
 from orchestrator.engine.runner import MAX_IDLE_TURNS
 from orchestrator.engine.signals import Signals
 from orchestrator.planners.decisions import Ask, Call, CallTools, Compact, Finish, Reconsider
 from tests.orchestrator.builders import event_types, expire_lease, turn
 from tests.orchestrator.fakes import (
     NO_FILE,
+    TOOLS,
     ConversingPlanner,
     ScriptedExecutor,
     ScriptedPlanner,
@@ -105,6 +107,25 @@ async def test_run_whose_planner_takes_longer_than_its_seconds_fails_with_that(g
     run, *_ = await go(lease, pondering.decide)
     assert (run.error.code, run.error.context["limit"]) == ("deadline_exceeded", 1)
     assert pondering.ended.is_set()
+
+
+async def test_model_is_asked_when_the_tools_are_known_again(store, leased, monkeypatch):
+    """The execution environment was away: a model without tools would say that it can do nothing."""
+    monkeypatch.setattr(decisions, "TOOLS_PAUSE", 0.01)
+    answers = [SystemFault("unavailable", "away"), SystemFault("unavailable", "away"), TOOLS]
+
+    async def tools():
+        answer = answers.pop(0)
+        if isinstance(answer, SystemFault):
+            raise answer
+        return answer
+
+    planner = ConversingPlanner(Finish("done"))
+    lease = await leased()
+    await runner_of(store, ScriptedExecutor(NO_FILE), planner, tools=tools).execute(
+        lease, Signals()
+    )
+    assert (len(planner.told), answers) == (1, [])
 
 
 async def test_time_that_a_planner_runs_out_of_itself_is_not_the_runs(go, leased):

@@ -115,6 +115,22 @@ async def test_turn_asks_about_calls_in_flight_though_the_time_for_others_is_ove
     assert [made.status for made in run.steps] == ["succeeded"]
 
 
+async def test_run_that_has_made_all_its_calls_in_time_ends_well_though_its_seconds_are_over(
+    store, leased, redis
+):
+    """All was done; only the word about that came late, for its worker was lost."""
+    lease = await leased(budget=Budget(seconds=1))
+    ids = lease.session.id, lease.run.id
+    calls = [TurnCall(n=1, name="s1", tool="t", arguments={}, effect="read")]
+    await store.progress.record_turn(lease, turn().model_copy(update={"calls": calls}))
+    await store.progress.commit_step(lease, step(status="succeeded"), calls[0])
+    await expire_lease(redis, lease)
+    await redis.hset(store.backend.keys.run(*ids), "spent", 5000)
+    again = await store.leases.acquire(*ids, "another")
+    await runner_of(store, ScriptedExecutor(), DecisivePlanner()).execute(again, Signals())
+    assert (await store.runs.get(*ids)).status == "succeeded"
+
+
 @pytest.mark.parametrize("outcomes", [[lose(), {}], [{}]], ids=["in flight", "at the end"])
 @pytest.mark.parametrize("names", ["ab", "abc"])
 async def test_failure_ends_the_run_of_a_worker_lost_before_it_could_say_so(

@@ -15,7 +15,7 @@ from orchestrator.security.access import Access
 from orchestrator.security.rate_limits import RateLimits, UserLimits
 from orchestrator.streaming.connections import ConnectionManager
 from tests.orchestrator.builders import DONE
-from tests.orchestrator.fakes import until
+from tests.orchestrator.fakes import TOOLS, until
 from tests.orchestrator.routes.planning import planners
 
 
@@ -27,8 +27,16 @@ class NoTools:
         raise SystemFault("unavailable", "The execution environment cannot be reached")
 
 
+class SomeTools:
+    """A catalogue that knows a few tools."""
+
+    async def tools(self):
+        """Return them."""
+        return TOOLS
+
+
 @asynccontextmanager
-async def served(store, *models):
+async def served(store, *models, catalogue=None):
     """Yield a client of the routes over the store; nobody executes what it starts."""
     access = Middleware(Access, api_keys={}, any_host=True, is_local=lambda _: True)
     app = build_app(
@@ -37,7 +45,7 @@ async def served(store, *models):
     )  # fmt: skip
     limits = RateLimits(store.rate_limits, UserLimits())
     known, manager = planners(*models), ConnectionManager(store)
-    app.state.services = Services(store, known, NoTools(), manager, limits)
+    app.state.services = Services(store, known, catalogue or NoTools(), manager, limits)
     transport = httpx.ASGITransport(app)
     async with httpx.AsyncClient(transport=transport, base_url="http://t") as client:
         yield client
@@ -160,10 +168,21 @@ WISHES = {
 }
 
 
+async def test_run_that_names_tools_waits_until_somebody_can_tell_them(store, session):
+    """A tool that is not there would show only when the model has been paid."""
+    opened = await session("local")
+    async with served(store, "openai:m") as http:
+        asked = {**GOAL, "tools": ["read_file"]}
+        answer = await http.post(f"/v1/sessions/{opened.id}/runs", json=asked)
+        assert (answer.status_code, answer.json()["code"]) == (503, "unavailable")
+        answer = await http.post(f"/v1/sessions/{opened.id}/runs", json=GOAL)
+        assert answer.status_code == 202
+
+
 async def test_run_keeps_what_it_asks_of_a_model(store, session):
     """The worker that takes it reads it from the run."""
     opened = await session("local")
-    async with served(store, "openai:m", "openai:other") as http:
+    async with served(store, "openai:m", "openai:other", catalogue=SomeTools()) as http:
         answer = await http.post(f"/v1/sessions/{opened.id}/runs", json={**GOAL, **WISHES})
     assert answer.status_code == 202
     lease = await store.leases.acquire(opened.id, answer.json()["id"], "w")

@@ -4,6 +4,7 @@ import json
 import re
 from collections.abc import Sequence, Set
 from dataclasses import dataclass
+from itertools import takewhile
 
 from common.errors import SystemFault
 from common.tools import Tools
@@ -17,13 +18,14 @@ from orchestrator.planners.decisions import (
     Reconsider,
 )
 from orchestrator.planners.llm.answers.output_schema import AnswerMismatch, matching_json
+from orchestrator.planners.llm.answers.repeats import without_repeats
 from orchestrator.planners.llm.answers.text_calls import called_as_text
 from orchestrator.planners.llm.conversation import Reply, ToolRequest
 from orchestrator.planners.llm.toolbox import ASK_USER, checked
 from orchestrator.planners.protocol import History
 
 MAX_CALLS = 64
-"""In one answer; the rest is not made, and the model is told so."""
+"""Of one answer; the rest is not made, nor is what only repeats at its end: the model is told so."""
 MAX_RECONSIDERED = 2
 """In a row: then the model cannot do it."""
 MAX_NAME = 40
@@ -58,12 +60,12 @@ class Expected:
         if reply.reason == "refused":
             said = reply.text.strip()[:MAX_REFUSAL] or "It gives no reason."
             raise SystemFault("model_refused", f"The model refuses to answer: {said}")
-        broken_off = [call.tool for call in reply.calls if not _is_complete(call)]
-        if reply.reason == "length" and broken_off:
-            return self._reconsider(reply, self._cut_off(broken_off[-1]))
-        if reply.calls:
-            return self._calls(reply)
-        return self._text(reply)
+        calls = reply.calls[:MAX_CALLS]
+        whole = calls if reply.reason == "stop" else list(takewhile(_is_complete, calls))
+        distinct = without_repeats(whole, self.tools)
+        if len(distinct) == len(whole) < len(calls):
+            return self._reconsider(reply, self._cut_off(calls[len(whole)].tool))
+        return self._calls(reply, distinct) if distinct else self._text(reply)
 
     def _text(self, reply: Reply) -> Decision:
         text = reply.text.strip()
@@ -94,8 +96,7 @@ class Expected:
         tool = called_as_text(text, self.offered)
         return None if tool is None else AS_TEXT.format(tool=tool)
 
-    def _calls(self, reply: Reply) -> Decision:
-        requests = reply.calls[:MAX_CALLS]
+    def _calls(self, reply: Reply, requests: Sequence[ToolRequest]) -> Decision:
         questions, faults = self._questions(requests)
         if faults:
             return self._reconsider(reply, "\n".join(faults))

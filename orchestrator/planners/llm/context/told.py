@@ -21,6 +21,7 @@ from orchestrator.planners.llm.conversation import (
 from orchestrator.planners.protocol import History, PastTurn
 
 NOT_MADE = "This call was not made."
+NOT_NEEDED = "This call was not made: the same one stands above, or there were too many."
 LEFT_OUT = "[left out to make room: call the tool again if you need it]"
 DONE = "[done; what it said is left out to make room]"
 MIN_OUTPUT = 200
@@ -160,7 +161,8 @@ def _outputs(
             continue
         call = next(calls, None)
         step = None if call is None else steps.get(call.n)
-        text, is_error = (NOT_MADE, True) if call is None else _outcome(call, step, most)
+        missing = NOT_NEEDED if turn.feedback is None else NOT_MADE
+        text, is_error = (missing, True) if call is None else _outcome(call, step, most)
         yield ToolOutput(request.id, request.tool, text, is_error)
 
 

@@ -4,6 +4,7 @@ import pytest
 
 from common.errors import SystemFault
 from orchestrator.planners.decisions import CallTools, Finish, Reconsider
+from orchestrator.planners.llm.context.told import NOT_NEEDED
 from orchestrator.planners.protocol import Wishes
 from tests.orchestrator.planners.llm.talking import Talk, read, says
 
@@ -60,6 +61,26 @@ async def test_an_answer_of_use_in_between_begins_the_counting_anew():
 async def test_calls_that_are_whole_are_made_though_the_answer_was_cut_off_after_them():
     """Their arguments came to their end."""
     assert isinstance(await Talk(says("", read(), reason="length")).go_on(), CallTools)
+
+
+@pytest.mark.parametrize("ending", [[], [("read_file", '{"path": "a.t')]])
+@pytest.mark.parametrize("reason", ["stop", "length"])
+async def test_a_call_that_is_repeated_to_the_end_of_an_answer_is_made_once(ending, reason):
+    """Seen with a small model: 25 times the same, until it was cut off; the steps would be used up."""
+    calls = [read(), read("b"), *[read()] * 20, *(ending if reason == "length" else [])]
+    talk = Talk(says("", *calls, reason=reason), says("done"))
+    decision = await talk.go_on()
+    assert [call.arguments["path"] for call in decision.calls] == ["a.txt", "b"]
+    await talk.go_on()
+    outputs = talk.model.requests[1].items[-1].outputs
+    assert [output.content == NOT_NEEDED for output in outputs] == [False] * 2 + [True] * (len(calls) - 2)  # fmt: skip
+
+
+async def test_what_is_read_again_after_a_change_is_read_again():
+    """It is not the same any more; and a change may be meant twice."""
+    write = ("write_file", {"path": "a.txt", "content": "x"})
+    decision = await Talk(says("", read(), write, write, read())).go_on()
+    assert len(decision.calls) == 4
 
 
 @pytest.mark.parametrize(

@@ -7,7 +7,7 @@ from hypothesis import given, settings, strategies as st
 
 from common.errors import SystemFault
 from orchestrator.planners.llm.calls import calls_of
-from orchestrator.planners.llm.context.told import NOT_MADE
+from orchestrator.planners.llm.context.told import NOT_MADE, NOT_NEEDED
 from orchestrator.planners.llm.conversation import Answered, Said, ToolOutputs
 from tests.orchestrator.planners.llm.talking import Talk, done, read, refused, says
 
@@ -113,7 +113,7 @@ async def test_of_too_many_calls_in_one_answer_the_last_ones_are_not_made_and_it
     assert len(decision.calls) == 64
     await talk.go_on()
     outputs = talk.model.requests[1].items[-1].outputs
-    assert [output.content == NOT_MADE for output in outputs] == [False] * 64 + [True] * 36
+    assert [output.content == NOT_NEEDED for output in outputs] == [False] * 64 + [True] * 36
 
 
 async def test_calls_whose_outcome_nobody_knows_are_told_as_not_made():
