@@ -100,6 +100,11 @@ class Follower:
         """Return the ids of the runs whose last event was seen."""
         return {str(event.run_id) for event in self.events if event.type in FINAL_EVENTS}
 
+    def resumed(self, run_id: str) -> int:
+        """Count how often a run was told to have got another owner."""
+        told = [event for event in self.events if event.type == "run.resumed"]
+        return sum(event.run_id == run_id for event in told)
+
     def was_told_of_a_gap(self) -> bool:
         """Tell whether the log has lost events: others than it had told of may have followed."""
         return any(event.type == "gap" for event in self.events)

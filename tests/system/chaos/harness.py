@@ -6,12 +6,15 @@ import json
 import signal
 import time
 from collections import Counter
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Iterator
+from typing import Any
 
+from tests.system.chaos.answering import TOKENS, Asked, is_for_a_model, request, turns
 from tests.system.chaos.deployment import LEASE, Deployment
 from tests.system.chaos.load import USERS, Effects, Place, effects
 from tests.system.chaos.sessions import SessionLoad
 from tests.system.chaos.torment import Blow, Keeper, Torment, on_execution
+from tests.system.models.fake import Remote
 
 LEAST_SECONDS = 15.0
 SECONDS_PER_RUN = 0.4
@@ -26,15 +29,22 @@ class Chaos:
     """So many runs in several sessions of several users, while everything that can fail does."""
 
     def __init__(
-        self, deployment: Deployment, runs: int, seed: int, *, repeats: bool = True
+        self,
+        deployment: Deployment,
+        provider: Remote,
+        runs: int,
+        seed: int,
+        *,
+        repeats: bool = True,
     ) -> None:
         self.deployment = deployment
+        self._provider = provider
         self.seed = seed
         self.seconds = LEAST_SECONDS + SECONDS_PER_RUN * runs
         places = [Place(n) for n in range(max(2 * len(USERS), runs // 10))]
         self.sessions = [
             SessionLoad(place, deployment.urls, seed, range(place.number, runs, len(places)),
-                        repeats=repeats)
+                        repeats=repeats, asking=request)
             for place in places
         ]  # fmt: skip
         self.torment = Torment(seed, self.seconds, LEASE)
@@ -93,6 +103,28 @@ class Chaos:
             why for session in self.sessions for why in session.unsure.values()
         )
 
+    def overcharged(self) -> list[str]:
+        """Return runs for which a model was asked more than once for an answer that was not lost.
+
+        A fault of the provider loses one, and so does the loss of an owner; nothing else does. What the
+        run says it has used are the answers that were kept.
+        """
+        asked, wrong = Asked(self._provider.counts()), []
+        for session, number, run in self._runs_of_models():
+            used = run["usage"]
+            most = turns(number) + asked.faults(number) + session.follower.resumed(run["id"])
+            if not turns(number) <= asked.requests(number) <= most:
+                wrong.append(f"run {number}: {asked.requests(number)} requests, {most} at most")
+            if any(used[kind] != turns(number) * each for kind, each in TOKENS.items()):
+                wrong.append(f"run {number}: {used} for {turns(number)} answers")
+        return wrong
+
+    def _runs_of_models(self) -> Iterator[tuple[SessionLoad, int, dict[str, Any]]]:
+        for session in self.sessions:
+            for number, run in session.runs.items():
+                if is_for_a_model(number):
+                    yield session, number, run
+
     def doubles(self) -> list[str]:
         """Return what followers were told twice."""
         return [text for session in self.sessions for text in session.follower.doubles()]
@@ -104,11 +136,14 @@ class Chaos:
     def picture(self) -> str:
         """Say what is stuck, and what the services said last."""
         waiting = [text for session in self.sessions for text in session.open_runs()]
+        ended = (run for session in self.sessions for run in session.runs.values())
+        failed = [f"{run['id']}: {run['error']}" for run in ended if run["error"]]
         told = [
             f"{service.log}:\n" + "\n".join(_last_words(service.log.read_text().splitlines()))
             for service in self.deployment.services
         ]
-        return "\n".join([self.table(), *self.torment.times, "not ended:", *waiting, *told])
+        return "\n".join([self.table(), *self.torment.times, "not ended:", *waiting, "failed:",
+                          *failed, *told])  # fmt: skip
 
     def table(self) -> str:
         """Return what happened and what came of it, in lines of two columns."""
@@ -120,6 +155,7 @@ class Chaos:
             "runs": sum(len(session.numbers) for session in self.sessions),
             **{f"  {ending}": count for ending, count in sorted(self.endings().items())},
             **dict(sorted(self.torment.dealt.items())),
+            **self._asked(),
             "ended by themselves": sum(len(keeper.gave_up) for keeper in self.keepers),
             "followers' connections": sum(follower.connections for follower in followers),
             "events": sum(len(follower.events) for follower in followers),
@@ -132,6 +168,18 @@ class Chaos:
             "seconds": f"{self.elapsed:.1f}",
         }
         return "\n".join(f"{name:<36}{value}" for name, value in rows.items())
+
+    def _asked(self) -> dict[str, object]:
+        """Return what models were asked, and what for."""
+        asked, runs = Asked(self._provider.counts()), list(self._runs_of_models())
+        return {
+            "runs by a model": len(runs),
+            "  requests to it": asked.requests(),
+            "  answers kept": sum(turns(number) for _, number, _ in runs),
+            "  faults of the provider": asked.faults(),
+            "  owners lost": sum(s.follower.resumed(run["id"]) for s, _, run in runs),
+            "  tokens lost": sum(run["usage"]["lost_tokens"] for *_, run in runs),
+        }
 
 
 def _last_words(lines: list[str]) -> list[str]:

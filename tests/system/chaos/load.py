@@ -42,9 +42,16 @@ def plan(place: Place, run: int) -> dict[str, Any]:
     return _plan(steps)
 
 
+def planned(place: Place, run: int) -> dict[str, Any]:
+    """Return a request for that plan."""
+    return {"plan": plan(place, run)}
+
+
 def appends(place: Place, run: int) -> dict[str, Any]:
-    """Return a plan of ten appends to the log."""
-    return _plan([_append("log", f"{line(place.number, run, n)}\n") for n in range(STEPS)])
+    """Return a request for ten appends to the log."""
+    return {
+        "plan": _plan([_append("log", f"{line(place.number, run, n)}\n") for n in range(STEPS)])
+    }
 
 
 def _plan(steps: list[dict[str, Any]]) -> dict[str, Any]:

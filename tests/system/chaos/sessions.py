@@ -7,10 +7,10 @@ from typing import Any
 
 from tests.system.chaos.clients import FINAL, Client, Follower
 from tests.system.chaos.deployment import key_of
-from tests.system.chaos.load import Place, plan
+from tests.system.chaos.load import Place, planned
 
 LOOK = 0.5
-Planning = Callable[[Place, int], dict[str, Any]]
+Asking = Callable[[Place, int], dict[str, Any]]
 
 
 class SessionLoad:
@@ -24,12 +24,12 @@ class SessionLoad:
         runs: Iterable[int],
         *,
         repeats: bool = True,
-        planning: Planning = plan,
+        asking: Asking = planned,
     ) -> None:
         self.place = place
         self.numbers = list(runs)
         self._repeats = repeats
-        self._planning = planning
+        self._asking = asking
         self._chance = random.Random(f"{seed} {place.number}")  # noqa: S311  # to be repeated
         self.client = Client(urls, key_of(place.user), self._chance)
         self.ids: dict[int, str | None] = {}
@@ -75,7 +75,7 @@ class SessionLoad:
         answer = await ask(
             "POST",
             self.path,
-            json={"plan": self._planning(self.place, number), "on_busy": "enqueue"},
+            json={**self._asking(self.place, number), "on_busy": "enqueue"},
             headers={"Idempotency-Key": f"run-{number}"},
         )
         assert answer is None or answer.status_code == 202, answer.text

@@ -8,7 +8,8 @@ import sys
 
 import pytest
 
-from tests.system.chaos import stores
+from tests.system.chaos import answering, stores
+from tests.system.chaos.answering import SEED
 from tests.system.chaos.deployment import deployed
 from tests.system.chaos.harness import Chaos
 from tests.system.chaos.proxy import Proxy
@@ -16,7 +17,6 @@ from tests.system.chaos.torment import on_pair, on_stores
 from tests.system.servers import cluster_url
 
 RUNS = int(os.environ.get("RUNS", "12"))
-SEED = int(os.environ.get("SEED", "4711"))
 
 
 @pytest.fixture
@@ -30,9 +30,34 @@ def show(capsys):
     return write
 
 
+@pytest.fixture
+def provider():
+    """The provider of the models, which fails now and then."""
+    with answering.provider() as provider:
+        yield provider
+
+
+@pytest.fixture
+def let_loose(provider):
+    """Let everything befall a deployment; return what came of it."""
+
+    async def play(directory, redis_url, blows, *, repeats=True, **env):
+        told = answering.settings(provider.openai_url)
+        async with deployed(directory, redis_url, **told, **env) as deployment:
+            chaos = Chaos(deployment, provider, RUNS, SEED, repeats=repeats)
+            await chaos.open()
+            await chaos.run(blows)
+            return chaos
+
+    return play
+
+
 def require_exactness(chaos):
-    """Fail unless every run has succeeded, each effect once and in order, and was told of so."""
-    wrong = [*chaos.doubles(), *chaos.holes()]
+    """Fail unless every run has succeeded, each effect once and in order, and was told of so.
+
+    No answer of a model was asked for again that was not lost.
+    """
+    wrong = [*chaos.doubles(), *chaos.holes(), *chaos.overcharged()]
     wrong += [text for session in chaos.sessions for text in session.strangers]
     assert (chaos.endings(), wrong) == ({"succeeded": RUNS}, []), chaos.picture()
     assert not chaos.effects(), chaos.effects()
@@ -49,42 +74,31 @@ def require_truth(chaos):
     assert not any(misled), misled
 
 
-async def let_loose(deployment, blows, **kind):
-    """Let everything befall a deployment; return what came of it."""
-    chaos = Chaos(deployment, RUNS, SEED, **kind)
-    await chaos.open()
-    await chaos.run(blows)
-    return chaos
-
-
-async def test_every_run_outlasts_whatever_befalls_processes_and_store(tmp_path, show):
+async def test_every_run_outlasts_whatever_befalls_processes_and_store(tmp_path, let_loose, show):
     """Killed, paused, drained, cut off and refused, all at once; the store is killed three times."""
     with stores.one_server(tmp_path) as store:
-        async with deployed(tmp_path, store.url) as deployment:
-            chaos = await let_loose(deployment, on_stores([store], SEED))
-            show(chaos.table())
-            require_exactness(chaos)
+        chaos = await let_loose(tmp_path, store.url, on_stores([store], SEED))
+    show(chaos.table())
+    require_exactness(chaos)
 
 
-async def test_every_run_outlasts_whatever_befalls_a_cluster(tmp_path, show):
+async def test_every_run_outlasts_whatever_befalls_a_cluster(tmp_path, let_loose, show):
     """Three nodes, each with a third of the sessions, and none of them is spared."""
     with stores.cluster(tmp_path) as nodes:
-        async with deployed(tmp_path, cluster_url(nodes)) as deployment:
-            chaos = await let_loose(deployment, on_stores(nodes, SEED))
-            show(chaos.table())
-            require_exactness(chaos)
+        chaos = await let_loose(tmp_path, cluster_url(nodes), on_stores(nodes, SEED))
+    show(chaos.table())
+    require_exactness(chaos)
 
 
 @pytest.fixture
-async def failing_over(tmp_path):
+async def failing_over(tmp_path, let_loose):
     """Let a replica take over again and again; return what came of it."""
 
-    async def play(*, repeats, **env):
+    async def play(**kind):
         with stores.master_and_replica(tmp_path) as pair:
             async with Proxy(pair[0].port).serving() as way:
                 url = f"redis://127.0.0.1:{way.port}"
-                async with deployed(tmp_path, url, **env) as deployment:
-                    return await let_loose(deployment, on_pair(pair, way, SEED), repeats=repeats)
+                return await let_loose(tmp_path, url, on_pair(pair, way, SEED), **kind)
 
     return play
 
