@@ -187,6 +187,8 @@ def _taken(run: Run) -> list[str]:
 
 
 def _seconds(run: Run) -> str:
-    if run.started_at is None or run.finished_at is None:
+    if run.started_at is None:
         return "not started"
+    if run.finished_at is None:  # it waits for an answer
+        return "not finished"
     return f"{(run.finished_at - run.started_at).total_seconds():.2f} s"

@@ -15,6 +15,8 @@ Operation = Literal["create", "replace", "move", "copy", "delete"]
 JsonSchema = dict[str, Any]
 MAX_NAME = 64
 ToolName = Annotated[str, Field(min_length=1, max_length=MAX_NAME)]
+FOR_PROGRAMS = "x-for-programs"
+"""In the schema of an argument: a model is not shown it, for it could only invent a value."""
 MAX_NEAR = 3
 NEAR = 0.7
 """Likeness of names: between 0, nothing in common, and 1, the same."""

@@ -12,7 +12,8 @@ from bench.try_model.outcome import Outcome, Task, put
 from common.errors import AgenticError
 from common.runs import FINAL_STATUSES, Budget, Run
 
-BUDGET = Budget(steps=25, seconds=600)
+BUDGET = Budget(steps=25, seconds=1800)
+"""A small machine may read the first prompt for minutes."""
 GRACE = 60.0
 """Seconds that a run may take beyond its budget until it says so."""
 MAX_ANSWERS = 3
@@ -72,16 +73,16 @@ async def try_task(client: AgenticClient, task: Task, workspaces: Path) -> Trial
 async def _attempt(client: AgenticClient, session_id: str, goal: str, answer: str) -> Attempt:
     started = time.perf_counter()
     run = await client.start_run(session_id, goal=goal, planner="llm", budget=BUDGET)
-    turns = questions = 0
+    questions = 0
     async with asyncio.timeout(BUDGET.seconds + GRACE):
         async for event in client.events(session_id, run.id):
-            if event.type == "turn.decided":
-                turns += 1
-            elif event.type == "run.awaiting_input":
+            if event.type == "run.awaiting_input":
                 questions += 1
                 await _answer(client, run, answer if questions <= MAX_ANSWERS else None)
+    seconds = time.perf_counter() - started
     run = await client.run(session_id, run.id)
-    return Attempt(run, turns, time.perf_counter() - started)
+    turns = await client.turns(session_id, run.id)  # an answer is one, and no event says so
+    return Attempt(run, len(turns), seconds)
 
 
 async def _answer(client: AgenticClient, run: Run, answer: str | None) -> None:

@@ -4,14 +4,17 @@ import base64
 import binascii
 from typing import Annotated, Literal
 
-from pydantic import StringConstraints
+from pydantic import Field, StringConstraints
 
 from common.errors import ToolError
+from common.tools import FOR_PROGRAMS
 from execution_environment.toolkit import diffs
 from execution_environment.workspace.snapshots import Snapshot
 
 Encoding = Literal["utf-8", "base64"]
 Sha256 = Annotated[str, StringConstraints(pattern=r"^[0-9a-f]{64}$")]
+Expected = Annotated[Sha256 | None, Field(json_schema_extra={FOR_PROGRAMS: True})]
+"""The hash that a file should still have. Models are not shown hashes, and would invent some."""
 
 
 def decode_content(content: str, encoding: Encoding) -> bytes:

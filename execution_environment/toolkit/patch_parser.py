@@ -16,7 +16,7 @@ _BINARY = re.compile(r"Binary files? .* differs?$|GIT binary patch")
 _FACTS = ("rename from ", "rename to ", "new file", "deleted file", "new mode")
 _SIGNATURE = "-- "
 """What git ends a mail with."""
-_COUNT = "Count the lines: '@@ -old_start,old_lines +new_start,new_lines @@'."
+_COUNT = "Count the lines: '@@ -old_start,old_lines +new_start,new_lines @@'; or use edit_file."
 _HEAD = "A hunk begins with '@@ -1,2 +1,3 @@'."
 _LAST = "Only the last line can be without a newline."
 

@@ -5,6 +5,7 @@ from typing import Annotated, Literal, Self
 
 from pydantic import Field, model_validator
 
+from common.tools import FOR_PROGRAMS
 from execution_environment.toolkit import text
 from execution_environment.toolkit.tool import Arguments, Output
 from execution_environment.workspace.reader import Reader
@@ -27,7 +28,7 @@ class Window(Arguments):
     """Bytes to return; not together with lines."""
     encoding: Literal["utf-8", "base64"] = "utf-8"
     """How to return it: base64 for binary files."""
-    hash: bool = True
+    hash: Annotated[bool, Field(json_schema_extra={FOR_PROGRAMS: True})] = True
     """Return the SHA-256 too; false is faster for huge files."""
 
     @model_validator(mode="after")

@@ -3,7 +3,7 @@
 from common.errors import ToolError
 from execution_environment.toolkit.content import (
     Encoding,
-    Sha256,
+    Expected,
     decode_content,
     diff_of_append,
     require_unchanged,
@@ -23,7 +23,7 @@ class AppendFileArguments(Arguments):
     """What `content` is: plain text, or base64 of bytes."""
     create: bool = True
     """Create the file if it is missing."""
-    expected_sha256: Sha256 | None = None
+    expected_sha256: Expected = None
     """As read_file gave it: refuse if the file has another by now."""
 
 

@@ -6,6 +6,7 @@ from typing import Annotated
 from pydantic import Field
 
 from common.errors import ToolError
+from common.tools import FOR_PROGRAMS
 from execution_environment.sandbox.limits import CallLimits
 from execution_environment.sandbox.paths import plain
 from execution_environment.toolkit import patch, text
@@ -25,7 +26,10 @@ class ApplyPatchArguments(Arguments):
 
     patch: Annotated[str, Field(min_length=1)]
     """A unified diff with paths relative to the workspace, as `git diff` writes it."""
-    expected_sha256: Annotated[dict[str, Sha256], Field(max_length=MAX_FILES)] | None = None
+    expected_sha256: Annotated[
+        Annotated[dict[str, Sha256], Field(max_length=MAX_FILES)] | None,
+        Field(json_schema_extra={FOR_PROGRAMS: True}),
+    ] = None
     """By path, as read_file gave it: refuse if a file has another by now."""
 
 
@@ -38,9 +42,9 @@ class Patched(Output):
 
 @tool(effect="destructive")
 def apply_patch(arguments: ApplyPatchArguments, workspace: Workspace) -> Patched:
-    """Create, change, rename and delete files as a unified diff says: all of it, or nothing.
+    """Apply a unified diff to several files that you have read: all of it, or nothing.
 
-    Use it for changes that belong together in several files; for one file use edit_file.
+    Use it only for changes that belong together; to change one file use edit_file.
     """
     files = [
         _with_plain_paths(file) for file in parse(arguments.patch, workspace.limits.check_deadline)

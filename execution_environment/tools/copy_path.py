@@ -23,7 +23,7 @@ class PathCopied(Output):
 
 @tool(effect="write")
 def copy_path(arguments: CopyPathArguments, workspace: Workspace) -> PathCopied:
-    """Copy a file, or a directory with all that is in it. Use it instead of reading and writing."""
+    """Copy a file, or a directory with all that is in it; Use it to have both; to rename use move_path."""
     skipped = workspace.entries.copy(
         arguments.source, arguments.destination, overwrite=arguments.overwrite
     )

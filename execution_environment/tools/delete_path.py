@@ -2,7 +2,7 @@
 
 import stat
 
-from execution_environment.toolkit.content import Sha256, require_unchanged
+from execution_environment.toolkit.content import Expected, require_unchanged
 from execution_environment.toolkit.tool import Arguments, Output, tool
 from execution_environment.workspace.workspace import Workspace
 
@@ -14,7 +14,7 @@ class DeletePathArguments(Arguments):
     """What to delete, relative to the workspace; no glob."""
     recursive: bool = False
     """Delete a directory with all that is in it."""
-    expected_sha256: Sha256 | None = None
+    expected_sha256: Expected = None
     """As read_file gave it: refuse if the file has another by now."""
 
     @property

@@ -8,7 +8,7 @@ from pydantic import Field
 from common.errors import ToolError
 from execution_environment.sandbox.limits import CallLimits
 from execution_environment.toolkit import text
-from execution_environment.toolkit.content import Sha256, diff_of, require_unchanged
+from execution_environment.toolkit.content import Expected, diff_of, require_unchanged
 from execution_environment.toolkit.line_blocks import LineBlocks
 from execution_environment.toolkit.text import Text
 from execution_environment.toolkit.tool import Arguments, Output, tool
@@ -44,7 +44,7 @@ class EditFileArguments(Arguments):
     """The file, relative to the workspace."""
     edits: Annotated[list[Replacement | Insertion], Field(min_length=1, max_length=MAX_EDITS)]
     """Made in order, all or none; each sees what those before it made."""
-    expected_sha256: Sha256 | None = None
+    expected_sha256: Expected = None
     """As read_file gave it: refuse if the file has another by now."""
 
 
@@ -142,6 +142,7 @@ class _Editing:
             raise ToolError(
                 "invalid_arguments",
                 f"'{self._path}' has {last} lines: insert_at_line can be {last + 1} at most",
+                hint="To change a line that is there, read the file and give old_text and new_text.",
                 path=self._path,
                 limit=last + 1,
                 actual=edit.insert_at_line,

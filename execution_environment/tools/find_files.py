@@ -19,7 +19,7 @@ class FindFilesArguments(Arguments):
     """`glob` knows `*`, `?`, `[…]` and `**`; without a slash it matches names."""
 
     glob: Annotated[str, Field(min_length=1, max_length=1000)]
-    """Such as `*.py`, a name anywhere below, or `src/**/*.py`."""
+    """Such as `*.py`: a name, at any depth. With a slash a path: `**/test/*.py`."""
     path: str = "."
     """The directory to look in, relative to the workspace."""
     type: Kind | None = None

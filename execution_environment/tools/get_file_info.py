@@ -1,8 +1,12 @@
 """get_file_info: what there is to know of one path."""
 
 import stat
+from typing import Annotated
+
+from pydantic import Field
 
 from common.models import UtcTime
+from common.tools import FOR_PROGRAMS
 from execution_environment.sandbox.descriptors import kind
 from execution_environment.toolkit.tool import Arguments, Output, tool
 from execution_environment.workspace.reader import Reader
@@ -14,7 +18,7 @@ class GetFileInfoArguments(Arguments):
 
     path: str
     """The file or directory, relative to the workspace."""
-    hash: bool = True
+    hash: Annotated[bool, Field(json_schema_extra={FOR_PROGRAMS: True})] = True
     """Return the SHA-256 too; false is faster for huge files."""
 
 

@@ -23,6 +23,6 @@ class PathMoved(Output):
 
 @tool(effect="destructive")
 def move_path(arguments: MovePathArguments, workspace: Workspace) -> PathMoved:
-    """Move or rename a file or directory. Use it instead of copying and deleting."""
+    """Move or rename a file or directory. Use it alone: nothing is to be copied or deleted."""
     workspace.entries.move(arguments.source, arguments.destination, overwrite=arguments.overwrite)
     return PathMoved(skipped=[])

@@ -87,6 +87,13 @@ def test_a_run_that_never_started_has_no_time(printed):
     assert "cancelled: 0 steps, not started" in text()
 
 
+def test_a_run_that_waits_for_an_answer_has_started_but_not_finished(printed):
+    """It may have worked for minutes."""
+    display, text = printed()
+    display.result(a_run(status="awaiting_input", finished_at=None))
+    assert "awaiting_input: 0 steps, not finished" in text()
+
+
 def test_an_error_shows_what_helps(printed):
     """Code, hint, the wrong fields, the request id, where it came from and what became of it."""
     display, text = printed()

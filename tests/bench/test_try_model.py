@@ -62,6 +62,10 @@ class FakeClient:
         """Return the run as it ended."""
         return self.end
 
+    async def turns(self, session_id, run_id):
+        """Return as many turns as there are: nobody looks into them."""
+        return [None] * 2
+
     async def send(self, session_id, run_id, text):
         """Note the answer."""
         self.told.append(text)
@@ -72,8 +76,8 @@ class FakeClient:
 
 
 async def test_try_task_that_came_out_right_has_no_faults(tmp_path):
-    """The control: turns are counted, files are looked at."""
-    client = FakeClient(run_of(), ["run.started", "turn.decided", "turn.decided", "run.succeeded"])
+    """The control: turns are counted, the answer among them; files are looked at."""
+    client = FakeClient(run_of(), ["run.started", "turn.decided", "run.succeeded"])
     trial = await try_task(client, ANSWER, tmp_path)
     assert (trial.wrong, trial.faults, trial.attempts[0].turns) == ([], [], 2)
 

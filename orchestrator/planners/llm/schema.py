@@ -3,30 +3,42 @@
 from collections.abc import Mapping
 from typing import Any
 
-from common.tools import JsonSchema
+from common.tools import FOR_PROGRAMS, JsonSchema
 
 _NULL = {"type": "null"}
 _FOR_MACHINES = frozenset(
-    {"$defs", "title", "pattern", "minLength", "maxLength", "minItems", "maxItems", "maxProperties"}
+    {
+        FOR_PROGRAMS,
+        "$defs",
+        "title",
+        "pattern",
+        "minLength",
+        "maxLength",
+        "minItems",
+        "maxItems",
+        "maxProperties",
+    }
 )
 """What no model heeds: the check says it when it is broken."""
 
 
-def for_model(schema: JsonSchema) -> JsonSchema:
+def for_model(schema: JsonSchema, *, is_whole: bool = False) -> JsonSchema:
     """Return the schema of an object without references, titles and defaults that say nothing.
 
-    What may be null may be left out as well, and is shown as that. Raises KeyError for a reference
+    What may be null may be left out as well, and is shown as that. What only programs can fill is in
+    it only where `is_whole` is set. Raises KeyError for a reference
     that is not to `$defs`.
     """
-    short = _Shortening(schema.get("$defs", {})).of(schema)
+    short = _Shortening(schema.get("$defs", {}), is_whole).of(schema)
     return {"type": "object", "properties": {}, **short}
 
 
 class _Shortening:
     """Shortens what stands in one schema; a definition within itself is shown as anything."""
 
-    def __init__(self, definitions: Mapping[str, JsonSchema]) -> None:
+    def __init__(self, definitions: Mapping[str, JsonSchema], is_whole: bool) -> None:
         self._definitions = definitions
+        self._is_whole = is_whole
         self._open: list[str] = []
 
     def of(self, schema: Any) -> JsonSchema:
@@ -59,12 +71,15 @@ class _Shortening:
 
     def _keyword(self, key: str, value: Any) -> Any:
         if key == "properties":  # what stands in there are names, whatever they are
-            return {name: self.of(schema) for name, schema in value.items()}
+            return {n: self.of(schema) for n, schema in value.items() if self._is_shown(schema)}
         if key in ("anyOf", "oneOf", "allOf", "prefixItems"):
             return [self.of(schema) for schema in value]
         if key in ("items", "additionalProperties"):
             return self.of(value)
         return value
+
+    def _is_shown(self, schema: Any) -> bool:
+        return self._is_whole or not (isinstance(schema, dict) and schema.get(FOR_PROGRAMS))
 
 
 def _says_nothing(keyword: str, value: Any) -> bool:

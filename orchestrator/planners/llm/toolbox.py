@@ -17,7 +17,7 @@ ASK_USER = "ask_user"
 _ASK_USER = ToolSpec(
     name=ASK_USER,
     description="Ask the person who gave you the task, and wait for the answer."
-    " Use it only when you can't go on without it.",
+    " Use it only when you can't go on without it; never to report, or to ask for another task.",
     effect="read",
     arguments_schema={
         "type": "object",
@@ -63,6 +63,10 @@ class _Box:
         self._all = {**{name: tools[name] for name in sorted(tools)}, ASK_USER: _ASK_USER}
         self._check = ArgumentCheck(self._all)
         self._cards = {name: _card(spec) for name, spec in self._all.items()}
+        self._shapes = {
+            name: for_model(spec.arguments_schema, is_whole=True)
+            for name, spec in self._all.items()
+        }
 
     def cards(self, wanted: Sequence[str] | None) -> Sequence[ToolCard]:
         return [self._cards[name] for name in self._usable(wanted)]
@@ -73,9 +77,8 @@ class _Box:
         usable = self._usable(wanted)
         if request.tool not in usable:
             return {}, _not_found(request.tool, usable, is_there=request.tool in self._all)
-        schema = self._cards[request.tool].schema
         try:
-            arguments = fitted(request.arguments, schema)
+            arguments = fitted(request.arguments, self._shapes[request.tool])
         except ToolError as error:
             error.add_context(tool=request.tool)
             return {}, error
@@ -84,7 +87,10 @@ class _Box:
         if not fields:
             return arguments, None
         named = [FieldError(field=field, message=message) for field, message in fields[:MAX_FIELDS]]
-        return arguments, refused(request.tool, named, told_arguments(request.tool, schema))
+        return arguments, refused(request.tool, named, self._told(request.tool))
+
+    def _told(self, tool: str) -> str:
+        return told_arguments(tool, self._cards[tool].schema)
 
     def _usable(self, wanted: Sequence[str] | None) -> list[str]:
         return [n for n in self._all if wanted is None or n in wanted or n == ASK_USER]

@@ -42,7 +42,7 @@ async def test_edit_file_matches_text_of_several_lines_whatever_the_endings(call
         ({"old_text": "alpha betta", "new_text": "x"}, "text_not_found", "Line 1 comes closest"),
         ({"old_text": "zzz", "new_text": "x"}, "text_not_found", "copy old_text from it"),
         ({"old_text": "same", "new_text": "x"}, "text_not_unique", "on lines 2, 3"),
-        ({"insert_at_line": 5, "text": "x"}, "invalid_arguments", "schema"),
+        ({"insert_at_line": 5, "text": "x"}, "invalid_arguments", "give old_text and new_text"),
     ],
 )
 async def test_edit_file_leaves_a_file_alone_that_an_edit_does_not_fit(

@@ -65,6 +65,14 @@ async def test_write_file_that_is_refused_changes_nothing(call, demo, arguments,
     assert (demo / "old").read_text() == "old"
 
 
+@pytest.mark.parametrize(("content", "hint"), [("old", "nothing to do"), ("new", "'upsert'")])
+async def test_write_file_says_whether_the_file_that_is_there_is_the_same(call, demo, content, hint):
+    """A model that writes a file twice would go on and on."""
+    (demo / "x").write_text("old")
+    error = await refusal(call("write_file", path="x", content=content))
+    assert (error.code, hint in error.hint) == ("already_exists", True)
+
+
 async def test_write_file_tells_the_current_hash_when_another_is_expected(call, demo):
     """The caller goes on from there."""
     (demo / "x").write_text("now")

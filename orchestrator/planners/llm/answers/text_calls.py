@@ -1,13 +1,19 @@
 """Calls that a model has written as text, as small models do: they are noticed, and never made."""
 
 import json
+import re
 from collections.abc import Collection
 
 _BLOCKS = (("<tool_call>", "</tool_call>"), ("```", "```"))
+_NAMED = re.compile(r"`*(\w+)(?:\([^()]*\)|\s*\{.*\})`*", re.DOTALL)
+"""A tool's name and its arguments, in whatever notation: `read_file(path="a")`, `read_file {path: a}`."""
 
 
 def called_as_text(text: str, tools: Collection[str]) -> str | None:
-    """Return the tool whose call an answer is, or ends with, as JSON; None where it does not."""
+    """Return the tool whose call an answer is, or ends with as JSON; None where it does not."""
+    named = _NAMED.fullmatch(text.strip())
+    if named is not None and named[1] in tools:
+        return named[1]
     written = _last_block(text.strip()).removeprefix("<tool_call>").lstrip("[ \n")
     try:
         value, _ = json.JSONDecoder().raw_decode(written)

@@ -16,6 +16,9 @@ MAX_DIFF = 3000
 """Characters of a change's diff: the model has written it itself."""
 MAX_DETAIL = 1000
 """Characters of an error's detail."""
+NOTHING = "(nothing has changed by it)"
+_ON_PATHS = frozenset({"copy_path", "create_directory", "delete_path", "move_path"})
+"""Tools whose receipts say all that they have done."""
 _SAID_BY_CODE = frozenset({"path", "tool", "errno"})
 """Of an error's context: what its detail says anyway."""
 
@@ -95,7 +98,8 @@ def _readable(step: Step, most: int) -> tuple[dict[str, str], str]:
             return {}, cut(as_text(output, most), most)
     except ValidationError:  # another service's tool of that name: shown as any other
         pass
-    return {}, cut(_json(output) if any(output.values()) else _done(step), most)
+    is_silent = step.tool == "delete_path" or not any(output.values())
+    return {}, cut(_done(step) if is_silent else _json(output), most)
 
 
 def _file(output: _Output, most: int) -> tuple[dict[str, str], str]:
@@ -165,10 +169,12 @@ def _match(match: _Match) -> list[str]:
 
 
 def _diff(output: _Output, _most: int) -> str:
-    return cut(_Diff.model_validate(output).diff, MAX_DIFF) or "(nothing has changed by it)"
+    return cut(_Diff.model_validate(output).diff, MAX_DIFF) or NOTHING
 
 
 def _done(step: Step) -> str:
+    if not step.receipts and step.tool in _ON_PATHS:
+        return NOTHING
     shown = [f"{it.operation} {it.path}" for it in step.receipts[:MAX_RECEIPTS]]
     more = len(step.receipts) - len(shown)
     return "\n".join(["done", *shown, *([f"[… {more} further paths …]"] if more else [])])

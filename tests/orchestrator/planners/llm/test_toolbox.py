@@ -157,7 +157,7 @@ def test_checked_call_whose_arguments_do_not_match_names_the_fields_and_what_the
     }
     assert error.hint == (
         "write_file needs path, content; leave out what you have no value for of encoding, mode,"
-        " expected_sha256, create_parents."
+        " create_parents."
     )
     assert "hush-hush" not in str(error.problem("orchestrator", None))
     _, error = ask("write_file", {})

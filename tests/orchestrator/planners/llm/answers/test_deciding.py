@@ -36,6 +36,8 @@ async def test_a_refusal_ends_the_run_in_the_models_own_words():
         (says("", ("read_file", '{"path": "xxxxxxx'), reason="length"), "one short call"),
         (says("", ("write_file", '{"path": "x", "cont'), reason="length"), "append_file"),
         (says('```json\n{"name": "read_file", "arguments": {"path": "x"}}\n```'), "call of read_file"),
+        (says('read_file {path: "src/app.py"}'), "call of read_file"),
+        (says('`read_file(path="a",\n max_lines=2)`'), "call of read_file"),
     ],
 )  # fmt: skip
 async def test_an_answer_of_no_use_is_asked_again_twice_then_the_run_ends(answer, told):
@@ -111,6 +113,9 @@ async def test_a_call_that_is_written_as_text_is_not_taken_for_the_end(text):
         "[" * 30_000 + "{",
         '{"function": {"name": 7, "arguments": 1}}',
         "42",
+        "read_file(path) reads a file (all of it)",
+        "read_file (a.txt)",
+        "print('Hello')",
     ],
 )
 async def test_json_that_is_no_call_is_an_answer(text):

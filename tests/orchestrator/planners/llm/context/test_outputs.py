@@ -56,6 +56,14 @@ def test_a_change_without_an_output_tells_what_it_changed():
     """An empty object says nothing."""
     made = [receipt("b", "1"), receipt("a", None)]
     assert "done\ncreate b\ndelete a" in text_of("move_path", receipts=made, skipped=[])
+    assert "done\ndelete a" in text_of("delete_path", receipts=made[1:], deleted=1)
+
+
+def test_a_call_that_changed_nothing_is_not_told_as_done():
+    """A model that has moved a file onto itself would take its task for done."""
+    assert "nothing has changed" in text_of("move_path", skipped=[])
+    assert "nothing has changed" in text_of("create_directory")
+    assert "done" in text_of("another_services_tool")
 
 
 def test_of_a_long_file_head_and_tail_are_shown_and_how_to_read_the_rest():
