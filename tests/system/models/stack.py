@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from itertools import pairwise
 from pathlib import Path
 
-from agentic import AgenticClient
+from agentic import AgenticClient, Event, Turn
 from common.ids import new_id
 from common.runs import FINAL_EVENTS
 from tests.system.models.answers import NO_ANSWER
@@ -72,9 +72,9 @@ class Going:
     run: object
     root: Path
     """The workspace on the disk."""
-    events: list
-    following: asyncio.Task
-    turns: list = field(default_factory=list)
+    events: list[Event]
+    following: asyncio.Task[None]
+    turns: list[Turn] = field(default_factory=list)
 
     async def end(self):
         """Wait for the run's end; return itself, with the run as it is then."""
@@ -179,7 +179,7 @@ def stacks(directory):
             for service in services:
                 service.start(wait=False)
             for service in services:
-                service.wait()
+                service.wait_until_it_serves()
             workspaces = directory / "data" / "workspaces" / "local"
             yield {
                 shape: Stack(shape, fake, scripts, execution, main, workspaces)
