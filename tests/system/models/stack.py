@@ -11,7 +11,8 @@ from pathlib import Path
 
 from agentic import AgenticClient
 from common.ids import new_id
-from common.runs import FINAL_EVENTS
+from common.plans import Turn
+from common.runs import FINAL_EVENTS, Event, Run
 from tests.orchestrator.fakes import until
 from tests.system.models.answers import NO_ANSWER, Answer
 from tests.system.models.fake import running
@@ -66,12 +67,12 @@ class Going:
 
     stack: "Stack"
     client: AgenticClient
-    run: object
+    run: Run
     root: Path
     """The workspace on the disk."""
-    events: list
-    following: asyncio.Task
-    turns: list = field(default_factory=list)
+    events: list[Event]
+    following: asyncio.Task[None]
+    turns: list[Turn] = field(default_factory=list)
 
     async def end(self):
         """Wait for the run's end; return itself, with the run as it is then."""
