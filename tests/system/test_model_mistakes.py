@@ -33,7 +33,7 @@ async def recovered(stack, wrong):
     ("arguments", "detail"),
     [
         ('{"path": ', "JSON"),
-        ('{"path": "a.txt", "path": "b.txt"}', "path"),
+        ('{"path": "a.txt", "path": "b.txt"}', "duplicate key"),
         ('["a.txt"]', "not an object"),
     ],
     ids=["cut", "twice the same", "a list"],
@@ -114,7 +114,7 @@ async def test_a_wrong_call_does_not_keep_the_others_of_its_answer_from_being_ma
 async def test_a_text_cut_at_the_longest_is_no_answer_and_said_shorter(stack):
     """Half a sentence would be the run's result, as if it were whole."""
     long = Answer(text="It is a long", finish="length")
-    done = await stack.ended("Say it", long, Answer(text="Short."))
+    done = await stack.ended("Say it", long, Answer(text="Short."), hears_all=True)
     assert (done.run.status, done.run.result.answer) == ("succeeded", "Short.")
     [feedback, _] = done.turns
     assert "cut off" in feedback.feedback

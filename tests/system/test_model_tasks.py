@@ -111,9 +111,9 @@ async def test_what_the_model_is_told_of_a_call_stands_under_the_calls_id(stack)
     assert second["tools"] == first["tools"]
 
 
-async def websocket_events(stack, session_id, into):
-    """Gather a session's events over a WebSocket, to the end of its run."""
-    url = f"{stack.main.url.replace('http', 'ws')}/v1/sessions/{session_id}/ws"
+async def websocket_events(stack, run, into):
+    """Gather the events of a run over a WebSocket, to its end."""
+    url = f"{stack.main.url.replace('http', 'ws')}/v1/sessions/{run.session_id}/ws?run_id={run.id}"
     async with connect(url, proxy=None) as socket:
         async for frame in socket:
             into.append(json.loads(frame))
@@ -126,12 +126,11 @@ async def test_what_the_model_says_is_seen_while_it_says_it_and_by_those_who_com
     text = "Grüße: one, two, three, four, five, six."
     spoken = Answer(text=text, pieces=4, hold="text")
     first = text[:10]
-    async with stack.going("Speak", spoken) as going:
-        await until(lambda: going.deltas)
-        run = await going.client.run(going.run.session_id, going.run.id)
+    async with stack.going("Speak", spoken, hears_all=True) as going:
+        run = await going.speaking()
         assert (run.status, run.text, run.result) == ("running", first, None)
         seen = []
-        late = asyncio.create_task(websocket_events(stack, run.session_id, seen))
+        late = asyncio.create_task(websocket_events(stack, run, seen))
         await until(lambda: any(event["type"] == "run.started" for event in seen))
         stack.fake.release()
         await going.end()
@@ -163,7 +162,7 @@ async def test_reads_of_one_answer_go_side_by_side_and_changes_wait_their_turn(s
     """Seen while the execution environment stands still: all that is under way has begun."""
     files = {f"{name}.txt": f"{name}\n" for name in "abc"}
     async with stack.going("Do all", PARALLEL, Answer(text="ok"), files=files) as going:
-        await until(lambda: going.deltas)
+        await going.speaking()
         stack.execution.process.send_signal(signal.SIGSTOP)
         try:
             stack.fake.release()
@@ -202,7 +201,8 @@ async def test_a_server_that_answers_with_one_document_does_a_task_as_well(model
     """Small servers know no streams: what they say is one piece, and their calls are made."""
     stack = model_stacks["openai"]
     answers = [answer.model_copy(update={"is_json": True}) for answer in four_turns()]
-    done = await stack.ended("Say goodbye", *answers, files={"src/a.py": GREETING})
+    files = {"src/a.py": GREETING}
+    done = await stack.ended("Say goodbye", *answers, files=files, hears_all=True)
     assert (done.run.status, done.run.result.answer) == ("succeeded", "It says goodbye now.")
     assert (done.root / "src/a.py").read_text() == "print('Goodbye')\n"
     assert done.run.usage.input_tokens == 4600

@@ -11,8 +11,10 @@ from pathlib import Path
 
 from agentic import AgenticClient, Event, Turn
 from common.ids import new_id
-from common.runs import FINAL_EVENTS
-from tests.system.models.answers import NO_ANSWER
+from common.plans import Turn
+from common.runs import FINAL_EVENTS, Event, Run
+from tests.orchestrator.fakes import until
+from tests.system.models.answers import NO_ANSWER, Answer
 from tests.system.models.fake import running
 from tests.system.services import execution_environment, orchestrator
 
@@ -21,7 +23,7 @@ SHAPES = ("openai", "anthropic")
 MODELS = {"openai": "openai:fake", "anthropic": "anthropic:claude-3-5-haiku-latest"}
 """The second one has a price, even where its address is another."""
 ATTEMPTS = 2
-FIRST_TOKEN = 1.5
+FIRST_TOKEN = 2.0
 """Seconds."""
 _TASK = "The task:\n"
 
@@ -58,10 +60,6 @@ class Scripts:
         times = [moment for moment, _ in self._asked[goal]]
         return [later - earlier for earlier, later in pairwise(times)]
 
-    def unasked(self, goal):
-        """Return how many of its answers nobody has asked for."""
-        return len(self._left[goal])
-
 
 @dataclass
 class Going:
@@ -69,7 +67,7 @@ class Going:
 
     stack: "Stack"
     client: AgenticClient
-    run: object
+    run: Run
     root: Path
     """The workspace on the disk."""
     events: list[Event]
@@ -78,11 +76,18 @@ class Going:
 
     async def end(self):
         """Wait for the run's end; return itself, with the run as it is then."""
-        async with asyncio.timeout(30):
-            await self.following
+        await until(lambda: self.following.done() or _has_ended(self.events, self.run.id), 30)
         where = self.run.session_id, self.run.id
         self.run, self.turns = await self.client.run(*where), await self.client.turns(*where)
         return self
+
+    async def speaking(self):
+        """Wait until its model has said something and is held there; return the run as it is."""
+        run = self.run
+        async with asyncio.timeout(20):
+            while not (run.text and self.stack.fake.seen.holding):
+                run = await self.client.run(run.session_id, run.id)
+        return run
 
     @property
     def asked(self):
@@ -128,8 +133,12 @@ class Stack:
         return MODELS[self.shape]
 
     @asynccontextmanager
-    async def going(self, what, *answers, files=None, **wishes):
-        """Start a run that gets these answers; it is followed from before its first event."""
+    async def going(self, what, *answers, files=None, hears_all=False, **wishes):
+        """Start a run that gets these answers; it is followed from before its first event.
+
+        With `hears_all`, what it says is heard from its first word on: a service may need a moment
+        until it listens to a session. A run before it, in the same session, shows that it does.
+        """
         goal = f"{what} ({new_id('run')})"
         self.scripts.put(goal, answers)
         name = new_id("run").replace("_", "-")
@@ -143,16 +152,28 @@ class Stack:
             following = asyncio.create_task(_follow(client, session.id, events, listens))
             try:
                 await asyncio.wait_for(listens.wait(), 10)
+                if hears_all:
+                    await self._until_heard(client, session.id, events)
                 run = await client.start_run(session.id, goal=goal, **wishes)
                 yield Going(self, client, run, root, events, following)
             finally:
                 following.cancel()
                 await asyncio.gather(following, return_exceptions=True)
 
-    async def ended(self, what, *answers, files=None, **wishes):
+    async def ended(self, what, *answers, **wishes):
         """Make such a run; return it ended."""
-        async with self.going(what, *answers, files=files, **wishes) as going:
+        async with self.going(what, *answers, **wishes) as going:
             return await going.end()
+
+    async def _until_heard(self, client, session_id, events):
+        async with asyncio.timeout(20):
+            while not any(event.type == "text.delta" for event in events):
+                goal = f"Say hello ({new_id('run')})"
+                self.scripts.put(goal, [Answer(text="Hello.")])
+                run = await client.start_run(session_id, goal=goal)
+                await until(lambda run=run: _has_ended(events, run.id))
+        await until(lambda: "".join(e.data.get("text", "") for e in events).endswith("."))
+        events.clear()
 
     def logs(self):
         """Return all that both services have logged so far."""
@@ -162,9 +183,11 @@ class Stack:
 async def _follow(client, session_id, events, listens):
     async for event in client.events(session_id):
         events.append(event)
-        listens.set()  # a stream listens before it tells what was
-        if event.type in FINAL_EVENTS:
-            return
+        listens.set()
+
+
+def _has_ended(events, run_id):
+    return any(event.run_id == run_id and event.type in FINAL_EVENTS for event in events)
 
 
 @contextmanager
