@@ -146,12 +146,15 @@ class Progress:
         return True
 
 
-def _last_turn(turn: StoredTurn | None) -> tuple[int | str, str, int | str, str]:
-    """Return the turn's number, its JSON, how many messages an answer was shown, and the usage."""
+def _last_turn(turn: StoredTurn | None) -> tuple[int | str, str, int | str, str, str]:
+    """Return the turn's number, its JSON, how many messages an answer was shown, its usage, and what is
+    told of it: of a planner's own word the ending says all.
+    """
     if turn is None:
-        return "", "", "", ""
+        return "", "", "", "", ""
     shown = "" if turn.answer is None else len(turn.messages)
-    return turn.t, turn.model_dump_json(), shown, dump_usage(turn.usage)
+    told = "" if turn.usage is None else decided(turn)
+    return turn.t, turn.model_dump_json(), shown, dump_usage(turn.usage), told
 
 
 def _without_output(lease: Lease, step: Step, limit: int, actual: int) -> Step:

@@ -139,7 +139,7 @@ async def woken(store) -> list[str]:
 
 def ending_fields() -> tuple[str, ...]:
     """Return the arguments of finish.lua for a run that failed."""
-    return "failed", "reason", "", "{}", "", "", "", ""
+    return "failed", "reason", "", "{}", "", "", "", "", ""
 
 
 DONE = Ending("succeeded", result=RunResult(answer="ok", changes=[]))

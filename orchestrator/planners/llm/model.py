@@ -33,6 +33,8 @@ from orchestrator.planners.llm.sizes import size_of
 
 LOCAL = ("function", "test")
 """Systems that are functions of this process: their answers end without a reason."""
+FLAGGING = ("anthropic",)
+"""Systems whose format has a flag for a tool output that is an error."""
 CHARACTERS_PER_TOKEN = 4
 """Where a provider does not say what an answer took."""
 
@@ -85,7 +87,7 @@ class ProviderModel:
     async def _streamed(self, request: ModelRequest, say: Say, begun: _Begun) -> ModelResponse:
         stream = model_request_stream(
             self._client,
-            messages.to_messages(request),
+            messages.to_messages(request, flags_errors=self._client.system in FLAGGING),
             model_settings=self._settings(request),
             model_request_parameters=messages.to_parameters(request.tools),
         )

@@ -1,7 +1,7 @@
 -- Stores how a run has ended, the turn that says so with it, and makes the next one in line active.
 -- ARGV: 6 fence, 7 mark, 8 status, 9 field, 10 its value, 11 event's data, 12 the turn's number,
 -- 13 the turn ('' for none), 14 how many messages the answer was shown ('' where it is none), 15 what its
--- model took (`charge`)
+-- model took (`charge`), 16 data of its `turn.decided` ('' where no model has decided)
 -- Returns { outcome, next run }: 'more', and nothing is stored, where the answer does not know all that
 -- people have sent. When it comes again, the next run is the one that is active since:
 -- the caller has still to wake it.
@@ -16,6 +16,7 @@ if is_known or shown and redis.call('LLEN', INBOX) > shown then
 end
 if ARGV[OWN + 8] ~= '' then redis.call('HSET', TURNS, ARGV[OWN + 7], ARGV[OWN + 8]) end
 charge(ARGV[OWN + 10])
+if ARGV[OWN + 11] ~= '' then emit('turn.decided', RUN_ID, '', ARGV[OWN + 11]) end
 touch()
 conclude(ARGV[OWN + 3], ARGV[OWN + 4], ARGV[OWN + 5], ARGV[OWN + 6])
 return { 'done', promote() }

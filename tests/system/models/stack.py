@@ -230,7 +230,7 @@ def outputs_in(conversation):
     found = {}
     for message in conversation.body["messages"]:
         if message["role"] == "tool":
-            found[message["tool_call_id"]] = _unwrapped(message["content"])
+            found[message["tool_call_id"]] = message["content"]
         blocks = message["content"] if isinstance(message["content"], list) else []
         for block in blocks:
             if block["type"] == "tool_result":
@@ -240,8 +240,3 @@ def outputs_in(conversation):
 
 def _text(content):
     return content if isinstance(content, str) else "".join(part["text"] for part in content)
-
-
-def _unwrapped(content):
-    """Return an error's text: this shape has no mark for errors, so the library makes it JSON."""
-    return json.loads(content)["error"] if content.startswith('{"error":') else content

@@ -30,8 +30,12 @@ _THEN = datetime.fromtimestamp(0, UTC)
 Part = UserPromptPart | ToolReturnPart
 
 
-def to_messages(request: ModelRequest) -> list[ModelMessage]:
-    """Return the conversation; what stands between two answers becomes one message."""
+def to_messages(request: ModelRequest, *, flags_errors: bool) -> list[ModelMessage]:
+    """Return the conversation; what stands between two answers becomes one message.
+
+    `flags_errors`: the format has a flag for a call that failed. Elsewhere the library would wrap the
+    words in JSON, with every line end escaped; they say themselves that they are an error.
+    """
     messages: list[ModelMessage] = []
     parts: list[Part] = []
     for item in request.items:
@@ -40,7 +44,7 @@ def to_messages(request: ModelRequest) -> list[ModelMessage]:
             parts = []
             messages.append(to_response(item.message))
         else:
-            parts.extend(_parts(item))
+            parts.extend(_parts(item, flags_errors))
     return [*messages, *_sent(parts, request.system)]
 
 
@@ -49,7 +53,7 @@ def _sent(parts: Sequence[Part], system: str) -> Iterator[Sent]:
         yield Sent(parts=list(parts), instructions=system, timestamp=_THEN)
 
 
-def _parts(item: Item) -> Iterator[Part]:
+def _parts(item: Item, flags_errors: bool) -> Iterator[Part]:
     if isinstance(item, Said):
         yield UserPromptPart(content=item.text, timestamp=_THEN)
     elif isinstance(item, ToolOutputs):
@@ -58,7 +62,7 @@ def _parts(item: Item) -> Iterator[Part]:
                 tool_name=output.tool,
                 content=output.content,
                 tool_call_id=output.call_id,
-                outcome="failed" if output.is_error else "success",
+                outcome="failed" if output.is_error and flags_errors else "success",
                 timestamp=_THEN,
             )
         yield from (UserPromptPart(content=text, timestamp=_THEN) for text in item.said)
