@@ -37,7 +37,10 @@ class Progress:
 
         Raises `output_too_large` when the run cannot store so much.
         """
-        text, size, *taken_over = await asyncio.to_thread(written, lease, turn)
+        if lease.run.plan is None:  # what a model has decided is short
+            text, size, planned, document = written(lease, turn)
+        else:
+            text, size, planned, document = await asyncio.to_thread(written, lease, turn)
         most = self._backend.config.max_run_output
         [outcome] = await write_as_owner(
             self._backend,
@@ -49,7 +52,8 @@ class Progress:
             size,
             most,
             decided(turn),
-            *taken_over,
+            planned,
+            document,
             len(turn.messages),
             dump_usage(turn.usage),
             is_replicated=True,
