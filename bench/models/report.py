@@ -76,9 +76,9 @@ def breakdown(figures: Figures) -> Table:
     )
     table.add_column("where the time goes")
     columns = {
-        "plan": _medians(figures.function.plans, figures.function_spans),
-        "function": _medians(figures.function.models, figures.function_spans),
-        "HTTP": _medians(figures.timed.models, figures.timed_spans),
+        "plan": breakdown_of(figures.function.plans, figures.function_spans),
+        "function": breakdown_of(figures.function.models, figures.function_spans),
+        "HTTP": breakdown_of(figures.timed.models, figures.timed_spans),
     }
     for name in columns:
         table.add_column(name, justify="right")
@@ -87,7 +87,8 @@ def breakdown(figures: Figures) -> Table:
     return table
 
 
-def _medians(samples: Sequence[Sample], spans: Spans) -> Mapping[str, float]:
+def breakdown_of(samples: Sequence[Sample], spans: Spans) -> Mapping[str, float]:
+    """Return the median of each part of these runs, in milliseconds."""
     each = [dict(_parts(sample, spans[str(sample.run["id"])])) for sample in samples]
     return {name: statistics.median(parts[name] for parts in each) for name in each[0]}
 
