@@ -80,20 +80,21 @@ async def running_stack(
     host: str = HOST,
     *,
     settings: Mapping[str, str] = MappingProxyType({}),
+    orchestrator: str = "orchestrator",
     start_timeout: float = START_TIMEOUT,
     stop_timeout: float = STOP_TIMEOUT,
 ) -> AsyncIterator[Stack]:
     """Start both services with a fresh secret between them; yield when they are ready.
 
-    Port 0 takes a free one; `settings` are further ones of the orchestrator's. Raises StackError when a service does not start, or another stack owns
-    the directory. Seconds: until both are ready, and for each to stop before it is killed. The
-    services end with us, also where we are killed.
+    Port 0 takes a free one; `orchestrator` is the module to serve with, `settings` are more of its own.
+    Raises StackError when a service does not start, or another stack owns the directory. Seconds: until
+    both are ready, and for each to stop before it is killed. They end with us, also where we are killed.
     """
     port, execution_port = _usable(host, port) if port else _free_port(), _free_port()
     url, execution_url = f"http://{host}:{port}", f"http://{HOST}:{execution_port}"
     token = secrets.token_urlsafe(32)
     execution = _execution_settings(execution_port, data_dir, token)
-    orchestrator = {
+    own = {
         **settings,
         "ORCHESTRATOR_HOST": host,
         "ORCHESTRATOR_PORT": str(port),
@@ -106,7 +107,7 @@ async def running_stack(
         start = partial(_service, data_dir=data_dir, owner=owner, stop_timeout=stop_timeout)
         services = (
             await stack.enter_async_context(start("execution_environment", execution)),
-            await stack.enter_async_context(start("orchestrator", orchestrator)),
+            await stack.enter_async_context(start(orchestrator, own)),
         )
         await _wait_until_ready((execution_url, url), services, start_timeout)
         yield Stack(url, execution_url, data_dir, token, services)

@@ -3,7 +3,7 @@
 import signal
 import sys
 from collections.abc import AsyncIterator, Callable
-from contextlib import AsyncExitStack, asynccontextmanager
+from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
 from functools import partial
 
@@ -86,6 +86,9 @@ async def open_parts(settings: Settings, supervisor: Supervisor) -> AsyncIterato
         yield Parts(planners, store, client, tools, connections, worker, limits)
 
 
+PartsOpener = Callable[[Settings, Supervisor], AbstractAsyncContextManager[Parts]]
+
+
 @asynccontextmanager
 async def _redis(settings: Settings, supervisor: Supervisor) -> AsyncIterator[str]:
     if settings.redis_url is not None:
@@ -126,8 +129,10 @@ def _readiness(settings: Settings, parts: Parts, supervisor: Supervisor) -> Read
     )
 
 
-def build(settings: Settings, shutdown: Shutdown | None = None) -> FastAPI:
-    """Return the application; it connects when it starts."""
+def build(
+    settings: Settings, shutdown: Shutdown | None = None, open_parts: PartsOpener = open_parts
+) -> FastAPI:
+    """Return the application; it connects when it starts, as `open_parts` does."""
     shutdown = shutdown or Shutdown(settings.shutdown_grace)
 
     @asynccontextmanager
@@ -181,11 +186,11 @@ def _limit(parts: Callable[[], Parts]) -> Middleware:
     return Middleware(RequestLimit, limits=lambda: parts().limits)
 
 
-def main() -> None:
+def main(open_parts: PartsOpener = open_parts) -> None:
     """Serve as the environment says; end with one clear line when that cannot be done."""
     settings = Settings.load()
     shutdown = Shutdown(settings.shutdown_grace, partial(signal.raise_signal, signal.SIGTERM))
-    app = build(settings, shutdown)
+    app = build(settings, shutdown, open_parts)
     try:
         serve(app, settings, on_exit=shutdown.fire, ws=PatientWebSocketProtocol)
     finally:

@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import Awaitable, Callable, Mapping, Sequence
+from functools import partial
 
 from common.errors import ClientError, SystemFault
 from common.logs import get_logger
@@ -63,9 +64,8 @@ class Decider:
         """
         asked, planner = run.lease.run, self._planner(run)
         # It waits for the execution environment; whoever comes after it finds that there.
-        instructions = await self._workspace_instructions(planner, run, budget)
+        instructions, messages = await self._said(planner, run, budget)
         tools = await self._known_tools(planner)
-        messages = await self._messages(planner, run)
         history = History(
             asked.goal,
             asked.plan,
@@ -77,10 +77,11 @@ class Decider:
         )
         async with RunSpeech(self._conversation, run.lease, run.next_turn) as speech:
             decision = await planner.next(history, self._around(run, tools, speech))
-        # it may hold a thousand calls, and renewals share the loop
-        return await asyncio.to_thread(
-            draft, decision, run, tools, self._now(), messages, instructions
-        )
+        drafting = partial(draft, decision, run, tools, self._now(), messages, instructions)
+        if decision.answered is not None:  # what a model writes at once is short
+            return drafting()
+        # a plan may hold a thousand calls, and renewals share the loop
+        return await asyncio.to_thread(drafting)
 
     def _planner(self, run: RunState) -> Planner:
         name = run.lease.run.planner
@@ -100,13 +101,22 @@ class Decider:
             # A model cannot be asked without them: the run's seconds bound the wait.
             await asyncio.sleep(TOOLS_PAUSE)
 
-    async def _workspace_instructions(
+    async def _said(
         self, planner: Planner, run: RunState, budget: BudgetMeter
-    ) -> str | None:
-        """Return what the run's first turn is to keep: what the run writes does not change it."""
+    ) -> tuple[str | None, Sequence[Message]]:
+        """Return the workspace's instructions and what people have sent.
+
+        The run's first turn is to keep the former: what the run writes does not change them.
+        """
         if run.turns or not planner.converses:
-            return None
-        return await self._instructions.read(run.lease, budget.seconds_left())
+            return None, await self._messages(planner, run)
+        reading = asyncio.create_task(self._instructions.read(run.lease, budget.seconds_left()))
+        try:  # the one is a call, and the model waits for both
+            messages = await self._messages(planner, run)
+            return await reading, messages
+        finally:
+            reading.cancel()
+            await asyncio.gather(reading, return_exceptions=True)
 
     async def _messages(self, planner: Planner, run: RunState) -> Sequence[Message]:
         """Return what people have sent; who does not converse sees it only where it holds the run up."""

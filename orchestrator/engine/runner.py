@@ -18,6 +18,8 @@ from orchestrator.store.records import CANCELLED, Ending, Lease, StoredTurn
 from orchestrator.store.store import Store
 
 log = get_logger(__name__)
+FEW = 100
+"""Receipts that are folded sooner than a thread is ready."""
 MAX_IDLE_TURNS = 20
 """Decisions in a row that move nothing; a planner has bounds of its own, far below."""
 
@@ -160,6 +162,7 @@ async def _ending_of(run: RunState, work: Awaitable[Ending | None]) -> Ending | 
 
 async def _success(run: RunState, turn: StoredTurn) -> Ending:
     receipts = [step.receipts for step in run.history]
-    changes = await asyncio.to_thread(fold, receipts)  # there may be many
+    number = sum(map(len, receipts))
+    changes = fold(receipts) if number <= FEW else await asyncio.to_thread(fold, receipts)
     result = RunResult(answer=turn.answer or "", changes=changes)
     return Ending("succeeded", result=result, turn=turn)

@@ -12,6 +12,8 @@ from orchestrator.engine.steps import StepMaker
 from orchestrator.planners.plan.references import named_steps
 from orchestrator.store.records import CANCELLED, Ending
 
+FEW = 8
+"""Calls without references that are grouped sooner than a thread is ready."""
 IN_FLIGHT_TIME = 30.0
 """Seconds for the call of a step in flight to be made again, whatever the budget has left."""
 
@@ -37,8 +39,7 @@ class TurnMaker:
             await self._together(run, in_flight, budget)
             return None
         calls = run.left_of(turn)
-        groups = await asyncio.to_thread(list, grouped(calls, self._parallel_reads))  # maybe many
-        for group in groups:
+        for group in await _groups(calls, self._parallel_reads):
             if run.is_interrupted:
                 return None
             await self._together(run, group, budget)
@@ -61,6 +62,12 @@ class TurnMaker:
 
 def _seconds_for(run: RunState, call: TurnCall, budget: BudgetMeter) -> float:
     return IN_FLIGHT_TIME if run.begun(call) is not None else budget.seconds_left()
+
+
+async def _groups(calls: Sequence[TurnCall], most: int) -> Sequence[Sequence[TurnCall]]:
+    if len(calls) <= FEW and not any(call.has_references for call in calls):
+        return list(grouped(calls, most))
+    return await asyncio.to_thread(lambda: list(grouped(calls, most)))
 
 
 def grouped(calls: Iterable[TurnCall], most: int) -> Iterator[Sequence[TurnCall]]:

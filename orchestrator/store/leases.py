@@ -1,6 +1,5 @@
 """Leases: how one worker owns a run until it ends, gives it back, or falls silent."""
 
-import asyncio
 from datetime import datetime, timedelta
 from typing import Literal
 
@@ -10,7 +9,7 @@ from orchestrator.store.encoding.run_records import read_lease
 from orchestrator.store.fencing import write_as_owner
 from orchestrator.store.queue.queue import Queue
 from orchestrator.store.queue.refs import RunRef
-from orchestrator.store.records import Lease
+from orchestrator.store.records import Lease, length_of, off_loop
 
 Parked = Literal["awaiting_approval", "awaiting_input"]
 
@@ -57,8 +56,8 @@ class LeaseStore:
         pipeline.hgetall(keys.session(session_id)).hgetall(keys.run(session_id, run_id))
         pipeline.hgetall(keys.steps(session_id, run_id)).hgetall(keys.turns(session_id, run_id))
         session, run, steps, turns = await self._backend.do(pipeline.execute())
-        # it may be many megabytes, and other leases are renewed on this loop
-        return await asyncio.to_thread(read_lease, session, run, steps, turns, fence)
+        size = length_of(session, run, steps, turns)
+        return await off_loop(size, read_lease, session, run, steps, turns, fence)
 
     async def renew(self, lease: Lease) -> bool:
         """Keep the lease for another period; tell whether the run shall be cancelled.

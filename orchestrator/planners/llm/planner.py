@@ -3,6 +3,7 @@
 import asyncio
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from functools import partial
 from importlib.resources import files
 
 from common.errors import ClientError, SystemFault
@@ -32,6 +33,10 @@ MAX_OUTPUT_SHOWN = 60_000
 """Characters of one tool output, however much the model can read."""
 TIGHTER = 0.75
 """By what a request is shortened that was too long against the estimate."""
+FEW = 2
+"""Steps, turns and earlier runs: what is told of them is ready sooner than a thread is."""
+SHORT = 16 * 1024
+"""Characters of an answer that are read sooner than a thread is ready."""
 SHARES = (1.0, 0.5, 0.2)
 """Of the room that there is: how much of a transcript is sent, until the model can read it."""
 
@@ -77,8 +82,10 @@ class LlmPlanner:
         if not around.tools:
             raise SystemFault("unavailable", "Nobody can tell the tools at the moment")
         earlier = await around.earlier_runs(MAX_EARLIER)
+        preparing = partial(self._prepare, model, history, around.tools, earlier)
         # a long conversation is megabytes, and renewals share the loop
-        prepared = await asyncio.to_thread(self._prepare, model, history, around.tools, earlier)
+        is_short = max(len(history.steps), len(history.turns), len(earlier)) <= FEW
+        prepared = preparing() if is_short else await asyncio.to_thread(preparing)
         limit = model.context - self._max_output(model)
         if prepared.tokens > limit:
             shorter = await self._shorter(model, prepared, limit, around)
@@ -100,6 +107,8 @@ class LlmPlanner:
         request = prepared.request
         names = frozenset(card.name for card in request.tools)
         expected = Expected(prepared.told.history, around.tools, names, request.max_output)
+        if len(reply.text) + sum(len(call.arguments) for call in reply.calls) <= SHORT:
+            return expected.decide(reply)
         return await asyncio.to_thread(expected.decide, reply)
 
     def _prepare(

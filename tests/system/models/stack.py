@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from itertools import pairwise
 from pathlib import Path
 
-from agentic import AgenticClient, Event, Turn
+from agentic import AgenticClient
 from common.ids import new_id
 from common.plans import Turn
 from common.runs import FINAL_EVENTS, Event, Run

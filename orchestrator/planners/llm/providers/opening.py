@@ -17,8 +17,10 @@ NO_KEY = "none"
 """What is sent to a server of one's own that asks for no key: the libraries insist on one."""
 CHAT = OpenAIModelProfile(openai_chat_streaming_requires_finish_reason=True)
 """An answer of a chat completion without its reason to end is one that broke off."""
+READY = OpenAIModelProfile(**CHAT, json_schema_transformer=None)
+"""Likewise, and tools go as they are: walking their schemas anew was a sixth of a request's CPU."""
 COMPATIBLE = OpenAIModelProfile(
-    openai_chat_streaming_requires_finish_reason=True,
+    **READY,
     openai_chat_supports_max_completion_tokens=False,  # `max_tokens` is what all of them know
 )
 
@@ -71,7 +73,7 @@ def _compatible(model: str, base_url: str, key: str | None) -> Model[Any]:
     key = key or NO_KEY
     if (urlsplit(base_url).hostname or "").endswith("openai.com"):
         own = OpenAIProvider(base_url=base_url, api_key=key, http_client=client)
-        return OpenAIChatModel(model, provider=own, profile=CHAT)
+        return OpenAIChatModel(model, provider=own, profile=READY)
     other = OpenAICompatibleProvider(
         "compatible", base_url=base_url, api_key=key, http_client=client
     )

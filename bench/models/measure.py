@@ -1,0 +1,30 @@
+"""Measures all that is to be told of runs of a model, on stacks of their own."""
+
+import json
+from collections.abc import Mapping
+from pathlib import Path
+
+from bench.models.measuring import Pair, fake_provider, in_turn, side_by_side, stack_at
+from bench.models.report import Figures, Spans
+
+TIMED = "bench.models.serving"
+
+
+async def measure_models(directory: Path) -> Figures:
+    """Measure; the directory is for the stacks, and is not there yet."""
+    function, function_spans = await _timed(directory / "function", {})
+    async with fake_provider() as url:
+        timed, timed_spans = await _timed(directory / "timed", {"BENCH_MODEL_URL": url})
+        settings = {"ORCHESTRATOR_MODEL": "openai:fake", "ORCHESTRATOR_MODEL_BASE_URL": url}
+        async with stack_at(directory / "http", "orchestrator", settings) as stack:
+            http = await in_turn(stack)
+            rate = await side_by_side(stack)
+    return Figures(function, function_spans, http, timed, timed_spans, rate)
+
+
+async def _timed(directory: Path, settings: Mapping[str, str]) -> tuple[Pair, Spans]:
+    """Return runs of an orchestrator with stopwatches, and what those say."""
+    spans = directory.with_suffix(".json")
+    async with stack_at(directory, TIMED, {**settings, "BENCH_SPANS": str(spans)}) as url:
+        pair = await in_turn(url)
+    return pair, json.loads(spans.read_text())
