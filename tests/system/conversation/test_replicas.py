@@ -19,7 +19,7 @@ from tests.system.models.fake import running
 from tests.system.services import execution_environment, orchestrator
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
-PRICED, UNPRICED = "anthropic:claude-haiku-4-5", "openai:nobody-knows"
+PRICED, UNPRICED = "anthropic:claude-haiku-4-5", "anthropic:nobody-knows"
 QUESTION = "Which of the two?"
 ASKING = calls(
     ("write_file", {"path": "a.txt", "content": "x"}),
@@ -47,7 +47,6 @@ async def stack(tmp_path_factory):
                 "ORCHESTRATOR_MODEL": PRICED,
                 "ORCHESTRATOR_MODELS": UNPRICED,
                 "ORCHESTRATOR_MODEL_BASE_URL": fake.anthropic_url,
-                "OPENAI_API_KEY": "of-nobody",
             }
             api, one, two = (
                 orchestrator(tmp_path / name, execution, ORCHESTRATOR_ROLE=role, **env)
@@ -76,15 +75,23 @@ async def owned(redis):
 
 
 async def age(redis, session_id):
-    """Let time go by for what waits, by as much as nobody would bear in a test."""
-    for key in await redis.keys(f"agentic:{{{session_id}}}:*"):
-        await redis.pexpire(key, await redis.pttl(key) - AGE * 1000)
-    for member in await redis.zrange("agentic:parked", 0, -1):
-        await redis.zincrby("agentic:parked", -AGE * 1000, member)
+    """Let time go by for what waits, at once, by as much as nobody would bear in a test."""
+    left = {key: await redis.pttl(key) for key in await redis.keys(f"agentic:{{{session_id}}}:*")}
+    waiting = await redis.zrange("agentic:parked", 0, -1)
+    async with redis.pipeline(transaction=True) as pipeline:
+        for key, milliseconds in left.items():
+            pipeline.pexpire(key, milliseconds - AGE * 1000)
+        pipeline.hincrby(f"agentic:{{{session_id}}}:session", "kept", -AGE * 1000)
+        for member in waiting:
+            pipeline.zincrby("agentic:parked", -AGE * 1000, member)
+        await pipeline.execute()
 
 
 async def is_young(redis, session_id):
-    """Tell whether a session with all its keys has been kept anew."""
+    """Tell whether a session with all its keys was kept anew, and whoever does that is done with it."""
+    seconds, _ = await redis.time()
+    if await redis.zcount("agentic:parked", 0, seconds * 1000):
+        return False
     keys = await redis.keys(f"agentic:{{{session_id}}}:*")
     return min([await redis.ttl(key) for key in keys]) >= TTL - 5
 
