@@ -63,7 +63,7 @@ mutate-guards: setup ## drop each guard in turn, in a copy: a test must turn red
 crash: setup ## SIGKILL at random moments, restart, retry: make crash ROUNDS=200 (SEED=n repeats)
 	ROUNDS=$(or $(ROUNDS),50) SEED=$(or $(SEED),4711) $(BIN)/pytest -q tests/system/crash --timeout=7200
 
-chaos: setup ## processes and stores fail while runs go on: make chaos RUNS=200 (SEED=n repeats)
+chaos: setup ## processes, stores and models fail while runs go on: make chaos RUNS=200 (SEED=n repeats)
 	RUNS=$(or $(RUNS),50) SEED=$(or $(SEED),4711) $(BIN)/pytest -q tests/system/chaos --timeout=7200
 
 lint: setup ## Ruff, Black, mypy (strict) and the import contracts

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import httpx
 
-START_TIMEOUT = 30.0
+START_TIMEOUT = 90.0
 TOKEN = "system-test-token"
 
 
