@@ -66,7 +66,9 @@ async def test_write_file_that_is_refused_changes_nothing(call, demo, arguments,
 
 
 @pytest.mark.parametrize(("content", "hint"), [("old", "nothing to do"), ("new", "'upsert'")])
-async def test_write_file_says_whether_the_file_that_is_there_is_the_same(call, demo, content, hint):
+async def test_write_file_says_whether_the_file_that_is_there_is_the_same(
+    call, demo, content, hint
+):
     """A model that writes a file twice would go on and on."""
     (demo / "x").write_text("old")
     error = await refusal(call("write_file", path="x", content=content))
