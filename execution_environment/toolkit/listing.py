@@ -28,9 +28,12 @@ class DirectoryPage(Output):
 
 
 def page_of(found: Sequence[Entry], limit: int, cursor: str | None) -> DirectoryPage:
-    """Return the entries that follow the cursor, which is the last path that was seen."""
+    """Return the entries that follow the cursor, which is the last path that was seen.
+
+    An empty one is none: models write it so.
+    """
     first = 0
-    if cursor is not None:
+    if cursor:
         first = bisect.bisect_right(found, b"/".join(parse(cursor)), key=_order)
     page = found[first : first + limit]
     is_last = first + limit >= len(found)

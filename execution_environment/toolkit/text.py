@@ -8,6 +8,9 @@ from execution_environment.workspace.similarity import most_similar
 
 MAX_HINTED = 256 * 1024
 """Characters in which the closest line is looked for."""
+FIRST = 10
+SHOWN = 100
+"""Lines that are shown where none comes close, and characters of each."""
 _BOM = codecs.BOM_UTF8
 
 
@@ -60,12 +63,18 @@ def line_numbers(content: str, wanted: str, most: int = 10) -> list[int]:
     return numbers
 
 
-def closest(content: str, wanted: str) -> str | None:
+def closest(content: str, wanted: str) -> str:
     """Return a hint with the line most like the first line of a text that was not found.
 
-    Only the beginning of both is looked at.
+    Where none is like it, with the first lines: whoever made the text up has not read the file. Only
+    the beginning of both is looked at.
     """
     first = next((line for line in wanted[:MAX_HINTED].splitlines() if line.strip()), "")
     lines = content[:MAX_HINTED].splitlines()
     best = most_similar(first, lines)
-    return None if best is None else f"Line {best + 1} comes closest: {lines[best][:200]!r}"
+    if best is not None:
+        return f"Line {best + 1} comes closest: {lines[best][:200]!r}"
+    if not lines:
+        return "The file is empty: insert lines, or write it."
+    shown = "; ".join(f"{n} {line[:SHOWN]!r}" for n, line in enumerate(lines[:FIRST], 1))
+    return f"Read the file and copy old_text from it exactly. Its first lines: {shown}"

@@ -57,6 +57,19 @@ async def test_edit_file_leaves_a_file_alone_that_an_edit_does_not_fit(
     assert (demo / "x").read_text() == "alpha beta\nsame\nsame\n"
 
 
+async def test_edit_file_shows_the_first_lines_to_who_has_not_read_them(call, demo):
+    """A small model made up a text five times in a row, though it was told to read the file."""
+    (demo / "x").write_text("".join(f"line {n} {'x' * 300}\n" for n in range(1, 30)))
+    error = await refusal(call("edit_file", path="x", edits=[{"old_text": "§", "new_text": "1"}]))
+    assert "copy old_text from it" in error.hint
+    assert "1 'line 1 x" in error.hint
+    assert "10 'line 10 x" in error.hint
+    assert len(error.hint) < 1300
+    (demo / "x").write_text("")
+    error = await refusal(call("edit_file", path="x", edits=[{"old_text": "§", "new_text": "1"}]))
+    assert "empty" in error.hint
+
+
 async def test_edit_file_refuses_a_file_that_is_too_large(call, demo):
     """Edits happen in memory."""
     (demo / "x").write_text("a" * 100)

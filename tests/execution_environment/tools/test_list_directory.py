@@ -22,6 +22,13 @@ async def test_list_directory_is_ordered_by_bytes_and_paged(call, demo):
     assert paths == ["B", "a", "a-1", "a/z", "b", "ä"]
 
 
+async def test_list_directory_takes_an_empty_cursor_for_none(call, demo):
+    """A small model wrote one, was told of a path that is not allowed, and could do nothing with it."""
+    (demo / "a").touch()
+    [entry] = (await call("list_directory", cursor="")).output["entries"]
+    assert entry["path"] == "a"
+
+
 async def test_list_directory_shows_links_and_specials_as_what_they_are(call, demo):
     """One can see them, and not use them."""
     (demo / "link").symlink_to("/etc/passwd")
