@@ -9,7 +9,7 @@ POETRY ?= $(POETRY_VENV)/bin/poetry
 unexport PYTHONHOME PYTHONPATH PYTHONWARNINGS PYTEST_ADDOPTS
 
 .DEFAULT_GOAL := help
-.PHONY: help setup setup-run setup-lock run test test-setup test-live test-sandbox race mutate-guards crash chaos \
+.PHONY: help setup setup-run setup-lock run test test-units test-setup test-live test-sandbox race mutate-guards crash chaos \
 	lint format lock check-lock bench try-model up down
 
 help: ## list the targets
@@ -42,6 +42,9 @@ else
 	$(BIN)/python $(SHARED)
 endif
 	$(BIN)/python $(TESTS) -m alone
+
+test-units: setup ## the unit tests alone
+	$(BIN)/python $(SHARED) --ignore=tests/system
 
 test-setup: setup setup-lock ## set-up itself, beside newer releases of everything: make test-setup PYTHONS="…"
 	PYTHONS="$(PYTHONS)" $(BIN)/pytest -q -n auto --maxprocesses 4 --dist loadgroup tests/requirements --timeout=600

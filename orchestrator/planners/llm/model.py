@@ -25,18 +25,22 @@ from orchestrator.planners.llm.calls import calls_of
 from orchestrator.planners.llm.config import USUAL_CONTEXT, ModelConfig
 from orchestrator.planners.llm.conversation import ModelRequest, Reply, Say, ToolRequest
 from orchestrator.planners.llm.providers import messages
-from orchestrator.planners.llm.providers.faults import FAILURES, cut_off, read_fault
+from orchestrator.planners.llm.providers.counting import counted
+from orchestrator.planners.llm.providers.faults import (
+    FAILURES,
+    MALFORMED,
+    cut_off,
+    malformed,
+    read_fault,
+)
 from orchestrator.planners.llm.providers.opening import keys_of, open_client
 from orchestrator.planners.llm.providers.secrets import Scrubber
 from orchestrator.planners.llm.providers.surrogates import Joiner, whole
-from orchestrator.planners.llm.sizes import size_of
 
 LOCAL = ("function", "test")
 """Systems that are functions of this process: their answers end without a reason."""
-FLAGGING = ("anthropic",)
-"""Systems whose format has a flag for a tool output that is an error."""
-CHARACTERS_PER_TOKEN = 4
-"""Where a provider does not say what an answer took."""
+MAX_PARTS = 256
+"""Of one answer, its calls mostly: the library looks through all of them for each further one."""
 
 
 def open_model(name: str, config: ModelConfig) -> "ProviderModel":
@@ -77,17 +81,19 @@ class ProviderModel:
         begun = _Begun()
         try:
             response = await self._streamed(request, say, begun)
+            if response.state != "complete" or not self._has_ended(response):
+                raise cut_off("the answer ended before its end: the connection was closed")
+            return self._reply(response, request)
         except FAILURES as error:
             fault = read_fault(error, has_begun=begun.has_begun, scrubber=self._scrubber)
             raise fault from None  # the original may hold a key: its words are in the fault
-        if response.state != "complete" or not self._has_ended(response):
-            raise cut_off("the answer ended before its end: the connection was closed")
-        return self._reply(response, request)
+        except MALFORMED as error:
+            raise malformed(error) from None  # likewise
 
     async def _streamed(self, request: ModelRequest, say: Say, begun: _Begun) -> ModelResponse:
         stream = model_request_stream(
             self._client,
-            messages.to_messages(request, flags_errors=self._client.system in FLAGGING),
+            messages.to_messages(request, flags_errors=self._client.system in messages.FLAGGING),
             model_settings=self._settings(request),
             model_request_parameters=messages.to_parameters(request.tools),
         )
@@ -95,6 +101,8 @@ class ProviderModel:
         async with stream as events:
             async for event in events:
                 begun.has_begun = True
+                if isinstance(event, PartStartEvent) and event.index >= MAX_PARTS:
+                    raise cut_off(f"the answer has more than {MAX_PARTS} parts")
                 if text := joiner.feed(_text_of(event)):
                     await say(text)
             return events.get()
@@ -113,13 +121,14 @@ class ProviderModel:
         return settings
 
     def _has_ended(self, response: ModelResponse) -> bool:
-        return response.finish_reason not in (None, "error") or self._client.system in LOCAL
+        """Whether it has a reason to end; some servers have names of their own for one."""
+        told = response.finish_reason or (response.provider_details or {}).get("finish_reason")
+        return told != "error" and bool(told or self._client.system in LOCAL)
 
     def _reply(self, response: ModelResponse, request: ModelRequest) -> Reply:
         message = messages.to_json(response)
         calls = calls_of(message)
-        parts = (part.content for part in response.parts if isinstance(part, TextPart))
-        text = whole("".join(parts))
+        text = whole("".join(p.content for p in response.parts if isinstance(p, TextPart)))
         return Reply(
             message=message,
             text=text,
@@ -136,16 +145,10 @@ class ProviderModel:
         text: str,
         calls: Sequence[ToolRequest],
     ) -> Usage:
-        said = response.usage
-        if said.unmeasured_requests or not (said.input_tokens or said.output_tokens):
-            written = len(text) + sum(len(call.arguments) for call in calls)
-            said = RequestUsage(
-                input_tokens=size_of(request) // CHARACTERS_PER_TOKEN + 1,
-                output_tokens=written // CHARACTERS_PER_TOKEN + 1,
-            )
+        said = counted(response.usage, request, text, calls)
         return Usage(
             input_tokens=said.input_tokens,
-            cached_tokens=said.cache_read_tokens,
+            cached_tokens=min(said.cache_read_tokens, said.input_tokens),
             output_tokens=said.output_tokens,
             cost=self._price(said),
         )

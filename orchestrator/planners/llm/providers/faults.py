@@ -15,6 +15,8 @@ MAX_DETAIL = 500
 """Characters of a provider's own words."""
 FAILURES = (ai.AgentRunError, ai.UserError, httpx2.HTTPError, httpx2.StreamError)
 """What a request can raise; some transport errors in mid-stream come as they are."""
+MALFORMED = (ArithmeticError, AttributeError, LookupError, RecursionError, TypeError, ValueError)
+"""What the libraries stumble with over an answer that is JSON, and nothing that anybody expects."""
 
 _TOO_LONG = re.compile(
     r"exceed_context_size|context_length_exceeded|exceeds? the (?:available )?context (?:size|window)"
@@ -52,6 +54,8 @@ _KINDS: tuple[tuple[type[Exception], _Kind], ...] = (  # the first that applies
 )
 _PASSING = (408, 409, 425, 429)
 """Client errors that pass: a timeout, a conflict, too early, too many."""
+LONGEST_WAIT = 86400.0
+"""Seconds: whatever a provider asks for beyond a day is no number that a date could be made of."""
 _NOT_SENT = ("pool", "connect")
 
 
@@ -102,6 +106,12 @@ def cut_off(words: str) -> ModelFault:
     return fault(_UPSTREAM, words, has_cost=True)
 
 
+def malformed(error: Exception) -> ModelFault:
+    """Return the fault of an answer that nobody can read; its own words may be anything, a key too."""
+    kind = type(error).__name__
+    return fault(_UPSTREAM, f"the answer is not made as it has to be ({kind})", has_cost=True)
+
+
 def _words(error: Exception) -> str:
     if not isinstance(error, ai.ModelHTTPError):
         return ": ".join(dict.fromkeys(_chain(error)))
@@ -137,4 +147,6 @@ def _may_cost(error: Exception) -> bool:
 
 def _wait(error: Exception) -> timedelta | None:
     seconds = getattr(error, "retry_after", None)
-    return None if seconds is None else timedelta(seconds=seconds)
+    if seconds is None:
+        return None
+    return timedelta(seconds=min(max(float(seconds), 0.0), LONGEST_WAIT))

@@ -25,6 +25,8 @@ from orchestrator.planners.llm.conversation import (
 )
 from orchestrator.planners.llm.providers.surrogates import whole_json
 
+FLAGGING = ("anthropic",)
+"""Systems whose format has a flag for a tool output that is an error."""
 _THEN = datetime.fromtimestamp(0, UTC)
 """When everything was said: no provider is told, and a request is the same for the same content."""
 Part = UserPromptPart | ToolReturnPart

@@ -2,6 +2,7 @@
 
 import os
 import re
+import warnings
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -24,6 +25,9 @@ COMPATIBLE = OpenAIModelProfile(
     openai_chat_supports_max_completion_tokens=False,  # `max_tokens` is what all of them know
 )
 
+SAYS_WHAT_CAME = ("Pydantic serializer warnings", "Failed to extract usage")
+"""How warnings begin that hold what a provider has sent, which may be the key: nobody logs them."""
+
 
 def open_client(name: str, config: ModelConfig) -> Model[Any]:
     """Return the library's model for `<provider>:<name>`.
@@ -31,6 +35,8 @@ def open_client(name: str, config: ModelConfig) -> Model[Any]:
     The configured key and address are those of the default model's provider: a model of another one
     never gets them. Raises UnusableModel for an unknown provider, a missing extra, a missing key.
     """
+    for beginning in SAYS_WHAT_CAME:
+        warnings.filterwarnings("ignore", beginning)
     provider, _, model = name.partition(":")
     is_default = provider == config.model.partition(":")[0]
     key = config.api_key.get_secret_value() if config.api_key and is_default else None
