@@ -39,8 +39,7 @@ class ComposeStack:
         self.port = _free_port()
         self.url = f"http://127.0.0.1:{self.port}"
         digests = {hashlib.sha256(key.encode()).hexdigest(): user for key, user in USERS.items()}
-        self._env = {
-            **os.environ,
+        self.settings = {
             "SERVICE_TOKEN": secrets.token_urlsafe(16),
             "API_KEYS": ",".join(f"{digest}:{user}" for digest, user in digests.items()),
             "PUBLISH": f"127.0.0.1:{self.port}",
@@ -54,7 +53,7 @@ class ComposeStack:
         done = subprocess.run(
             command,
             cwd=ROOT,
-            env={**self._env, **more},
+            env={**os.environ, **self.settings, **more},
             capture_output=True,
             text=True,
             check=False,
@@ -72,10 +71,10 @@ class ComposeStack:
         """Take everything away, volumes included."""
         self.compose("down", "--volumes", "--remove-orphans", "--timeout", "20")
 
-    def is_ready(self) -> bool:
-        """Tell whether the orchestrator answers and everything behind it does."""
+    def is_ready(self, url: str | None = None) -> bool:
+        """Tell whether an orchestrator answers and everything behind it does; None: the stack's own."""
         try:
-            return httpx.get(f"{self.url}/health/ready", trust_env=False).is_success
+            return httpx.get(f"{url or self.url}/health/ready", trust_env=False).is_success
         except httpx.TransportError:
             return False
 
