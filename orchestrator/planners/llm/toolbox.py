@@ -17,7 +17,7 @@ ASK_USER = "ask_user"
 _ASK_USER = ToolSpec(
     name=ASK_USER,
     description="Ask the person who gave you the task, and wait for the answer."
-    " Use it only when you can't go on without it; never to report, or to ask for another task.",
+    " Use it only when you can't go on without it.",
     effect="read",
     arguments_schema={
         "type": "object",
