@@ -2,8 +2,10 @@
 
 import re
 
+_UNSEEN = r"\s/\u00ad\u200b-\u200f\u2060-\u2064\ufeff"
+"""What may stand before a mark's name and not be seen. One class, read once: a file may be full of it."""
 _IMITATION = re.compile(
-    r"<(?=\s*/?\s*(?:tool_output|workspace_instructions|earlier_runs|summary|transcript)\b)",
+    rf"<(?=[{_UNSEEN}]*(?:tool_output|workspace_instructions|earlier_runs|summary|transcript)\b)",
     re.IGNORECASE,
 )
 

@@ -13,6 +13,8 @@ from orchestrator.planners.llm.providers.secrets import Scrubber
 
 MAX_DETAIL = 500
 """Characters of a provider's own words."""
+MAX_WORDS = 20_000
+"""Characters of them that are looked at: an error may be a megabyte of "model model model"."""
 FAILURES = (ai.AgentRunError, ai.UserError, httpx2.HTTPError, httpx2.StreamError)
 """What a request can raise; some transport errors in mid-stream come as they are."""
 MALFORMED = (ArithmeticError, AttributeError, LookupError, RecursionError, TypeError, ValueError)
@@ -65,7 +67,7 @@ def read_fault(error: Exception, *, has_begun: bool, scrubber: Scrubber) -> Mode
     No key is in it, nor in the error: whoever raises this must do so `from None`, since the original
     may hold one.
     """
-    words = scrubber.clean(_words(error))
+    words = scrubber.clean(_words(error)[:MAX_WORDS])
     is_rejected = _is_rejected(error)
     if is_rejected and _is_too_long(error, words):
         return TooLong(words[:MAX_DETAIL])
