@@ -21,7 +21,15 @@ MAX_WORDS = 20_000
 """Characters of them that are looked at: an error may be a megabyte of "model model model"."""
 FAILURES = (ai.AgentRunError, ai.UserError, httpx2.HTTPError, httpx2.StreamError)
 """What a request can raise; some transport errors in mid-stream come as they are."""
-MALFORMED = (ArithmeticError, AttributeError, LookupError, RecursionError, TypeError, ValueError)
+MALFORMED = (
+    ArithmeticError,
+    AssertionError,
+    AttributeError,
+    LookupError,
+    RecursionError,
+    TypeError,
+    ValueError,
+)
 """What the libraries stumble with over an answer that is JSON, and nothing that anybody expects."""
 
 _TOO_LONG = re.compile(
