@@ -30,7 +30,7 @@ def stream(*events):
 
 
 @asynccontextmanager
-async def answering(body, headers=EVENTS, status=200, times=1):
+async def answering(body, headers=EVENTS, status=200, times=1, shape="openai"):
     """Yield a model whose provider sends these bytes, so many times, and closes."""
 
     async def serve(reader, writer):
@@ -49,8 +49,9 @@ async def answering(body, headers=EVENTS, status=200, times=1):
 
     async with await asyncio.start_server(serve, "127.0.0.1", 0) as server:
         port = server.sockets[0].getsockname()[1]
-        place = SimpleNamespace(openai_url=f"http://127.0.0.1:{port}/v1")
-        async with asked(place, "openai") as model:
+        url = f"http://127.0.0.1:{port}"
+        place = SimpleNamespace(openai_url=f"{url}/v1", anthropic_url=url)
+        async with asked(place, shape) as model:
             yield model
 
 
@@ -81,6 +82,22 @@ async def fault_of(body, **more):
 async def test_an_answer_that_nobody_can_read_is_a_fault_to_be_asked_again_after(body):
     """Anything else ends the worker's attempt: the run is leased anew five times, and each pays."""
     fault = await fault_of(body)
+    assert (fault.code, fault.retryable) == ("upstream_failed", True)
+
+
+@pytest.mark.parametrize(
+    "event",
+    [
+        {"type": "content_block_start", "index": 0, "content_block": {"type": "text", "text": ""}},
+        {"type": "message_start", "message": {"id": "1", "model": "fake", "usage": "x"}},
+        {"type": "content_block_delta", "index": 0, "delta": {"type": "unheard-of"}},
+    ],
+)
+async def test_an_answer_in_the_other_shape_that_nobody_can_read_is_a_fault_too(event):
+    """Its library stumbles elsewhere: over an assertion of its own, too."""
+    end = {"type": "message_delta", "delta": {"stop_reason": "end_turn"}, "usage": {}}
+    frames = (f"event: {e['type']}\ndata: {json.dumps(e)}\n\n" for e in (event, end))
+    fault = await fault_of("".join(frames).encode(), shape="anthropic")
     assert (fault.code, fault.retryable) == ("upstream_failed", True)
 
 

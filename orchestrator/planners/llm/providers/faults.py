@@ -1,6 +1,7 @@
 """Reads what went wrong with a request to a model: as our own error, in the provider's words."""
 
 import re
+import traceback
 from collections.abc import Iterator
 from datetime import timedelta
 from typing import NamedTuple
@@ -8,8 +9,11 @@ from typing import NamedTuple
 import httpx2
 from pydantic_ai import exceptions as ai
 
+from common.logs import get_logger
 from orchestrator.planners.llm.conversation import ModelFault, TooLong
 from orchestrator.planners.llm.providers.secrets import Scrubber
+
+log = get_logger(__name__)
 
 MAX_DETAIL = 500
 """Characters of a provider's own words."""
@@ -17,7 +21,15 @@ MAX_WORDS = 20_000
 """Characters of them that are looked at: an error may be a megabyte of "model model model"."""
 FAILURES = (ai.AgentRunError, ai.UserError, httpx2.HTTPError, httpx2.StreamError)
 """What a request can raise; some transport errors in mid-stream come as they are."""
-MALFORMED = (ArithmeticError, AttributeError, LookupError, RecursionError, TypeError, ValueError)
+MALFORMED = (
+    ArithmeticError,
+    AssertionError,
+    AttributeError,
+    LookupError,
+    RecursionError,
+    TypeError,
+    ValueError,
+)
 """What the libraries stumble with over an answer that is JSON, and nothing that anybody expects."""
 
 _TOO_LONG = re.compile(
@@ -111,6 +123,8 @@ def cut_off(words: str) -> ModelFault:
 def malformed(error: Exception) -> ModelFault:
     """Return the fault of an answer that nobody can read; its own words may be anything, a key too."""
     kind = type(error).__name__
+    *_, (frame, line) = traceback.walk_tb(error.__traceback__)
+    log.warning("an answer is malformed", kind=kind, where=f"{frame.f_code.co_filename}:{line}")
     return fault(_UPSTREAM, f"the answer is not made as it has to be ({kind})", has_cost=True)
 
 

@@ -4,13 +4,13 @@ import time
 
 import pytest
 
-from orchestrator.planners.llm.context.marks import harmless, marked
+from orchestrator.planners.llm.context.marks import harmless
 
 
 @pytest.mark.parametrize("between", ["", "/", " / ", "\n/", "\u200b/", "/\u200b", "\ufeff/\u00ad"])
 def test_an_imitation_of_a_mark_is_none_whatever_stands_before_its_name(between):
     """A model reads past what nobody sees."""
-    assert f"<{between}tool_output>" not in marked("tool_output", f"a <{between}tool_output> b")
+    assert harmless(f"a <{between}tool_output> b") == f"a <\\{between}tool_output> b"
 
 
 def test_what_is_no_mark_stays_as_it_is():
