@@ -1,7 +1,8 @@
-"""Who serves from a data directory: one stack at a time, until the last of its processes ended."""
+"""What a stack takes for itself: a data directory, until the last of its processes ended, and ports."""
 
 import os
 import signal
+import socket
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
@@ -10,6 +11,7 @@ from typing import TextIO
 
 from common.processes.locking import try_lock
 
+HOST = "127.0.0.1"
 PID_FILE = "up.pid"
 STOP_TIMEOUT = 60.0
 PAUSE = 0.05
@@ -103,3 +105,25 @@ def _is_same(entry: "os.DirEntry[str]", ours: os.stat_result) -> bool:
         return os.path.samestat(entry.stat(), ours)
     except FileNotFoundError:  # closed meanwhile
         return False
+
+
+def free_port() -> int:
+    """Return a port that was free just now."""
+    with socket.socket() as probe:
+        probe.bind((HOST, 0))
+        return int(probe.getsockname()[1])
+
+
+def usable(host: str, port: int) -> int:
+    """Return the port; raise StackError where it is taken: somebody else would answer for us."""
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    with socket.socket(family) as probe:
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            probe.bind((host, port))
+        except OSError as error:
+            raise StackError(
+                f"port {port} of {host} cannot be used ({error.strerror});"
+                " agentic up --port 0 takes a free one"
+            ) from error
+    return port

@@ -105,13 +105,18 @@ async def _show(client: AgenticClient, display: Display, event: Event) -> None:
         return
     delta = delta_of(event)
     if not display.say(delta):
-        display.catch_up(delta, await _text_so_far(client, event))
+        display.catch_up(delta, await _text_so_far(client, event, delta.t))
 
 
-async def _text_so_far(client: AgenticClient, event: Event) -> str | None:
-    """Return it, or None: a run goes on also where a piece of its text cannot be shown."""
+async def _text_so_far(client: AgenticClient, event: Event, t: int) -> str | None:
+    """Return what was said on the way to turn `t`, which may be stored by now.
+
+    None where it cannot be read: a run goes on also where a piece of its text is not shown.
+    """
+    ids = event.session_id, str(event.run_id)
     try:
-        return (await client.run(event.session_id, str(event.run_id))).text
+        told = [turn.text for turn in await client.turns(*ids) if turn.t == t]
+        return told[0] if told else (await client.run(*ids)).text
     except AgenticError:
         return None
 

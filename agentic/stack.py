@@ -2,8 +2,8 @@
 
 import asyncio
 import os
+import re
 import secrets
-import socket
 import sys
 from asyncio.subprocess import Process
 from collections.abc import AsyncIterator, Mapping
@@ -16,10 +16,9 @@ from typing import TextIO
 
 import httpx
 
-from agentic.ownership import StackError, note, owning
+from agentic.ownership import HOST, StackError, free_port, note, owning, usable
 from common.processes.tether import tethered
 
-HOST = "127.0.0.1"
 START_TIMEOUT = 30.0
 STOP_TIMEOUT = 20.0
 """Seconds; a service takes its own grace before it is killed."""
@@ -90,7 +89,7 @@ async def running_stack(
     Raises StackError when a service does not start, or another stack owns the directory. Seconds: until
     both are ready, and for each to stop before it is killed. They end with us, also where we are killed.
     """
-    port, execution_port = _usable(host, port) if port else _free_port(), _free_port()
+    port, execution_port = usable(host, port) if port else free_port(), free_port()
     url, execution_url = f"http://{host}:{port}", f"http://{HOST}:{execution_port}"
     token = secrets.token_urlsafe(32)
     execution = _execution_settings(execution_port, data_dir, token)
@@ -122,6 +121,14 @@ def _execution_settings(port: int, data_dir: Path, token: str) -> dict[str, str]
     }
 
 
+def _inherited(service: str) -> dict[str, str]:
+    """Return the environment that a service inherits: keys of models are the orchestrator's alone."""
+    if service != "execution_environment":
+        return dict(os.environ)
+    foreign = re.compile(r"ORCHESTRATOR_.*|.*_API_KEY")
+    return {name: value for name, value in os.environ.items() if not foreign.fullmatch(name)}
+
+
 @asynccontextmanager
 async def _service(
     name: str, env: Mapping[str, str], data_dir: Path, owner: TextIO, stop_timeout: float
@@ -132,7 +139,7 @@ async def _service(
         log_start = output.tell()
         process = await asyncio.create_subprocess_exec(
             *tethered(sys.executable, "-m", name),
-            env={**os.environ, **env},
+            env={**_inherited(name), **env},
             stdin=asyncio.subprocess.DEVNULL,
             stdout=output,
             stderr=output,
@@ -177,24 +184,3 @@ async def _is_ready(http: httpx.AsyncClient, url: str) -> bool:
         return (await http.get(f"{url}/health/ready")).is_success
     except httpx.TransportError:
         return False
-
-
-def _free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind((HOST, 0))
-        return int(probe.getsockname()[1])
-
-
-def _usable(host: str, port: int) -> int:
-    """Return the port; raise StackError where it is taken: somebody else would answer for us."""
-    family = socket.AF_INET6 if ":" in host else socket.AF_INET
-    with socket.socket(family) as probe:
-        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        try:
-            probe.bind((host, port))
-        except OSError as error:
-            raise StackError(
-                f"port {port} of {host} cannot be used ({error.strerror});"
-                " agentic up --port 0 takes a free one"
-            ) from error
-    return port

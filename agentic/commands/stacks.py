@@ -9,9 +9,8 @@ from agentic.commands import options
 from agentic.commands.ending import ExitCode, finish, new_display
 from agentic.commands.options import DataDir
 from agentic.demo import run_demo
-from agentic.ownership import end_owner
+from agentic.ownership import HOST, end_owner
 from agentic.serving import serve_until_stopped
-from agentic.stack import HOST
 
 
 def up(

@@ -55,7 +55,9 @@ def main() -> None:
         sys.exit("there is no disk")
     signal.signal(signal.SIGTERM, signal.SIG_IGN if BEHAVIOUR == "stubborn" else stop)
     own = {key: value for key, value in os.environ.items() if key.startswith(PREFIX)}
-    Path(f"{NAME}.env").write_text(json.dumps({**own, "pid": os.getpid(), "sid": os.getsid(0)}))
+    keys = sorted(key for key in os.environ if key.endswith("_API_KEY"))
+    facts = {**own, "pid": os.getpid(), "sid": os.getsid(0), "keys": keys}
+    Path(f"{NAME}.env").write_text(json.dumps(facts))
     HTTPServer(("127.0.0.1", int(own[f"{PREFIX}_PORT"])), Handler).serve_forever()
 
 

@@ -10,6 +10,7 @@ import httpx
 
 from common.errors import AgenticError
 from common.ids import new_id
+from common.plans import Turn
 from common.runs import Event, Run, Session
 
 NOW = datetime(2026, 1, 1, tzinfo=UTC)
@@ -99,10 +100,17 @@ class Script(httpx.AsyncBaseTransport):
 class Talking(httpx.AsyncBaseTransport):
     """An orchestrator whose runs bring the events given, one list each; None waits for a POST."""
 
-    def __init__(self, *runs: list[Event | None], run: Run | None = None, text: str | None = None):
+    def __init__(
+        self,
+        *runs: list[Event | None],
+        run: Run | None = None,
+        text: str | None = None,
+        turns: list[Turn] | None = None,
+    ):
         self._runs = list(runs)
         self.run = run or a_run()
         self.text = text
+        self.turns = turns or []
         self.refusal: AgenticError | None = None
         """What messages are answered with."""
         self.posted: list[tuple[str, dict[str, Any] | None]] = []
@@ -114,6 +122,8 @@ class Talking(httpx.AsyncBaseTransport):
         path = request.url.path.rpartition("/")[2]
         if path == "events":
             return httpx.Response(200, content=self._stream(self._runs.pop(0)))
+        if path == "turns":
+            return httpx.Response(200, json=[turn.model_dump(mode="json") for turn in self.turns])
         if request.method == "POST":
             self.posted.append((path, json.loads(await request.aread() or b"null")))
             if path in ("messages", "cancel"):

@@ -13,6 +13,7 @@ from agentic.prompt import Interrupted
 from agentic.running import Order, run_and_show, stop_signals, until_stopped
 from agentic.show import Display
 from common.errors import ClientError, error
+from common.plans import Turn
 from common.runs import RunResult
 from tests.agentic.fakes import (
     SESSION,
@@ -103,12 +104,20 @@ async def test_a_hole_in_what_is_said_is_filled_from_the_run(connect, shown, tex
     assert printed.splitlines()[0] == told
 
 
+async def test_a_hole_in_what_was_said_is_filled_from_the_turn_that_it_has_become(connect, shown):
+    """A short answer is stored before its first piece has come to a client that is a little late."""
+    turn = Turn.model_validate({"t": 1, "text": "I look.", "decided_at": 0})
+    orchestrator = Talking([a_delta("k.", 5), ENDED], turns=[turn])
+    _, printed = await shown(await connect(orchestrator))
+    assert printed.splitlines()[0] == "I look."
+
+
 async def test_a_hole_that_cannot_be_read_ends_nothing(connect, shown):
     """It is a piece of text; the run is what matters."""
 
     class Forgetful(Talking):
         async def handle_async_request(self, request):
-            if request.method == "GET" and request.url.path.endswith(self.run.id) and not reads:
+            if request.url.path.endswith("/turns"):
                 reads.append(request)
                 raise httpx.ReadError("lost")
             return await super().handle_async_request(request)

@@ -60,6 +60,17 @@ async def test_the_services_share_a_fresh_secret_and_one_data_directory(place):
     assert len(tokens) == 2
 
 
+async def test_the_execution_environment_inherits_no_key_of_a_model(place, monkeypatch):
+    """It does what a model asks for; the key is the orchestrator's."""
+    for name in ("ORCHESTRATOR_MODEL_API_KEY", "OPENAI_API_KEY"):
+        monkeypatch.setenv(name, "sk-secret")
+    directory = place()
+    async with running_stack(directory / "data"):
+        assert settings(directory, "execution_environment")["keys"] == []
+        kept = settings(directory, "orchestrator")["keys"]
+    assert {"OPENAI_API_KEY", "ORCHESTRATOR_MODEL_API_KEY"} <= set(kept)
+
+
 async def test_the_terminals_ctrl_c_does_not_reach_the_services(place):
     """They would end at once and out of order."""
     directory = place()

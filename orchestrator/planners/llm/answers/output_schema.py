@@ -129,7 +129,7 @@ class _Bounded:
 
     def __init__(self, schema: JsonSchema) -> None:
         self._followed = 0
-        judges = {"$ref": self._follow, "pattern": _pattern}
+        judges = {"$ref": self._follow, "pattern": _pattern, "uniqueItems": _unique}
         kind = extend(Draft202012Validator, judges)  # type: ignore[no-untyped-call]
         self.errors: Callable[[JsonValue], Iterator[ValidationError]] = kind(
             schema, registry=Registry()
@@ -140,6 +140,14 @@ class _Bounded:
         if self._followed > MAX_REFERENCES:
             raise _TooMany
         yield from Draft202012Validator.VALIDATORS["$ref"](validator, rule, value, schema)
+
+
+def _unique(_validator: Any, rule: Any, value: Any, _schema: Any) -> Iterator[ValidationError]:
+    """Judge in one pass: the library compares each item with each other one."""
+    if rule is True and isinstance(value, list):
+        seen = {json.dumps(item, sort_keys=True) for item in value}
+        if len(seen) < len(value):
+            yield ValidationError("it has an item twice")
 
 
 def _pattern(_validator: Any, pattern: str, value: Any, _schema: Any) -> Iterator[ValidationError]:
