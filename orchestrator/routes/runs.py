@@ -11,7 +11,7 @@ from common.errors import ClientError, FieldError
 from common.ids import RunId, new_id
 from common.models import Page
 from common.plans import Turn
-from common.runs import FINAL_STATUSES, Run, RunCreate
+from common.runs import FINAL_EVENTS, FINAL_STATUSES, Run, RunCreate
 from common.web.answers import answered
 from common.web.body import JsonRoute
 from common.web.openapi import Responses, problems
@@ -36,6 +36,8 @@ from orchestrator.streaming.frames import START
 MAX_WAIT = 300
 """Seconds that `Prefer: wait=N` (RFC 7240) can hold the answer back."""
 _SETTLED = FINAL_STATUSES | {"awaiting_approval", "awaiting_input"}
+_TELLING = FINAL_EVENTS | {"run.queued", "run.awaiting_approval", "run.awaiting_input", "gap"}
+"""Events behind which a run may have settled."""
 _FINISHED: Responses = {
     200: {
         "model": Run,
@@ -129,7 +131,7 @@ async def _settled(services: Services, session_id: str, run_id: str) -> None:
     start = START.not_before(await services.store.events.first_seq(session_id, run_id))
     async with aclosing(services.connections.follow(session_id, start, run_id)) as batches:
         async for batch in batches:
-            if any(not frame.event.type.startswith("step.") for frame in batch):
+            if any(frame.event.type in _TELLING for frame in batch):
                 run = await services.store.runs.get(session_id, run_id)
                 if run.status in _SETTLED:
                     return

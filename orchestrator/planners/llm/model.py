@@ -17,7 +17,6 @@ from pydantic_ai.messages import (
     TextPart,
     TextPartDelta,
 )
-from pydantic_ai.settings import ModelSettings
 from pydantic_ai.usage import RequestUsage
 
 from common.plans import Usage
@@ -34,6 +33,7 @@ from orchestrator.planners.llm.providers.faults import (
     read_fault,
 )
 from orchestrator.planners.llm.providers.opening import keys_of, open_client
+from orchestrator.planners.llm.providers.requests import to_parameters, to_settings
 from orchestrator.planners.llm.providers.secrets import Scrubber
 from orchestrator.planners.llm.providers.surrogates import Joiner, whole
 
@@ -91,11 +91,12 @@ class ProviderModel:
             raise malformed(error) from None  # likewise
 
     async def _streamed(self, request: ModelRequest, say: Say, begun: _Begun) -> ModelResponse:
+        system = self._client.system
         stream = model_request_stream(
             self._client,
-            messages.to_messages(request, flags_errors=self._client.system in messages.FLAGGING),
-            model_settings=self._settings(request),
-            model_request_parameters=messages.to_parameters(request.tools),
+            messages.to_messages(request, flags_errors=system in messages.FLAGGING),
+            model_settings=to_settings(request, self._config, system),
+            model_request_parameters=to_parameters(request.tools, system),
         )
         joiner = Joiner()
         async with stream as events:
@@ -106,19 +107,6 @@ class ProviderModel:
                 if text := joiner.feed(_text_of(event)):
                     await say(text)
             return events.get()
-
-    def _settings(self, request: ModelRequest) -> ModelSettings:
-        settings = ModelSettings(
-            max_tokens=request.max_output,
-            timeout=self._config.timeout.total_seconds(),
-            request_timeout=self._config.timeout.total_seconds(),
-            first_event_timeout=self._config.first_token.total_seconds(),
-            max_retries=0,  # who asks repeats it, so that each request is counted
-            cache=True,
-        )
-        if self._config.temperature is not None:
-            settings["temperature"] = self._config.temperature
-        return settings
 
     def _has_ended(self, response: ModelResponse) -> bool:
         """Whether it has a reason to end; some servers have names of their own for one."""

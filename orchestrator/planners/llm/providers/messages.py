@@ -1,6 +1,6 @@
 """Translates a conversation for the model library, and its answers back."""
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from datetime import UTC, datetime
 
 from pydantic import JsonValue
@@ -12,15 +12,12 @@ from pydantic_ai.messages import (
     ToolReturnPart,
     UserPromptPart,
 )
-from pydantic_ai.models import ModelRequestParameters
-from pydantic_ai.tools import ToolDefinition
 
 from orchestrator.planners.llm.conversation import (
     Answered,
     Item,
     ModelRequest,
     Said,
-    ToolCard,
     ToolOutputs,
 )
 from orchestrator.planners.llm.providers.surrogates import whole_json
@@ -82,17 +79,3 @@ def to_json(response: ModelResponse) -> JsonValue:
     """Return an answer to be stored, for `to_response` to read."""
     [message] = ModelMessagesTypeAdapter.dump_python([response], mode="json")
     return whole_json(message)
-
-
-def to_parameters(tools: Iterable[ToolCard]) -> ModelRequestParameters:
-    """Return the tools. Not strict: that would change their schemas, which have optional arguments."""
-    definitions = [
-        ToolDefinition(
-            name=tool.name,
-            description=tool.description,
-            parameters_json_schema=dict(tool.schema),
-            strict=False,
-        )
-        for tool in tools
-    ]
-    return ModelRequestParameters(function_tools=definitions)
