@@ -19,6 +19,7 @@ class Added:
 
     spec = PlannerSpec(name="counting", description="Appends three lines.")
     checks_tools = False
+    converses = False
 
     def check(self, _asked: RunCreate, _tools: Tools) -> None:
         """Take every run."""

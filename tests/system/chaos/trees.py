@@ -73,9 +73,9 @@ WITHOUT_FENCE = (
 """Nothing refuses an owner that is none any more, and it does not stop by itself."""
 WITHOUT_IDS = (
     Change(
-        "orchestrator/engine/steps.py",
-        'id=f"{run.id}:{step.n}:1"',
-        'id=f"{run.id}:{step.n}:{lease.fence}"',
+        "orchestrator/engine/calls.py",
+        'id=f"{run.id}:{n}:1"',
+        'id=f"{run.id}:{n}:{lease.fence}"',
     ),
 )
 """A call has another id under each owner: what was done under the last one is not found."""
