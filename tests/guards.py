@@ -339,7 +339,7 @@ GUARDS = (
         "tests/orchestrator/engine/test_turns.py",
         (
             "a change alone",
-            '    if call.effect != "read" or group[0].effect != "read":\n        return False\n',
+            "    if _changes(call) or _changes(group[0]):\n        return False\n",
             "",
         ),
         (
