@@ -2,7 +2,6 @@
 
 import asyncio
 from collections.abc import Awaitable, Callable, Mapping, Sequence
-from functools import partial
 
 from common.errors import ClientError, SystemFault
 from common.logs import get_logger
@@ -77,11 +76,10 @@ class Decider:
         )
         async with RunSpeech(self._conversation, run.lease, run.next_turn) as speech:
             decision = await planner.next(history, self._around(run, tools, speech))
-        drafting = partial(draft, decision, run, tools, self._now(), messages, instructions)
-        if decision.answered is not None:  # what a model writes at once is short
-            return drafting()
-        # a plan may hold a thousand calls, and renewals share the loop
-        return await asyncio.to_thread(drafting)
+        # it may hold a thousand calls, or megabytes, and renewals share the loop
+        return await asyncio.to_thread(
+            draft, decision, run, tools, self._now(), messages, instructions
+        )
 
     def _planner(self, run: RunState) -> Planner:
         name = run.lease.run.planner

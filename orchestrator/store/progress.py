@@ -37,7 +37,7 @@ class Progress:
 
         Raises `output_too_large` when the run cannot store so much.
         """
-        text, size, *taken_over = await _written(lease, turn)
+        text, size, *taken_over = await asyncio.to_thread(written, lease, turn)
         most = self._backend.config.max_run_output
         [outcome] = await write_as_owner(
             self._backend,
@@ -144,12 +144,6 @@ class Progress:
             return False
         await self._queue.hand_over(RunRef.of(lease), following)
         return True
-
-
-async def _written(lease: Lease, turn: StoredTurn) -> tuple[str, int, str, str]:
-    if lease.run.plan is None:  # what a model has decided is short
-        return written(lease, turn)
-    return await asyncio.to_thread(written, lease, turn)
 
 
 def _last_turn(turn: StoredTurn | None) -> tuple[int | str, str, int | str, str, str]:

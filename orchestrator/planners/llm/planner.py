@@ -107,8 +107,10 @@ class LlmPlanner:
         request = prepared.request
         names = frozenset(card.name for card in request.tools)
         expected = Expected(prepared.told.history, around.tools, names, request.max_output)
-        if len(reply.text) + sum(len(call.arguments) for call in reply.calls) <= SHORT:
+        written = len(reply.text) + sum(len(call.arguments) for call in reply.calls)
+        if written <= SHORT and prepared.told.history.wishes.output_schema is None:
             return expected.decide(reply)
+        # a client's schema may take seconds over a few words
         return await asyncio.to_thread(expected.decide, reply)
 
     def _prepare(

@@ -1,5 +1,6 @@
 """The llm planner: a run from its goal to its answer, with a model that a test speaks for."""
 
+import asyncio
 from dataclasses import replace
 
 import pytest
@@ -192,6 +193,26 @@ async def test_an_empty_answer_is_not_sent_back_for_providers_refuse_it():
     await talk.go_on(2)
     [said] = talk.model.requests[1].items
     assert "Your answer was empty" in said.text
+
+
+async def test_a_clients_schema_that_takes_long_holds_nobody_up():
+    """Leases are renewed on this loop: a few words and a schema of a client's cost seconds of them."""
+    levels = {f"l{n}": {"allOf": [{"$ref": f"#/$defs/l{n + 1}"}] * 2} for n in range(40)}
+    schema = {"$defs": {**levels, "l40": {}}, "$ref": "#/$defs/l0"}
+    talk = Talk(says("1"), wishes=Wishes(output_schema=schema))
+    turns = 0
+
+    async def others():
+        nonlocal turns
+        while True:
+            await asyncio.sleep(0)
+            turns += 1
+
+    going = asyncio.create_task(others())
+    decision = await talk.go_on()
+    going.cancel()
+    assert isinstance(decision, Reconsider)
+    assert turns > 100
 
 
 async def test_without_the_tools_no_model_is_asked():
