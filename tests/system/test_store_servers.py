@@ -141,6 +141,18 @@ async def test_cluster_without_one_of_its_nodes_is_a_fault_until_it_is_back(node
     await until(is_back)
 
 
+async def test_transaction_that_finds_the_cluster_anew_leaves_usable_connections(nodes, store):
+    """redis-py would find it on an event loop of a thread, which ends with its first command."""
+    session = await store.sessions.create("ann", "w", {}, None, ("key-anew", "digest"))
+    run = document(session.id)
+    await store.runs.create(run, "reject", ("key", "digest"))
+    client = store.backend.redis
+    for _ in range(2 * len(nodes)):  # each time another node may be the one that is asked
+        await client.aclose()  # as it closes itself after a fault
+        assert (await store.runs.get(session.id, run.id)).id == run.id
+        assert await store.events.after(session.id, 0, 10)
+
+
 async def test_cluster_of_a_newer_format_is_refused(nodes, store):
     """Whichever node holds the number."""
     await store.ping()

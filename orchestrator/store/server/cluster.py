@@ -3,7 +3,14 @@
 from collections.abc import Sequence
 from typing import Any
 
-from redis.asyncio.cluster import ClusterPubSub, PipelineCommand, RedisCluster
+from redis.asyncio.cluster import (
+    AbstractStrategy,
+    ClusterPipeline,
+    ClusterPubSub,
+    PipelineCommand,
+    RedisCluster,
+    TransactionStrategy,
+)
 from redis.exceptions import AskError
 
 from orchestrator.store.server.formats import known_format
@@ -19,6 +26,33 @@ class _ClusterListener(ClusterPubSub):
         return await super().execute_command(*command, **options)
 
 
+class _Transaction(TransactionStrategy):
+    """Queues commands on keys of one slot, and finds the cluster on the caller's event loop.
+
+    redis-py's own has each command looked at by `asyncio.run` in a thread. That may open connections,
+    which stay in the pool when their loop is closed; and nothing else happens until it is through.
+    """
+
+    def execute_command(self, *command: Any, **options: Any) -> ClusterPipeline:
+        """Queue a command; its first argument is its key."""
+        self._pipeline_slots.add(self._pipe.cluster_client.keyslot(command[1]))
+        return AbstractStrategy.execute_command(self, *command, **options)
+
+    async def execute(
+        self, raise_on_error: bool = True, allow_redirections: bool = True
+    ) -> list[Any]:
+        """Send what is queued between MULTI and EXEC; return the answers."""
+        await self._pipe.cluster_client.initialize()
+        return await super().execute(raise_on_error, allow_redirections)
+
+
+class _Pipeline(ClusterPipeline):
+    def __init__(self, client: RedisCluster, transaction: bool | None = None) -> None:
+        super().__init__(client, transaction)
+        if transaction:
+            self._execution_strategy = _Transaction(self)
+
+
 class CheckedCluster(RedisCluster):
     """Looks at the data's format on each new connection."""
 
@@ -31,6 +65,10 @@ class CheckedCluster(RedisCluster):
     def pubsub(self, *place: Any, **options: Any) -> ClusterPubSub:
         """Return what listens to channels; without it the client would have to be in use already."""
         return _ClusterListener(self, *place, **options)
+
+    def pipeline(self, transaction: bool | None = None, _hint: Any = None) -> ClusterPipeline:
+        """Return what sends several commands at once."""
+        return _Pipeline(self, transaction)  # type: ignore[abstract]  # as redis-py makes its own
 
     async def aclose(self) -> None:
         """Close every connection, also when the nodes have to be found anew after a fault."""
