@@ -101,7 +101,7 @@ class Settings(ServiceSettings):
     stuck_errors: Annotated[int, Field(ge=2)] = 3
     """The same error so many times in a row, likewise."""
     stuck_alternating: Annotated[int, Field(ge=4)] = 6
-    """Two calls in turn so many times, likewise."""
+    """Two calls in turn so many times, likewise; up to six calls in turn for as many rounds."""
     call_timeout: Annotated[Seconds, Field(le=timedelta(seconds=MAX_TIMEOUT))] = timedelta(
         seconds=60
     )

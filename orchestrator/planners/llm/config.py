@@ -22,7 +22,7 @@ class LoopLimits:
     errors: int = 3
     """The same error."""
     alternating: int = 6
-    """Two calls in turn."""
+    """Two calls in turn; longer circles as many rounds."""
 
 
 @dataclass(frozen=True)

@@ -15,6 +15,8 @@ MAX_SHOWN = 200
 """Characters of a call's arguments."""
 MAX_CALLS = 3
 """Of a turn that are shown."""
+LONGEST = 6
+"""Turns of the longest circle that is looked for."""
 T = TypeVar("T")
 ADVICE = "It will not help to do it again. Do something else, or finish and say what is missing."
 
@@ -86,16 +88,17 @@ def _distinct(made: Sequence[_Made]) -> list[_Made]:
 
 
 def _circle(turns: Sequence[_Turn], limits: LoopLimits) -> str | None:
-    calls = [made for turn in turns[-max(limits.errors, limits.alternating) :] for made in turn]
+    calls = [made for turn in turns[-limits.errors :] for made in turn]
     last = calls[-1]
     if _in_a_row(turns, limits.same, lambda turn: _are_alike(turn, turns[-1])):
-        repeated = ", ".join(map(str, turns[-1][:MAX_CALLS]))
-        return f"{limits.same} times in a row the same call with the same result: {repeated}"
+        return (
+            f"{limits.same} times in a row the same call with the same result: {_shown(turns[-1:])}"
+        )
     if last.error and _in_a_row(calls, limits.errors, lambda it: it.error == last.error):
         tool, code = last.error
         return f"{limits.errors} times in a row the error {code} of {tool}, at last for {last}"
-    if _alternates(calls, limits.alternating):
-        return f"{limits.alternating} calls by turns that change nothing: {calls[-2]} and {last}"
+    if period := _period(turns, limits):
+        return f"{period} calls by turns that change nothing: {_shown(turns[-period:])}"
     return None
 
 
@@ -107,7 +110,20 @@ def _in_a_row(recent: Sequence[T], times: int, is_it: Callable[[T], bool]) -> bo
     return len(recent) >= times and all(map(is_it, recent[-times:]))
 
 
-def _alternates(recent: Sequence[_Made], times: int) -> bool:
-    if len(recent) < times or times < 4 or recent[-1].is_like(recent[-2]):
-        return False
-    return all(it.is_like(recent[-1 - n % 2]) for n, it in enumerate(reversed(recent[-times:])))
+def _period(turns: Sequence[_Turn], limits: LoopLimits) -> int | None:
+    """Return the length of a circle that has been gone round often enough, None without one.
+
+    A longer one as many rounds as the limit for two by turns has.
+    """
+    for period in range(2, LONGEST + 1):
+        length = limits.alternating * period // 2
+        last = turns[-length:]
+        if len(last) < length or _are_alike(last[-1], last[-2]):
+            continue
+        if all(map(_are_alike, last, last[period:])):
+            return period
+    return None
+
+
+def _shown(turns: Sequence[_Turn]) -> str:
+    return ", ".join(str(made) for turn in turns for made in turn[:MAX_CALLS])

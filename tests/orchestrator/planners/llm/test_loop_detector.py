@@ -12,9 +12,14 @@ def talk_of(*calls, **more):
     return Talk(*[says("", *group) for group in calls], **more)
 
 
+def is_nudge(request):
+    """Return whether a request nudges the model at its end."""
+    return any("round in circles" in text for text in getattr(request.items[-1], "said", ()))
+
+
 def nudged(talk):
-    """Return whether the last request nudges the model at its end."""
-    return any("round in circles" in text for text in getattr(talk.model.requests[-1].items[-1], "said", ()))  # fmt: skip
+    """Return whether the last request does."""
+    return is_nudge(talk.model.requests[-1])
 
 
 async def test_the_same_call_with_the_same_result_is_nudged_at_the_fourth_and_stopped_at_the_eighth():
@@ -85,6 +90,26 @@ async def test_two_calls_by_turns_that_change_nothing_are_a_circle():
     await talk.go_on(5)
     with pytest.raises(SystemFault):
         await talk.go_on()
+
+
+async def test_a_longer_circle_is_noticed_after_as_many_rounds():
+    """A small model renamed a file, looked, read and searched, again and again, until its budget ended it."""
+    talk = talk_of(*[[read("abcd"[n % 4])] for n in range(25)])
+    await talk.go_on(12)
+    assert not nudged(talk)
+    await talk.go_on()
+    assert nudged(talk)
+    assert "4 calls by turns that change nothing" in talk.model.requests[-1].items[-1].said[0]
+    await talk.go_on(11)
+    with pytest.raises(SystemFault):
+        await talk.go_on()
+
+
+async def test_calls_that_come_back_in_another_order_are_no_circle():
+    """The model may go over what it has, for good reasons."""
+    talk = talk_of(*[[read(name)] for name in "abcabdacdbadcbcadbacdbca"])
+    await talk.go_on(24)
+    assert not any(is_nudge(request) for request in talk.model.requests)
 
 
 async def test_a_word_of_a_person_begins_the_counting_anew():
