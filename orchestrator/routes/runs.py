@@ -81,10 +81,10 @@ async def start_run(
     )
     key = await asyncio.to_thread(idempotency, idempotency_key, body)
     run_id = await services.store.runs.create(document, body.on_busy, key, user_id=session.user_id)
-    wanted = preferred_wait(prefer)
+    wanted, run = preferred_wait(prefer), None
     if wanted is not None:
-        await _wait(services, session.id, run_id, min(wanted, MAX_WAIT))
-    run = await services.store.runs.get(session.id, run_id)
+        run = await _wait(services, session.id, run_id, min(wanted, MAX_WAIT))
+    run = run or await services.store.runs.get(session.id, run_id)
     has_settled = wanted is not None and run.status in _SETTLED
     location = {"Location": f"/v1/sessions/{session.id}/runs/{run_id}"}
     return await answered(run, 200 if has_settled else 202, location)
@@ -114,27 +114,30 @@ def _check_wishes(body: RunCreate, planner: Planner) -> None:
         raise ClientError("invalid_request", f"{why}: leave out {', '.join(given)}", fields=fields)
 
 
-async def _wait(services: Services, session_id: str, run_id: str, seconds: float) -> None:
-    """Wait until the run has ended or waits for a person, or for so long."""
+async def _wait(services: Services, session_id: str, run_id: str, seconds: float) -> Run | None:
+    """Return the run once it has ended or waits for a person; None when that takes longer."""
     settling = asyncio.create_task(_settled(services, session_id, run_id))
     try:
         # Not by a timeout: a command of Redis may swallow its cancel (asyncio.wait_for before 3.12).
         await asyncio.wait({settling}, timeout=seconds)
-        if settling.done():
-            settling.result()
+        return settling.result() if settling.done() else None
     finally:
         settling.cancel()
 
 
-async def _settled(services: Services, session_id: str, run_id: str) -> None:
-    """Return once the run's state says so; events only tell when to look, its first one included."""
+async def _settled(services: Services, session_id: str, run_id: str) -> Run | None:
+    """Return the run once its state says so; None where its events end before.
+
+    They only tell when to look, the first one included.
+    """
     start = START.not_before(await services.store.events.first_seq(session_id, run_id))
     async with aclosing(services.connections.follow(session_id, start, run_id)) as batches:
         async for batch in batches:
             if any(frame.event.type in _TELLING for frame in batch):
                 run = await services.store.runs.get(session_id, run_id)
                 if run.status in _SETTLED:
-                    return
+                    return run
+    return None
 
 
 @router.get("", response_model=Page[Run], responses=problems(*COMMON, "session_not_found"))
