@@ -6,7 +6,11 @@ from contextlib import aclosing, suppress
 from datetime import timedelta
 
 import pytest
-from redis.exceptions import ConnectionError as RedisConnectionError, ResponseError
+from redis.exceptions import (
+    ConnectionError as RedisConnectionError,
+    RedisClusterException,
+    ResponseError,
+)
 
 from common.ids import new_id
 from orchestrator.store.backend import StoreConfig, StoreUnavailable
@@ -59,7 +63,7 @@ async def _work(store, number):
 
 
 def _holds_a_session(node):
-    return any(":session" in key for key in node.ask("KEYS", "*"))
+    return any(key.endswith(":session") for key in node.ask("KEYS", "*"))
 
 
 async def test_cluster_holds_sessions_on_every_node_and_notifies_from_each(nodes, store):
@@ -150,11 +154,19 @@ async def test_transaction_that_finds_the_cluster_anew_leaves_usable_connections
     session = await store.sessions.create("bob", "w", {}, None, ("key-anew", "digest"))
     run = document(session.id)
     await store.runs.create(run, "reject", ("key", "digest"))
-    client = store.backend.redis
+    clients = (store.backend.redis, store.events._backend.redis)
     for _ in range(2 * len(nodes)):  # each time another node may be the one that is asked
-        await client.aclose()  # as it closes itself after a fault
+        for client in clients:
+            await client.aclose()  # as it closes itself after a fault
         assert (await store.runs.get(session.id, run.id)).id == run.id
         assert await store.events.after(session.id, 0, 10)
+
+
+@pytest.mark.parametrize("command", [("WATCH", "a"), ("EVALSHA", "sha", 1, "a"), ("PING",)])
+async def test_transaction_on_a_cluster_refuses_what_it_cannot_queue(store, command):
+    """What has to be sent at once would be forgotten, and what names no key first goes astray."""
+    with pytest.raises(RedisClusterException, match=command[0]):
+        store.backend.redis.pipeline(transaction=True).execute_command(*command)
 
 
 async def test_cluster_of_a_newer_format_is_refused(nodes, store):

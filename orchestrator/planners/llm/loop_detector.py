@@ -14,7 +14,7 @@ from orchestrator.planners.protocol import PastTurn
 MAX_SHOWN = 200
 """Characters of a call's arguments."""
 MAX_CALLS = 3
-"""Of a turn that are shown."""
+"""Of a circle that are shown."""
 LONGEST = 6
 """Turns of the longest circle that is looked for."""
 T = TypeVar("T")
@@ -55,8 +55,9 @@ def nudges(
 ) -> Mapping[int, str]:
     """Return what is to be said to the model after a turn that completes a circle, by the turn's number.
 
-    Raises SystemFault `stuck` for another circle after that. It is counted anew after a nudge, and
-    after a word of a person, which may have changed what there is to do.
+    Raises SystemFault `stuck` for another circle after that, unless so much was done in between that
+    the model has heeded it. It is counted anew after a nudge, and after a word of a person, which may
+    have changed what there is to do.
     """
     outcomes = {step.n: step for step in steps}
     told: dict[int, str] = {}
@@ -70,7 +71,7 @@ def nudges(
         if made:
             recent.append(made)
             circle = _circle(recent, limits)
-        if circle is not None and is_nudged:
+        if circle is not None and is_nudged and len(recent) <= 2 * _length(LONGEST, limits):
             raise SystemFault("stuck", f"The model was told so, and went on: {circle}")
         if circle is not None:
             told[turn.t] = f"You are going round in circles: {circle}. {ADVICE}"
@@ -88,17 +89,19 @@ def _distinct(made: Sequence[_Made]) -> list[_Made]:
 
 
 def _circle(turns: Sequence[_Turn], limits: LoopLimits) -> str | None:
-    calls = [made for turn in turns[-limits.errors :] for made in turn]
+    calls = [made for turn in turns[-max(limits.errors, limits.alternating) :] for made in turn]
     last = calls[-1]
     if _in_a_row(turns, limits.same, lambda turn: _are_alike(turn, turns[-1])):
-        return (
-            f"{limits.same} times in a row the same call with the same result: {_shown(turns[-1:])}"
-        )
+        shown = _shown(turns[-1])
+        return f"{limits.same} times in a row the same call with the same result: {shown}"
     if last.error and _in_a_row(calls, limits.errors, lambda it: it.error == last.error):
         tool, code = last.error
         return f"{limits.errors} times in a row the error {code} of {tool}, at last for {last}"
+    if _alternates(calls, limits.alternating):
+        return f"{limits.alternating} calls by turns that change nothing: {_shown(calls[-2:])}"
     if period := _period(turns, limits):
-        return f"{period} calls by turns that change nothing: {_shown(turns[-period:])}"
+        shown = _shown([made for turn in turns[-period:] for made in turn])
+        return f"the same {period} turns again and again, which change nothing: {shown}"
     return None
 
 
@@ -110,20 +113,28 @@ def _in_a_row(recent: Sequence[T], times: int, is_it: Callable[[T], bool]) -> bo
     return len(recent) >= times and all(map(is_it, recent[-times:]))
 
 
-def _period(turns: Sequence[_Turn], limits: LoopLimits) -> int | None:
-    """Return the length of a circle that has been gone round often enough, None without one.
+def _alternates(recent: Sequence[_Made], times: int) -> bool:
+    if len(recent) < times or recent[-1].is_like(recent[-2]):
+        return False
+    return all(it.is_like(recent[-1 - n % 2]) for n, it in enumerate(reversed(recent[-times:])))
 
-    A longer one as many rounds as the limit for two by turns has.
-    """
-    for period in range(2, LONGEST + 1):
-        length = limits.alternating * period // 2
-        last = turns[-length:]
-        if len(last) < length or _are_alike(last[-1], last[-2]):
+
+def _period(turns: Sequence[_Turn], limits: LoopLimits) -> int | None:
+    """Return how many turns a circle has that was gone round often enough, None without one."""
+    for period in range(3, LONGEST + 1):
+        last = turns[-_length(period, limits) :]
+        if len(last) < _length(period, limits) or _are_alike(last[-1], last[-2]):
             continue
         if all(map(_are_alike, last, last[period:])):
             return period
     return None
 
 
-def _shown(turns: Sequence[_Turn]) -> str:
-    return ", ".join(str(made) for turn in turns for made in turn[:MAX_CALLS])
+def _length(period: int, limits: LoopLimits) -> int:
+    """Return how many turns are as many rounds of a circle as are allowed for two calls by turns."""
+    return limits.alternating * period // 2
+
+
+def _shown(calls: Sequence[_Made]) -> str:
+    more = ["…"] if len(calls) > MAX_CALLS else []
+    return ", ".join([*map(str, calls[:MAX_CALLS]), *more])

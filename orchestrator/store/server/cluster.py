@@ -11,9 +11,12 @@ from redis.asyncio.cluster import (
     RedisCluster,
     TransactionStrategy,
 )
-from redis.exceptions import AskError
+from redis.exceptions import AskError, RedisClusterException
 
 from orchestrator.store.server.formats import known_format
+
+_OTHERWISE = {"WATCH", "UNWATCH", "EVAL", "EVALSHA", "EVAL_RO", "EVALSHA_RO", "FCALL", "FCALL_RO"}
+"""Commands that have to be sent at once, or whose keys stand elsewhere."""
 
 
 class _ClusterListener(ClusterPubSub):
@@ -34,7 +37,9 @@ class _Transaction(TransactionStrategy):
     """
 
     def execute_command(self, *command: Any, **options: Any) -> ClusterPipeline:
-        """Queue a command; its first argument is its key."""
+        """Queue a command whose first argument is its key; raise for others."""
+        if command[0] in _OTHERWISE or len(command) < 2:
+            raise RedisClusterException(f"{command[0]} is not for a transaction on a cluster")
         self._pipeline_slots.add(self._pipe.cluster_client.keyslot(command[1]))
         return AbstractStrategy.execute_command(self, *command, **options)
 

@@ -99,17 +99,43 @@ async def test_a_longer_circle_is_noticed_after_as_many_rounds():
     assert not nudged(talk)
     await talk.go_on()
     assert nudged(talk)
-    assert "4 calls by turns that change nothing" in talk.model.requests[-1].items[-1].said[0]
+    assert "the same 4 turns again and again" in talk.model.requests[-1].items[-1].said[0]
     await talk.go_on(11)
     with pytest.raises(SystemFault):
         await talk.go_on()
 
 
-async def test_calls_that_come_back_in_another_order_are_no_circle():
+@pytest.mark.parametrize("names", ["abcabdacdbadcbcadbacdbca", "abcdabcdabcx", "abcabcabx"])
+async def test_calls_that_come_back_otherwise_are_no_circle(names):
     """The model may go over what it has, for good reasons."""
-    talk = talk_of(*[[read(name)] for name in "abcabdacdbadcbcadbacdbca"])
-    await talk.go_on(24)
+    talk = talk_of(*[[read(name)] for name in f"{names}z"])
+    await talk.go_on(len(names) + 1)
     assert not any(is_nudge(request) for request in talk.model.requests)
+
+
+async def test_a_patient_deployment_is_not_told_of_a_circle_of_one_call():
+    """Its limit for the same call is the one that counts, however long circles may be."""
+    config = ModelConfig("fake:one", max_output=1000, loops=LoopLimits(same=20))
+    talk = talk_of(*[[read()]] * 19, config=config)
+    await talk.go_on(19)
+    assert not nudged(talk)
+
+
+async def test_two_calls_side_by_side_and_by_turns_are_counted_as_calls():
+    """However the model groups them."""
+    talk = talk_of(*[[read("a"), read("b")]] * 3, [read("c")])
+    await talk.go_on(4)
+    assert nudged(talk)
+
+
+async def test_a_nudge_that_was_heeded_is_followed_by_another():
+    """A long run may wait for something twice."""
+    others = [[read(f"{n}")] for n in range(40)]
+    talk = talk_of(*[[read()]] * 4, *others, *[[read()]] * 4, [read("z")])
+    await talk.go_on(5)
+    assert nudged(talk)
+    await talk.go_on(44)
+    assert nudged(talk)
 
 
 async def test_a_word_of_a_person_begins_the_counting_anew():
