@@ -16,6 +16,8 @@ from common.plans import Plan
 from common.runs import Budget, Event, Run
 from common.tools import JsonSchema
 
+FIRST_TURNS = 3
+"""Turns that may be decided before a follower hears what is said."""
 Ask = Callable[[str], str | None]
 """Gets a person's answer to a question; None: nobody is there. Raises Interrupted at Ctrl-C."""
 
@@ -101,11 +103,19 @@ async def _follow(
 
 async def _show(client: AgenticClient, display: Display, event: Event) -> None:
     if event.type != "text.delta":
+        if event.type == "turn.decided" and event.data.get("usage"):
+            await _make_up(client, display, event, int(event.data["t"]))
         display.event(event)
         return
     delta = delta_of(event)
     if not display.say(delta):
         display.catch_up(delta, await _text_so_far(client, event, delta.t))
+
+
+async def _make_up(client: AgenticClient, display: Display, event: Event, t: int) -> None:
+    """Show what a model has said before anybody listened: a quick one may be through with it."""
+    if t <= FIRST_TURNS and display.has_missed(t):
+        display.tell(t, await _text_so_far(client, event, t) or "")
 
 
 async def _text_so_far(client: AgenticClient, event: Event, t: int) -> str | None:

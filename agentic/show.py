@@ -23,10 +23,7 @@ def harmless(text: str) -> str:
 
 
 class Display:
-    """Prints a run as it goes on.
-
-    A terminal gets what is said as it is spoken, anything else each text once it is complete.
-    """
+    """Prints a run: what is said as it is spoken, off a terminal each text once it is complete."""
 
     def __init__(self, console: Console) -> None:
         self._console = console
@@ -66,6 +63,16 @@ class Display:
     def catch_up(self, delta: Delta, so_far: str | None) -> None:
         """Print a piece and what is missing before it, out of the run's text so far."""
         self._utter(self._speech.catch_up(delta, so_far))
+
+    def has_missed(self, t: int) -> bool:
+        """Tell whether nothing was heard of what was said in turn `t`."""
+        return self._speech.t < t
+
+    def tell(self, t: int, text: str) -> None:
+        """Print what was said in a turn as a whole; pieces of it that come late are nothing new."""
+        self._settle()
+        self._speech = Speech.of(t, text)
+        self._utter(text)
 
     def forget(self) -> None:
         """Start anew with what is said: another run counts its turns from 1 again."""
@@ -187,8 +194,6 @@ def _taken(run: Run) -> list[str]:
 
 
 def _seconds(run: Run) -> str:
-    if run.started_at is None:
-        return "not started"
-    if run.finished_at is None:  # it waits for an answer
-        return "not finished"
+    if run.started_at is None or run.finished_at is None:  # or it waits for an answer
+        return "not started" if run.started_at is None else "not finished"
     return f"{(run.finished_at - run.started_at).total_seconds():.2f} s"

@@ -1,10 +1,15 @@
 """What a model is saying, put together from pieces that may be lost, come late or begin again."""
 
+import sys
+from typing import Self
+
 from common.models import Lenient
 from common.runs import Event
 
 MISSED = "…"
 """Stands where a piece is missing and can no longer be read."""
+LAST_ATTEMPT = sys.maxsize
+"""None comes after it: what was said is a turn."""
 
 
 class Delta(Lenient):
@@ -35,6 +40,13 @@ class Speech:
         self.attempt = attempt
         self.text = ""
         self._size = 0
+
+    @classmethod
+    def of(cls, t: int, text: str) -> Self:
+        """Return a turn's speech that is complete, whichever attempt it was."""
+        speech = cls(t, LAST_ATTEMPT)
+        speech.text, speech._size = text, len(_bytes(text))
+        return speech
 
     def is_over_for(self, delta: Delta) -> bool:
         """Tell whether a piece begins another turn, or another attempt at this one."""

@@ -115,11 +115,14 @@ class Talking(httpx.AsyncBaseTransport):
         """What messages are answered with."""
         self.posted: list[tuple[str, dict[str, Any] | None]] = []
         """The last part of each path, and its body."""
+        self.asked: list[str] = []
+        """The last part of each path."""
         self._came = asyncio.Event()
 
     async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
         """Answer each route."""
         path = request.url.path.rpartition("/")[2]
+        self.asked.append(path)
         if path == "events":
             return httpx.Response(200, content=self._stream(self._runs.pop(0)))
         if path == "turns":

@@ -112,6 +112,30 @@ async def test_a_hole_in_what_was_said_is_filled_from_the_turn_that_it_has_becom
     assert printed.splitlines()[0] == "I look."
 
 
+@pytest.mark.parametrize("late", [(), ("I ", "look.")])
+async def test_what_was_said_before_anybody_listened_is_read_from_its_turn(connect, shown, late):
+    """A quick model is through with its first turn by then; pieces that come late are not told again."""
+    turn = Turn.model_validate({"t": 1, "text": "I look.", "decided_at": 0})
+    decided = an_event(1, "turn.decided", t=1, calls=1, usage={"output_tokens": 3})
+    pieces = [a_delta(text, offset) for text, offset in zip(late, (0, 2), strict=False)]
+    step = an_event(2, "step.succeeded", **a_step())
+    orchestrator = Talking([decided, *pieces, step, ENDED], turns=[turn])
+    _, printed = await shown(await connect(orchestrator))
+    assert printed.splitlines()[:2] == [
+        "I look.",
+        '  1  ok     look: read_file(path="a.txt")  2 ms',
+    ]
+
+
+async def test_turns_that_nobody_says_anything_in_are_not_read_for_ever(connect, shown):
+    """Of a plan none is, and of a model that only calls the first ones: they hold all arguments."""
+    usages = [None, *[{"output_tokens": 3}] * 6]
+    decided = [an_event(t, "turn.decided", t=t, calls=1, usage=u) for t, u in enumerate(usages, 1)]
+    orchestrator = Talking([*decided, ENDED])
+    await shown(await connect(orchestrator))
+    assert orchestrator.asked.count("turns") == 2
+
+
 async def test_a_hole_that_cannot_be_read_ends_nothing(connect, shown):
     """It is a piece of text; the run is what matters."""
 
