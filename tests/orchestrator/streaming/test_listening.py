@@ -114,7 +114,9 @@ async def test_follower_of_the_log_only_is_not_woken_and_subscribes_to_nothing(
     readings = [collect(manager.follow(session_id, Cursor(2)), log_only)]
     await until(lambda: len(log_only) == 1)
     assert await subscribers(store, session_id) == 0
-    changed = manager._feeds[session_id].changed
+    feed = manager._feeds[session_id]
+    await until(lambda: feed._window)  # its reader has told of what there is
+    changed = feed.changed
     readings.append(collect(manager.follow(session_id, Cursor(2), has_text=True), all_of_it))
     await say(store, session_id, "piece")
     await until(lambda: len(all_of_it) == 2)
