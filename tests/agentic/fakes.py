@@ -116,7 +116,7 @@ class Talking(httpx.AsyncBaseTransport):
         self.posted: list[tuple[str, dict[str, Any] | None]] = []
         """The last part of each path, and its body."""
         self.asked: list[str] = []
-        """The last part of each path."""
+        """The last part of each path that was asked for, in order."""
         self._came = asyncio.Event()
 
     async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
