@@ -10,6 +10,7 @@ from redis.exceptions import (
     ConnectionError as RedisConnectionError,
     RedisClusterException,
     ResponseError,
+    TimeoutError as RedisTimeoutError,
 )
 
 from common.ids import new_id
@@ -160,6 +161,17 @@ async def test_transaction_that_finds_the_cluster_anew_leaves_usable_connections
             await client.aclose()  # as it closes itself after a fault
         assert (await store.runs.get(session.id, run.id)).id == run.id
         assert await store.events.after(session.id, 0, 10)
+
+
+async def test_transaction_that_fails_gives_its_connection_back_to_its_node(store):
+    """Kept until the cluster is found anew, it went to another node's pool, and led elsewhere for good."""
+    client = store.backend.redis
+    await client.get("a")
+    transaction = client.pipeline(transaction=True).get("a")._execution_strategy
+    node, connection = transaction._get_client_and_connection_for_transaction()
+    await transaction._reinitialize_on_error(RedisTimeoutError("no answer to a SYN"), 1)
+    assert transaction._transaction_connection is None
+    assert connection in node._free
 
 
 @pytest.mark.parametrize("command", [("WATCH", "a"), ("EVALSHA", "sha", 1, "a"), ("PING",)])

@@ -50,6 +50,16 @@ class _Transaction(TransactionStrategy):
         await self._pipe.cluster_client.initialize()
         return await super().execute(raise_on_error, allow_redirections)
 
+    async def _reinitialize_on_error(self, error: Exception, failure_count: int) -> None:
+        """Give the connection back before the next attempt: that may be for another node's pool."""
+        connection, self._transaction_connection = self._transaction_connection, None
+        if connection is not None and self._transaction_node is not None:
+            try:
+                await connection.disconnect()
+            finally:
+                self._transaction_node.release(connection)
+        await super()._reinitialize_on_error(error, failure_count)  # type: ignore[no-untyped-call]
+
 
 class _Pipeline(ClusterPipeline):
     def __init__(self, client: RedisCluster, transaction: bool | None = None) -> None:
