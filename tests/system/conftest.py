@@ -1,6 +1,5 @@
 """Both services as processes: one pair for the tests that only use it, fresh ones for the others."""
 
-import os
 from types import SimpleNamespace
 
 import pytest
@@ -8,11 +7,6 @@ import pytest
 from agentic import AgenticClient
 from tests.system.models.stack import SHAPES, stacks
 from tests.system.services import execution_environment, orchestrator
-
-if any(name.startswith("COVERAGE_") for name in os.environ):
-    # Behind the second wall a process cannot write down what it covered. It stands in the tests of
-    # its own, and wherever nothing is measured: `make run`, `make race`, the live tests.
-    os.environ["EXEC_ENV_LANDLOCK"] = "off"
 
 
 def _workspace(directory):
