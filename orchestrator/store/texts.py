@@ -1,9 +1,9 @@
 """What planners are saying, as it is published piece by piece: nothing of it is kept here."""
 
 from collections.abc import AsyncGenerator
-from typing import Any
+from typing import Annotated, Any
 
-from pydantic import JsonValue, ValidationError
+from pydantic import Field, JsonValue, ValidationError
 
 from common.logs import get_logger
 from common.models import Lenient
@@ -11,6 +11,8 @@ from common.runs import Event
 from orchestrator.store.backend import Backend
 
 log = get_logger(__name__)
+LAST_TIME = 253_402_300_799_999
+"""The last millisecond of the year 9999."""
 WAIT = 0.1
 """Seconds that one wait for a piece lasts, and after which a session that is new here is heard."""
 
@@ -19,7 +21,7 @@ class _Piece(Lenient):
     """What a message on a session's channel says."""
 
     run_id: str
-    time: int
+    time: Annotated[int, Field(ge=0, le=LAST_TIME)]
     """Milliseconds."""
     data: dict[str, JsonValue]
 
@@ -75,15 +77,22 @@ class Texts:
             while wanted:
                 # Between two waits and by who reads: a connection that is lost is made anew by
                 # either, and two at once would make two.
-                message = await self._backend.do(
-                    pubsub.get_message(ignore_subscribe_messages=True, timeout=WAIT)
-                )
+                message = await self._next(pubsub)
                 session_id = None if message is None else heard.get(message["channel"])
                 if session_id is not None and (event := _read(session_id, message["data"])):
                     yield event
                 added, gone = wanted.changes()
                 await self._subscribe(pubsub, heard, added)
                 await self._unsubscribe(pubsub, heard, gone)
+
+    async def _next(self, pubsub: Any) -> Any:
+        """Return the next message, None where none comes, or none that is text."""
+        message = pubsub.get_message(ignore_subscribe_messages=True, timeout=WAIT)
+        try:
+            return await self._backend.do(message)
+        except UnicodeDecodeError:  # it has closed the connection, and the next wait opens it again
+            log.warning("a piece of text is not in UTF-8")
+            return None
 
     async def _subscribe(
         self, pubsub: Any, heard: dict[str, str], sessions: frozenset[str]

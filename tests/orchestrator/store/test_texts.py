@@ -86,19 +86,30 @@ async def test_text_of_sessions_is_heard_only_while_they_are_wanted(any_store, a
     assert await publish(any_store, second) == 0
 
 
-@pytest.mark.parametrize("message", ["no JSON", "{}", '{"run_id": "x", "time": 1, "data": {}}'])
-async def test_text_that_cannot_be_read_is_passed_over(store, message):
+@pytest.mark.parametrize(
+    "message",
+    [
+        "no JSON",
+        "{}",
+        '{"run_id": "x", "time": 1, "data": {}}',
+        f'{{"run_id": "{RUN}", "time": {10**400}, "data": {{}}}}',
+        f'{{"run_id": "{RUN}", "time": -1, "data": {{}}}}',
+        b"\xff\xfe",
+    ],
+    ids=["no JSON", "nothing", "no run", "beyond all times", "before 1970", "no UTF-8"],
+)
+async def test_text_that_cannot_be_read_is_passed_over(any_store, message):
     """What a newer program publishes in another form must not end what an older one hears."""
     wanted, heard, session_id = Wanted(), [], new_id("ses")
     wanted.add(session_id)
-    task = listening(store, wanted, heard)
-    channel = store.backend.keys.text_channel(session_id)
+    task = listening(any_store, wanted, heard)
+    channel = any_store.backend.keys.text_channel(session_id)
 
     async def is_published():
-        return await store.backend.redis.publish(channel, message)
+        return await any_store.backend.redis.publish(channel, message)
 
     await until(is_published)
-    await publish(store, session_id, "after it")
+    await say(any_store, session_id, "after it")
     await until(lambda: heard)
     wanted.discard(session_id)
     await task
