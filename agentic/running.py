@@ -114,8 +114,11 @@ async def _show(client: AgenticClient, display: Display, event: Event) -> None:
 
 async def _make_up(client: AgenticClient, display: Display, event: Event, t: int) -> None:
     """Show what a model has said before anybody listened: a quick one may be through with it."""
-    if t <= FIRST_TURNS and display.has_missed(t):
-        display.tell(t, await _text_so_far(client, event, t) or "")
+    if t > FIRST_TURNS or not display.has_missed(t):
+        return
+    text = await _text_so_far(client, event, t)
+    if text is not None:  # else pieces that come late are all there is
+        display.tell(t, text)
 
 
 async def _text_so_far(client: AgenticClient, event: Event, t: int) -> str | None:

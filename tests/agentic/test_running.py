@@ -127,6 +127,20 @@ async def test_what_was_said_before_anybody_listened_is_read_from_its_turn(conne
     ]
 
 
+async def test_what_comes_late_is_told_where_its_turn_cannot_be_read(connect, shown):
+    """Then the pieces are all there is."""
+
+    class Forgetful(Talking):
+        async def handle_async_request(self, request):
+            if request.url.path.endswith("/turns"):
+                raise httpx.ReadError("lost")
+            return await super().handle_async_request(request)
+
+    decided = an_event(1, "turn.decided", t=1, calls=1, usage={"output_tokens": 3})
+    _, printed = await shown(await connect(Forgetful([decided, a_delta("I look."), ENDED])))
+    assert printed.splitlines()[0] == "I look."
+
+
 async def test_turns_that_nobody_says_anything_in_are_not_read_for_ever(connect, shown):
     """Of a plan none is, and of a model that only calls the first ones: they hold all arguments."""
     usages = [None, *[{"output_tokens": 3}] * 6]

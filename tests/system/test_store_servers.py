@@ -174,7 +174,9 @@ async def test_transaction_that_fails_gives_its_connection_back_to_its_node(stor
     assert connection in node._free
 
 
-@pytest.mark.parametrize("command", [("WATCH", "a"), ("EVALSHA", "sha", 1, "a"), ("PING",)])
+@pytest.mark.parametrize(
+    "command", [("WATCH", "a"), ("EVALSHA", "sha", 1, "a"), ("eval", "return 5", 0), ("PING",)]
+)
 async def test_transaction_on_a_cluster_refuses_what_it_cannot_queue(store, command):
     """What has to be sent at once would be forgotten, and what names no key first goes astray."""
     with pytest.raises(RedisClusterException, match=command[0]):

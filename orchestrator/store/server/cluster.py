@@ -38,7 +38,7 @@ class _Transaction(TransactionStrategy):
 
     def execute_command(self, *command: Any, **options: Any) -> ClusterPipeline:
         """Queue a command whose first argument is its key; raise for others."""
-        if command[0] in _OTHERWISE or len(command) < 2:
+        if command[0].upper() in _OTHERWISE or len(command) < 2:
             raise RedisClusterException(f"{command[0]} is not for a transaction on a cluster")
         self._pipeline_slots.add(self._pipe.cluster_client.keyslot(command[1]))
         return AbstractStrategy.execute_command(self, *command, **options)
