@@ -24,7 +24,7 @@ from starlette.responses import Response, StreamingResponse
 from starlette.routing import Route
 
 from agentic import AgenticClient
-from agentic.stack import Stack, running_stack
+from agentic.local.stack import Stack, running_stack
 from common.runs import Session
 
 FOLLOWERS = 1000

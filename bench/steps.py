@@ -22,7 +22,7 @@ from fastapi import FastAPI
 from rich.table import Table
 
 from agentic import AgenticClient
-from agentic.stack import Stack, running_stack
+from agentic.local.stack import Stack, running_stack
 from common.plans import Plan
 
 SAMPLES = 200

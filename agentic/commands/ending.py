@@ -8,10 +8,10 @@ from typing import Any
 import typer
 from rich.console import Console
 
-from agentic.ownership import StackError
-from agentic.prompt import Stopped
-from agentic.running import until_stopped
-from agentic.show import Display
+from agentic.local.ownership import StackError
+from agentic.terminal.prompt import Stopped
+from agentic.terminal.running import until_stopped
+from agentic.terminal.show import Display
 from common.errors import AgenticError
 from common.runs import Run
 

@@ -10,7 +10,7 @@ from typing import Annotated, Any, TypeVar
 import typer
 from pydantic import BaseModel, ValidationError
 
-from agentic.transport import checked_url
+from agentic.api.transport import checked_url
 from common.errors import ClientError
 from common.plans import Plan
 from common.runs import Budget

@@ -9,15 +9,15 @@ from typing import Annotated
 
 import typer
 
-from agentic.chat import Chat
-from agentic.client import AgenticClient
+from agentic.api.client import AgenticClient
 from agentic.commands import options
 from agentic.commands.ending import ExitCode, code_of, finish, new_display
 from agentic.commands.options import LOCAL_URL, ApiKey, BaseUrl, DataDir, Local, Model, Url
-from agentic.prompt import Prompt, remembered
-from agentic.running import Order, run_and_show
-from agentic.show import Display
-from agentic.stack import running_stack
+from agentic.local.stack import running_stack
+from agentic.terminal.chat import Chat
+from agentic.terminal.prompt import Prompt, remembered
+from agentic.terminal.running import Order, run_and_show
+from agentic.terminal.show import Display
 
 AGENT = f"agentic-cli/{version('agentic-framework')}"
 

@@ -8,9 +8,9 @@ import typer
 from agentic.commands import options
 from agentic.commands.ending import ExitCode, finish, new_display
 from agentic.commands.options import DataDir
-from agentic.demo import run_demo
-from agentic.ownership import HOST, end_owner
-from agentic.serving import serve_until_stopped
+from agentic.local.demo import run_demo
+from agentic.local.ownership import HOST, end_owner
+from agentic.local.serving import serve_until_stopped
 
 
 def up(

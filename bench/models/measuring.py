@@ -9,7 +9,7 @@ from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-from agentic.stack import running_stack
+from agentic.local.stack import running_stack
 from bench.models.answering import GOAL, PATH
 from bench.models.client import Body, Connection, connected, new_session, one_run
 from tests.system.models.fake import in_a_process

@@ -15,8 +15,8 @@ from pathlib import Path
 from rich.console import Console
 
 from agentic import AgenticClient
-from agentic.ownership import StackError
-from agentic.stack import running_stack
+from agentic.local.ownership import StackError
+from agentic.local.stack import running_stack
 from bench.try_model.outcome import Task
 from bench.try_model.report import show_trial, table_of
 from bench.try_model.tasks import TASKS

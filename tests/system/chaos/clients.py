@@ -9,7 +9,7 @@ from typing import Any
 
 import httpx
 
-from agentic import sse
+from agentic.api import sse
 from common.runs import FINAL_EVENTS, Event
 
 PATIENCE = 3.0

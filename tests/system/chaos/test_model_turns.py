@@ -14,7 +14,7 @@ import httpx
 import pytest
 import pytest_asyncio
 
-from agentic import sse
+from agentic.api import sse
 from common.runs import FINAL_EVENTS
 from tests.system.chaos import stores
 from tests.system.chaos.answering import TOKENS, settings

@@ -2,10 +2,10 @@
 
 import asyncio
 
-from agentic.client import AgenticClient
-from agentic.prompt import Interrupted, Prompt
-from agentic.running import Order, run_and_show
-from agentic.show import Display
+from agentic.api.client import AgenticClient
+from agentic.terminal.prompt import Interrupted, Prompt
+from agentic.terminal.running import Order, run_and_show
+from agentic.terminal.show import Display
 from common.errors import AgenticError
 from common.runs import Session
 

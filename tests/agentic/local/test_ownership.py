@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from agentic.ownership import PID_FILE
+from agentic.local.ownership import PID_FILE
 
 AGENTIC = [sys.executable, "-c", "from agentic.cli import main; main()"]
 DATA = ["--data-dir", "data"]

@@ -7,7 +7,7 @@ from rich.console import Console
 from rich.status import Status
 from rich.text import Text
 
-from agentic.speech import Delta, Speech
+from agentic.terminal.speech import Delta, Speech
 from common.errors import AgenticError, Problem
 from common.runs import Event, Run, Step
 

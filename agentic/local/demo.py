@@ -10,10 +10,10 @@ import tempfile
 from importlib.resources import files
 from pathlib import Path
 
-from agentic.client import AgenticClient
-from agentic.running import Order, run_and_show
-from agentic.show import Display
-from agentic.stack import Stack, running_stack
+from agentic.api.client import AgenticClient
+from agentic.local.stack import Stack, running_stack
+from agentic.terminal.running import Order, run_and_show
+from agentic.terminal.show import Display
 from common.plans import Plan
 from common.runs import Run
 from common.tools import Receipt
@@ -54,7 +54,7 @@ def _copy_packages(root: Path) -> None:
 
 
 async def _run_and_check(stack: Stack, root: Path, display: Display) -> bool:
-    plan = Plan.model_validate_json((files("agentic") / "demo_plan.json").read_text())
+    plan = Plan.model_validate_json((files("agentic.local") / "demo_plan.json").read_text())
     async with AgenticClient(stack.url) as client:
         display.line(f"\ngoal: {GOAL}", "bold")
         by_goal = await _run(client, display, goal=GOAL)

@@ -5,9 +5,9 @@ import signal
 from collections.abc import Mapping
 from pathlib import Path
 
-from agentic.running import stop_signals
-from agentic.show import Display
-from agentic.stack import running_stack
+from agentic.local.stack import running_stack
+from agentic.terminal.running import stop_signals
+from agentic.terminal.show import Display
 
 
 async def serve_until_stopped(

@@ -5,7 +5,7 @@ import itertools
 import pytest
 from hypothesis import given, strategies as st
 
-from agentic.sse import Parser, ServerSentEvent, parse
+from agentic.api.sse import Parser, ServerSentEvent, parse
 
 STREAM = (
     "\ufeff: a comment\r\n\r\n"

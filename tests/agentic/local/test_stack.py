@@ -11,8 +11,8 @@ from pathlib import Path
 import httpx
 import pytest
 
-from agentic.ownership import StackError
-from agentic.stack import running_stack
+from agentic.local.ownership import StackError
+from agentic.local.stack import running_stack
 
 UP = [sys.executable, "-c", "from agentic.cli import main; main()", "up", "--port", "0"]
 

@@ -16,7 +16,7 @@ from typing import TextIO
 
 import httpx
 
-from agentic.ownership import HOST, StackError, free_port, note, owning, usable
+from agentic.local.ownership import HOST, StackError, free_port, note, owning, usable
 from common.processes.tether import tethered
 
 START_TIMEOUT = 30.0

@@ -7,10 +7,10 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
 
-from agentic.client import AgenticClient
-from agentic.prompt import Interrupted
-from agentic.show import Display
-from agentic.speech import delta_of
+from agentic.api.client import AgenticClient
+from agentic.terminal.prompt import Interrupted
+from agentic.terminal.show import Display
+from agentic.terminal.speech import delta_of
 from common.errors import AgenticError, ClientError
 from common.plans import Plan
 from common.runs import Budget, Event, Run

@@ -7,8 +7,8 @@ from dataclasses import dataclass
 import httpx
 from pydantic import ValidationError
 
-from agentic import sse
-from agentic.transport import connection_fault, pause, raise_for_error
+from agentic.api import sse
+from agentic.api.transport import connection_fault, pause, raise_for_error
 from common.errors import SystemFault
 from common.runs import FINAL_EVENTS, Event
 

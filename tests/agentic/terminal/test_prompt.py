@@ -12,7 +12,7 @@ import sys
 import pytest
 
 from agentic.commands.ending import ExitCode
-from agentic.prompt import Prompt, remembered
+from agentic.terminal.prompt import Prompt, remembered
 from tests.agentic.fake_orchestrator import ASKS
 from tests.agentic.fakes import a_run, a_step, an_event
 

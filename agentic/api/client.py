@@ -9,9 +9,9 @@ from typing import Self
 import httpx
 from pydantic import TypeAdapter
 
-from agentic.following import follow
-from agentic.requests import Requests
-from agentic.transport import body_of, checked_url, is_loopback, raise_for_error, read_answer
+from agentic.api.following import follow
+from agentic.api.requests import Requests
+from agentic.api.transport import body_of, checked_url, is_loopback, raise_for_error, read_answer
 from common.models import Page
 from common.plans import Plan, Turn
 from common.runs import (

@@ -7,7 +7,7 @@ from typing import Any, TypeVar
 import httpx
 from pydantic import TypeAdapter
 
-from agentic.transport import ATTEMPTS, connection_fault, pause, read_answer
+from agentic.api.transport import ATTEMPTS, connection_fault, pause, read_answer
 from common.errors import SystemFault
 
 T = TypeVar("T")

@@ -9,9 +9,9 @@ import httpx
 import pytest
 from rich.console import Console
 
-from agentic.prompt import Interrupted
-from agentic.running import Order, run_and_show, stop_signals, until_stopped
-from agentic.show import Display
+from agentic.terminal.prompt import Interrupted
+from agentic.terminal.running import Order, run_and_show, stop_signals, until_stopped
+from agentic.terminal.show import Display
 from common.errors import ClientError, error
 from common.plans import Turn
 from common.runs import RunResult

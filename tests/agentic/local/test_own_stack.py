@@ -7,7 +7,7 @@ from typer.testing import CliRunner
 
 from agentic.cli import app
 from agentic.commands.ending import ExitCode
-from agentic.ownership import owning
+from agentic.local.ownership import owning
 from common.runs import RunResult
 from tests.agentic.fakes import RUN_ID, SESSION, a_run, an_event
 

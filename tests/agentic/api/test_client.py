@@ -7,7 +7,7 @@ import httpx
 import pytest
 
 from agentic import AgenticClient, AgenticError, Budget, ClientError, Plan, SystemFault
-from agentic.transport import ATTEMPTS
+from agentic.api.transport import ATTEMPTS
 from common.error_table import ERRORS
 from common.errors import error
 from tests.agentic.fakes import NOW, RUN_ID, SESSION, Script, a_run, an_event, problem, stream

@@ -4,7 +4,7 @@ import httpx
 import pytest
 
 from agentic import ClientError, SystemFault
-from agentic.following import ATTEMPTS
+from agentic.api.following import ATTEMPTS
 from common.errors import error
 from tests.agentic.fakes import (
     RUN_ID,
@@ -73,7 +73,7 @@ async def test_following_starts_where_the_caller_left_off(connect):
 
 async def test_following_gives_up_with_the_last_fault(connect, monkeypatch):
     """An orchestrator that stays away must not hold a caller for ever."""
-    monkeypatch.setattr("agentic.transport.LONGEST_PAUSE", 0.01)
+    monkeypatch.setattr("agentic.api.transport.LONGEST_PAUSE", 0.01)
     script = Script(stream(QUEUED), httpx.ConnectError("down"))
     client, seen = await connect(script), []
     with pytest.raises(SystemFault) as caught:

@@ -8,8 +8,8 @@ import pytest
 from rich.console import Console
 
 from agentic import Plan
-from agentic.demo import REPORT, _report_is_right, _verify
-from agentic.show import Display
+from agentic.local.demo import REPORT, _report_is_right, _verify
+from agentic.terminal.show import Display
 from common.runs import RunResult
 from common.tools import Receipt
 from tests.agentic.fakes import a_run
@@ -90,7 +90,7 @@ def test_the_demos_report_has_to_quote_the_decoder(tmp_path, display, is_right):
 
 def test_the_demos_plan_lists_searches_reads_edits_and_reports():
     """Each kind of step, and the report made from earlier ones."""
-    plan = Plan.model_validate_json((files("agentic") / "demo_plan.json").read_text())
+    plan = Plan.model_validate_json((files("agentic.local") / "demo_plan.json").read_text())
     tools = [step.tool for step in plan.steps]
     assert {"list_directory", "search_files", "read_file", "write_file"} < set(tools)
     assert tools.count("edit_file") > 1

@@ -9,9 +9,9 @@ import httpx
 import pytest
 from rich.console import Console
 
-from agentic.chat import Chat
-from agentic.prompt import Interrupted
-from agentic.show import Display
+from agentic.terminal.chat import Chat
+from agentic.terminal.prompt import Interrupted
+from agentic.terminal.show import Display
 from common.errors import error
 from common.runs import RunResult
 from tests.agentic.fakes import SESSION, Talking, a_delta, a_run, an_event, problem

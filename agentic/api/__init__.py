@@ -1,0 +1,1 @@
+"""The API, method by method, over HTTP: what another program imports."""
