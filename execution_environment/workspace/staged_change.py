@@ -92,6 +92,7 @@ class StagedChange:
         if replaced is None:
             self.put_parents(parts)
             self.meter.add(entries=self._change_set.planned.make(parts, len(parts) - 1))
+        self._change_set.planned.name(parts)
         target = self._root.location(parts)
         self._change_set.bring(self._in_staging(incoming.name), target, replaced)
 
