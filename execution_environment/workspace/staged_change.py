@@ -10,9 +10,8 @@ from execution_environment.sandbox.paths import Parts
 from execution_environment.sandbox.renames import Location, Rename, Renamer
 from execution_environment.workspace.change_set import ChangeSet, State
 from execution_environment.workspace.metered import MeteredStream
-from execution_environment.workspace.received import ReceivedFiles
 from execution_environment.workspace.root import WorkspaceRoot
-from execution_environment.workspace.streams import IncomingFile
+from execution_environment.workspace.streams import IncomingFile, ReceivedFiles
 from execution_environment.workspace.tree_copy import TreeCopy
 
 Make = Callable[[bytes | None, Parts], bytes]

@@ -20,7 +20,8 @@ BULK = "put_archive"
 
 async def make(parts: Assembly, call: ToolCall) -> ToolResult:
     """Make a change whose arguments are the paths that go, and the contents that come, in order."""
-    gone, contents = call.arguments["gone"], call.arguments["contents"]
+    arguments: dict[str, Any] = call.arguments
+    gone, contents = arguments["gone"], arguments["contents"]
     workspace = parts.uploads._workspaces.open(call.context, time.monotonic(), is_bulk=True)
     received = {path: _received(workspace, text.encode()) for path, text in contents.items()}
     placing = _placing(gone, received)
@@ -56,9 +57,7 @@ def _take(workspace: Workspace, path: str) -> None:
     workspace.change.add_receipts(receipt_of_removal(path, None))
 
 
-def _put(
-    workspace: Workspace, path: str, incoming: IncomingFile, before: Snapshot | None
-) -> None:
+def _put(workspace: Workspace, path: str, incoming: IncomingFile, before: Snapshot | None) -> None:
     workspace.change.meter.add(incoming.size - (0 if before is None else before.size))
     replaced = None if before is None else before.identity
     workspace.change.put_received(parse(path), incoming, 0o644, replaced)

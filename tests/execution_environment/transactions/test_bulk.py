@@ -8,6 +8,7 @@ from contextlib import closing
 
 import pytest
 
+from common.audit import AuditRecord
 from common.errors import SystemFault
 from execution_environment.audit import reader, verifier
 from execution_environment.ledger.chains import read_chains
@@ -18,7 +19,7 @@ from tests.execution_environment.transactions.crashes import die_at, own_records
 GONE = ["other", "file", "tree/deep/leaf", "tree/deep", "tree"]
 CONTENTS = {"file/a": "1", "file/b/c": "22", "tree": "333", "kept": "4444", "new/d/e": "55555"}
 OLD = {"file": "old\n", "other": "other\n", "tree/deep/leaf": "leaf\n", "kept": "kept\n"}
-STEPS = ["recovered", "listed", "checked", "committed", *["renamed"] * 11, "applied"]
+STEPS = ["recovered", "listed", "checked", "committed", *["renamed"] * 12, "applied"]
 AFTER_THE_INTENT = STEPS.index("committed")
 
 
@@ -62,6 +63,8 @@ async def test_the_trail_has_counts_and_the_hash_in_place_of_many_receipts(parts
     result = await make(parts, change())
     [record], _ = reader.find(parts.audit_dir, reader.Query(), 10, None)
     assert (record["changes"], record.get("receipts")) == (result.output, None)
+    shown = AuditRecord.model_validate(record).changes
+    assert (shown.created, shown.receipts_sha256) == (5, result.output["receipts_sha256"])
     parts.maintenance.note()
     verified = verifier.verify(parts.audit_dir, read_chains(data_dir / "state/ledger.sqlite"))
     assert [head.seq for head in verified] == [1]
@@ -157,9 +160,16 @@ async def test_many_files_are_on_the_disk_before_their_intent(assemble, demo):
     await make(parts, change())
     await parts.executor.run(tool_call("write_file", path="one", content="1"))
     await parts.close()
-    kinds = [step for step in dict.fromkeys(seen)]
-    assert kinds == ["recovered", "synced", "listed", "checked", "committed", "renamed", "applied"]
-    assert seen.count("synced") == 1
+    assert list(dict.fromkeys(seen)) == [
+        "recovered",
+        "synced",
+        "listed",
+        "checked",
+        "committed",
+        "renamed",
+        "applied",
+    ]
+    assert (seen.count("synced"), seen.count("renamed")) == (1, STEPS.count("renamed") + 1)
 
 
 async def test_lists_go_when_no_call_names_them_any_more(assemble, parts, demo, data_dir):
