@@ -6,6 +6,7 @@ from pathlib import Path
 
 from execution_environment.archives.hash_cache import HASHES, HashCache
 from execution_environment.audit.writer import AuditWriter
+from execution_environment.calls.archives_out import ArchivesOut
 from execution_environment.calls.downloads import Downloads
 from execution_environment.calls.executor import Executor
 from execution_environment.calls.registry import Registry, discover
@@ -61,6 +62,8 @@ class Assembly:
             sandbox, self._searchers, ledger, self._reservations, threads, allowed
         )
         self._make_calls(workspaces, coordinator)
+        most = allowed.quota.entries
+        self.archives_out = ArchivesOut(workspaces, self.hashes, self.audit, threads, most)
         self.settler = Settler(ledger, locks, recovery, audit, threads)
         periods = RetentionPeriods(result_ttl, audit_retention)
         kept = (ledger, locks, recovery, self._reservations, audit, self.hashes)

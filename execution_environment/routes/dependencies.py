@@ -7,6 +7,7 @@ from typing import Annotated
 from fastapi import Depends, Request
 
 from execution_environment.audit.writer import AuditWriter
+from execution_environment.calls.archives_out import ArchivesOut
 from execution_environment.calls.downloads import Downloads
 from execution_environment.calls.executor import Executor
 from execution_environment.calls.registry import Registry
@@ -27,6 +28,7 @@ class Services:
     uploads: Uploads
     removals: Removals
     workspaces: Workspaces
+    archives_out: ArchivesOut
     settler: Settler
     threads: ThreadPool
     audit: AuditWriter
