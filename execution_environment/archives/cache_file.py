@@ -40,7 +40,9 @@ class CacheFile:
         self._rests_until = 0.0
 
     def rows(self, query: str, values: Sequence[object]) -> list[tuple[Any, ...]]:
-        """Return what a query finds; nothing when the database fails."""
+        """Return what a query finds; nothing when the database fails, or is not made yet."""
+        if not _inode_of(self._path):
+            return []
         return self._use(lambda connection: connection.execute(query, values).fetchall(), [])
 
     def write(self, statement: str, rows: Sequence[Sequence[object]]) -> None:

@@ -39,6 +39,14 @@ def test_a_cache_is_there_again_in_the_next_process(cache, path):
         assert other.rows(ALL, ()) == [(1, b"one")]
 
 
+def test_a_cache_is_made_by_the_first_that_is_kept(path):
+    """Who only asks makes nothing."""
+    with closing(CacheFile(path, TABLE)) as cache:
+        assert cache.rows(ALL, ()) == []
+        assert not path.exists()
+        assert works(cache)
+
+
 def test_a_cache_whose_file_is_removed_is_begun_anew(cache, path):
     """Also by another process, which then shares the new one."""
     remove(path)
