@@ -55,10 +55,14 @@ class Ledger:
         with self._database.reading() as connection:
             return idempotency.stored_result(connection, key)
 
+    def stored(self, call_id: str) -> StoredCall | None:
+        """Return what is stored under an id, whoever made the call; None while it is free."""
+        with self._database.reading() as connection:
+            return idempotency.stored_call(connection, call_id)
+
     def has(self, call_id: str) -> bool:
         """Tell whether a call has happened, whoever made it."""
-        with self._database.reading() as connection:
-            return idempotency.stored_call(connection, call_id) is not None
+        return self.stored(call_id) is not None
 
     def write_intent(self, intent: Intent, quota: Usage) -> ToolResult | None:
         """Write the intent: the commit point, together with the checks that it depends on.

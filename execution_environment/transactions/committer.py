@@ -97,7 +97,7 @@ class Committer:
         if stored is not None:
             self._audit.append(transaction.audit_entry(stored))
             return stored
-        transaction.change.mark_committed()
+        transaction.change.mark("committed")
         self._observe("committed")
         self._carry_out(intent, transaction.change)
         # Only now: applied means on record as well, and recovery looks for no entry of it.
@@ -143,11 +143,11 @@ class Committer:
                 with translated(rename.path):
                     self._renamer.apply(rename)
                 self._observe("renamed")
-            change.mark_applied()
+            change.mark("applied")
             self._audit.append(json.loads(intent.audit_entry))
         except Exception as failure:
             if self._is_untouched(change) and self._is_withdrawn(intent):
-                change.mark_withdrawn()
+                change.mark("staged")
                 raise
             if isinstance(failure, AgenticError):
                 failure.outcome = "unknown"

@@ -55,7 +55,8 @@ class IncomingFile:
     is_kept = True
     """Whether what comes is written; else it is only hashed."""
 
-    def __init__(self, staging: Staging, meter: QuotaMeter) -> None:
+    def __init__(self, staging: Staging, meter: QuotaMeter, *, durable: bool = True) -> None:
+        self._durable = durable
         self.name = staging.new_name()
         self._staging = staging
         self._meter = meter
@@ -75,8 +76,8 @@ class IncomingFile:
                 write_all(self._descriptor, data)
 
     def finish(self) -> None:
-        """Have it all on the disk."""
-        if not self.is_kept:
+        """Have it all on the disk, unless it need not be durable yet."""
+        if not (self.is_kept and self._durable):
             self.close()
             return
         with self._lock:
