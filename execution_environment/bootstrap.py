@@ -8,8 +8,10 @@ from execution_environment.audit.writer import AuditWriter
 from execution_environment.calls.downloads import Downloads
 from execution_environment.calls.executor import Executor
 from execution_environment.calls.registry import Registry, discover
+from execution_environment.calls.removals import Removals
 from execution_environment.calls.uploads import Uploads
 from execution_environment.calls.workspace_factory import ServiceLimits, WorkspaceFactory
+from execution_environment.calls.workspaces import Workspaces
 from execution_environment.ledger.ledger import Ledger
 from execution_environment.ledger.reservations import Reservations
 from execution_environment.maintenance import Maintenance, RetentionPeriods
@@ -56,13 +58,21 @@ class Assembly:
         workspaces = WorkspaceFactory(
             sandbox, self._searchers, ledger, self._reservations, threads, allowed
         )
-        self.executor = Executor(self.registry, workspaces, coordinator, ledger, audit, threads)
-        self.downloads = Downloads(workspaces, audit, threads)
-        self.uploads = Uploads(workspaces, coordinator, ledger, audit, threads)
+        self._make_calls(workspaces, coordinator)
         self.settler = Settler(ledger, locks, recovery, audit, threads)
         periods = RetentionPeriods(result_ttl, audit_retention)
         kept = (ledger, locks, recovery, self._reservations, audit)
         self.maintenance = Maintenance(sandbox, *kept, self.audit_dir, periods)
+
+    def _make_calls(self, workspaces: WorkspaceFactory, coordinator: Coordinator) -> None:
+        """Make what runs the calls, one part for each kind."""
+        ledger, audit, threads = self._ledger, self.audit, self.threads
+        self.executor = Executor(self.registry, workspaces, coordinator, ledger, audit, threads)
+        self.downloads = Downloads(workspaces, audit, threads)
+        self.uploads = Uploads(workspaces, coordinator, ledger, audit, threads)
+        self.removals = Removals(workspaces, coordinator, audit)
+        parts = (workspaces, coordinator, ledger, audit, threads)
+        self.workspaces = Workspaces(self.sandbox, *parts)
 
     async def close(self) -> None:
         """End what is under way and give everything back."""

@@ -10,7 +10,9 @@ from execution_environment.audit.writer import AuditWriter
 from execution_environment.calls.downloads import Downloads
 from execution_environment.calls.executor import Executor
 from execution_environment.calls.registry import Registry
+from execution_environment.calls.removals import Removals
 from execution_environment.calls.uploads import Uploads
+from execution_environment.calls.workspaces import Workspaces
 from execution_environment.threads import ThreadPool
 from execution_environment.transactions.settlement import Settler
 
@@ -23,6 +25,8 @@ class Services:
     executor: Executor
     downloads: Downloads
     uploads: Uploads
+    removals: Removals
+    workspaces: Workspaces
     settler: Settler
     threads: ThreadPool
     audit: AuditWriter

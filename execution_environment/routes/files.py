@@ -1,25 +1,25 @@
-"""Whole files: down with ranges, up with conditions, as RFC 9110 says."""
+"""Whole files: down with ranges, up and away with conditions, as RFC 9110 says."""
 
 import asyncio
 from collections.abc import AsyncIterator
+from dataclasses import replace
 from typing import Annotated, Any
 
-from fastapi import APIRouter, Depends, Header, Request, Response
+from fastapi import APIRouter, Depends, Request, Response
 from fastapi.responses import StreamingResponse
 from starlette.convertors import PathConvertor, register_url_convertor
 from starlette.types import Receive, Scope, Send
 
-from common.context import MAX_TIMEOUT, ExecutionContext, RequestSource
 from common.errors import SystemFault
-from common.ids import CallId, Name, new_id
 from common.tools import ToolResult
 from common.web.body import pieces_of
 from common.web.conditions import Validators, asked_range, is_fresh, require_whole
 from common.web.openapi import Responses, problems
 from execution_environment.calls.downloads import Downloads
 from execution_environment.calls.file_request import FileRequest
-from execution_environment.routes.contexts import RecordedRoute, RefusedContext, context_from
+from execution_environment.routes.contexts import RecordedRoute
 from execution_environment.routes.dependencies import ServicesDep
+from execution_environment.routes.workspace_requests import WorkspaceRequestDep
 from execution_environment.workspace.streams import OutgoingFile, etag_of, modified_at
 
 router = APIRouter(prefix="/v1/files", tags=["files"], route_class=RecordedRoute)
@@ -28,38 +28,14 @@ _ERRORS = (
     "unsupported_file", "unauthenticated", "invalid_request", "precondition_failed", "internal",
     "overloaded", "deadline_exceeded", "malformed_request",
 )  # fmt: skip
+_CHANGE = ("no_space", "idempotency_conflict", "call_expired", "fenced", "unavailable")
 
 
-def _file_request(
-    user: Name,
-    workspace: Name,
-    path: str,
-    request: Request,
-    idempotency_key: Annotated[CallId | None, Header()] = None,
-    x_fence: Annotated[int, Header(ge=0, lt=2**63)] = 0,
-    x_execution_context: Annotated[str | None, Header()] = None,
-) -> FileRequest:
-    """Return what is asked for; the context is the caller's, or the least that can be said."""
-    context = _context(x_execution_context, user, f"{user}/{workspace}", request)
-    return FileRequest(idempotency_key or new_id("call"), x_fence, path, context)
+def _file_request(path: str, asked: WorkspaceRequestDep) -> FileRequest:
+    return replace(asked, path=path)
 
 
 FileRequestDep = Annotated[FileRequest, Depends(_file_request)]
-
-
-def _context(given: str | None, user: str, root: str, request: Request) -> ExecutionContext:
-    if given is None:
-        return ExecutionContext(
-            request_id=request.state.request_id,
-            user_id=user,
-            request_source=RequestSource(kind="rest"),
-            allowed_paths_root=root,
-            timeout=MAX_TIMEOUT,
-        )
-    context = context_from(given)
-    if context.allowed_paths_root != root:
-        raise RefusedContext("invalid_request", "X-Execution-Context is for another workspace")
-    return context
 
 
 class _Sending(StreamingResponse):
@@ -134,10 +110,7 @@ def _answer(outgoing: OutgoingFile, request: Request, downloads: Downloads) -> R
     status_code=201,
     responses={
         200: {"model": ToolResult, "description": "The file was replaced"},
-        **problems(
-            *_ERRORS, "quota_exceeded", "no_space", "idempotency_conflict",
-            "call_expired", "fenced",
-        ),
+        **problems(*_ERRORS, *_CHANGE, "quota_exceeded"),
     },
     openapi_extra={
         "requestBody": {
@@ -155,3 +128,9 @@ async def upload(
     if not result.receipts[0].created:
         response.status_code = 200
     return result
+
+
+@router.delete(_PATH, responses=problems(*_ERRORS, *_CHANGE, "directory_not_empty"))
+async def delete_file(asked: FileRequestDep, request: Request, services: ServicesDep) -> ToolResult:
+    """Remove a file, a link itself or an empty directory, once."""
+    return await services.removals.remove(asked, request.headers)
