@@ -21,6 +21,8 @@ from common.web.app import build_app
 from common.web.auth import ServiceToken
 from common.web.health import Probe, health_router
 from common.web.server import serve, serve_workers
+from execution_environment.archives import cache_file
+from execution_environment.archives.hash_cache import HASHES
 from execution_environment.bootstrap import Assembly
 from execution_environment.calls.workspace_factory import ServiceLimits
 from execution_environment.ledger.ledger import Ledger
@@ -151,6 +153,7 @@ def _prepare(settings: Settings) -> None:
     """Do what is done once, before any process or thread: the Landlock policy holds all."""
     state = settings.data_dir / "state"
     state.mkdir(parents=True, exist_ok=True, mode=0o700)
+    cache_file.remove(state / HASHES)
     if (abi := _landlock_abi(settings)) is not None:
         landlock.restrict(settings.data_dir, landlock.interpreter_paths(), abi)
     ledger = Ledger(state / "ledger.sqlite")

@@ -4,6 +4,7 @@ from collections.abc import Callable
 from datetime import timedelta
 from pathlib import Path
 
+from execution_environment.archives.hash_cache import HASHES, HashCache
 from execution_environment.audit.writer import AuditWriter
 from execution_environment.calls.downloads import Downloads
 from execution_environment.calls.executor import Executor
@@ -52,6 +53,7 @@ class Assembly:
         self.audit = audit = AuditWriter(self.audit_dir, process, tell=ledger.chains.note)
         self._searchers = Searchers()
         self._reservations = Reservations(state / "ledger.sqlite", process)
+        self.hashes = HashCache(state / HASHES)
         recovery = Recovery(sandbox.renamer, ledger, audit)
         committer = Committer(sandbox, ledger, audit, recovery, observe)
         coordinator = Coordinator(locks, committer, threads)
@@ -61,8 +63,8 @@ class Assembly:
         self._make_calls(workspaces, coordinator)
         self.settler = Settler(ledger, locks, recovery, audit, threads)
         periods = RetentionPeriods(result_ttl, audit_retention)
-        kept = (ledger, locks, recovery, self._reservations, audit)
-        self.maintenance = Maintenance(sandbox, *kept, self.audit_dir, periods)
+        kept = (ledger, locks, recovery, self._reservations, audit, self.hashes)
+        self.maintenance = Maintenance(sandbox, *kept, periods)
 
     def _make_calls(self, workspaces: WorkspaceFactory, coordinator: Coordinator) -> None:
         """Make what runs the calls, one part for each kind."""
@@ -77,6 +79,7 @@ class Assembly:
     async def close(self) -> None:
         """End what is under way and give everything back."""
         await self.threads.close()
+        self.hashes.close()
         self._reservations.close()
         self.audit.close()
         self._ledger.close()
