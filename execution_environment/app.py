@@ -27,7 +27,7 @@ from execution_environment.bootstrap import Assembly
 from execution_environment.calls.workspace_factory import ServiceLimits
 from execution_environment.ledger.ledger import Ledger
 from execution_environment.ledger.schema import UnknownFormat
-from execution_environment.routes import audit, files, tools, workspaces
+from execution_environment.routes import archives_in, audit, files, tools, workspaces
 from execution_environment.routes.dependencies import Services
 from execution_environment.sandbox import landlock
 from execution_environment.sandbox.limits import Usage
@@ -76,6 +76,7 @@ def build_over(parts: Assembly, settings: Settings, landlock_abi: int | None = N
             tools.router,
             files.router,
             workspaces.router,
+            archives_in.router,
             audit.router,
             health_router(_readiness(parts, landlock_abi)),
         ],
@@ -92,6 +93,7 @@ def _services(parts: Assembly) -> Services:
         executor=parts.executor,
         downloads=parts.downloads,
         uploads=parts.uploads,
+        archives_in=parts.archives_in,
         removals=parts.removals,
         workspaces=parts.workspaces,
         settler=parts.settler,

@@ -4,8 +4,9 @@ The event loop only tells the members apart; what they hold is handed to threads
 a small file costs no turn of its own.
 """
 
+import stat
 from collections.abc import AsyncIterator, Callable, Coroutine, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from typing import Any, Protocol, TypeVar
 
 from common.errors import ClientError, ToolError
@@ -13,6 +14,7 @@ from common.files.archives import MANIFEST
 from common.files.tar_stream import MalformedTar, Member, TarReader
 from execution_environment.archives.manifest import Manifest, ManifestReader
 from execution_environment.sandbox.limits import CallLimits
+from execution_environment.workspace.reader import Reader
 from execution_environment.workspace.staged_change import StagedChange
 from execution_environment.workspace.streams import IncomingFile
 
@@ -67,6 +69,18 @@ class Contents:
         self._named: set[bytes] = set()
         self.files: dict[bytes, IncomingFile] = {}
         """Staged, by hash; complete and checked once all is written."""
+
+    def make_room(self, manifest: Manifest, reader: Reader) -> None:
+        """Count what the files that are named take up now as free, where the room is short."""
+        meter = self._change.meter
+        if sum(self._sizes.values()) <= meter.quota.size - meter.used.size:
+            return
+        for entry in manifest.entries.values():
+            self._limits.check_deadline()
+            with suppress(ToolError):  # what bars the way to a file is told when all are looked at
+                status = reader.find(entry.shown)
+                if status is not None and stat.S_ISREG(status.st_mode):
+                    meter.add(-status.st_size)
 
     async def receive(self, tar: TarReader, in_thread: InThread) -> None:
         """Take in all members that are left; raise `invalid_archive`, `file_too_large`, …."""

@@ -28,6 +28,7 @@ _TOOLS = {
     "download": "download_file",
     "upload": "upload_file",
     "delete_file": "delete_file",
+    "put_archive": "put_archive",
     "delete_workspace": "delete_workspace",
     "settle_call": SETTLE,
 }

@@ -7,6 +7,7 @@ from typing import Annotated
 from fastapi import Depends, Request
 
 from execution_environment.audit.writer import AuditWriter
+from execution_environment.calls.archives_in import ArchivesIn
 from execution_environment.calls.downloads import Downloads
 from execution_environment.calls.executor import Executor
 from execution_environment.calls.registry import Registry
@@ -25,6 +26,7 @@ class Services:
     executor: Executor
     downloads: Downloads
     uploads: Uploads
+    archives_in: ArchivesIn
     removals: Removals
     workspaces: Workspaces
     settler: Settler
