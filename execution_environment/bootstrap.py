@@ -20,6 +20,7 @@ from execution_environment.maintenance import Maintenance, RetentionPeriods
 from execution_environment.sandbox.sandbox import Sandbox
 from execution_environment.searching.searchers import Searchers
 from execution_environment.threads import ThreadPool
+from execution_environment.transactions.change_lists import ChangeLists
 from execution_environment.transactions.committer import Committer, nothing
 from execution_environment.transactions.coordinator import Coordinator
 from execution_environment.transactions.locks import WorkspaceLocks
@@ -55,8 +56,9 @@ class Assembly:
         self._searchers = Searchers()
         self._reservations = Reservations(state / "ledger.sqlite", process)
         self.hashes = HashCache(state / HASHES)
-        recovery = Recovery(sandbox.renamer, ledger, audit)
-        committer = Committer(sandbox, ledger, audit, recovery, observe)
+        self.lists = lists = ChangeLists(state / "changes")
+        recovery = Recovery(sandbox.renamer, ledger, audit, lists)
+        committer = Committer(sandbox, ledger, audit, recovery, lists, observe)
         coordinator = Coordinator(locks, committer, threads)
         workspaces = WorkspaceFactory(
             sandbox, self._searchers, ledger, self._reservations, threads, allowed

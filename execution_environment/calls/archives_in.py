@@ -70,7 +70,7 @@ class ArchivesIn:
                 contents = Contents(manifest.contents, workspace.change, workspace.limits)
                 placing = Placing(manifest, contents, self._survey, force=force)
                 call = asked.call(TOOL, manifest_sha256=manifest.sha256, force=force)
-                transaction = Transaction(call, workspace, placing, needs_lock=True, is_bulk=True)
+                transaction = Transaction(call, workspace, placing, needs_lock=True)
                 await self._receive(transaction, manifest, contents, tar, in_time)
             except BaseException:
                 self._threads.run_in_background(workspace.change.cleanup)

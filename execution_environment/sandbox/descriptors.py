@@ -79,6 +79,13 @@ def make_directory(parent: int, leaf: bytes, mode: int, *, durable: bool = True)
         os.fsync(parent)
 
 
+def directory_in(parent: int, leaf: bytes, mode: int, *, durable: bool) -> int:
+    """Open a directory, made if it is not there yet; the caller closes what it gets."""
+    if status_at(parent, leaf) is None:
+        make_directory(parent, leaf, mode, durable=durable)
+    return os.open(leaf, DIRECTORY | os.O_CLOEXEC, dir_fd=parent)
+
+
 def require_file(status: os.stat_result, path: str) -> None:
     """Raise unless the status is that of a regular file."""
     if stat.S_ISLNK(status.st_mode):

@@ -15,8 +15,8 @@ from common.processes.locking import try_lock
 from execution_environment.sandbox.descriptors import (
     DIRECTORY,
     NEW,
+    directory_in,
     make_accessible,
-    make_directory,
     status_at,
     write_file,
 )
@@ -90,13 +90,13 @@ class Staging:
         os.close(self._parent)
 
     def add_file(
-        self, chunks: Iterable[bytes], mode: int, below: Parts = (), tree: bytes | None = None
+        self, chunks: Iterable[bytes], mode: int, tree: bytes | None = None, below: Parts = ()
     ) -> bytes:
         """Stage a file, durably, beneath new directories where `below` names any.
 
         Returns the name of the staged entry: of the file, or of the topmost new directory.
-        `below` has the names of the directories below that one and of the file, last. `tree` is
-        an entry staged before, into which the file goes.
+        `tree` is an entry staged before, into which the file goes. `below` has the names of the
+        directories below the topmost and of the file, last.
         """
         return self._add(tree, below, chunks, mode)
 
@@ -185,7 +185,7 @@ class Staging:
         current = os.dup(self.descriptor)
         try:
             for directory in directories:
-                child = _directory_in(current, directory, durable=durable)
+                child = directory_in(current, directory, DIRECTORY_MODE, durable=durable)
                 os.close(current)
                 current = child
             if chunks is not None:
@@ -194,10 +194,3 @@ class Staging:
                 os.fsync(current)
         finally:
             os.close(current)
-
-
-def _directory_in(parent: int, name: bytes, *, durable: bool) -> int:
-    """Open a directory, made if it is not there yet."""
-    if status_at(parent, name) is None:
-        make_directory(parent, name, DIRECTORY_MODE, durable=durable)
-    return os.open(name, DIRECTORY | os.O_CLOEXEC, dir_fd=parent)

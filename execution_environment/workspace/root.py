@@ -65,7 +65,7 @@ class WorkspaceRoot:
             raise
 
     def locate(
-        self, parts: Parts, *, create_parents: bool, gone: Container[Location] = ()
+        self, parts: Parts, *, create_parents: bool = True, gone: Container[Location] = ()
     ) -> tuple[Parts, bytes, Parts]:
         """Return the deepest directory there is on the way, the leaf to make in it, and the rest.
 

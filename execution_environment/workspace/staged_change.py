@@ -22,8 +22,8 @@ Make = Callable[[bytes | None, Parts], bytes]
 class StagedChange:
     """The one mutable object of a call: what it has staged, and what is planned for it.
 
-    Tools add to it by way of FileWriter and EntryMover; the committer checks it, writes it down
-    and carries it out. A dry run counts and plans all the same, and stages nothing.
+    Tools add to it by way of FileWriter and EntryMover; the committer checks it and carries it out.
+    A dry run counts and plans all the same, and stages nothing.
     """
 
     def __init__(
@@ -61,12 +61,8 @@ class StagedChange:
         create_parents: bool = True,
     ) -> None:
         """Stage a file that is to be at a planned path, in place of what `replaced` identifies."""
-        self._put(
-            parts,
-            replaced,
-            lambda tree, below: self._staging.add_file(content, mode, below, tree),
-            create_parents=create_parents,
-        )
+        add = partial(self._staging.add_file, content, mode)
+        self._put(parts, replaced, add, create_parents=create_parents)
         if self._dry_run:
             content.drain()
 
@@ -85,32 +81,25 @@ class StagedChange:
                 tree.fill(directory, mode)
 
     def receive(self) -> IncomingFile:
-        """Begin to take in a file, of any number; `put_received` stages its place.
-
-        It stays until `cleanup`, though the change be discarded and made again.
-        """
+        """Begin to take in a file, one of any number; it stays in staging until `cleanup`."""
         return self._received.begin()
 
     def put_received(
         self, parts: Parts, incoming: IncomingFile, mode: int, replaced: Identity | None
     ) -> None:
-        """Stage the place of a file that has come in, and the directories that lead there.
-
-        The caller adds its size, less that of what it replaces, to the meter.
-        """
+        """Stage the place of a file that has come in; its size the caller adds to the meter."""
         incoming.set_mode(mode)
         if replaced is None:
             self.put_parents(parts)
             self.meter.add(entries=self._change_set.planned.make(parts, len(parts) - 1))
-        source = self._in_staging(incoming.name)
-        self._change_set.bring(source, self._root.location(parts), replaced)
+        target = self._root.location(parts)
+        self._change_set.bring(self._in_staging(incoming.name), target, replaced)
 
     def put_parents(self, parts: Parts) -> None:
         """Stage the directories that are missing on the way to a path."""
         directory, ready = parts[:-1], self._change_set.ready
         if directory not in ready:
-            _, _, below = self._located(parts)
-            if below:
+            if self._root.locate(parts, gone=self._change_set.taken)[2]:
                 self.put_directories(directory)
             ready.add(directory)
 
@@ -146,7 +135,8 @@ class StagedChange:
         """Stage what `make` makes; return its path within the staging directory."""
         if not self._dry_run:
             self._renamer.make_above(self._root.base)
-        parent, leaf, below = self._located(parts, create_parents=create_parents)
+        gone = self._change_set.taken
+        parent, leaf, below = self._root.locate(parts, create_parents=create_parents, gone=gone)
         target = Location(leaf=leaf, directory=parent)
         if replaced is None:
             existing = len(parent) - len(self._root.base)
@@ -158,10 +148,6 @@ class StagedChange:
                 self._change_set.trees[target] = staged
             self._change_set.bring(self._in_staging(staged), target, replaced)
         return staged, *below
-
-    def _located(self, parts: Parts, *, create_parents: bool = True) -> tuple[Parts, bytes, Parts]:
-        gone = self._change_set.taken
-        return self._root.locate(parts, create_parents=create_parents, gone=gone)
 
     def _in_staging(self, name: bytes) -> Location:
         return Location(leaf=name, process=self._staging.process)
@@ -176,7 +162,7 @@ class StagedChange:
         return [*self._change_set.receipts, *self._change_set.planned.receipts()]
 
     def is_fresh(self) -> bool:
-        """Tell whether all that it was made from is still as it was; else it is to be made again."""
+        """Tell whether all that it was made from is as it was; else it is to be made again."""
         return all(item.holds(self._renamer) for item in self._change_set.preconditions)
 
     def mark(self, state: State) -> None:
@@ -197,7 +183,7 @@ class StagedChange:
         return bool(self._leftovers()) or self.meter.reserved > 0
 
     def cleanup(self) -> None:
-        """Remove what is staged and not needed any more, and give its room to others; once.
+        """Remove what nobody needs any more, and give its room to others; once.
 
         No thread may work on the change any more: the coordinator sees to that.
         """
