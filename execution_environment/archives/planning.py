@@ -4,7 +4,6 @@ Nothing is changed here. What must hold: the workspace's lock is held, so that w
 right when it is staged.
 """
 
-from collections.abc import Callable
 from dataclasses import dataclass, field
 
 from common.errors import ClientError, ToolError
@@ -76,18 +75,17 @@ class Planner:
         for chosen, judge in ((gone, self._judge_what_goes), (come, self._judge_what_comes)):
             for entry in chosen:
                 self._limits.check_deadline()
-                self._judge(entry, judge)
+                judge(entry, self._look(entry.parts))
         return self._plan
 
-    def _judge(self, entry: Entry, judge: Callable[[Entry, Found | None], None]) -> None:
+    def _look(self, parts: Parts) -> Found | None:
+        """Return what lies at a path, None for nothing: behind a link there is nothing for us."""
         try:
-            found = self._survey.look(entry.parts)
+            return self._survey.look(parts)
         except ToolError as error:
             if error.context.errno != "ELOOP":
                 raise
-            self._refuse(entry, None, "other")
-            return
-        judge(entry, found)
+            return None
 
     def _judge_what_goes(self, entry: Entry, found: Found | None) -> None:
         if found is None or found.kind == "directory":  # there is no such file any more
@@ -144,7 +142,7 @@ class Planner:
         return True
 
     def _state_of_way(self, above: Parts) -> bool | None:
-        found = self._survey.look(above)
+        found = self._look(above)
         if found is None or b"/".join(above) in self._plan.deleted:
             return None
         return found.kind == "directory"
