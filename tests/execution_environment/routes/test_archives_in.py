@@ -346,3 +346,17 @@ async def test_an_archive_is_held_to_the_quota_by_what_it_leaves(client, demo, d
     flipped = archive(put("a", b"4" * 9_500, was=b"4" * 9_500, mode="0755"))
     assert counts(await client.put(URL, content=flipped)) == (0, 1, 0, 0)
     assert usage_of(data_dir) == taken_up(data_dir) == (19_000, 2)
+
+
+async def test_an_error_names_the_first_thousand_and_counts_them_all(client, demo):
+    """A push of a whole tree to the wrong workspace is not answered with megabytes."""
+    numbers = range(1001)
+    entries = [put(f"f{n:04}", b"%d" % n) for n in numbers]
+    missing = (await client.put(URL, content=archive(*entries))).json()
+    assert (missing["code"], missing["context"]["actual"]) == ("content_missing", 1001)
+    assert len(missing["context"]["missing"]) == 1000
+    entries = [put(f"f{n:04}", b"%d" % n, was=b"x") for n in numbers]
+    changed = (await client.put(URL, content=archive(*entries))).json()
+    assert (changed["code"], changed["context"]["actual"]) == ("changed_elsewhere", 1001)
+    found = [item["path"] for item in changed["context"]["conflicts"]]
+    assert found == [entry["path"] for entry in entries[:1000]]
