@@ -12,6 +12,7 @@ from collections.abc import Callable, Iterable, Iterator
 from contextlib import suppress
 from datetime import timedelta
 from pathlib import Path
+from typing import BinaryIO
 
 from pydantic import ValidationError
 
@@ -58,7 +59,7 @@ class ChangeLists:
             digest.update(line)
             renames.append(line)
         if digest.hexdigest() != name:
-            raise DamagedList(f"the list {name} holds something else")
+            raise _damaged(name)
         return [Rename.model_validate_json(line) for line in renames]
 
     def receipts(
@@ -77,6 +78,8 @@ class ChangeLists:
                 return found, str(position)
             found.append(_receipt(line))
             position += len(line)
+        if cursor is None:
+            raise _damaged(name)
         raise _unknown_cursor()
 
     def forget(self, is_named: Callable[[str], bool], grace: timedelta = GRACE) -> None:
@@ -88,12 +91,11 @@ class ChangeLists:
                     path.unlink()
 
     def _read(self, name: str, position: int) -> Iterator[bytes]:
-        """Yield the lines from a position on, which has to be that of a line."""
+        """Yield the lines from a position on, as `_seek` wants it."""
         try:
             with (self._directory / name).open("rb") as file:
-                file.seek(max(position - 1, 0))
-                if position and file.read(1) != _EMPTY:
-                    raise _unknown_cursor()
+                if position > 0:
+                    _seek(file, position)
                 yield from file
         except FileNotFoundError as error:
             raise DamagedList(f"the list {name} is not there") from error
@@ -125,6 +127,15 @@ def _sync(directory: Path) -> None:
         os.close(descriptor)
 
 
+def _seek(file: BinaryIO, position: int) -> None:
+    """Go on at a position, which a line has to end before."""
+    if position <= os.fstat(file.fileno()).st_size:
+        file.seek(position - 1)
+        if file.read(1) == _EMPTY:
+            return
+    raise _unknown_cursor()
+
+
 def _position(cursor: str | None) -> int:
     """Return the byte that a cursor names."""
     if cursor is None:
@@ -139,6 +150,10 @@ def _receipt(line: bytes) -> Receipt:
         return Receipt.model_validate_json(line)
     except ValidationError as error:  # a step: the cursor led past the receipts
         raise _unknown_cursor() from error
+
+
+def _damaged(name: str) -> DamagedList:
+    return DamagedList(f"the list {name} holds something else than its name says")
 
 
 def _unknown_cursor() -> ClientError:

@@ -62,8 +62,12 @@ class PlannedPaths:
                 path=show_path(parts),
                 hint="Put all changes of one place together, or make several calls.",
             )
-        self._named.add(parts)
         self._above |= above
+        self.name(parts)
+
+    def name(self, parts: Parts) -> None:
+        """Note a path that the call names, of which it is known that it is named once."""
+        self._named.add(parts)
 
     def make(self, path: Parts, existing: int) -> int:
         """Note what is made of a path that exists to some depth; return how much was not noted.

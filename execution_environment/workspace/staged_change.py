@@ -10,9 +10,8 @@ from execution_environment.sandbox.paths import Parts
 from execution_environment.sandbox.renames import Location, Rename, Renamer
 from execution_environment.workspace.change_set import ChangeSet, State
 from execution_environment.workspace.metered import MeteredStream
-from execution_environment.workspace.received import ReceivedFiles
 from execution_environment.workspace.root import WorkspaceRoot
-from execution_environment.workspace.streams import IncomingFile
+from execution_environment.workspace.streams import IncomingFile, ReceivedFiles
 from execution_environment.workspace.tree_copy import TreeCopy
 
 Make = Callable[[bytes | None, Parts], bytes]
@@ -92,6 +91,7 @@ class StagedChange:
         if replaced is None:
             self.put_parents(parts)
             self.meter.add(entries=self._change_set.planned.make(parts, len(parts) - 1))
+        self._change_set.planned.name(parts)
         target = self._root.location(parts)
         self._change_set.bring(self._in_staging(incoming.name), target, replaced)
 

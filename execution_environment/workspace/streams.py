@@ -5,13 +5,14 @@ import os
 import stat
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime
 
 from common.errors import SystemFault
 from execution_environment.sandbox.descriptors import PERMISSIONS, READ, opened, write_all
 from execution_environment.sandbox.limits import CallLimits, QuotaMeter
+from execution_environment.sandbox.renames import Rename
 from execution_environment.sandbox.staging import Staging
 
 _EARLIEST = datetime.min.replace(tzinfo=UTC).timestamp()
@@ -112,6 +113,37 @@ class IncomingFile:
     def sha256(self) -> str:
         """Hash of what has come, in hex."""
         return self._digest.hexdigest()
+
+
+class ReceivedFiles:
+    """The files that one call takes in: each in staging until it is put in its place, or removed."""
+
+    def __init__(self, staging: Staging, meter: QuotaMeter, *, durable: bool) -> None:
+        self._staging = staging
+        self._meter = meter
+        self._durable = durable
+        self._files: dict[bytes, IncomingFile] = {}
+
+    def begin(self) -> IncomingFile:
+        """Begin to take in a file."""
+        incoming = IncomingFile(self._staging, self._meter, durable=self._durable)
+        self._files[incoming.name] = incoming
+        return incoming
+
+    def __contains__(self, name: object) -> bool:
+        """Tell whether a staged entry is one of them."""
+        return name in self._files
+
+    def unplaced(self, renames: Iterable[Rename]) -> list[bytes]:
+        """Return the names of those that no step puts in a place."""
+        placed = {rename.source.leaf for rename in renames}
+        return [name for name in self._files if name not in placed]
+
+    def close(self) -> None:
+        """Close them, however far they have come, and forget them."""
+        for incoming in self._files.values():
+            incoming.close()
+        self._files.clear()
 
 
 def etag_of(status: os.stat_result) -> str:
