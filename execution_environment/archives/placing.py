@@ -8,6 +8,7 @@ from typing import Any
 from execution_environment.archives.hashing import Found
 from execution_environment.archives.holding import Holdings
 from execution_environment.archives.manifest import Entry, Manifest
+from execution_environment.archives.permitting import require_changeable
 from execution_environment.archives.planning import Plan, Planner
 from execution_environment.archives.receiving import Contents
 from execution_environment.archives.surveying import Survey
@@ -57,6 +58,7 @@ class Placing:
         survey = self._survey(workspace)
         plan = Planner(survey, workspace.limits, force=self._force).plan(self._manifest)
         plan.require_no_conflict()
+        require_changeable(workspace.files.root, plan.directories())
         workspace.change.meter.reset()
         _make_room(workspace, plan)
         uses = Counter(_content(entry) for entry, _ in plan.placed)

@@ -4,6 +4,7 @@ Nothing is changed here. What must hold: the workspace's lock is held, so that w
 right when it is staged.
 """
 
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 
 from common.errors import ClientError, ToolError
@@ -48,6 +49,13 @@ class Plan:
                 conflicts=[conflict.model_dump() for conflict in self.conflicts],
                 actual=self.conflict_count,
             )
+
+    def directories(self) -> Iterator[Parts]:
+        """Yield the directories that something is put in, or taken out of."""
+        for found in self.deleted.values():
+            yield found.parts[:-1]
+        for entry, _ in self.placed:
+            yield entry.parts[:-1]
 
     def is_gone_with_a_directory(self, parts: Parts) -> bool:
         """Tell whether a path lies in a directory that goes as a whole."""

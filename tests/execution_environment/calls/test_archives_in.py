@@ -11,7 +11,8 @@ from execution_environment.archives.hash_cache import TICK
 from execution_environment.archives.hashing import Hasher
 from execution_environment.archives.surveying import Survey
 from execution_environment.calls.file_request import FileRequest
-from tests.execution_environment.archives.building import archive, files, put
+from execution_environment.threads import ThreadPool
+from tests.execution_environment.archives.building import archive, files, gone, put
 from tests.execution_environment.conftest import (
     call_limits,
     pieces,
@@ -142,3 +143,56 @@ async def test_a_content_whose_file_changes_while_it_is_copied_is_missing(parts,
     error = await refusal(parts.archives_in.take(asked(), pieces(body), force=False))
     assert (error.code, error.context.actual) == ("content_missing", 1)
     assert os.listdir(demo) == ["a"]
+
+
+async def test_a_directory_that_may_not_be_changed_refuses_the_whole_archive(
+    parts, demo, monkeypatch
+):
+    """Found out between two renames, it would leave the archive half done."""
+    for name in ("open", "closed"):
+        (demo / name).mkdir()
+        (demo / name / "x").write_bytes(b"1")
+    (demo / "closed").chmod(0o555)
+
+    def as_an_owner(_name, _mode, *, dir_fd, effective_ids):
+        """Whoever runs these tests may be root, to whom no mode says no."""
+        assert effective_ids
+        return bool(os.fstat(dir_fd).st_mode & 0o200)
+
+    monkeypatch.setattr(os, "access", as_an_owner)
+    for entry in (put("closed/new", b"2"), put("closed/d/e", b"2"), gone("closed/x", b"1")):
+        body = archive(put("open/y", b"2"), entry, bodies=[b"2"])
+        error = await refusal(parts.archives_in.take(asked(), pieces(body), force=False))
+        assert (error.code, error.context.path) == ("permission_denied", "closed")
+    assert sorted(os.listdir(demo / "open")) == ["x"]
+    (demo / "closed").chmod(0o755)
+
+
+async def test_archives_of_one_user_hold_no_more_than_his_threads(assemble):
+    """Each may hash a whole workspace: others would wait for all of them."""
+    parts = assemble(threads=ThreadPool(4, 64))
+    begun, gate, make = [], threading.Event(), parts.archives_in._survey
+
+    def slow(workspace):
+        begun.append(workspace)
+        assert gate.wait(10)
+        return make(workspace)
+
+    parts.archives_in._survey = slow
+    body = files({"a": b"1"})
+    taking = [
+        asyncio.create_task(
+            parts.archives_in.take(
+                asked(name, allowed_paths_root=f"local/{name}"), pieces(body), force=False
+            )
+        )
+        for name in ("one", "two", "three")
+    ]
+    async with asyncio.timeout(10):
+        while len(parts.threads._waiting) < 2:
+            await asyncio.sleep(0.01)
+    assert len(begun) == 1
+    gate.set()
+    results = await asyncio.gather(*taking)
+    assert [result.created for result in results] == [1, 1, 1]
+    await parts.close()
