@@ -24,6 +24,17 @@ class RecordedContext(Lenient):
     limits: Limits = Limits()
 
 
+class RecordedChanges(Lenient):
+    """What a call did that changed many files: counts, and the hash of the list that has them all."""
+
+    created: int = 0
+    replaced: int = 0
+    deleted: int = 0
+    unchanged: int = 0
+    bytes_written: int = 0
+    receipts_sha256: str | None = None
+
+
 class AuditRecord(Lenient):
     """One call: who asked, for whom, from where, within which bounds, and what came of it.
 
@@ -44,6 +55,7 @@ class AuditRecord(Lenient):
     outcome: Outcome
     code: str | None = None
     receipts: list[Receipt] = []
+    changes: RecordedChanges | None = None
     replayed: bool = False
     duration_ms: float
     settled: bool = False

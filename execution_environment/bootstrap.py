@@ -6,6 +6,7 @@ from pathlib import Path
 
 from execution_environment.archives.hash_cache import HASHES, HashCache
 from execution_environment.audit.writer import AuditWriter
+from execution_environment.calls.archives_in import ArchivesIn
 from execution_environment.calls.archives_out import ArchivesOut
 from execution_environment.calls.downloads import Downloads
 from execution_environment.calls.executor import Executor
@@ -20,6 +21,7 @@ from execution_environment.maintenance import Maintenance, RetentionPeriods
 from execution_environment.sandbox.sandbox import Sandbox
 from execution_environment.searching.searchers import Searchers
 from execution_environment.threads import ThreadPool
+from execution_environment.transactions.change_lists import ChangeLists
 from execution_environment.transactions.committer import Committer, nothing
 from execution_environment.transactions.coordinator import Coordinator
 from execution_environment.transactions.locks import WorkspaceLocks
@@ -55,15 +57,14 @@ class Assembly:
         self._searchers = Searchers()
         self._reservations = Reservations(state / "ledger.sqlite", process)
         self.hashes = HashCache(state / HASHES)
-        recovery = Recovery(sandbox.renamer, ledger, audit)
-        committer = Committer(sandbox, ledger, audit, recovery, observe)
+        self.lists = lists = ChangeLists(state / "changes")
+        recovery = Recovery(sandbox.renamer, ledger, audit, lists)
+        committer = Committer(sandbox, ledger, audit, recovery, lists, observe)
         coordinator = Coordinator(locks, committer, threads)
         workspaces = WorkspaceFactory(
             sandbox, self._searchers, ledger, self._reservations, threads, allowed
         )
         self._make_calls(workspaces, coordinator)
-        most = allowed.quota.entries
-        self.archives_out = ArchivesOut(workspaces, self.hashes, self.audit, threads, most)
         self.settler = Settler(ledger, locks, recovery, audit, threads)
         periods = RetentionPeriods(result_ttl, audit_retention)
         kept = (ledger, locks, recovery, self._reservations, audit, self.hashes)
@@ -78,6 +79,8 @@ class Assembly:
         self.removals = Removals(workspaces, coordinator, audit)
         parts = (workspaces, coordinator, ledger, audit, threads)
         self.workspaces = Workspaces(self.sandbox, *parts)
+        self.archives_in = ArchivesIn(*parts, self.hashes, self.lists)
+        self.archives_out = ArchivesOut(workspaces, self.hashes, audit, threads)
 
     async def close(self) -> None:
         """End what is under way and give everything back."""

@@ -82,6 +82,8 @@ class Maintenance:
         yield
         while self._ledger.ageing.forget(self._periods.results.total_seconds()):
             yield
+        self._recovery.forget_lists()
+        yield
         while self._ledger.ageing.shrink():
             yield
         self._locks.forget(lambda workspace: not self._sandbox.has(workspace))

@@ -20,9 +20,13 @@ def entry_of(
     *,
     duration_ms: float,
     receipts: Sequence[dict[str, Any]] = (),
+    changes: dict[str, Any] | None = None,
     replayed: bool = False,
 ) -> dict[str, Any]:
-    """Return a call's entry; `digest` is of its arguments, `outcome` as `outcome_of` has it."""
+    """Return a call's entry; `digest` is of its arguments, `outcome` as `outcome_of` has it.
+
+    `changes` are a bulk change's counts, with the hash of its list, in place of receipts.
+    """
     return {
         "id": call.id,
         "fence": call.fence,
@@ -32,6 +36,7 @@ def entry_of(
         "context": call.context.model_dump(mode="json"),
         **outcome,
         "receipts": receipts,
+        "changes": changes,
         "replayed": replayed,
         "duration_ms": duration_ms,
     }

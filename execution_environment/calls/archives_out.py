@@ -27,8 +27,8 @@ from execution_environment.audit.writer import AuditWriter
 from execution_environment.calls.file_request import FileRequest
 from execution_environment.calls.recording import failures_recorded
 from execution_environment.calls.workspace_factory import WorkspaceFactory
+from execution_environment.sandbox.homes import find_home
 from execution_environment.threads import ThreadPool
-from execution_environment.workspace.inventory import find_home
 from execution_environment.workspace.reader import Reader
 
 DIFF, GET = "diff_archive", "get_archive"
@@ -44,14 +44,11 @@ class ArchivesOut:
         hashes: HashCache,
         audit: AuditWriter,
         threads: ThreadPool,
-        most: int,
     ) -> None:
-        """`most`: lines that a manifest may have."""
         self._workspaces = workspaces
         self._hashes = hashes
         self._audit = audit
         self._threads = threads
-        self._most = most
 
     async def diff(
         self, asked: FileRequest, pieces: AsyncIterator[bytes], *, is_archive: bool
@@ -87,7 +84,7 @@ class ArchivesOut:
             yield piece
 
     async def _manifest(self, pieces: AsyncIterator[bytes], reader: Reader) -> Manifest:
-        incoming = ManifestReader(self._most)
+        incoming = ManifestReader(self._workspaces.max_entries)
         async for piece in pieces:
             reader.limits.check_deadline()
             await self._threads.run_admitted(incoming.feed, piece)

@@ -44,6 +44,11 @@ class WorkspaceFactory:
         self._threads = threads
         self._allowed = allowed
 
+    @property
+    def max_entries(self) -> int:
+        """Files and directories that a workspace may hold."""
+        return self._allowed.quota.entries
+
     def open_reader(self, context: ExecutionContext, started: float) -> Reader:
         """Return what a call that only reads gets of its workspace.
 
@@ -53,9 +58,14 @@ class WorkspaceFactory:
         return Reader(root, self._limits(context, started), self._searchers)
 
     def open(
-        self, context: ExecutionContext, started: float, *, dry_run: bool = False
+        self,
+        context: ExecutionContext,
+        started: float,
+        *,
+        dry_run: bool = False,
+        is_bulk: bool = False,
     ) -> Workspace:
-        """Return what a call that changes something gets."""
+        """Return what a call that changes something gets; `is_bulk`, one that changes many files."""
         root, limits = context.allowed_paths_root, self._limits(context, started)
         asked, allowed = context.limits.workspace_quota_bytes, self._allowed.quota
         quota = Usage(_least(asked, allowed.size), allowed.entries)
@@ -65,7 +75,9 @@ class WorkspaceFactory:
         else:
             meter = self._shared_meter(root, quota, used or Usage(0, 0))
         renamer, searchers = self._sandbox.renamer, self._searchers
-        return open_workspace(parse(root), renamer, searchers, limits, meter, dry_run=dry_run)
+        return open_workspace(
+            parse(root), renamer, searchers, limits, meter, dry_run=dry_run, is_bulk=is_bulk
+        )
 
     def _limits(self, context: ExecutionContext, started: float) -> CallLimits:
         return CallLimits(

@@ -14,14 +14,15 @@ from execution_environment.calls.recording import failures_recorded
 from execution_environment.calls.workspace_factory import WorkspaceFactory, require_access
 from execution_environment.ledger.ledger import Ledger
 from execution_environment.sandbox.descriptors import identity
+from execution_environment.sandbox.homes import find_home, names_after
 from execution_environment.sandbox.limits import CallLimits, Usage
 from execution_environment.sandbox.paths import parse
 from execution_environment.sandbox.sandbox import Sandbox
 from execution_environment.threads import ThreadPool
 from execution_environment.transactions.coordinator import Coordinator, Staged
 from execution_environment.transactions.transaction import Transaction
-from execution_environment.workspace.inventory import find_home, names_after
 from execution_environment.workspace.receipts import receipt_of_removal
+from execution_environment.workspace.streams import modified_at
 from execution_environment.workspace.workspace import Workspace
 
 MEASURED_WITHIN = 60.0
@@ -117,13 +118,13 @@ class Workspaces:
         if home is None:
             return None
         used = self._count(root, self._limits())
-        changed = self._ledger.usage.changed_at(root)
-        at = home.modified_at if changed is None else datetime.fromtimestamp(changed, UTC)
+        modified, changed = modified_at(home.status), self._ledger.usage.changed_at(root)
+        at = modified if changed is None else datetime.fromtimestamp(changed, UTC)
         return WorkspaceUsage(
             name=root.partition("/")[2],
             size=used.size,
             entries=used.entries,
-            changed_at=max(at, home.modified_at),
+            changed_at=max(at, modified),
             generation=home.generation,
         )
 

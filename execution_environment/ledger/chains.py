@@ -12,7 +12,7 @@ from urllib.parse import quote
 from execution_environment.audit.chain import GENESIS, Chain, Head
 from execution_environment.audit.verifier import Tampered
 from execution_environment.ledger.database import Database
-from execution_environment.ledger.schema import is_current
+from execution_environment.ledger.schema import CHAINS_SINCE, format_of
 
 
 class Chains:
@@ -66,7 +66,7 @@ def read_chains(ledger: Path) -> list[Chain]:
     """
     try:
         with closing(sqlite3.connect(f"file:{quote(str(ledger))}?mode=ro", uri=True)) as connection:
-            if not is_current(connection):
+            if format_of(connection) < CHAINS_SINCE:
                 raise Tampered(f"{ledger.name}: an older program's, which knows no chains")
             return _known(connection)
     except sqlite3.Error as error:

@@ -39,7 +39,7 @@ class Database:
         self._reader.execute("SELECT 1 FROM calls LIMIT 1").fetchone()  # opens what it needs
 
     def _prepare(self, path: Path) -> None:
-        is_current = schema.is_current(self._connection)  # nothing is touched before it is known
+        found = schema.format_of(self._connection)  # nothing is touched before it is known
         self._connection.execute("PRAGMA auto_vacuum = INCREMENTAL")  # has effect on a new one
         self._connection.execute("PRAGMA journal_mode = WAL")
         self._connection.execute("PRAGMA synchronous = FULL")
@@ -47,7 +47,7 @@ class Database:
         self._connection.execute("PRAGMA temp_store = MEMORY")  # other directories are walled off
         with self._transaction():
             self._connection.execute("DROP TABLE IF EXISTS reserve")
-            if not is_current:
+            if found < schema.FORMAT:
                 schema.bring_up(self._connection, path.parent / "audit")
 
     @contextmanager

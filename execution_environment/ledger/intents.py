@@ -33,18 +33,18 @@ class Intents:
         """
         with self._database.reading() as connection:
             rows = connection.execute(
-                "SELECT id, process, renames, record, trail FROM calls"
+                "SELECT id, process, renames, list, record, trail FROM calls"
                 " WHERE workspace = ? AND renames IS NOT NULL ORDER BY at",
                 (workspace,),
             )
             applied = self._applied.get(workspace)
             return [OpenIntent(*row) for row in rows if row[0] != applied]
 
-    def open_renames(self) -> list[tuple[str, str]]:
-        """Return the workspace and the renames of every intent that is not noted as closed."""
+    def open_renames(self) -> list[tuple[str, str, str | None]]:
+        """Return the workspace and the renames, or their list, of every intent not noted as closed."""
         with self._database.reading() as connection:
             return connection.execute(
-                "SELECT workspace, renames FROM calls WHERE renames IS NOT NULL"
+                "SELECT workspace, renames, list FROM calls WHERE renames IS NOT NULL"
             ).fetchall()
 
     def note_applied(self, workspace: str, call_id: str) -> None:

@@ -55,10 +55,20 @@ class Ledger:
         with self._database.reading() as connection:
             return idempotency.stored_result(connection, key)
 
+    def stored(self, call_id: str) -> StoredCall | None:
+        """Return what is stored under an id, whoever made the call; None while it is free."""
+        with self._database.reading() as connection:
+            return idempotency.stored_call(connection, call_id)
+
     def has(self, call_id: str) -> bool:
         """Tell whether a call has happened, whoever made it."""
+        return self.stored(call_id) is not None
+
+    def names(self, listed: str) -> bool:
+        """Tell whether a call names a list, be it carried out or not."""
         with self._database.reading() as connection:
-            return idempotency.stored_call(connection, call_id) is not None
+            row = connection.execute("SELECT 1 FROM calls WHERE list = ?", (listed,)).fetchone()
+        return row is not None
 
     def write_intent(self, intent: Intent, quota: Usage) -> ToolResult | None:
         """Write the intent: the commit point, together with the checks that it depends on.
@@ -105,9 +115,10 @@ class Ledger:
 def _insert(connection: Connection, intent: Intent) -> None:
     key = intent.key
     whose = (key.id, key.fingerprint, key.workspace, intent.process)
-    what = (intent.result.model_dump_json(), intent.renames, intent.audit_entry)
+    what = (intent.result.model_dump_json(), intent.renames, intent.listed, intent.audit_entry)
     connection.execute(
-        "INSERT INTO calls (id, digest, workspace, process, result, renames, record, at, trail)"
-        " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)",
+        "INSERT INTO calls"
+        " (id, digest, workspace, process, result, renames, list, record, at, trail)"
+        " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
         (*whose, *what, time.time(), intent.head.position),
     )

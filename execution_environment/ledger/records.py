@@ -29,6 +29,8 @@ class Intent:
     result: ToolResult
     renames: str | None
     """None when there is nothing to rename: the call finds all as it wants it."""
+    listed: str | None
+    """The name of the list that has the renames, and the receipts, of a change of many files."""
     audit_entry: str
     growth: Usage
     head: Head
@@ -43,6 +45,7 @@ class OpenIntent:
     process: str
     """Whose it is; empty when that process has disowned it."""
     renames: str
+    listed: str | None
     audit_entry: str
     trail: str | None
     """The chain in which its entry is, if it has been written, and the line before: `chain:n`."""

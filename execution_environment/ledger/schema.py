@@ -1,7 +1,8 @@
 """The ledger's tables, and the format of the data directory that they belong to.
 
 The format is the ledger's `user_version`: it changes with the tables in one transaction, and is
-looked at when a process opens the ledger. Format 1, which had no number, is taken over.
+looked at when a process opens the ledger. Older ones are taken over: format 1, which had no number
+and knew no chains, and format 2, which knew no lists of changes.
 """
 
 from contextlib import suppress
@@ -10,8 +11,10 @@ from sqlite3 import Connection
 
 from execution_environment.audit.chain import GENESIS, Head, chains_in, last_head
 
-FORMAT = 2
+FORMAT = 3
 """What this program writes, and the newest that it can read."""
+CHAINS_SINCE = 2
+"""The first format that has the audit trail's chains."""
 _TABLES = """
 CREATE TABLE IF NOT EXISTS calls (
     id TEXT PRIMARY KEY,
@@ -23,11 +26,13 @@ CREATE TABLE IF NOT EXISTS calls (
     renames TEXT,
     record TEXT,
     at REAL NOT NULL,
-    trail TEXT
+    trail TEXT,
+    list TEXT
 ) WITHOUT ROWID;
 CREATE INDEX IF NOT EXISTS calls_unsettled ON calls (workspace) WHERE renames IS NOT NULL;
 CREATE INDEX IF NOT EXISTS calls_by_time ON calls (at);
 CREATE INDEX IF NOT EXISTS calls_by_workspace ON calls (workspace, at);
+CREATE INDEX IF NOT EXISTS calls_with_list ON calls (list) WHERE list IS NOT NULL;
 CREATE TABLE IF NOT EXISTS abandoned (
     id TEXT PRIMARY KEY, session TEXT, fence INTEGER, at REAL NOT NULL
 ) WITHOUT ROWID;
@@ -61,27 +66,32 @@ class UnknownFormat(Exception):  # reads as the state it is
     """A newer program has written the data; the message says so."""
 
 
-def is_current(connection: Connection) -> bool:
-    """Tell whether the tables are as this program wants them; raise UnknownFormat of newer ones."""
+def format_of(connection: Connection) -> int:
+    """Return the format of the tables, 0 for none; raise UnknownFormat of a newer one."""
     [version] = connection.execute("PRAGMA user_version").fetchone()
     if version > FORMAT:
         raise UnknownFormat(
             f"its format is {version}, and this program knows none above {FORMAT}:"
             " start the program that wrote it, or a newer one"
         )
-    return bool(version == FORMAT)
+    if version == 0:
+        found = connection.execute("SELECT 1 FROM sqlite_master WHERE name = 'calls'").fetchone()
+        return 0 if found is None else 1
+    return int(version)
 
 
 def bring_up(connection: Connection, audit_dir: Path) -> None:
-    """Make the tables, or take those of format 1 over, within a transaction."""
-    if is_current(connection):  # another process was quicker
+    """Make the tables, or take those of an older format over, within a transaction."""
+    before = format_of(connection)
+    if before == FORMAT:  # another process was quicker
         return
-    is_old = connection.execute("SELECT 1 FROM sqlite_master WHERE name = 'calls'").fetchone()
-    if is_old:
+    if before == 1:
         connection.execute("ALTER TABLE calls ADD COLUMN trail TEXT")
+    if before in (1, 2):
+        connection.execute("ALTER TABLE calls ADD COLUMN list TEXT")
     for statement in _TABLES.split(";"):
         connection.execute(statement)
-    if is_old:
+    if before == 1:
         _take_over(connection, audit_dir)
     connection.execute(f"PRAGMA user_version = {FORMAT}")
 

@@ -7,6 +7,7 @@ from typing import Annotated
 from fastapi import Depends, Request
 
 from execution_environment.audit.writer import AuditWriter
+from execution_environment.calls.archives_in import ArchivesIn
 from execution_environment.calls.archives_out import ArchivesOut
 from execution_environment.calls.downloads import Downloads
 from execution_environment.calls.executor import Executor
@@ -26,9 +27,10 @@ class Services:
     executor: Executor
     downloads: Downloads
     uploads: Uploads
+    archives_in: ArchivesIn
+    archives_out: ArchivesOut
     removals: Removals
     workspaces: Workspaces
-    archives_out: ArchivesOut
     settler: Settler
     threads: ThreadPool
     audit: AuditWriter

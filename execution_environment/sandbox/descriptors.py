@@ -2,7 +2,7 @@
 
 import os
 import stat
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from typing import NamedTuple
 
@@ -14,6 +14,7 @@ READ = os.O_RDONLY | os.O_NONBLOCK | os.O_NOCTTY | os.O_NOFOLLOW
 """O_NONBLOCK: opening a FIFO must not wait for somebody who writes."""
 DIRECTORY = READ | os.O_DIRECTORY
 ANY = os.O_PATH | os.O_NOFOLLOW
+NEW = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC
 PERMISSIONS = 0o777
 
 
@@ -70,11 +71,19 @@ def make_accessible(leaf: bytes, directory: int) -> None:
         os.close(descriptor)
 
 
-def make_directory(parent: int, leaf: bytes, mode: int) -> None:
-    """Make a directory, durably, with this very mode: the process's umask takes nothing away."""
+def make_directory(parent: int, leaf: bytes, mode: int, *, durable: bool = True) -> None:
+    """Make a directory with this very mode: the process's umask takes nothing away."""
     os.mkdir(leaf, mode=mode, dir_fd=parent)
     os.chmod(leaf, mode, dir_fd=parent)
-    os.fsync(parent)
+    if durable:
+        os.fsync(parent)
+
+
+def directory_in(parent: int, leaf: bytes, mode: int, *, durable: bool) -> int:
+    """Open a directory, made if it is not there yet; the caller closes what it gets."""
+    if status_at(parent, leaf) is None:
+        make_directory(parent, leaf, mode, durable=durable)
+    return os.open(leaf, DIRECTORY | os.O_CLOEXEC, dir_fd=parent)
 
 
 def require_file(status: os.stat_result, path: str) -> None:
@@ -103,3 +112,15 @@ def write_all(descriptor: int, data: bytes) -> None:
     view = memoryview(data)
     while view:
         view = view[os.write(descriptor, view) :]
+
+
+def write_file(directory: int, name: bytes, chunks: Iterable[bytes], mode: int) -> None:
+    """Write a new file into a directory, durably."""
+    descriptor = os.open(name, NEW, mode=0o600, dir_fd=directory)
+    try:
+        for chunk in chunks:
+            write_all(descriptor, chunk)
+        os.fchmod(descriptor, mode & PERMISSIONS)
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)

@@ -2,7 +2,7 @@
 
 import errno
 import os
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
 
 from pydantic import BaseModel, ConfigDict, TypeAdapter
@@ -17,6 +17,9 @@ from execution_environment.sandbox.marks import mark_at
 from execution_environment.sandbox.paths import Parts, show_path
 from execution_environment.sandbox.staging import DIRECTORY_MODE, Staging
 from execution_environment.sandbox.syscalls import rename_new
+
+_ELSEWHERE = {errno.ENOENT, errno.ENOTDIR, errno.ELOOP, errno.EXDEV, errno.EACCES}
+"""A directory was taken out by a later step, or by others, who may also have barred the way to it."""
 
 
 class _Stored(BaseModel):
@@ -74,18 +77,34 @@ class Renamer:
                 yield descriptor
 
     def apply(self, rename: Rename) -> None:
-        """Take one step, durably."""
+        """Take one step; `sync` has to follow the last one."""
         with self.opened(rename.source) as source, self.opened(rename.target) as target:
             move = self._rename if rename.target.process is None else self._take_out
             move(rename, source, target)
 
-    def roll_forward(self, rename: Rename) -> None:
-        """Take a step of a change that may have taken it before.
+    def sync(self, renames: Sequence[Rename]) -> None:
+        """Have every directory on the disk that steps have changed: each once, after the last step.
+
+        In between nothing needs to be: the file system's journal keeps the steps of one directory
+        in order, and those of different ones are judged each by itself when they are rolled forward.
+        """
+        for place in dict.fromkeys(place for rename in renames for place in _changed(rename)):
+            try:
+                with self.opened(place) as directory:
+                    os.fsync(directory)
+            except OSError as error:
+                if error.errno not in _ELSEWHERE:
+                    raise
+
+    def roll_forward(self, renames: Sequence[Rename]) -> None:
+        """Take the steps of a change that may have been taken before, durably.
 
         Recovery relies on this being the same however often it is done.
         """
-        if self.is_pending(rename):
-            self.apply(rename)
+        for rename in renames:
+            if self.is_pending(rename):
+                self.apply(rename)
+        self.sync(renames)
 
     def is_pending(self, rename: Rename) -> bool:
         """Tell whether a step has not been taken yet.
@@ -95,7 +114,7 @@ class Renamer:
         """
         try:
             found = self.mark(rename.source)
-        except FileNotFoundError:
+        except (FileNotFoundError, NotADirectoryError):
             return False
         if found is None or rename.source.process is not None:
             return found is not None
@@ -124,11 +143,6 @@ class Renamer:
             os.rename(old, new, src_dir_fd=source, dst_dir_fd=target)
         else:
             rename_new(source, old, target, new)
-        # What leaves staging need not be seen to have left: the two ends are one step of the
-        # file system's journal, and the ledger knows what to do if it was none.
-        os.fsync(target)
-        if rename.source.process is None and source != target:
-            os.fsync(source)
 
     def _take_out(self, rename: Rename, source: int, target: int) -> None:
         """Rename into staging, what is to be deleted: a directory needs write permission for it."""
@@ -137,3 +151,12 @@ class Renamer:
         except PermissionError:
             make_accessible(rename.source.leaf, source)
             self._rename(rename, source, target)
+
+
+def _changed(rename: Rename) -> Iterator[Location]:
+    """Yield the directories that a step changes, each as a location without a leaf."""
+    yield rename.target.model_copy(update={"leaf": b""})
+    # What leaves staging need not be seen to have left: the two ends are one step of the file
+    # system's journal, and the ledger knows what to do if it was none.
+    if rename.source.process is None:
+        yield rename.source.model_copy(update={"leaf": b""})

@@ -14,17 +14,16 @@ from pathlib import Path
 from common.processes.locking import try_lock
 from execution_environment.sandbox.descriptors import (
     DIRECTORY,
-    PERMISSIONS,
+    NEW,
+    directory_in,
     make_accessible,
-    make_directory,
     status_at,
-    write_all,
+    write_file,
 )
 from execution_environment.sandbox.paths import Parts
+from execution_environment.sandbox.syscalls import sync_file_system
 
 DIRECTORY_MODE = 0o755
-CHUNK = 1024 * 1024
-_NEW = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC
 
 
 class Staging:
@@ -91,23 +90,26 @@ class Staging:
         os.close(self._parent)
 
     def add_file(
-        self, chunks: Iterable[bytes], mode: int, below: Parts = (), tree: bytes | None = None
+        self, chunks: Iterable[bytes], mode: int, tree: bytes | None = None, below: Parts = ()
     ) -> bytes:
         """Stage a file, durably, beneath new directories where `below` names any.
 
         Returns the name of the staged entry: of the file, or of the topmost new directory.
-        `below` has the names of the directories below that one and of the file, last. `tree` is
-        an entry staged before, into which the file goes.
+        `tree` is an entry staged before, into which the file goes. `below` has the names of the
+        directories below the topmost and of the file, last.
         """
         return self._add(tree, below, chunks, mode)
 
-    def add_directories(self, tree: bytes | None, below: Parts) -> bytes:
-        """Stage a directory with these nested in it, or in a staged one; return its name."""
-        return self._add(tree, below, None, 0)
+    def add_directories(self, tree: bytes | None, below: Parts, *, durable: bool = True) -> bytes:
+        """Stage a directory with these nested in it, or in a staged one; return its name.
+
+        Where that need not be durable yet, `sync_all` has to follow.
+        """
+        return self._add(tree, below, None, 0, durable=durable)
 
     def create(self, name: bytes) -> int:
         """Make an empty file; return its descriptor, which the caller closes."""
-        return os.open(name, _NEW, mode=0o600, dir_fd=self.descriptor)
+        return os.open(name, NEW, mode=0o600, dir_fd=self.descriptor)
 
     def change_mode(self, name: bytes, mode: int) -> None:
         """Change the mode of a staged file."""
@@ -116,6 +118,10 @@ class Staging:
     def sync(self) -> None:
         """Have the names of what is staged on the disk."""
         os.fsync(self.descriptor)
+
+    def sync_all(self) -> None:
+        """Have all that is staged on the disk, and whatever else its file system has to write."""
+        sync_file_system(self.descriptor)
 
     def new_name(self) -> bytes:
         """Return a name that nothing staged has."""
@@ -154,47 +160,37 @@ class Staging:
         return name
 
     def _add(
-        self, tree: bytes | None, below: Parts, chunks: Iterable[bytes] | None, mode: int
+        self,
+        tree: bytes | None,
+        below: Parts,
+        chunks: Iterable[bytes] | None,
+        mode: int,
+        *,
+        durable: bool = True,
     ) -> bytes:
         """Stage nested directories `tree/below…`; the last is a file when there are chunks."""
         name = tree or self.new_name()
         try:
-            self._make((name, *below), chunks, mode)
+            self._make((name, *below), chunks, mode, durable=durable)
         except BaseException:
             if tree is None and status_at(self.descriptor, name) is not None:
                 self.discard(name)
             raise
         return name
 
-    def _make(self, path: Parts, chunks: Iterable[bytes] | None, mode: int) -> None:
+    def _make(
+        self, path: Parts, chunks: Iterable[bytes] | None, mode: int, *, durable: bool
+    ) -> None:
         directories = path if chunks is None else path[:-1]
         current = os.dup(self.descriptor)
         try:
             for directory in directories:
-                child = _directory_in(current, directory)
+                child = directory_in(current, directory, DIRECTORY_MODE, durable=durable)
                 os.close(current)
                 current = child
             if chunks is not None:
                 write_file(current, path[-1], chunks, mode)
-            os.fsync(current)
+            if durable:
+                os.fsync(current)
         finally:
             os.close(current)
-
-
-def _directory_in(parent: int, name: bytes) -> int:
-    """Open a directory, made if it is not there yet."""
-    if status_at(parent, name) is None:
-        make_directory(parent, name, DIRECTORY_MODE)
-    return os.open(name, DIRECTORY | os.O_CLOEXEC, dir_fd=parent)
-
-
-def write_file(directory: int, name: bytes, chunks: Iterable[bytes], mode: int) -> None:
-    """Write a new file into a directory, durably."""
-    descriptor = os.open(name, _NEW, mode=0o600, dir_fd=directory)
-    try:
-        for chunk in chunks:
-            write_all(descriptor, chunk)
-        os.fchmod(descriptor, mode & PERMISSIONS)
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)

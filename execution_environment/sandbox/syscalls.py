@@ -1,4 +1,4 @@
-"""The system calls that Python lacks: openat2, renameat2, and what identifies a file for good."""
+"""The system calls that Python lacks: openat2, renameat2, syncfs, and what identifies a file for good."""
 
 import ctypes
 import errno
@@ -62,6 +62,8 @@ _libc.renameat2.argtypes = (
     ctypes.c_char_p,
     ctypes.c_uint,
 )
+_libc.syncfs.restype = ctypes.c_int
+_libc.syncfs.argtypes = (ctypes.c_int,)
 _libc.statx.restype = ctypes.c_int
 _libc.statx.argtypes = (
     ctypes.c_int,
@@ -101,6 +103,15 @@ def openat2(directory: int, path: bytes, flags: int, resolve: int = RESOLVE) -> 
 def rename_new(source_dir: int, source: bytes, target_dir: int, target: bytes) -> None:
     """Rename one leaf to another; raise FileExistsError rather than replace anything."""
     if _libc.renameat2(source_dir, source, target_dir, target, _RENAME_NOREPLACE) != 0:
+        raise _last_error()
+
+
+def sync_file_system(descriptor: int) -> None:
+    """Have all on the disk that was written to the file system a descriptor is of.
+
+    Raises OSError for what could not be written since it was opened. Source: syncfs(2).
+    """
+    if _libc.syncfs(descriptor) != 0:
         raise _last_error()
 
 

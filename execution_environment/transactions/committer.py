@@ -26,6 +26,7 @@ from execution_environment.ledger.records import Intent
 from execution_environment.sandbox.os_errors import translated
 from execution_environment.sandbox.renames import RENAMES
 from execution_environment.sandbox.sandbox import Sandbox
+from execution_environment.transactions.change_lists import ChangeLists
 from execution_environment.transactions.recovery import Recovery
 from execution_environment.transactions.transaction import Transaction
 from execution_environment.workspace.staged_change import StagedChange
@@ -46,6 +47,7 @@ class Committer:
         ledger: Ledger,
         audit: AuditWriter,
         recovery: Recovery,
+        lists: ChangeLists,
         observe: Callable[[str], None] = nothing,
     ) -> None:
         self._sandbox = sandbox
@@ -53,6 +55,7 @@ class Committer:
         self._ledger = ledger
         self._audit = audit
         self._recovery = recovery
+        self._lists = lists
         self._observe = observe
 
     def stage_or_find(self, transaction: Transaction) -> ToolResult | None:
@@ -97,7 +100,7 @@ class Committer:
         if stored is not None:
             self._audit.append(transaction.audit_entry(stored))
             return stored
-        transaction.change.mark_committed()
+        transaction.change.mark("committed")
         self._observe("committed")
         self._carry_out(intent, transaction.change)
         # Only now: applied means on record as well, and recovery looks for no entry of it.
@@ -110,7 +113,9 @@ class Committer:
         if not (transaction.is_staged and change.is_fresh()):
             change.discard()
             transaction.stage()
-        result = transaction.result()
+        listed = self._written_list(change) if change.is_bulk and change.renames else None
+        steps = change.renames if listed is None else []
+        result = transaction.result(listed)
         transaction.workspace.limits.check_deadline()
         self._require_count(transaction)
         self._observe("checked")
@@ -118,11 +123,20 @@ class Committer:
             key=transaction.key,
             process=self._renamer.staging.process,
             result=result,
-            renames=RENAMES.dump_json(change.renames).decode() if change.renames else None,
+            renames=RENAMES.dump_json(steps).decode() if change.renames else None,
+            listed=listed,
             audit_entry=json.dumps(transaction.audit_entry(result)),
             growth=change.meter.growth,
             head=self._audit.head,
         )
+
+    def _written_list(self, change: StagedChange) -> str:
+        """Have all that a bulk change has staged on the disk, and its list; return its name."""
+        with translated("."):
+            self._renamer.staging.sync_all()
+            listed = self._lists.write(change.renames, change.receipts())
+        self._observe("listed")
+        return listed
 
     def _require_count(self, transaction: Transaction) -> None:
         """See to it that the workspace is counted, before it changes for the first time."""
@@ -143,11 +157,13 @@ class Committer:
                 with translated(rename.path):
                     self._renamer.apply(rename)
                 self._observe("renamed")
-            change.mark_applied()
+            with translated("."):
+                self._renamer.sync(change.renames)
+            change.mark("applied")
             self._audit.append(json.loads(intent.audit_entry))
         except Exception as failure:
             if self._is_untouched(change) and self._is_withdrawn(intent):
-                change.mark_withdrawn()
+                change.mark("staged")
                 raise
             if isinstance(failure, AgenticError):
                 failure.outcome = "unknown"

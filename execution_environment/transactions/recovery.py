@@ -16,6 +16,7 @@ from execution_environment.audit.writer import AuditWriter
 from execution_environment.ledger.ledger import Ledger
 from execution_environment.ledger.records import OpenIntent
 from execution_environment.sandbox.renames import RENAMES, Rename, Renamer
+from execution_environment.transactions.change_lists import ChangeLists, DamagedList
 from execution_environment.transactions.locks import WorkspaceLocks
 
 TRANSIENT_ERRNOS = {
@@ -29,6 +30,7 @@ TRANSIENT_ERRNOS = {
 """Why a rename fails now that may succeed later; for any other reason it never will."""
 
 _IN_THE_WAY = "The change was cut short, and its place was then taken from outside"
+_LOST = "The change was cut short, and the list of what was still to be done is lost"
 _OF_OLD = "The change was cut short under an older program, which kept too little to go on with it"
 
 log = get_logger(__name__)
@@ -37,10 +39,13 @@ log = get_logger(__name__)
 class Recovery:
     """Finds open intents, and tells those that were left from those that are under way."""
 
-    def __init__(self, renamer: Renamer, ledger: Ledger, audit: AuditWriter) -> None:
+    def __init__(
+        self, renamer: Renamer, ledger: Ledger, audit: AuditWriter, lists: ChangeLists
+    ) -> None:
         self._renamer = renamer
         self._ledger = ledger
         self._audit = audit
+        self._lists = lists
         self._disowned: set[str] = set()
 
     def disown(self, call_id: str) -> None:
@@ -60,11 +65,15 @@ class Recovery:
 
     def recover_all(self, locks: WorkspaceLocks) -> None:
         """Carry out what nobody is busy with, and empty what the dead have staged."""
-        for workspace in {place for place, _ in self._ledger.intents.open_renames()}:
+        for workspace in {place for place, *_ in self._ledger.intents.open_renames()}:
             with locks.tried(workspace) as is_held:
                 if is_held:
                     self.recover(workspace)
         self._renamer.staging.clean(self._needed())
+
+    def forget_lists(self) -> None:
+        """Remove the lists of changes that no call names any more."""
+        self._lists.forget(self._ledger.names)
 
     def _is_left(self, intent: OpenIntent) -> bool:
         """Tell whether steps may be missing: those of a living process are not, unless disowned.
@@ -78,14 +87,18 @@ class Recovery:
         return self._renamer.staging.has_ended(intent.process)
 
     def _roll_forward(self, intent: OpenIntent) -> None:
-        renames = RENAMES.validate_json(intent.renames)
         try:
-            for rename in renames:
-                self._renamer.roll_forward(rename)
+            renames = self._steps(intent.renames, intent.listed)
+        except DamagedList as failure:
+            self._give_up(intent, _LOST, str(failure))
+            return
+        try:
+            self._renamer.roll_forward(renames)
         except OSError as failure:
             if failure.errno in TRANSIENT_ERRNOS:
                 raise
-            self._give_up(intent, failure)
+            why = _OF_OLD if failure.errno == errno.ESTALE else _IN_THE_WAY
+            self._give_up(intent, why, failure.strerror)
             self._empty(renames)
             return
         if not self._audit.holds(intent.trail, intent.id):
@@ -95,14 +108,17 @@ class Recovery:
         self._ledger.intents.close([intent.id])
         self._empty(renames)
 
-    def _give_up(self, intent: OpenIntent, failure: OSError) -> None:
+    def _steps(self, renames: str, listed: str | None) -> list[Rename]:
+        """Return an intent's steps, from its list if it has one; raise DamagedList if that is lost."""
+        return RENAMES.validate_json(renames) if listed is None else self._lists.renames(listed)
+
+    def _give_up(self, intent: OpenIntent, why: str, error: str | None) -> None:
         """Note, and put on record, that the change stays as the crash has left it."""
-        why = _OF_OLD if failure.errno == errno.ESTALE else _IN_THE_WAY
         problem = SystemFault("internal", why).problem("execution_environment", None)
         entry = {**json.loads(intent.audit_entry), "outcome": "unknown", "code": "internal"}
-        self._audit.append({**entry, "receipts": [], "settled": True})
+        self._audit.append({**entry, "receipts": [], "changes": None, "settled": True})
         self._ledger.intents.fail(intent.id, problem)
-        log.error("a change cannot be completed", call_id=intent.id, error=failure.strerror)
+        log.error("a change cannot be completed", call_id=intent.id, error=error)
 
     def _empty(self, renames: list[Rename]) -> None:
         """Remove what a change has left in this process's staging, or displaced to it."""
@@ -114,6 +130,9 @@ class Recovery:
 
     def _needed(self) -> set[str]:
         """Return the processes whose staging something is still to be taken from, or put in."""
-        changes = [RENAMES.validate_json(text) for _, text in self._ledger.intents.open_renames()]
-        ends = (end for items in changes for item in items for end in (item.source, item.target))
-        return {end.process for end in ends if end.process is not None}
+        needed: set[str | None] = set()
+        for _, renames, listed in self._ledger.intents.open_renames():
+            with suppress(DamagedList):  # nothing can be taken, then
+                for step in self._steps(renames, listed):
+                    needed |= {step.source.process, step.target.process}
+        return {process for process in needed if process is not None}

@@ -51,13 +51,22 @@ class Transaction:
             self.change.discard()
             raise
 
-    def result(self) -> ToolResult:
-        """Return what to answer, once it is staged."""
+    @property
+    def is_bulk(self) -> bool:
+        """Whether it changes so many files that its receipts are a list of their own."""
+        return self.change.is_bulk
+
+    def result(self, listed: str | None = None) -> ToolResult:
+        """Return what to answer, once it is staged; `listed` names the list of a bulk change.
+
+        The output of one has counts, and gets the list's name in place of receipts.
+        """
+        named = {"receipts_sha256": listed} if self.is_bulk else {}
         return ToolResult(
             id=self.call.id,
             tool=self.call.tool,
-            output=self._output,
-            receipts=self.change.receipts(),
+            output={**self._output, **named},
+            receipts=[] if self.is_bulk else self.change.receipts(),
             duration_ms=milliseconds_since(self._started),
         )
 
@@ -68,6 +77,7 @@ class Transaction:
             self._digest,
             EXECUTED,
             receipts=[receipt.model_dump(mode="json") for receipt in result.receipts],
+            changes=result.output if self.is_bulk else None,
             replayed=result.replayed,
             duration_ms=result.duration_ms,
         )

@@ -14,6 +14,9 @@ from execution_environment.workspace.receipts import receipt_of_directory
 
 ELSEWHERE = {errno.ENOENT, errno.ENOTDIR, errno.ELOOP}
 """The directory that a change was made for is gone, or something else has its name."""
+State = Literal["staged", "committed", "applied"]
+"""How far a change has come. Once its intent is written, others may need what is staged; all in place,
+what it displaced is left over. It is `staged` again when the intent was taken back."""
 
 
 @dataclass(frozen=True)
@@ -52,15 +55,19 @@ class PlannedPaths:
         The second change would be made from what is there now, and undo the first.
         """
         above = {parts[:depth] for depth in range(len(parts))}
-        if parts in self._named | self._above or above & self._named:
+        if parts in self._named or parts in self._above or above & self._named:
             raise ToolError(
                 "invalid_arguments",
                 f"One call cannot change '{show_path(parts)}' twice",
                 path=show_path(parts),
                 hint="Put all changes of one place together, or make several calls.",
             )
-        self._named.add(parts)
         self._above |= above
+        self.name(parts)
+
+    def name(self, parts: Parts) -> None:
+        """Note a path that the call names, of which it is known that it is named once."""
+        self._named.add(parts)
 
     def make(self, path: Parts, existing: int) -> int:
         """Note what is made of a path that exists to some depth; return how much was not noted.
@@ -86,9 +93,12 @@ class ChangeSet:
     receipts: list[Receipt] = field(default_factory=list)
     trees: dict[Location, bytes] = field(default_factory=dict)
     """The staged entry that will come to be at a location where nothing is yet."""
+    taken: set[Location] = field(default_factory=set)
+    """What is taken out before anything else comes there."""
+    ready: set[Parts] = field(default_factory=set)
+    """Directories that are there, or are staged: they need not be looked for again."""
     planned: PlannedPaths = field(default_factory=PlannedPaths)
-    state: Literal["staged", "committed", "applied"] = "staged"
-    """How far it has come: whether anybody may still need what was staged."""
+    state: State = "staged"
 
     def bring(self, source: Location, target: Location, replaced: Identity | None) -> None:
         """Add the step that brings something from staging to where `replaced` is, or nothing."""
@@ -96,7 +106,9 @@ class ChangeSet:
         self.require(target, replaced)
 
     def require(self, location: Location, expected: Identity | None) -> None:
-        """Add a precondition, but for what is in a directory that this very change makes."""
+        """Add a precondition, but for what this very change makes room for, or a directory for."""
+        if location in self.taken:
+            return
         path = location.directory
         above = (Location(leaf=path[at], directory=path[:at]) for at in range(len(path)))
         if not any(directory in self.trees for directory in above):

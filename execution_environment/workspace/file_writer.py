@@ -91,8 +91,7 @@ class FileWriter:
         self.change.meter.add(upload.size - (0 if before is None else before.size))
         with self.root.errors_of(parts):
             replaced = None if before is None else before.identity
-            upload.set_mode(mode)
-            self.change.put_upload(parts, upload, replaced)
+            self.change.put_received(parts, upload, mode, replaced)
         self.change.add_receipts(
             receipt_of_file(show_path(parts), upload.sha256, upload.size, mode, before)
         )

@@ -1,7 +1,7 @@
 """Where a workspace's paths lie: from the one root descriptor, by way of user and workspace."""
 
 import os
-from collections.abc import Iterator
+from collections.abc import Container, Iterator
 from contextlib import contextmanager
 
 from common.errors import AgenticError, ToolError
@@ -64,13 +64,19 @@ class WorkspaceRoot:
             self._add_guess(error, parts)
             raise
 
-    def locate(self, parts: Parts, *, create_parents: bool) -> tuple[Parts, bytes, Parts]:
+    def locate(
+        self, parts: Parts, *, create_parents: bool = True, gone: Container[Location] = ()
+    ) -> tuple[Parts, bytes, Parts]:
         """Return the deepest directory there is on the way, the leaf to make in it, and the rest.
 
-        Raises `path_not_found` when directories are missing that are not to be made.
+        What is `gone` is there no more. Raises `path_not_found` when directories are missing that
+        are not to be made.
         """
         full = self.base + parts
-        depth = len(full) - 1
+        depth = next(
+            (at for at in range(len(full)) if Location(leaf=full[at], directory=full[:at]) in gone),
+            len(full) - 1,
+        )
         while not self._is_directory(full[:depth]):
             depth -= 1
         if not create_parents and len(self.base) < len(full) - 1 and depth < len(full) - 1:

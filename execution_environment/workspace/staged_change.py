@@ -1,16 +1,17 @@
 """A call's change while it is made: complete in staging, seen by nobody before it commits."""
 
 from collections.abc import Callable
+from functools import partial
 
 from common.tools import Receipt
 from execution_environment.sandbox.descriptors import DIRECTORY, Identity, opened
 from execution_environment.sandbox.limits import QuotaMeter
 from execution_environment.sandbox.paths import Parts
 from execution_environment.sandbox.renames import Location, Rename, Renamer
-from execution_environment.workspace.change_set import ChangeSet
+from execution_environment.workspace.change_set import ChangeSet, State
 from execution_environment.workspace.metered import MeteredStream
 from execution_environment.workspace.root import WorkspaceRoot
-from execution_environment.workspace.streams import IncomingFile
+from execution_environment.workspace.streams import IncomingFile, ReceivedFiles
 from execution_environment.workspace.tree_copy import TreeCopy
 
 Make = Callable[[bytes | None, Parts], bytes]
@@ -20,20 +21,28 @@ Make = Callable[[bytes | None, Parts], bytes]
 class StagedChange:
     """The one mutable object of a call: what it has staged, and what is planned for it.
 
-    Tools add to it by way of FileWriter and EntryMover; the committer checks it, writes it down
-    and carries it out. A dry run counts and plans all the same, and stages nothing.
+    Tools add to it by way of FileWriter and EntryMover; the committer checks it and carries it out.
+    A dry run counts and plans all the same, and stages nothing.
     """
 
     def __init__(
-        self, root: WorkspaceRoot, renamer: Renamer, meter: QuotaMeter, *, dry_run: bool
+        self,
+        root: WorkspaceRoot,
+        renamer: Renamer,
+        meter: QuotaMeter,
+        *,
+        dry_run: bool,
+        is_bulk: bool = False,
     ) -> None:
+        """`is_bulk`: of so many files that they are not made durable one by one, but all at once."""
         self.meter = meter
+        self.is_bulk = is_bulk
         self._root = root
         self._renamer = renamer
         self._staging = renamer.staging
         self._dry_run = dry_run
         self._change_set = ChangeSet()
-        self._upload: IncomingFile | None = None
+        self._received = ReceivedFiles(self._staging, meter, durable=not is_bulk)
 
     def plan(self, path: str) -> Parts:
         """Return what a path names, as a place that this call changes, once."""
@@ -51,18 +60,15 @@ class StagedChange:
         create_parents: bool = True,
     ) -> None:
         """Stage a file that is to be at a planned path, in place of what `replaced` identifies."""
-        self._put(
-            parts,
-            replaced,
-            lambda tree, below: self._staging.add_file(content, mode, below, tree),
-            create_parents=create_parents,
-        )
+        add = partial(self._staging.add_file, content, mode)
+        self._put(parts, replaced, add, create_parents=create_parents)
         if self._dry_run:
             content.drain()
 
     def put_directories(self, parts: Parts) -> Parts:
         """Stage a directory and the missing ones that lead to it; return its path in staging."""
-        return self._put(parts, None, self._staging.add_directories)
+        add = partial(self._staging.add_directories, durable=not self.is_bulk)
+        return self._put(parts, None, add)
 
     def put_tree(self, parts: Parts, tree: TreeCopy, mode: int) -> None:
         """Stage a copy of a directory with all that is in it."""
@@ -74,23 +80,28 @@ class StagedChange:
                 tree.fill(directory, mode)
 
     def receive(self) -> IncomingFile:
-        """Begin to take in an upload; `put_upload` stages its place."""
-        self._upload = IncomingFile(self._staging, self.meter)
-        return self._upload
+        """Begin to take in a file, one of any number; it stays in staging until `cleanup`."""
+        return self._received.begin()
 
-    def put_upload(self, parts: Parts, upload: IncomingFile, replaced: Identity | None) -> None:
-        """Stage the place of an upload that has come in."""
+    def put_received(
+        self, parts: Parts, incoming: IncomingFile, mode: int, replaced: Identity | None
+    ) -> None:
+        """Stage the place of a file that has come in; its size the caller adds to the meter."""
+        incoming.set_mode(mode)
         if replaced is None:
             self.put_parents(parts)
             self.meter.add(entries=self._change_set.planned.make(parts, len(parts) - 1))
-        source = self._in_staging(upload.name)
-        self._change_set.bring(source, self._root.location(parts), replaced)
+        self._change_set.planned.name(parts)
+        target = self._root.location(parts)
+        self._change_set.bring(self._in_staging(incoming.name), target, replaced)
 
     def put_parents(self, parts: Parts) -> None:
         """Stage the directories that are missing on the way to a path."""
-        _, _, below = self._root.locate(parts, create_parents=True)
-        if below:
-            self.put_directories(parts[:-1])
+        directory, ready = parts[:-1], self._change_set.ready
+        if directory not in ready:
+            if self._root.locate(parts, gone=self._change_set.taken)[2]:
+                self.put_directories(directory)
+            ready.add(directory)
 
     def take(
         self, parts: Parts, goes: Identity, to: Parts | None, replaced: Identity | None
@@ -103,6 +114,7 @@ class StagedChange:
         with self._root.errors_of(parts):
             mark = self._renamer.mark(source)
         self._change_set.require(source, goes)
+        self._change_set.taken.add(source)
         if to is not None:
             self._change_set.require(self._root.location(to), replaced)
             if replaced != goes:  # two names of one file: rename(2) would leave both
@@ -123,7 +135,8 @@ class StagedChange:
         """Stage what `make` makes; return its path within the staging directory."""
         if not self._dry_run:
             self._renamer.make_above(self._root.base)
-        parent, leaf, below = self._root.locate(parts, create_parents=create_parents)
+        gone = self._change_set.taken
+        parent, leaf, below = self._root.locate(parts, create_parents=create_parents, gone=gone)
         target = Location(leaf=leaf, directory=parent)
         if replaced is None:
             existing = len(parent) - len(self._root.base)
@@ -149,25 +162,17 @@ class StagedChange:
         return [*self._change_set.receipts, *self._change_set.planned.receipts()]
 
     def is_fresh(self) -> bool:
-        """Tell whether all that it was made from is still as it was; else it is to be made again."""
+        """Tell whether all that it was made from is as it was; else it is to be made again."""
         return all(item.holds(self._renamer) for item in self._change_set.preconditions)
 
-    def mark_committed(self) -> None:
-        """Note that the intent is written: others may need what is staged."""
-        self._change_set.state = "committed"
-
-    def mark_applied(self) -> None:
-        """Note that all of it is in place: what it displaced is left over."""
-        self._change_set.state = "applied"
-
-    def mark_withdrawn(self) -> None:
-        """Note that the intent was taken back: what is staged is left over."""
-        self._change_set.state = "staged"
+    def mark(self, state: State) -> None:
+        """Note how far it has come."""
+        self._change_set.state = state
 
     def discard(self) -> None:
-        """Remove what was staged, but for an upload that has come in, and start anew."""
-        for name in self._leftovers():
-            if self._upload is None or name != self._upload.name:
+        """Remove what was staged, but for files that have come in, and start anew."""
+        for name in self._change_set.leftovers():
+            if name not in self._received:
                 self._staging.discard(name)
         self._change_set = ChangeSet()
         self.meter.reset()
@@ -178,19 +183,16 @@ class StagedChange:
         return bool(self._leftovers()) or self.meter.reserved > 0
 
     def cleanup(self) -> None:
-        """Remove what is staged and not needed any more, and give its room to others; once.
+        """Remove what nobody needs any more, and give its room to others; once.
 
         No thread may work on the change any more: the coordinator sees to that.
         """
-        if self._upload is not None:
-            self._upload.close()
-        for name in self._leftovers():
+        leftovers = self._leftovers()
+        self._received.close()
+        for name in leftovers:
             self._staging.discard(name)
-        self._change_set, self._upload = ChangeSet(), None
+        self._change_set = ChangeSet()
         self.meter.release()
 
     def _leftovers(self) -> list[bytes]:
-        names = self._change_set.leftovers()
-        if self._upload is not None and self._change_set.state == "staged":
-            names = [*(name for name in names if name != self._upload.name), self._upload.name]
-        return names
+        return [*self._change_set.leftovers(), *self._received.unplaced(self.renames)]

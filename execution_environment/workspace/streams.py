@@ -5,11 +5,14 @@ import os
 import stat
 import threading
 import time
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 from datetime import UTC, datetime
 
 from common.errors import SystemFault
-from execution_environment.sandbox.descriptors import PERMISSIONS, write_all
+from execution_environment.sandbox.descriptors import PERMISSIONS, READ, opened, write_all
 from execution_environment.sandbox.limits import CallLimits, QuotaMeter
+from execution_environment.sandbox.renames import Rename
 from execution_environment.sandbox.staging import Staging
 
 _EARLIEST = datetime.min.replace(tzinfo=UTC).timestamp()
@@ -59,8 +62,11 @@ class IncomingFile:
 
     is_kept = True
     """Whether what comes is written; else it is only hashed."""
+    status: os.stat_result
+    """As it was when it was finished, before it got its mode."""
 
-    def __init__(self, staging: Staging, meter: QuotaMeter) -> None:
+    def __init__(self, staging: Staging, meter: QuotaMeter, *, durable: bool = True) -> None:
+        self._durable = durable
         self.name = staging.new_name()
         self._staging = staging
         self._meter = meter
@@ -80,15 +86,22 @@ class IncomingFile:
                 write_all(self._descriptor, data)
 
     def finish(self) -> None:
-        """Have it all on the disk."""
-        if not self.is_kept:
-            self.close()
-            return
+        """Have it all on the disk, unless it need not be durable yet."""
+        is_synced = self.is_kept and self._durable
         with self._lock:
             assert self._descriptor is not None  # noqa: S101  # finished once
-            os.fsync(self._descriptor)
+            self.status = os.fstat(self._descriptor)
+            if is_synced:
+                os.fsync(self._descriptor)
         self.close()
-        self._staging.sync()
+        if is_synced:
+            self._staging.sync()
+
+    @contextmanager
+    def opened(self) -> Iterator[int]:
+        """Open what has come, once it is finished, for reading."""
+        with opened(self._staging.descriptor, (self.name,), READ) as descriptor:
+            yield descriptor
 
     def set_mode(self, mode: int) -> None:
         """Give the file the mode that it shall have in its place."""
@@ -105,6 +118,37 @@ class IncomingFile:
     def sha256(self) -> str:
         """Hash of what has come, in hex."""
         return self._digest.hexdigest()
+
+
+class ReceivedFiles:
+    """The files that one call takes in: each in staging until it is put in its place, or removed."""
+
+    def __init__(self, staging: Staging, meter: QuotaMeter, *, durable: bool) -> None:
+        self._staging = staging
+        self._meter = meter
+        self._durable = durable
+        self._files: dict[bytes, IncomingFile] = {}
+
+    def begin(self) -> IncomingFile:
+        """Begin to take in a file."""
+        incoming = IncomingFile(self._staging, self._meter, durable=self._durable)
+        self._files[incoming.name] = incoming
+        return incoming
+
+    def __contains__(self, name: object) -> bool:
+        """Tell whether a staged entry is one of them."""
+        return name in self._files
+
+    def unplaced(self, renames: Iterable[Rename]) -> list[bytes]:
+        """Return the names of those that no step puts in a place."""
+        placed = {rename.source.leaf for rename in renames}
+        return [name for name in self._files if name not in placed]
+
+    def close(self) -> None:
+        """Close them, however far they have come, and forget them."""
+        for incoming in self._files.values():
+            incoming.close()
+        self._files.clear()
 
 
 def etag_of(status: os.stat_result) -> str:

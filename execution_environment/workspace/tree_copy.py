@@ -11,10 +11,10 @@ from execution_environment.sandbox.descriptors import (
     make_directory,
     opened,
     opened_file,
+    write_file,
 )
 from execution_environment.sandbox.limits import CallLimits, QuotaMeter
 from execution_environment.sandbox.paths import Parts
-from execution_environment.sandbox.staging import write_file
 from execution_environment.sandbox.walking import Entry
 from execution_environment.workspace.metered import MeteredStream
 from execution_environment.workspace.root import WorkspaceRoot

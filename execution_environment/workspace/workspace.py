@@ -33,10 +33,11 @@ def open_workspace(
     meter: QuotaMeter,
     *,
     dry_run: bool,
+    is_bulk: bool = False,
 ) -> Workspace:
     """Put together one call's view of the workspace that `base` leads to."""
     root = WorkspaceRoot(renamer.root, base)
     reader = Reader(root, limits, searchers)
-    change = StagedChange(root, renamer, meter, dry_run=dry_run)
+    change = StagedChange(root, renamer, meter, dry_run=dry_run, is_bulk=is_bulk)
     files = FileWriter(root, change, limits)
     return Workspace(reader, files, EntryMover(root, reader, change), change, limits)

@@ -1,6 +1,7 @@
 """The data directory's format: an older one is taken over, a newer one refused and left alone."""
 
 import json
+import signal
 import sqlite3
 import subprocess
 import sys
@@ -17,6 +18,7 @@ from execution_environment.ledger.ledger import Ledger
 from execution_environment.ledger.schema import FORMAT, UnknownFormat
 from execution_environment.settings import Settings
 from tests.execution_environment.conftest import asked, tool_call
+from tests.execution_environment.transactions.crashes import die_at
 
 FORMAT_1 = """
 CREATE TABLE calls (
@@ -92,6 +94,26 @@ def test_a_ledger_of_the_first_format_shrinks_from_now_on(old_data):
     assert pragmas == [2, FORMAT, "ok"]
 
 
+async def test_data_of_the_second_format_is_taken_over(assemble, data_dir, demo):
+    """It knew no lists: what is under way is completed, and its trail is verified before as after."""
+    call = tool_call("write_file", _id="a", path="x", content="1")
+    assert die_at(data_dir, call, "committed", 1) == -signal.SIGKILL
+    ledger = data_dir / "state" / "ledger.sqlite"
+    with closing(sqlite3.connect(ledger)) as connection:
+        connection.executescript(
+            "DROP INDEX calls_with_list; ALTER TABLE calls DROP COLUMN list; PRAGMA user_version = 2"
+        )
+    assert len(read_chains(ledger)) == 1
+    parts = assemble()
+    parts.maintenance.run_now()
+    assert (await parts.executor.run(call)).replayed
+    await parts.close()
+    assert (demo / "x").read_text() == "1"
+    assert len(read_chains(ledger)) == 2
+    with closing(sqlite3.connect(ledger)) as connection:
+        assert connection.execute("PRAGMA user_version").fetchone() == (FORMAT,)
+
+
 @pytest.fixture
 def newer_data(data_dir):
     """What a later version may leave."""
@@ -114,7 +136,8 @@ def test_data_of_a_newer_format_is_refused_and_left_alone(newer_data, monkeypatc
         build(settings)
     for name in ("data_dir", "service_token", "landlock"):
         monkeypatch.setenv(f"EXEC_ENV_{name.upper()}", "secret" if name == "service_token" else str(getattr(settings, name)))  # fmt: skip
-    with pytest.raises(SystemExit, match="its format is 3, and this program knows none above 2"):
+    message = f"its format is {FORMAT + 1}, and this program knows none above {FORMAT}"
+    with pytest.raises(SystemExit, match=message):
         main()
     assert ledger.read_bytes() == before
     verified = subprocess.run(
@@ -122,7 +145,7 @@ def test_data_of_a_newer_format_is_refused_and_left_alone(newer_data, monkeypatc
         capture_output=True, text=True, check=False, timeout=60,
     )  # fmt: skip
     assert (verified.returncode, verified.stdout) == (1, "")
-    assert "its format is 3" in verified.stderr
+    assert f"its format is {FORMAT + 1}" in verified.stderr
 
 
 async def test_new_data_says_its_format(assemble, data_dir):

@@ -19,7 +19,7 @@ def directory(tmp_path):
 def left(directory):
     """Return the directory of a process that died with a tree staged."""
     dead = Staging(directory)
-    dead.add_file([b"x"], 0o644, (b"a", b"b", b"file"))
+    dead.add_file([b"x"], 0o644, below=(b"a", b"b", b"file"))
     dead.add_file([b"x"], 0o644)
     fcntl.flock(dead.descriptor, fcntl.LOCK_UN)  # what a death does
     return directory / dead.process

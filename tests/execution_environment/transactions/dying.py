@@ -16,6 +16,7 @@ from execution_environment.bootstrap import Assembly
 from execution_environment.calls.workspace_factory import ServiceLimits
 from execution_environment.sandbox.limits import Usage
 from execution_environment.threads import ThreadPool
+from tests.execution_environment.transactions import bulk
 
 
 class Death:
@@ -36,7 +37,7 @@ async def make(data_dir: Path, call: ToolCall, death: Death) -> None:
     """Make the call."""
     allowed = ServiceLimits(10**6, 10**6, Usage(10**8, 10**4))
     parts = Assembly(data_dir, allowed, ThreadPool(2, 8), timedelta(days=1), observe=death)
-    await parts.executor.run(call)
+    await (bulk.make(parts, call) if call.tool == bulk.BULK else parts.executor.run(call))
     await parts.close()
 
 

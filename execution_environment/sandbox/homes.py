@@ -1,12 +1,12 @@
 """Workspaces seen from outside: which there are, and what tells one from another."""
 
 import errno
+import hashlib
 import heapq
 import os
 import stat
 from collections.abc import Iterator
 from dataclasses import dataclass
-from datetime import datetime
 
 from pydantic import TypeAdapter, ValidationError
 
@@ -14,9 +14,9 @@ from common.ids import Name
 from execution_environment.sandbox.descriptors import ANY, DIRECTORY, opened, status_at
 from execution_environment.sandbox.paths import Parts
 from execution_environment.sandbox.syscalls import birth_of
-from execution_environment.workspace.generation import generation_of
-from execution_environment.workspace.streams import modified_at
 
+DIGITS = 16
+"""Hex digits of a generation."""
 _NAME: TypeAdapter[str] = TypeAdapter(Name)
 _NOWHERE = {errno.ENOENT, errno.ENOTDIR, errno.ELOOP}
 
@@ -27,11 +27,16 @@ class Home:
 
     status: os.stat_result
     generation: str
+    """Which making of the workspace this is: one that was deleted and made again has another."""
 
-    @property
-    def modified_at(self) -> datetime:
-        """When an entry at its top was last made, replaced or removed."""
-        return modified_at(self.status)
+
+def generation_of(status: os.stat_result, birth: int | None) -> str:
+    """Return the generation of the workspace whose directory has this status.
+
+    `birth` is when the directory was made, in nanoseconds; None where the file system does not keep
+    that, and then an inode that is used again is taken for the same.
+    """
+    return hashlib.sha256(f"{status.st_ino}:{birth}".encode()).hexdigest()[:DIGITS]
 
 
 def names_after(root: int, user: str, after: str, most: int) -> list[str]:

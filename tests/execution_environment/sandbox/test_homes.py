@@ -1,10 +1,10 @@
-"""The inventory of workspaces: directories only, and only those that have a workspace's name."""
+"""Workspaces seen from outside: directories only, and only those that have a workspace's name."""
 
 import os
 
 import pytest
 
-from execution_environment.workspace.inventory import find_home, names_after
+from execution_environment.sandbox.homes import find_home, generation_of, names_after
 
 
 @pytest.fixture
@@ -35,3 +35,13 @@ def test_only_a_directory_is_the_home_of_a_workspace(root, tmp_path):
     assert home.status.st_ino == (tmp_path / "u" / "w").stat().st_ino
     for base in [(b"u", b"link"), (b"u", b"file"), (b"u", b"no"), (b"no", b"w"), (b"linked", b"w")]:
         assert find_home(root, base) is None
+
+
+def test_a_generation_is_of_one_directory_made_once(tmp_path):
+    """A change within it makes no other; the same inode made again does."""
+    status = os.stat(tmp_path)
+    first = generation_of(status, 5)
+    (tmp_path / "f").write_bytes(b"")
+    assert generation_of(os.stat(tmp_path), 5) == first
+    assert len({first, generation_of(status, 6), generation_of(os.stat("/"), 5)}) == 3
+    assert len(first) == 16
