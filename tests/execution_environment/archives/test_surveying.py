@@ -201,12 +201,11 @@ def test_a_file_that_changes_while_it_is_hashed_is_hashed_again(root, hashes, de
 
     def write():
         with (demo / "f").open("r+b") as file:
-            file.seek(900_000)
-            file.write(b"2")
+            file.write(b"2")  # where it has been read already
 
     nothing = [lambda: None] * 5
     found = found_by(meddled(root, hashes, *nothing, write))
-    assert found == {"f": ("file", sha(b"1" * 900_000 + b"2" + b"1" * 99_999))}
+    assert found == {"f": ("file", sha(b"2" + b"1" * 999_999))}
 
 
 def test_a_file_that_is_written_all_the_time_is_told_to_be_so(root, hashes, demo):
