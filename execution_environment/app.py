@@ -21,11 +21,20 @@ from common.web.app import build_app
 from common.web.auth import ServiceToken
 from common.web.health import Probe, health_router
 from common.web.server import serve, serve_workers
+from execution_environment.archives import cache_file
+from execution_environment.archives.hash_cache import HASHES
 from execution_environment.bootstrap import Assembly
 from execution_environment.calls.workspace_factory import ServiceLimits
 from execution_environment.ledger.ledger import Ledger
 from execution_environment.ledger.schema import UnknownFormat
-from execution_environment.routes import audit, files, tools
+from execution_environment.routes import (
+    archives_in,
+    archives_out,
+    audit,
+    files,
+    tools,
+    workspaces,
+)
 from execution_environment.routes.dependencies import Services
 from execution_environment.sandbox import landlock
 from execution_environment.sandbox.limits import Usage
@@ -73,6 +82,9 @@ def build_over(parts: Assembly, settings: Settings, landlock_abi: int | None = N
         routers=[
             tools.router,
             files.router,
+            archives_in.router,
+            archives_out.router,
+            workspaces.router,
             audit.router,
             health_router(_readiness(parts, landlock_abi)),
         ],
@@ -89,6 +101,10 @@ def _services(parts: Assembly) -> Services:
         executor=parts.executor,
         downloads=parts.downloads,
         uploads=parts.uploads,
+        archives_in=parts.archives_in,
+        archives_out=parts.archives_out,
+        removals=parts.removals,
+        workspaces=parts.workspaces,
         settler=parts.settler,
         threads=parts.threads,
         audit=parts.audit,
@@ -148,6 +164,7 @@ def _prepare(settings: Settings) -> None:
     """Do what is done once, before any process or thread: the Landlock policy holds all."""
     state = settings.data_dir / "state"
     state.mkdir(parents=True, exist_ok=True, mode=0o700)
+    cache_file.remove(state / HASHES)
     if (abi := _landlock_abi(settings)) is not None:
         landlock.restrict(settings.data_dir, landlock.interpreter_paths(), abi)
     ledger = Ledger(state / "ledger.sqlite")

@@ -6,10 +6,10 @@ import time
 from collections.abc import Awaitable, Callable, Iterator
 from dataclasses import dataclass
 from datetime import timedelta
-from pathlib import Path
 
 from common.errors import AgenticError
 from common.logs import get_logger
+from execution_environment.archives.hash_cache import HashCache
 from execution_environment.audit.retention import remove_old
 from execution_environment.audit.writer import AuditWriter
 from execution_environment.ledger.ledger import Ledger
@@ -49,7 +49,7 @@ class Maintenance:
         recovery: Recovery,
         reservations: Reservations,
         audit: AuditWriter,
-        audit_dir: Path,
+        hashes: HashCache,
         periods: RetentionPeriods,
     ) -> None:
         self._sandbox = sandbox
@@ -58,7 +58,7 @@ class Maintenance:
         self._recovery = recovery
         self._reservations = reservations
         self._audit = audit
-        self._audit_dir = audit_dir
+        self._hashes = hashes
         self._periods = periods
 
     def recover(self) -> None:
@@ -87,11 +87,12 @@ class Maintenance:
         while self._ledger.ageing.shrink():
             yield
         self._locks.forget(lambda workspace: not self._sandbox.has(workspace))
+        self._hashes.forget(lambda workspace: not self._sandbox.has(workspace))
         yield
         if self._periods.audit is not None:
             before = time.time() - self._periods.audit.total_seconds()
             is_ended = self._sandbox.renamer.staging.has_ended
-            remove_old(self._audit_dir, self._ledger.chains, before, is_ended)
+            remove_old(self._audit.directory, self._ledger.chains, before, is_ended)
 
     async def run(self, threads: ThreadPool, interval: timedelta = INTERVAL) -> None:
         """Maintain now and every so many intervals, note heads in each, until cancelled."""

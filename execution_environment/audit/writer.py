@@ -43,7 +43,7 @@ class AuditWriter:
     ) -> None:
         """Begin a chain; `tell` is told of heads that are worth remembering elsewhere."""
         directory.mkdir(exist_ok=True, mode=0o700)
-        self._directory = directory
+        self.directory = directory
         self._chain = f"{time.time_ns() // 1_000_000:012x}-{process}"
         self._max_file = max_file
         self._tell = tell
@@ -63,7 +63,7 @@ class AuditWriter:
 
     def holds(self, position: str | None, call_id: str) -> bool:
         """Tell whether a call that has taken effect has its entry, after a position of a chain."""
-        return position is not None and reader.holds(self._directory, position, call_id)
+        return position is not None and reader.holds(self.directory, position, call_id)
 
     def append(self, entry: dict[str, Any]) -> None:
         """Write an entry; on a full disk it goes to the log instead, whole."""
@@ -132,7 +132,7 @@ class AuditWriter:
             log.warning("the audit head could not be noted", detail=failure.detail)
 
     def _open(self, number: int) -> int:
-        path = self._directory / f"{self._chain}.{number:06d}.jsonl"
+        path = self.directory / f"{self._chain}.{number:06d}.jsonl"
         flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_APPEND | os.O_CLOEXEC
         return os.open(path, flags, 0o600)
 

@@ -2,6 +2,8 @@
 
 from dataclasses import dataclass
 
+from pydantic import JsonValue
+
 from common.context import ExecutionContext
 from common.tools import ToolCall
 
@@ -15,7 +17,7 @@ class FileRequest:
     path: str
     context: ExecutionContext
 
-    def call(self, tool: str, **more: str) -> ToolCall:
+    def call(self, tool: str, **more: JsonValue) -> ToolCall:
         """Return the call that it amounts to, for the ledger and the audit trail."""
         return ToolCall(
             id=self.id,

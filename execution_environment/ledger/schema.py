@@ -31,6 +31,7 @@ CREATE TABLE IF NOT EXISTS calls (
 ) WITHOUT ROWID;
 CREATE INDEX IF NOT EXISTS calls_unsettled ON calls (workspace) WHERE renames IS NOT NULL;
 CREATE INDEX IF NOT EXISTS calls_by_time ON calls (at);
+CREATE INDEX IF NOT EXISTS calls_by_workspace ON calls (workspace, at);
 CREATE INDEX IF NOT EXISTS calls_with_list ON calls (list) WHERE list IS NOT NULL;
 CREATE TABLE IF NOT EXISTS abandoned (
     id TEXT PRIMARY KEY, session TEXT, fence INTEGER, at REAL NOT NULL

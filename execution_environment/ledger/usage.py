@@ -30,6 +30,22 @@ class UsageCounts:
         with self._database.writing() as connection:
             connection.execute("DELETE FROM usage")
 
+    def drop(self, workspace: str) -> None:
+        """Forget the count of one workspace: the next change counts what is there then."""
+        with self._database.writing() as connection:
+            connection.execute("DELETE FROM usage WHERE workspace = ?", (workspace,))
+
+    def changed_at(self, workspace: str) -> float | None:
+        """Return when the last call changed a workspace, in seconds since the epoch.
+
+        None where no call did, or where that was so long ago that its result is forgotten.
+        """
+        with self._database.reading() as connection:
+            [at] = connection.execute(
+                "SELECT max(at) FROM calls WHERE workspace = ?", (workspace,)
+            ).fetchone()
+        return None if at is None else float(at)
+
 
 def grow(connection: Connection, workspace: str, growth: Usage, quota: Usage) -> None:
     """Count what a change adds to its workspace; raise `quota_exceeded` where there is no room."""

@@ -24,7 +24,16 @@ HEADER = "x-execution-context"
 _SAID = (
     "request_id", "session_id", "run_id", "step_id", "user_id", "allowed_paths_root", "access",
 )  # fmt: skip
-_TOOLS = {"download": "download_file", "upload": "upload_file", "settle_call": SETTLE}
+_TOOLS = {
+    "download": "download_file",
+    "upload": "upload_file",
+    "delete_file": "delete_file",
+    "diff_archive": "diff_archive",
+    "get_archive": "get_archive",
+    "put_archive": "put_archive",
+    "delete_workspace": "delete_workspace",
+    "settle_call": SETTLE,
+}
 """What stands for a tool in the record, by the endpoint that was asked."""
 _UNREADABLE = {"malformed_request", "request_too_large", "unsupported_media_type"}
 """Why the body of a call is not even looked at."""

@@ -7,10 +7,14 @@ from typing import Annotated
 from fastapi import Depends, Request
 
 from execution_environment.audit.writer import AuditWriter
+from execution_environment.calls.archives_in import ArchivesIn
+from execution_environment.calls.archives_out import ArchivesOut
 from execution_environment.calls.downloads import Downloads
 from execution_environment.calls.executor import Executor
 from execution_environment.calls.registry import Registry
+from execution_environment.calls.removals import Removals
 from execution_environment.calls.uploads import Uploads
+from execution_environment.calls.workspaces import Workspaces
 from execution_environment.threads import ThreadPool
 from execution_environment.transactions.settlement import Settler
 
@@ -23,6 +27,10 @@ class Services:
     executor: Executor
     downloads: Downloads
     uploads: Uploads
+    archives_in: ArchivesIn
+    archives_out: ArchivesOut
+    removals: Removals
+    workspaces: Workspaces
     settler: Settler
     threads: ThreadPool
     audit: AuditWriter

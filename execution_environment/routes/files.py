@@ -1,25 +1,22 @@
-"""Whole files: down with ranges, up with conditions, as RFC 9110 says."""
+"""Whole files: down with ranges, up and away with conditions, as RFC 9110 says."""
 
-import asyncio
-from collections.abc import AsyncIterator
-from typing import Annotated, Any
+from dataclasses import replace
+from typing import Annotated
 
-from fastapi import APIRouter, Depends, Header, Request, Response
+from fastapi import APIRouter, Depends, Request, Response
 from fastapi.responses import StreamingResponse
 from starlette.convertors import PathConvertor, register_url_convertor
-from starlette.types import Receive, Scope, Send
 
-from common.context import MAX_TIMEOUT, ExecutionContext, RequestSource
-from common.errors import SystemFault
-from common.ids import CallId, Name, new_id
 from common.tools import ToolResult
 from common.web.body import pieces_of
 from common.web.conditions import Validators, asked_range, is_fresh, require_whole
 from common.web.openapi import Responses, problems
 from execution_environment.calls.downloads import Downloads
 from execution_environment.calls.file_request import FileRequest
-from execution_environment.routes.contexts import RecordedRoute, RefusedContext, context_from
+from execution_environment.routes.contexts import RecordedRoute
 from execution_environment.routes.dependencies import ServicesDep
+from execution_environment.routes.sending import Sending
+from execution_environment.routes.workspace_requests import WorkspaceRequestDep
 from execution_environment.workspace.streams import OutgoingFile, etag_of, modified_at
 
 router = APIRouter(prefix="/v1/files", tags=["files"], route_class=RecordedRoute)
@@ -28,55 +25,14 @@ _ERRORS = (
     "unsupported_file", "unauthenticated", "invalid_request", "precondition_failed", "internal",
     "overloaded", "deadline_exceeded", "malformed_request",
 )  # fmt: skip
+_CHANGE = ("no_space", "idempotency_conflict", "call_expired", "fenced", "unavailable")
 
 
-def _file_request(
-    user: Name,
-    workspace: Name,
-    path: str,
-    request: Request,
-    idempotency_key: Annotated[CallId | None, Header()] = None,
-    x_fence: Annotated[int, Header(ge=0, lt=2**63)] = 0,
-    x_execution_context: Annotated[str | None, Header()] = None,
-) -> FileRequest:
-    """Return what is asked for; the context is the caller's, or the least that can be said."""
-    context = _context(x_execution_context, user, f"{user}/{workspace}", request)
-    return FileRequest(idempotency_key or new_id("call"), x_fence, path, context)
+def _file_request(path: str, asked: WorkspaceRequestDep) -> FileRequest:
+    return replace(asked, path=path)
 
 
 FileRequestDep = Annotated[FileRequest, Depends(_file_request)]
-
-
-def _context(given: str | None, user: str, root: str, request: Request) -> ExecutionContext:
-    if given is None:
-        return ExecutionContext(
-            request_id=request.state.request_id,
-            user_id=user,
-            request_source=RequestSource(kind="rest"),
-            allowed_paths_root=root,
-            timeout=MAX_TIMEOUT,
-        )
-    context = context_from(given)
-    if context.allowed_paths_root != root:
-        raise RefusedContext("invalid_request", "X-Execution-Context is for another workspace")
-    return context
-
-
-class _Sending(StreamingResponse):
-    """Ends at the file's deadline, taken or not; closes the file, also when it never began."""
-
-    def __init__(self, outgoing: OutgoingFile, pieces: AsyncIterator[bytes], **more: Any) -> None:
-        super().__init__(pieces, media_type="application/octet-stream", **more)
-        self._outgoing = outgoing
-
-    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        try:
-            async with asyncio.timeout(self._outgoing.seconds_left):
-                await super().__call__(scope, receive, send)
-        except TimeoutError as late:
-            raise SystemFault("deadline_exceeded", "The client takes the file too slowly") from late
-        finally:
-            self._outgoing.close()
 
 
 _BYTES = {"application/octet-stream": {"schema": {"type": "string", "format": "binary"}}}
@@ -126,7 +82,14 @@ def _answer(outgoing: OutgoingFile, request: Request, downloads: Downloads) -> R
     if part is not None:
         headers["Content-Range"] = f"bytes {part.start}-{part.stop - 1}/{size}"
     pieces = downloads.send(outgoing, range(0) if request.method == "HEAD" else wanted)
-    return _Sending(outgoing, pieces, status_code=200 if part is None else 206, headers=headers)
+    status = 200 if part is None else 206
+    return Sending(
+        outgoing,
+        pieces,
+        status_code=status,
+        media_type="application/octet-stream",
+        headers=headers,
+    )
 
 
 @router.put(
@@ -134,10 +97,7 @@ def _answer(outgoing: OutgoingFile, request: Request, downloads: Downloads) -> R
     status_code=201,
     responses={
         200: {"model": ToolResult, "description": "The file was replaced"},
-        **problems(
-            *_ERRORS, "quota_exceeded", "no_space", "idempotency_conflict",
-            "call_expired", "fenced",
-        ),
+        **problems(*_ERRORS, *_CHANGE, "quota_exceeded"),
     },
     openapi_extra={
         "requestBody": {
@@ -155,3 +115,9 @@ async def upload(
     if not result.receipts[0].created:
         response.status_code = 200
     return result
+
+
+@router.delete(_PATH, responses=problems(*_ERRORS, *_CHANGE, "directory_not_empty"))
+async def delete_file(asked: FileRequestDep, request: Request, services: ServicesDep) -> ToolResult:
+    """Remove a file, a link itself or an empty directory, once."""
+    return await services.removals.remove(asked, request.headers)

@@ -13,6 +13,7 @@ _RESOLVE_BENEATH = 0x08
 RESOLVE = _RESOLVE_BENEATH | _RESOLVE_NO_SYMLINKS | _RESOLVE_NO_MAGICLINKS | _RESOLVE_NO_XDEV
 _STATX_BTIME = 0x800
 _AT_SYMLINK_NOFOLLOW = 0x100
+_AT_EMPTY_PATH = 0x1000
 _MAX_HANDLE = 128
 MAX_TRIES = 1000
 """A rename anywhere on the path makes the kernel answer EAGAIN: that often before giving up."""
@@ -117,10 +118,11 @@ def sync_file_system(descriptor: int) -> None:
 def birth_of(directory: int, leaf: bytes) -> int | None:
     """Return when a leaf was made, in nanoseconds; None where the file system does not keep it.
 
-    Never follows a link. Source: statx(2).
+    Never follows a link; an empty leaf is what the descriptor itself is open on. Source: statx(2).
     """
     found = _Statx()
-    if _libc.statx(directory, leaf, _AT_SYMLINK_NOFOLLOW, _STATX_BTIME, ctypes.byref(found)) != 0:
+    flags = _AT_SYMLINK_NOFOLLOW | _AT_EMPTY_PATH
+    if _libc.statx(directory, leaf, flags, _STATX_BTIME, ctypes.byref(found)) != 0:
         raise _last_error()
     if not found.mask & _STATX_BTIME:
         return None

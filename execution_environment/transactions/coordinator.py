@@ -91,12 +91,17 @@ class Coordinator:
             async with self._locks.held(workspace, deadline):
                 # The lock stays held until the thread is done, also when the request is cancelled:
                 # without it, another call could find the workspace half changed.
-                return await until_done(
-                    self._threads.run_admitted(self._committer.commit, transaction)
-                )
+                return await until_done(self._committed(transaction))
         finally:
             if transaction.change.needs_cleanup:
                 self._threads.run_in_background(transaction.change.cleanup)
+
+    def _committed(self, transaction: Transaction) -> Coroutine[Any, Any, ToolResult]:
+        """Return the work of a commit; that of many files is in one of its user's threads."""
+        if not transaction.is_bulk:
+            return self._threads.run_admitted(self._committer.commit, transaction)
+        user, deadline = transaction.call.context.user_id, transaction.workspace.limits.deadline
+        return self._threads.run_for(user, deadline, self._committer.commit, transaction)
 
 
 def _clean_up(change: StagedChange) -> None:

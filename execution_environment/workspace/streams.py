@@ -5,11 +5,12 @@ import os
 import stat
 import threading
 import time
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 from datetime import UTC, datetime
 
 from common.errors import SystemFault
-from execution_environment.sandbox.descriptors import PERMISSIONS, write_all
+from execution_environment.sandbox.descriptors import PERMISSIONS, READ, opened, write_all
 from execution_environment.sandbox.limits import CallLimits, QuotaMeter
 from execution_environment.sandbox.renames import Rename
 from execution_environment.sandbox.staging import Staging
@@ -35,6 +36,11 @@ class OutgoingFile:
             raise SystemFault("internal", "The file became shorter while it was sent")
         return data
 
+    def status_now(self) -> os.stat_result:
+        """Return the status that the file has now; `status` is the one that it was opened with."""
+        assert self._descriptor is not None  # noqa: S101  # not closed yet
+        return os.fstat(self._descriptor)
+
     @property
     def seconds_left(self) -> float:
         """How long it may still be sent; 0 when its deadline has passed."""
@@ -56,6 +62,8 @@ class IncomingFile:
 
     is_kept = True
     """Whether what comes is written; else it is only hashed."""
+    status: os.stat_result
+    """As it was when it was finished, before it got its mode."""
 
     def __init__(self, staging: Staging, meter: QuotaMeter, *, durable: bool = True) -> None:
         self._durable = durable
@@ -79,14 +87,21 @@ class IncomingFile:
 
     def finish(self) -> None:
         """Have it all on the disk, unless it need not be durable yet."""
-        if not (self.is_kept and self._durable):
-            self.close()
-            return
+        is_synced = self.is_kept and self._durable
         with self._lock:
             assert self._descriptor is not None  # noqa: S101  # finished once
-            os.fsync(self._descriptor)
+            self.status = os.fstat(self._descriptor)
+            if is_synced:
+                os.fsync(self._descriptor)
         self.close()
-        self._staging.sync()
+        if is_synced:
+            self._staging.sync()
+
+    @contextmanager
+    def opened(self) -> Iterator[int]:
+        """Open what has come, once it is finished, for reading."""
+        with opened(self._staging.descriptor, (self.name,), READ) as descriptor:
+            yield descriptor
 
     def set_mode(self, mode: int) -> None:
         """Give the file the mode that it shall have in its place."""

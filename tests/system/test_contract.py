@@ -10,6 +10,7 @@ from tests.system.services import TOKEN, execution_environment
 
 AUTH = {"Authorization": f"Bearer {TOKEN}"}
 EXAMPLES = 40
+schemathesis.serializer.alias("application/x-tar", "application/octet-stream")
 CHECKS = [
     checks.status_code_conformance,
     checks.content_type_conformance,
