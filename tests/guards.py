@@ -99,6 +99,38 @@ GUARDS = (
         ("no mark, no repetition", "if rename.mark is None:", "if False:"),
     ),
     *guards_of(
+        "execution_environment/sandbox/renames.py",
+        "tests/execution_environment/sandbox/test_renames.py",
+        (
+            "directories on the disk",
+            "                self.apply(rename)\n        self.sync(renames)\n",
+            "                self.apply(rename)\n",
+        ),
+        ("each directory once", "in dict.fromkeys(place for", "in list(place for"),
+        (
+            "room for a file",
+            "except (FileNotFoundError, NotADirectoryError):",
+            "except FileNotFoundError:",
+        ),
+    ),
+    *guards_of(
+        "execution_environment/transactions/committer.py",
+        "tests/execution_environment/transactions/test_bulk.py",
+        ("many files on the disk", "            self._renamer.staging.sync_all()\n", ""),
+        (
+            "steps on the disk",
+            '            with translated("."):\n                self._renamer.sync(change.renames)\n',
+            "",
+        ),
+    ),
+    *guards_of(
+        "execution_environment/transactions/change_lists.py",
+        "tests/execution_environment/transactions/test_change_lists.py",
+        ("a list that is proven", "if digest.hexdigest() != name:", "if False:"),
+        ("lists that calls name", " and not is_named(path.name)", ""),
+        ("young lists", "path.stat().st_mtime < before and ", ""),
+    ),
+    *guards_of(
         "execution_environment/transactions/coordinator.py",
         "tests/execution_environment/transactions/test_coordinator.py",
         ("the lock, to the end of the thread", "await until_done(", "await ("),
