@@ -27,7 +27,14 @@ from execution_environment.bootstrap import Assembly
 from execution_environment.calls.workspace_factory import ServiceLimits
 from execution_environment.ledger.ledger import Ledger
 from execution_environment.ledger.schema import UnknownFormat
-from execution_environment.routes import archives_in, audit, files, tools, workspaces
+from execution_environment.routes import (
+    archives_in,
+    archives_out,
+    audit,
+    files,
+    tools,
+    workspaces,
+)
 from execution_environment.routes.dependencies import Services
 from execution_environment.sandbox import landlock
 from execution_environment.sandbox.limits import Usage
@@ -75,8 +82,9 @@ def build_over(parts: Assembly, settings: Settings, landlock_abi: int | None = N
         routers=[
             tools.router,
             files.router,
-            workspaces.router,
             archives_in.router,
+            archives_out.router,
+            workspaces.router,
             audit.router,
             health_router(_readiness(parts, landlock_abi)),
         ],
@@ -94,6 +102,7 @@ def _services(parts: Assembly) -> Services:
         downloads=parts.downloads,
         uploads=parts.uploads,
         archives_in=parts.archives_in,
+        archives_out=parts.archives_out,
         removals=parts.removals,
         workspaces=parts.workspaces,
         settler=parts.settler,

@@ -7,6 +7,7 @@ from pathlib import Path
 from execution_environment.archives.hash_cache import HASHES, HashCache
 from execution_environment.audit.writer import AuditWriter
 from execution_environment.calls.archives_in import ArchivesIn
+from execution_environment.calls.archives_out import ArchivesOut
 from execution_environment.calls.downloads import Downloads
 from execution_environment.calls.executor import Executor
 from execution_environment.calls.registry import Registry, discover
@@ -79,6 +80,7 @@ class Assembly:
         parts = (workspaces, coordinator, ledger, audit, threads)
         self.workspaces = Workspaces(self.sandbox, *parts)
         self.archives_in = ArchivesIn(*parts, self.hashes, self.lists)
+        self.archives_out = ArchivesOut(workspaces, self.hashes, audit, threads)
 
     async def close(self) -> None:
         """End what is under way and give everything back."""

@@ -16,13 +16,14 @@ from typing import Any, TypeVar
 from common.logs import get_logger
 
 T = TypeVar("T")
+TRIES = 2
+"""As it is, and begun anew."""
 REST = 10.0
-"""Seconds that a database which cannot be opened is left alone."""
+"""Seconds that a database is left alone which fails all the same."""
 BUSY_TIMEOUT = 1.0
 """Seconds that another process is waited for."""
 MAX_PAGES = 64 * 1024
 """Of 4 KiB: a database that would outgrow them is begun anew."""
-_BUSY = {sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED}
 log = get_logger(__name__)
 
 
@@ -39,7 +40,9 @@ class CacheFile:
         self._rests_until = 0.0
 
     def rows(self, query: str, values: Sequence[object]) -> list[tuple[Any, ...]]:
-        """Return what a query finds; nothing when the database fails."""
+        """Return what a query finds; nothing when the database fails, or is not made yet."""
+        if not _inode_of(self._path):
+            return []
         return self._use(lambda connection: connection.execute(query, values).fetchall(), [])
 
     def write(self, statement: str, rows: Sequence[Sequence[object]]) -> None:
@@ -60,38 +63,35 @@ class CacheFile:
 
     def _use(self, work: Callable[[sqlite3.Connection], T], otherwise: T) -> T:
         with self._turn:
-            if time.monotonic() < self._rests_until:
-                return otherwise
-            try:
-                return work(self._opened())
-            except sqlite3.Error as failure:
-                self._give_up(failure)
-                return otherwise
+            for _ in range(TRIES if time.monotonic() >= self._rests_until else 0):
+                try:
+                    found = work(self._opened())
+                except sqlite3.Error as failure:
+                    if _is_busy(failure):
+                        break
+                    log.warning("a cache is begun anew", path=str(self._path), reason=str(failure))
+                    self._close()
+                    remove(self._path)
+                    self._rests_until = time.monotonic() + REST
+                else:
+                    self._rests_until = 0.0
+                    return found
+            return otherwise
 
     def _opened(self) -> sqlite3.Connection:
         """Return the connection to the file that is there now: it may have been removed."""
-        if self._connection is not None:
-            if _inode_of(self._path) == self._inode:
-                return self._connection
-            self._close()
-        self._rests_until = time.monotonic() + REST  # unless it can be opened
-        self._connection = sqlite3.connect(
+        if self._connection is not None and _inode_of(self._path) == self._inode:
+            return self._connection
+        self._close()
+        self._connection = connection = sqlite3.connect(
             self._path, timeout=BUSY_TIMEOUT, isolation_level=None, check_same_thread=False
         )
         for setting in ("journal_mode = TRUNCATE", "synchronous = OFF", "temp_store = MEMORY"):
-            self._connection.execute(f"PRAGMA {setting}")
-        self._connection.execute(f"PRAGMA max_page_count = {MAX_PAGES}")
-        self._connection.execute(self._tables)
-        self._inode, self._rests_until = _inode_of(self._path), 0.0
-        return self._connection
-
-    def _give_up(self, failure: sqlite3.Error) -> None:
-        if getattr(failure, "sqlite_errorcode", None) in _BUSY:
-            self._rests_until = 0.0
-            return  # there is nothing wrong with it
-        log.warning("a cache is begun anew", path=str(self._path), reason=str(failure))
-        self._close()
-        remove(self._path)
+            connection.execute(f"PRAGMA {setting}")
+        connection.execute(f"PRAGMA max_page_count = {MAX_PAGES}")
+        connection.execute(self._tables)
+        self._inode = _inode_of(self._path)
+        return connection
 
     def _close(self) -> None:
         if self._connection is not None:
@@ -104,6 +104,12 @@ def remove(path: Path) -> None:
     for part in (path.with_name(f"{path.name}-journal"), path):
         with suppress(OSError):  # a directory that cannot be written, or nothing there
             part.unlink()
+
+
+def _is_busy(failure: sqlite3.Error) -> bool:
+    """Tell whether another process kept the database, with which nothing is wrong then."""
+    code = getattr(failure, "sqlite_errorcode", sqlite3.SQLITE_ERROR)  # Python's own have none
+    return code & 0xFF in (sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED)
 
 
 def _inode_of(path: Path) -> int:

@@ -10,6 +10,7 @@ from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
+from common.errors import ToolError
 from execution_environment.archives.cache_file import CacheFile
 
 HASHES = "hashes.db"
@@ -141,10 +142,17 @@ class HashCache:
         )
 
     def forget(self, is_gone: Callable[[str], bool]) -> None:
-        """Forget the workspaces that are gone."""
+        """Forget the workspaces that are gone; `is_gone` may raise ToolError for what is no name."""
+
+        def is_nowhere(name: object) -> bool:
+            try:
+                return not isinstance(name, str) or is_gone(name)
+            except ToolError:  # damaged
+                return True
+
         known = self._file.rows("SELECT DISTINCT workspace FROM hashes", ())
         self._file.write(
-            "DELETE FROM hashes WHERE workspace = ?", [row for row in known if is_gone(row[0])]
+            "DELETE FROM hashes WHERE workspace = ?", [row for row in known if is_nowhere(row[0])]
         )
 
     def close(self) -> None:

@@ -14,8 +14,6 @@ from execution_environment.sandbox.syscalls import birth_of
 from execution_environment.sandbox.walking import Entry, scan
 from execution_environment.workspace.root import WorkspaceRoot
 
-_GONE = (FileNotFoundError, NotADirectoryError)
-
 
 def always(_: os.stat_result) -> bool:
     """Have every file hashed."""
@@ -51,19 +49,14 @@ class Survey:
             self._hashes.keep_only(self._workspace, inodes)
 
     def look(self, parts: Parts) -> Found | None:
-        """Return what lies at a path, a link itself; None for nothing.
+        """Return what lies at a path, a link itself; None for nothing, as behind a link.
 
-        Raises `path_not_allowed` for a path that leads through a link, and `unavailable` for a file
-        that somebody writes all the time.
+        Raises `unavailable` for a file that somebody writes all the time.
         """
-        with self._root.errors_of(parts):
-            try:
-                found = self._hasher.look(parts)
-            except _GONE:
-                return None
-            finally:
-                self._hasher.flush()
-        return found
+        try:
+            return next(iter(self._looked_at(parts)), None)
+        finally:
+            self._hasher.flush()
 
     def _scanned(self, start: Parts) -> Iterator[list[Entry]]:
         try:
@@ -83,7 +76,7 @@ class Survey:
                 entry.parts, entry.status, kind(entry.status.st_mode), known.get(entry.parts)
             )
             if found.kind == "file" and found.sha256 is None and is_wanted(found.status):
-                yield from self._read_if_there(entry.parts)
+                yield from self._looked_at(entry.parts)
             else:
                 yield found
 
@@ -100,7 +93,7 @@ class Survey:
         hashes = self._hashes.find_all(self._workspace, states)
         return {file.parts: sha256 for file, sha256 in zip(files, hashes, strict=True)}
 
-    def _read_if_there(self, parts: Parts) -> list[Found]:
+    def _looked_at(self, parts: Parts) -> list[Found]:
         with self._root.errors_of(parts):
             try:
                 return [self._hasher.look(parts)]

@@ -44,6 +44,11 @@ class WorkspaceFactory:
         self._threads = threads
         self._allowed = allowed
 
+    @property
+    def max_entries(self) -> int:
+        """Files and directories that a workspace may hold."""
+        return self._allowed.quota.entries
+
     def open_reader(self, context: ExecutionContext, started: float) -> Reader:
         """Return what a call that only reads gets of its workspace.
 

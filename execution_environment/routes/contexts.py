@@ -28,6 +28,8 @@ _TOOLS = {
     "download": "download_file",
     "upload": "upload_file",
     "delete_file": "delete_file",
+    "diff_archive": "diff_archive",
+    "get_archive": "get_archive",
     "put_archive": "put_archive",
     "delete_workspace": "delete_workspace",
     "settle_call": SETTLE,

@@ -8,6 +8,7 @@ from fastapi import Depends, Request
 
 from execution_environment.audit.writer import AuditWriter
 from execution_environment.calls.archives_in import ArchivesIn
+from execution_environment.calls.archives_out import ArchivesOut
 from execution_environment.calls.downloads import Downloads
 from execution_environment.calls.executor import Executor
 from execution_environment.calls.registry import Registry
@@ -27,6 +28,7 @@ class Services:
     downloads: Downloads
     uploads: Uploads
     archives_in: ArchivesIn
+    archives_out: ArchivesOut
     removals: Removals
     workspaces: Workspaces
     settler: Settler

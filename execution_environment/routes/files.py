@@ -1,16 +1,12 @@
 """Whole files: down with ranges, up and away with conditions, as RFC 9110 says."""
 
-import asyncio
-from collections.abc import AsyncIterator
 from dataclasses import replace
-from typing import Annotated, Any
+from typing import Annotated
 
 from fastapi import APIRouter, Depends, Request, Response
 from fastapi.responses import StreamingResponse
 from starlette.convertors import PathConvertor, register_url_convertor
-from starlette.types import Receive, Scope, Send
 
-from common.errors import SystemFault
 from common.tools import ToolResult
 from common.web.body import pieces_of
 from common.web.conditions import Validators, asked_range, is_fresh, require_whole
@@ -19,6 +15,7 @@ from execution_environment.calls.downloads import Downloads
 from execution_environment.calls.file_request import FileRequest
 from execution_environment.routes.contexts import RecordedRoute
 from execution_environment.routes.dependencies import ServicesDep
+from execution_environment.routes.sending import Sending
 from execution_environment.routes.workspace_requests import WorkspaceRequestDep
 from execution_environment.workspace.streams import OutgoingFile, etag_of, modified_at
 
@@ -36,23 +33,6 @@ def _file_request(path: str, asked: WorkspaceRequestDep) -> FileRequest:
 
 
 FileRequestDep = Annotated[FileRequest, Depends(_file_request)]
-
-
-class _Sending(StreamingResponse):
-    """Ends at the file's deadline, taken or not; closes the file, also when it never began."""
-
-    def __init__(self, outgoing: OutgoingFile, pieces: AsyncIterator[bytes], **more: Any) -> None:
-        super().__init__(pieces, media_type="application/octet-stream", **more)
-        self._outgoing = outgoing
-
-    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        try:
-            async with asyncio.timeout(self._outgoing.seconds_left):
-                await super().__call__(scope, receive, send)
-        except TimeoutError as late:
-            raise SystemFault("deadline_exceeded", "The client takes the file too slowly") from late
-        finally:
-            self._outgoing.close()
 
 
 _BYTES = {"application/octet-stream": {"schema": {"type": "string", "format": "binary"}}}
@@ -102,7 +82,14 @@ def _answer(outgoing: OutgoingFile, request: Request, downloads: Downloads) -> R
     if part is not None:
         headers["Content-Range"] = f"bytes {part.start}-{part.stop - 1}/{size}"
     pieces = downloads.send(outgoing, range(0) if request.method == "HEAD" else wanted)
-    return _Sending(outgoing, pieces, status_code=200 if part is None else 206, headers=headers)
+    status = 200 if part is None else 206
+    return Sending(
+        outgoing,
+        pieces,
+        status_code=status,
+        media_type="application/octet-stream",
+        headers=headers,
+    )
 
 
 @router.put(

@@ -36,6 +36,11 @@ class OutgoingFile:
             raise SystemFault("internal", "The file became shorter while it was sent")
         return data
 
+    def status_now(self) -> os.stat_result:
+        """Return the status that the file has now; `status` is the one that it was opened with."""
+        assert self._descriptor is not None  # noqa: S101  # not closed yet
+        return os.fstat(self._descriptor)
+
     @property
     def seconds_left(self) -> float:
         """How long it may still be sent; 0 when its deadline has passed."""

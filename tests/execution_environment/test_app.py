@@ -4,7 +4,9 @@ import resource
 
 import pytest
 
-from execution_environment.app import main
+from execution_environment.app import _prepare, main
+from execution_environment.archives.hash_cache import HASHES
+from execution_environment.settings import Settings
 
 
 async def test_ready_names_the_guard_and_fails_without_a_disk(client, tmp_path):
@@ -47,3 +49,12 @@ def test_a_data_directory_that_cannot_be_used_ends_the_start(tmp_path, monkeypat
     monkeypatch.setenv("EXEC_ENV_SERVICE_TOKEN", "secret")
     with pytest.raises(SystemExit, match="cannot be used"):
         main()
+
+
+def test_each_start_begins_without_the_hashes_of_the_one_before(tmp_path):
+    """After a power cut a file may lack its last write, and still look as it did with it."""
+    settings = Settings(data_dir=tmp_path, service_token="secret", landlock="off")
+    _prepare(settings)
+    (tmp_path / "state" / HASHES).write_bytes(b"1")
+    _prepare(settings)
+    assert not (tmp_path / "state" / HASHES).exists()

@@ -7,6 +7,7 @@ from contextlib import closing
 from datetime import timedelta
 
 from execution_environment.app import build
+from execution_environment.archives.hash_cache import state_of
 from execution_environment.ledger.ageing import STEP
 from execution_environment.ledger.ledger import Ledger
 from execution_environment.settings import Settings
@@ -111,3 +112,14 @@ async def test_lock_files_go_with_their_workspaces(parts, data_dir):
         assert sorted(path.name for path in locks.iterdir()) == ["local.busy", "local.demo"]
     parts.maintenance.run_now()
     assert [path.name for path in locks.iterdir()] == ["local.demo"]
+
+
+async def test_hashes_of_workspaces_that_are_gone_are_forgotten(parts, demo):
+    """Nobody surveys those any more."""
+    (demo / "f").write_bytes(b"1")
+    state = state_of((demo / "f").stat(), None)
+    for workspace in ("local/demo", "local/gone"):
+        parts.hashes.note_all(workspace, [(state, "0" * 64)])
+    parts.maintenance.run_now()
+    assert parts.hashes.find_all("local/demo", [state]) == ["0" * 64]
+    assert parts.hashes.find_all("local/gone", [state]) == [None]

@@ -10,7 +10,7 @@ import os
 import pytest
 
 from execution_environment.sandbox.descriptors import READ
-from execution_environment.sandbox.syscalls import RESOLVE, openat2, rename_new
+from execution_environment.sandbox.syscalls import RESOLVE, birth_of, openat2, rename_new
 from tests.execution_environment.sandbox.conftest import directory, errno_of
 
 RESOLVE_NO_SYMLINKS = 0x04
@@ -60,3 +60,10 @@ def test_a_rename_to_a_new_name_replaces_nothing(demo, root, leaf):
         rename_new(root, b"new", root, leaf.encode())
     assert (demo / leaf).lstat().st_ino == before
     assert (demo / "new").read_text() == "new"
+
+
+def test_the_birth_of_what_a_descriptor_is_open_on_is_that_of_its_name(tmp_path):
+    """Whatever lies at the name by then."""
+    (tmp_path / "f").write_bytes(b"1")
+    with (tmp_path / "f").open() as file, directory(tmp_path) as above:
+        assert birth_of(file.fileno(), b"") == birth_of(above, b"f")
