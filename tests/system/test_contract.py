@@ -10,7 +10,8 @@ from tests.system.services import TOKEN, execution_environment
 
 AUTH = {"Authorization": f"Bearer {TOKEN}"}
 EXAMPLES = 40
-schemathesis.serializer.alias("application/x-tar", "application/octet-stream")
+STREAMS = ["application/x-tar", "application/x-ndjson"]
+schemathesis.serializer.alias(STREAMS, "application/octet-stream")
 CHECKS = [
     checks.status_code_conformance,
     checks.content_type_conformance,
