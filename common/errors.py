@@ -37,6 +37,7 @@ class ErrorContext(BaseModel):
     actual: int | float | None = None
     fields: list[FieldError] | None = None
     current_sha256: str | None = None
+    sessions: list[str] | None = None
 
 
 class Problem(Lenient):

@@ -40,7 +40,7 @@ async def live(store):
         )  # fmt: skip
         manager = ConnectionManager(store)
         limits = RateLimits(store.rate_limits, user_limits)
-        app.state.services = Services(store, planners(*models), None, manager, limits)
+        app.state.services = Services(store, planners(*models), None, manager, limits, None)
         server = Server(configure(app, SETTINGS, ws=protocol), manager.close)
         task = asyncio.create_task(server.serve())
         while not server.started:
