@@ -3,8 +3,7 @@
 import signal
 import sys
 from collections.abc import AsyncIterator, Callable
-from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontextmanager
-from dataclasses import dataclass
+from contextlib import AsyncExitStack, asynccontextmanager
 from functools import partial
 
 from fastapi import APIRouter, FastAPI
@@ -14,89 +13,31 @@ from common.web.app import build_app
 from common.web.health import health_router
 from common.web.protocols.sockets import PatientWebSocketProtocol
 from common.web.server import serve
-from orchestrator.engine.assembly import WorkBounds, make_worker
-from orchestrator.engine.worker import Worker
-from orchestrator.execution.catalogue import Catalogue
-from orchestrator.execution.client import ExecutionClient, open_client
-from orchestrator.planners.llm.loading import make_models, opened
-from orchestrator.planners.registry import Planners, planners_of
+from orchestrator.parts import Parts, PartsOpener, open_parts
 from orchestrator.readiness import Facts, Readiness
-from orchestrator.routes import catalogue, events, messages, runs, sessions, websocket
+from orchestrator.routes import (
+    archive,
+    catalogue,
+    events,
+    files,
+    messages,
+    runs,
+    sessions,
+    websocket,
+    workspaces,
+)
 from orchestrator.routes.dependencies import Services
 from orchestrator.security.access import Access
-from orchestrator.security.rate_limits import RateLimits, RequestLimit, UserLimits
+from orchestrator.security.rate_limits import RequestLimit
 from orchestrator.settings import Settings, is_loopback
 from orchestrator.shutdown import Shutdown
 from orchestrator.startup import ClearStart, noted_refusal
-from orchestrator.store.backend import StoreConfig
 from orchestrator.store.server.addresses import read_address
-from orchestrator.store.server.embedded import embedded_server
-from orchestrator.store.store import Store, open_store
-from orchestrator.streaming.connections import ConnectionManager
 from orchestrator.streaming.notifications import relay
 from orchestrator.supervisor import Supervisor
 
 FAILURE = 1
 """Exit code of a service of which a part has failed."""
-
-
-@dataclass(frozen=True)
-class Parts:
-    """What lives as long as the process."""
-
-    planners: Planners
-    store: Store
-    client: ExecutionClient
-    catalogue: Catalogue
-    connections: ConnectionManager
-    worker: Worker
-    limits: RateLimits
-
-
-@asynccontextmanager
-async def open_parts(settings: Settings, supervisor: Supervisor) -> AsyncIterator[Parts]:
-    """Connect everything; the models are ready before the first run.
-
-    Raises EmbeddedServerError when the embedded store cannot start, UnknownFormat when a newer
-    program has written to the store, UnusableModel when a model cannot be asked as it is configured.
-    """
-    models = make_models(settings.llm)
-    planners = planners_of(settings.llm, models)
-    async with AsyncExitStack() as stack:
-        # where no worker runs as well: whether a price is known is asked when a run is made
-        await stack.enter_async_context(opened(models))
-        url = await stack.enter_async_context(_redis(settings, supervisor))
-        config = StoreConfig(
-            session_ttl=settings.session_ttl,
-            lease=settings.lease,
-            replica_acks=settings.replica_acks,
-            user_concurrency=settings.user_concurrency,
-        )
-        store = await stack.enter_async_context(open_store(url, settings.key_prefix, config))
-        client = await stack.enter_async_context(
-            open_client(str(settings.execution_url), settings.service_token)
-        )
-        tools = Catalogue(client)
-        bounds = WorkBounds(settings.call_timeout, settings.parallel_reads, settings.concurrency)
-        worker = make_worker(store, client, tools, planners, bounds)
-        limits = RateLimits(store.rate_limits, UserLimits(*settings.user_limits))
-        stack.push_async_callback(limits.streams.close)
-        connections = ConnectionManager(store)
-        stack.push_async_callback(connections.aclose)
-        yield Parts(planners, store, client, tools, connections, worker, limits)
-
-
-PartsOpener = Callable[[Settings, Supervisor], AbstractAsyncContextManager[Parts]]
-
-
-@asynccontextmanager
-async def _redis(settings: Settings, supervisor: Supervisor) -> AsyncIterator[str]:
-    if settings.redis_url is not None:
-        yield settings.redis_url.get_secret_value()
-    elif settings.data_dir is not None:
-        async with embedded_server(settings.data_dir) as server:
-            supervisor.start("embedded_server", server.keep())
-            yield server.url
 
 
 @asynccontextmanager
@@ -124,7 +65,7 @@ def _readiness(settings: Settings, parts: Parts, supervisor: Supervisor) -> Read
     return Readiness(
         settings.role,
         {"store": {"kind": kind}},
-        {"store": parts.store.ping, "execution_environment": parts.client.ready},
+        {"store": parts.store.ping, "execution_environment": parts.upstream.calls.ready},
         supervisor,
     )
 
@@ -163,13 +104,20 @@ async def _ready(app: FastAPI) -> Facts:
 
 
 def _services(parts: Parts) -> Services:
-    return Services(parts.store, parts.planners, parts.catalogue, parts.connections, parts.limits)
+    return Services(
+        store=parts.store,
+        planners=parts.planners,
+        catalogue=parts.catalogue,
+        connections=parts.connections,
+        limits=parts.limits,
+        upstream=parts.upstream,
+    )
 
 
 def _routers(settings: Settings) -> list[APIRouter]:
     if settings.role == "worker":
         return []
-    rooms = (sessions, runs, messages, events, websocket, catalogue)
+    rooms = (sessions, runs, messages, events, websocket, catalogue, files, archive, workspaces)
     return [room.router for room in rooms]
 
 

@@ -106,6 +106,10 @@ class Settings(ServiceSettings):
         seconds=60
     )
     """Seconds that one tool call may take, waiting for the execution environment included."""
+    transfer_timeout: Annotated[Seconds, Field(le=timedelta(seconds=MAX_TIMEOUT))] = timedelta(
+        seconds=MAX_TIMEOUT
+    )
+    """Seconds that one file, or one archive, may take to come or to go."""
     max_body: ByteSize = ByteSize(4 * 1024 * 1024)
     """The longest request body, in bytes."""
     execution_url: HttpUrl

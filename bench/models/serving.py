@@ -18,6 +18,7 @@ from bench.models.answering import in_process
 from bench.models.spans import Stopwatch
 from orchestrator import app
 from orchestrator.engine.assembly import WorkBounds, make_worker
+from orchestrator.parts import Parts, open_parts
 from orchestrator.planners.llm.config import ModelConfig
 from orchestrator.planners.llm.model import ProviderModel
 from orchestrator.planners.llm.providers.warming import open_warm
@@ -27,14 +28,14 @@ from orchestrator.supervisor import Supervisor
 
 
 @asynccontextmanager
-async def open_timed_parts(settings: Settings, supervisor: Supervisor) -> AsyncIterator[app.Parts]:
+async def open_timed_parts(settings: Settings, supervisor: Supervisor) -> AsyncIterator[Parts]:
     """Open the parts as the orchestrator does; give its worker timed ones, and the bench's model."""
     watch = Stopwatch()
     async with AsyncExitStack() as stack:
-        parts = await stack.enter_async_context(app.open_parts(settings, supervisor))
+        parts = await stack.enter_async_context(open_parts(settings, supervisor))
         planners = await _planners(watch, stack)
         bounds = WorkBounds(settings.call_timeout, settings.parallel_reads, settings.concurrency)
-        store, client = watch.store(parts.store), watch.client(parts.client)
+        store, client = watch.store(parts.store), watch.client(parts.upstream.calls)
         worker = make_worker(store, client, parts.catalogue, planners, bounds)
         yield replace(parts, planners=planners, worker=worker)
     await asyncio.to_thread(Path(os.environ["BENCH_SPANS"]).write_text, json.dumps(watch.runs))

@@ -1,4 +1,4 @@
-"""The execution environment over HTTP: the only module that calls it, honest about outcomes."""
+"""The execution environment over HTTP: tool calls, and a client that is honest about outcomes."""
 
 import json
 from collections.abc import AsyncIterator
@@ -55,7 +55,7 @@ class ExecutionClient:
         try:
             return ToolResult.model_validate_json(answer.content)
         except ValidationError as error:
-            raise _unreadable(answer) from error
+            raise unreadable(answer) from error
 
     async def settle(self, call: ToolCall) -> Settlement:
         """Return what became of a call; one without effect never has one afterwards.
@@ -73,7 +73,7 @@ class ExecutionClient:
         try:
             return Settlement.model_validate_json(answer.content)
         except ValidationError as error:
-            raise _unreadable(answer) from error
+            raise unreadable(answer) from error
 
     async def tools(self) -> list[ToolSpec]:
         """Return the tools there are."""
@@ -81,23 +81,29 @@ class ExecutionClient:
         try:
             return _TOOLS.validate_json(answer.content)
         except ValidationError as error:
-            raise _unreadable(answer) from error
+            raise unreadable(answer) from error
 
     async def ready(self) -> None:
         """Return when the execution environment can work; raise what keeps it from that."""
         await self._send(self._http.build_request("GET", "/health/ready"))
 
     async def _send(self, request: httpx.Request) -> httpx.Response:
-        try:
-            answer = await self._http.send(request)
-        except httpx.TransportError as error:
-            raise _transport_fault(error) from error
-        if answer.is_success:
-            return answer
-        raise _upstream_error(answer)
+        return await send(self._http, request)
 
 
-def _transport_fault(error: httpx.TransportError) -> SystemFault:
+async def send(http: httpx.AsyncClient, request: httpx.Request) -> httpx.Response:
+    """Return the answer to a request; raise the error that it is, or the fault on the way."""
+    try:
+        answer = await http.send(request)
+    except httpx.TransportError as error:
+        raise transport_fault(error) from error
+    if answer.is_success:
+        return answer
+    raise upstream_error(answer)
+
+
+def transport_fault(error: httpx.TransportError) -> SystemFault:
+    """Return what a request ends with that got no answer, or not all of it."""
     # The transport raises ConnectTimeout both for a refused connection and for a server that died
     # after it had read the request: only aiohttp's own exception tells them apart.
     if isinstance(error.__cause__, _NEVER_SENT):
@@ -107,11 +113,12 @@ def _transport_fault(error: httpx.TransportError) -> SystemFault:
     return SystemFault("upstream_failed", "The connection broke before the answer was complete")
 
 
-def _upstream_error(answer: httpx.Response) -> AgenticError:
+def upstream_error(answer: httpx.Response) -> AgenticError:
+    """Return the error that an answer carries, which has been read."""
     try:
         problem = Problem.model_validate_json(answer.content)
     except ValidationError:
-        return _unreadable(answer)
+        return unreadable(answer)
     if problem.code == "unauthenticated":  # our secret, not the client's
         return SystemFault(
             "upstream_failed",
@@ -122,7 +129,8 @@ def _upstream_error(answer: httpx.Response) -> AgenticError:
     return from_problem(problem)
 
 
-def _unreadable(answer: httpx.Response) -> SystemFault:
+def unreadable(answer: httpx.Response) -> SystemFault:
+    """Return the fault of an answer that is not as the service's are."""
     return SystemFault(
         "upstream_failed",
         f"The execution environment gave an answer (HTTP {answer.status_code}) of unknown form",
@@ -130,9 +138,9 @@ def _unreadable(answer: httpx.Response) -> SystemFault:
 
 
 @asynccontextmanager
-async def open_client(url: str, token: SecretStr) -> AsyncIterator[ExecutionClient]:
-    """Yield a client; its connections close with the context."""
-    connector = aiohttp.TCPConnector(limit=MAX_CONNECTIONS, keepalive_timeout=KEEP_ALIVE)
+async def open_http(url: str, token: SecretStr, most: int) -> AsyncIterator[httpx.AsyncClient]:
+    """Yield connections to the service, `most` at a time, which close with the context."""
+    connector = aiohttp.TCPConnector(limit=most, keepalive_timeout=KEEP_ALIVE)
     session = aiohttp.ClientSession(connector=connector, cookie_jar=aiohttp.DummyCookieJar())
     async with (
         session,
@@ -144,4 +152,11 @@ async def open_client(url: str, token: SecretStr) -> AsyncIterator[ExecutionClie
             trust_env=False,
         ) as http,
     ):
+        yield http
+
+
+@asynccontextmanager
+async def open_client(url: str, token: SecretStr) -> AsyncIterator[ExecutionClient]:
+    """Yield a client; its connections close with the context."""
+    async with open_http(url, token, MAX_CONNECTIONS) as http:
         yield ExecutionClient(http)

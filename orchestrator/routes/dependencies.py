@@ -14,6 +14,7 @@ from common.ids import SessionId
 from common.models import Digits
 from common.runs import Session
 from orchestrator.execution.catalogue import Catalogue
+from orchestrator.execution.upstream import Upstream
 from orchestrator.planners.protocol import Planner
 from orchestrator.security.rate_limits import RateLimits
 from orchestrator.store.sessions import Idempotency
@@ -41,6 +42,7 @@ class Services:
     catalogue: Catalogue
     connections: ConnectionManager
     limits: RateLimits
+    upstream: Upstream
 
 
 def _services(connection: HTTPConnection) -> Services:

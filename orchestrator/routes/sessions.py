@@ -1,7 +1,11 @@
 """Sessions: open, list, read, delete."""
 
-from fastapi import APIRouter, Response
+from typing import Literal
 
+from fastapi import APIRouter, Request, Response
+
+from common.context import RequestSource
+from common.errors import ClientError
 from common.models import Page
 from common.runs import Session, SessionCreate
 from common.web.answers import answered
@@ -12,11 +16,14 @@ from orchestrator.routes.dependencies import (
     COMMON,
     IdempotencyKey,
     PagingDep,
+    Services,
     ServicesDep,
     SessionDep,
+    SourceDep,
     UserDep,
     idempotency,
 )
+from orchestrator.routes.workspaces import DELETE, deleted
 
 router = APIRouter(prefix="/v1/sessions", tags=["sessions"], route_class=JsonRoute)
 
@@ -52,8 +59,37 @@ async def read_session(session: SessionDep) -> Session:
 @router.delete(
     "/{session_id}",
     status_code=204,
-    responses=problems(*COMMON, "session_not_found", "session_busy"),
+    responses=problems(*COMMON, *DELETE, "session_not_found", "session_busy"),
 )
-async def delete_session(session: SessionDep, services: ServicesDep) -> None:
-    """Delete a session with its runs and events; its workspace stays."""
+async def delete_session(
+    session: SessionDep,
+    request: Request,
+    source: SourceDep,
+    services: ServicesDep,
+    workspace: Literal["keep", "delete"] = "keep",
+) -> None:
+    """Delete a session with its runs and events; its workspace stays, unless it is to go as well.
+
+    The workspace goes first: of a request that ends in between, the same one again does the rest.
+    """
+    if workspace == "delete":
+        await _delete_workspace(session, request, source, services)
     await services.store.sessions.delete(session.id, session.user_id)
+
+
+async def _delete_workspace(
+    session: Session, request: Request, source: RequestSource, services: Services
+) -> None:
+    """Delete a session's workspace, if it was ever made, unless somebody works in it.
+
+    A run that starts at this very moment finds it empty, and keeps the session.
+    """
+    if session.active_run is not None:
+        raise ClientError("session_busy", "A run of this session is still active")
+    user, name = session.user_id, session.workspace
+    await services.store.workspaces.require_unused(user, name, but_for=session.id)
+    try:
+        await deleted(services, user, name, request.state.request_id, source)
+    except ClientError as failure:
+        if failure.code != "workspace_not_found":
+            raise

@@ -11,9 +11,9 @@ from redis.exceptions import RedisClusterException, RedisError
 
 from common.errors import SystemFault
 from orchestrator.store.keys import Keys
-from orchestrator.store.scripts import Script
 from orchestrator.store.server.connection import on_one_connection
 from orchestrator.store.server.faults import Faults
+from orchestrator.store.server.scripts import Script
 
 T = TypeVar("T")
 COMMAND_TIMEOUT = 2.5

@@ -1,4 +1,4 @@
-"""The store as the rest of the service sees it: eleven parts over one backend.
+"""The store as the rest of the service sees it: twelve parts over one backend.
 
 The event log and the texts have a backend of their own, over other connections.
 """
@@ -25,6 +25,7 @@ from orchestrator.store.server.faults import Faults
 from orchestrator.store.server.formats import UnknownFormat
 from orchestrator.store.sessions import SessionStore
 from orchestrator.store.texts import Texts
+from orchestrator.store.workspaces import WorkspaceStore
 
 PROBE_TTL = 10
 """Seconds that the mark of a probe stays."""
@@ -36,6 +37,7 @@ class Store:
 
     backend: Backend
     sessions: SessionStore
+    workspaces: WorkspaceStore
     runs: RunStore
     messages: MessageStore
     leases: LeaseStore
@@ -68,6 +70,7 @@ def make_store(
     return Store(
         backend=backend,
         sessions=SessionStore(backend),
+        workspaces=WorkspaceStore(backend),
         runs=runs,
         messages=MessageStore(backend, queue, runs),
         leases=LeaseStore(backend, queue),

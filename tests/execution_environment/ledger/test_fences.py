@@ -23,6 +23,13 @@ async def test_a_stale_fence_is_refused_on_arrival(call):
     await call("write_file", path="y", content="1", _fence=0)
 
 
+async def test_a_fence_that_is_nobodys_is_never_stale(call, demo):
+    """What a person changes beside a session's runs comes from no owner of them."""
+    await call("list_directory", SESSION, _fence=7)
+    await call("write_file", SESSION, _fence=0, path="x", content="1")
+    assert (demo / "x").exists()
+
+
 async def test_a_stale_fence_is_refused_under_the_lock(assemble, parts, demo):
     """It was admitted, and a newer owner came while it waited."""
     newer = tool_call("list_directory", SESSION, _fence=8)

@@ -11,7 +11,15 @@ from starlette.middleware import Middleware
 from common.web.app import build_app
 from common.web.protocols.sockets import PatientWebSocketProtocol
 from common.web.server import Server, configure
-from orchestrator.routes import catalogue, events, messages, runs, sessions, websocket
+from orchestrator.routes import (
+    catalogue,
+    events,
+    messages,
+    runs,
+    sessions,
+    websocket,
+    workspaces,
+)
 from orchestrator.routes.dependencies import Services
 from orchestrator.security.access import Access
 from orchestrator.security.rate_limits import RateLimits, UserLimits
@@ -19,7 +27,7 @@ from orchestrator.settings import is_loopback
 from orchestrator.streaming.connections import ConnectionManager
 from tests.orchestrator.routes.planning import planners
 
-ROOMS = (sessions, runs, messages, events, websocket, catalogue)
+ROOMS = (sessions, runs, messages, events, websocket, catalogue, workspaces)
 ROUTERS = [room.router for room in ROOMS]
 UNLIMITED = UserLimits()
 SETTINGS = SimpleNamespace(host="127.0.0.1", port=0, shutdown_grace=timedelta(seconds=1))
@@ -31,7 +39,11 @@ async def live(store):
     ends = []
 
     async def serve(
-        api_keys=None, protocol=PatientWebSocketProtocol, user_limits=UNLIMITED, models=()
+        api_keys=None,
+        protocol=PatientWebSocketProtocol,
+        user_limits=UNLIMITED,
+        models=(),
+        upstream=None,
     ):
         access = Middleware(Access, api_keys=api_keys or {}, any_host=False, is_local=is_loopback)
         app = build_app(
@@ -40,7 +52,7 @@ async def live(store):
         )  # fmt: skip
         manager = ConnectionManager(store)
         limits = RateLimits(store.rate_limits, user_limits)
-        app.state.services = Services(store, planners(*models), None, manager, limits)
+        app.state.services = Services(store, planners(*models), None, manager, limits, upstream)
         server = Server(configure(app, SETTINGS, ws=protocol), manager.close)
         task = asyncio.create_task(server.serve())
         while not server.started:

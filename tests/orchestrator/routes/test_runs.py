@@ -45,7 +45,7 @@ async def served(store, *models, catalogue=None):
     )  # fmt: skip
     limits = RateLimits(store.rate_limits, UserLimits())
     known, manager = planners(*models), ConnectionManager(store)
-    app.state.services = Services(store, known, catalogue or NoTools(), manager, limits)
+    app.state.services = Services(store, known, catalogue or NoTools(), manager, limits, None)
     transport = httpx.ASGITransport(app)
     async with httpx.AsyncClient(transport=transport, base_url="http://t") as client:
         yield client

@@ -52,7 +52,7 @@ def serving(store, limits):
             Middleware(RequestLimit, limits=lambda: limits),
         ],
     )  # fmt: skip
-    app.state.services = Services(store, {}, None, None, limits)
+    app.state.services = Services(store, {}, None, None, limits, None)
     return httpx.AsyncClient(transport=httpx.ASGITransport(app), base_url="http://t")
 
 
