@@ -37,6 +37,11 @@ class ErrorContext(BaseModel):
     actual: int | float | None = None
     fields: list[FieldError] | None = None
     current_sha256: str | None = None
+    conflicts: list[dict[str, JsonValue]] | None = None
+    """As `Conflict` has them: the first ones, where `actual` counts them all."""
+    missing: list[str] | None = None
+    """Hashes of contents: the first ones, where `actual` counts them all."""
+    sessions: list[str] | None = None
 
 
 class Problem(Lenient):

@@ -4,6 +4,7 @@ Regular files only, as POSIX has them (pax, "ustar Interchange Format"): a link,
 file is refused by the kind that its header names, before anything is made of it.
 """
 
+import re
 import tarfile
 from collections.abc import AsyncIterator
 from dataclasses import dataclass
@@ -14,6 +15,8 @@ MAX_SIZE = 8**11 - 1
 MAX_PADDING = 64 * 1024
 """Bytes that may follow the end of an archive: writers fill their last record."""
 _END = bytes(BLOCK)
+_NUMBER = re.compile(rb" *([0-7]+)[ \0]*")
+_REGULAR = (b"0", b"\0")
 _KINDS = {
     b"1": "a hard link",
     b"2": "a symbolic link",
@@ -47,32 +50,32 @@ class TarReader:
     def __init__(self, pieces: AsyncIterator[bytes]) -> None:
         self._pieces = pieces
         self._buffer = b""
-        self._left = 0
+        self._at = 0
+        self._left = self._padding = 0
+        """Bytes of the member that are still to come, and of what fills its last block."""
         self._offset = 0
 
     async def next_member(self) -> Member | None:
         """Return the next member, past what is left of the last one's content; None at the end."""
         async for _ in self.content():
             pass
+        await self._exactly(self._padding)
         start = self._offset
         header = await self._exactly(BLOCK)
         if header == _END:
+            self._padding = 0
             await self._read_padding()
             return None
         member = _parsed(header, start)
-        self._left = member.size
-        self._padding = -member.size % BLOCK
+        self._left, self._padding = member.size, -member.size % BLOCK
         return member
 
     async def content(self) -> AsyncIterator[bytes]:
-        """Yield the member's content, in pieces as they arrive."""
-        if not self._left:
-            return
+        """Yield what is left of the member's content, in pieces as they arrive."""
         while self._left:
             piece = await self._some(self._left)
             self._left -= len(piece)
             yield piece
-        await self._exactly(self._padding)
 
     async def _exactly(self, size: int) -> bytes:
         read = b""
@@ -82,44 +85,57 @@ class TarReader:
 
     async def _some(self, most: int) -> bytes:
         """Return some bytes, `most` at most; raise at the end of the stream."""
-        while not self._buffer:
+        while self._at == len(self._buffer):
             try:
-                self._buffer = await anext(self._pieces)
+                self._buffer, self._at = await anext(self._pieces), 0
             except StopAsyncIteration:
                 raise MalformedTar(
                     f"it ends at byte {self._offset}, before it is complete"
                 ) from None
-        piece, self._buffer = self._buffer[:most], self._buffer[most:]
+        piece = self._buffer[self._at : self._at + most]
+        self._at += len(piece)
         self._offset += len(piece)
         return piece
 
     async def _read_padding(self) -> None:
-        size = len(self._buffer)
-        is_blank = not any(self._buffer)
-        async for piece in self._pieces:
-            size += len(piece)
-            is_blank = is_blank and not any(piece)
-            if size > MAX_PADDING:
-                break
-        if not is_blank or size > MAX_PADDING:
-            raise MalformedTar(f"something follows its end at byte {self._offset}")
+        """Read what follows the end, which is nothing but zeroes and not many of them."""
+        rest = self._buffer[self._at :]
+        size, is_blank = len(rest), not any(rest)
+        while is_blank and size <= MAX_PADDING:
+            piece = await anext(self._pieces, None)
+            if piece is None:
+                return
+            size, is_blank = size + len(piece), not any(piece)
+        raise MalformedTar(f"something follows its end at byte {self._offset}")
 
 
 def _parsed(header: bytes, start: int) -> Member:
     """Return what a header says; raise MalformedTar for every kind but a regular file."""
-    told = header[148:156].rstrip(b" \0")
-    actual = sum(header[:148]) + sum(header[156:]) + 8 * ord(" ")
-    if not told.isdigit() or int(told, 8) != actual:
+    told = _NUMBER.fullmatch(header[148:156])
+    if told is None or int(told[1], 8) != _checksum(header):
         raise MalformedTar(f"there is no header of a member at byte {start}")
-    name = header[:100].partition(b"\0")[0].decode("utf-8", "backslashreplace")
+    name = _shown(header[:100].partition(b"\0")[0])
     kind = header[156:157]
-    if kind not in (b"0", b"\0"):
+    if kind == b"\0" and name.endswith("/"):  # as was written before there were kinds
+        kind = b"5"
+    if kind not in _REGULAR:
         what = _KINDS.get(kind, "of an unknown kind")
         raise MalformedTar(f"its member '{name}' is {what}")
-    size = header[124:136].rstrip(b" \0")
-    if not size.isdigit() or header[345:500].strip(b"\0"):
+    size = _NUMBER.fullmatch(header[124:136])
+    if size is None or header[345:500].strip(b"\0"):
         raise MalformedTar(f"the size or the name of its member '{name}' cannot be read")
-    return Member(name, int(size, 8))
+    return Member(name, int(size[1], 8))
+
+
+def _checksum(header: bytes) -> int:
+    """Return the sum of a header's bytes, in which the sum itself counts as spaces."""
+    return sum(header[:148]) + sum(header[156:]) + 8 * ord(" ")
+
+
+def _shown(name: bytes) -> str:
+    """Return a name as text that is safe to print; one that is so already is returned as it is."""
+    text = name.decode("utf-8", "backslashreplace")
+    return text if text.isprintable() else text.encode("unicode_escape").decode()
 
 
 def header_of(name: str, size: int) -> bytes:
