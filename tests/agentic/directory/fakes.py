@@ -196,7 +196,7 @@ class FakeArchives:
             self.files[entry.path] = (now, bool(int(entry.mode, 8) & 0o100))
         yield Receipt(
             path=entry.path,
-            operation="delete" if now is None else "write",
+            operation="delete" if now is None else "create" if before is None else "replace",
             created=before is None,
             sha256_before=None if before is None else sha256(before[0]),
             sha256_after=None if now is None else sha256(now),
