@@ -10,6 +10,7 @@ import secrets
 import unicodedata
 from collections import defaultdict
 from collections.abc import Iterable
+from functools import lru_cache
 
 from agentic.directory.faults import refusal
 
@@ -96,6 +97,7 @@ def is_forbidden(path: str, *, is_windows: bool = os.name == "nt") -> str | None
     return None
 
 
+@lru_cache(maxsize=16384)  # a tree has the same names over and over
 def _is_repository(part: bytes) -> bool:
     text = _IGNORED.sub("", part.decode(errors="surrogateescape")).casefold()
     pieces = (piece.partition(":")[0].rstrip(" .") for piece in text.split("\\"))

@@ -8,7 +8,7 @@ calls (Windows) files can be read, and writing is refused.
 import errno
 import os
 import stat
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from types import TracebackType
@@ -30,6 +30,13 @@ class Identity(NamedTuple):
     device: int
     inode: int
     path: str
+
+
+class LinkError(OSError):
+    """A directory on the way is a link."""
+
+    def __init__(self) -> None:
+        super().__init__(errno.ELOOP, os.strerror(errno.ELOOP))
 
 
 class Root:
@@ -122,6 +129,20 @@ class Root:
                     found[os.fsencode(entry.name)] = entry.stat(follow_symlinks=False)
         return found
 
+    def statuses(self, parts: Parts, names: Iterable[bytes]) -> dict[bytes, os.stat_result]:
+        """Return the statuses of those names that a directory has; none where it is none."""
+        found = {}
+        with (
+            told_of(shown(parts)),
+            suppress(FileNotFoundError, NotADirectoryError, LinkError),
+            self._listable(parts) as above,
+        ):
+            for name in names:
+                leaf, directory = _leaf(above, name)
+                with suppress(FileNotFoundError):
+                    found[name] = os.stat(leaf, dir_fd=directory, follow_symlinks=False)
+        return found
+
     @contextmanager
     def open_file(self, parts: Parts) -> Iterator[int]:
         """Open a regular file for reading; raise for a link, a FIFO, a device, a directory."""
@@ -149,7 +170,7 @@ def _by_path(path: str, parts: Parts) -> str:
     for part in parts:
         path = os.path.join(path, os.fsdecode(part))
         if os.path.lexists(path) and os.path.realpath(path) != path:
-            raise OSError(errno.ELOOP, os.strerror(errno.ELOOP))
+            raise LinkError
     return path
 
 
@@ -160,5 +181,5 @@ def _below(directory: int, name: bytes) -> int:
     except NotADirectoryError:
         mode = os.stat(name, dir_fd=directory, follow_symlinks=False).st_mode
         if stat.S_ISLNK(mode):
-            raise OSError(errno.ELOOP, os.strerror(errno.ELOOP)) from None
+            raise LinkError from None
         raise
