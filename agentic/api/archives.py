@@ -1,6 +1,6 @@
 """Many files of a session's workspace at once: compared, sent and taken as archives."""
 
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncGenerator, AsyncIterator, Callable
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 
 from pydantic import ValidationError
@@ -31,7 +31,7 @@ class Archives:
 
     async def diff(
         self, session_id: str, manifest: Body
-    ) -> AsyncIterator[Difference | DifferenceCount]:
+    ) -> AsyncGenerator[Difference | DifferenceCount, None]:
         """Yield where the workspace differs from a manifest, ordered by path, and last the counts.
 
         Raises `upstream_failed` where these do not come: it was cut off.
@@ -96,7 +96,7 @@ def _at(session_id: str) -> str:
 
 async def differences_in(
     pieces: AsyncIterator[bytes],
-) -> AsyncIterator[Difference | DifferenceCount]:
+) -> AsyncGenerator[Difference | DifferenceCount, None]:
     """Yield the lines that tell of differences, the counts last; `upstream_failed` without them."""
     async for line in _lines(pieces):
         difference = _difference(line)

@@ -16,7 +16,15 @@ from agentic.directory.state import LocalFile
 from agentic.directory.writing import Writer
 
 Moment = Literal[
-    "fetched", "journalled", "staged", "checked", "placed", "removed", "cleared", "applied", "settled"
+    "fetched",
+    "journalled",
+    "staged",
+    "checked",
+    "placed",
+    "removed",
+    "cleared",
+    "applied",
+    "settled",
 ]
 Observe = Callable[[Moment, str], None]
 """Is told how far a pull has come, and with which path: what tests interrupt."""
@@ -42,7 +50,7 @@ class Applier:
         if now != step.was:
             return False
         if step.needs_content:
-            return self._place(step, parts)
+            return self._place(step, parts, step.becomes)
         self._writer.set_executable(parts, step.becomes.is_executable)
         return True
 
@@ -61,10 +69,9 @@ class Applier:
             self._writer.remove_empty_parents((*empty, b"_"))
         return look(self._root, path)
 
-    def _place(self, step: Step, parts: Parts) -> bool:
-        sha256, is_executable = step.becomes.sha256, step.becomes.is_executable
-        with self._writer.staging(parts, is_executable=is_executable) as staged:
-            for piece in self._staging.read(sha256):
+    def _place(self, step: Step, parts: Parts, file: LocalFile) -> bool:
+        with self._writer.staging(parts, is_executable=file.is_executable) as staged:
+            for piece in self._staging.read(file.sha256):
                 staged.write(piece)
         self._observe("staged", step.path)
         if look(self._root, step.path) != step.was:

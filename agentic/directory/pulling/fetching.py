@@ -5,20 +5,14 @@ Nothing but what was asked for is taken: not another content, another size, nor 
 
 import asyncio
 from collections.abc import AsyncIterator, Mapping
+from contextlib import aclosing
 
-from pydantic import ValidationError
-
+from agentic.api.archives import differences_in
 from agentic.directory.faults import refusal
 from agentic.directory.pulling.incoming import distrust, read_differences
 from agentic.directory.pulling.staging import PIECE, Staging
 from agentic.directory.state import LocalFile
-from common.files.archives import (
-    DIFFERENCE_LINE,
-    MANIFEST,
-    MAX_LINE,
-    Difference,
-    DifferenceCount,
-)
+from common.files.archives import MANIFEST
 from common.files.tar_stream import MalformedTar, TarReader
 
 
@@ -54,33 +48,17 @@ async def _read_manifest(
     member = await reader.next_member()
     if member is None or member.name != MANIFEST:
         raise distrust("its archive does not begin with its manifest")
-    theirs = await read_differences(_lines(reader.content()), asked)
+    content = reader.content()
+    async with aclosing(differences_in(content)) as lines:
+        theirs = await read_differences(lines, asked)
+    if await anext(content, None) is not None:
+        raise distrust("its manifest does not end with its end line")
     if theirs.files != wanted:
         raise refusal(
             "upstream_failed",
             "The workspace was changed while it was read",
             hint="Nothing was changed here. Pull again.",
         )
-
-
-async def _lines(pieces: AsyncIterator[bytes]) -> AsyncIterator[Difference | DifferenceCount]:
-    """Yield the lines of a manifest as they arrive; raise for one that is too long, or is none."""
-    rest = b""
-    async for piece in pieces:
-        *lines, rest = (rest + piece).split(b"\n")
-        for line in lines:
-            yield _parsed(line)
-        if len(rest) > MAX_LINE:
-            raise distrust("a line of its manifest is too long")
-    if rest:
-        yield _parsed(rest)
-
-
-def _parsed(line: bytes) -> Difference | DifferenceCount:
-    try:
-        return DIFFERENCE_LINE.validate_json(line)
-    except ValidationError as error:
-        raise distrust("a line of its manifest cannot be read") from error
 
 
 async def _receive(reader: TarReader, sha256: str, staging: Staging) -> None:

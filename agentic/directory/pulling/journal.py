@@ -8,8 +8,6 @@ next pull finds them the same.
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
-from pydantic import ValidationError
-
 from agentic.directory.faults import told_of
 from agentic.directory.kept.sealed import read_sealed, write_sealed
 from agentic.directory.pulling.applying import Applier, Observe
@@ -59,13 +57,22 @@ class Journal:
         self._observe("journalled", "")
 
     def read(self) -> Record | None:
-        """Return what is to be finished; a damaged journal is passed over, with a note."""
+        """Return what is to be finished. What cannot be any more is dropped, with a note."""
         try:
             content = read_sealed(self._path)
-            return None if content is None else Record.model_validate_json(content)
-        except (ValueError, ValidationError):
-            self._state.notes.append(f"The pull that was begun cannot be finished: {self._path} is damaged.")
-            return None
+            record = None if content is None else Record.model_validate_json(content)
+        except ValueError:  # it is damaged
+            return self._give_up()
+        if record is None or all(map(self._can_be_done, record.steps)):
+            return record
+        return self._give_up()
+
+    def _can_be_done(self, step: Step) -> bool:
+        return step.becomes is None or not step.needs_content or self.staging.has(step.becomes)
+
+    def _give_up(self) -> None:
+        self._state.notes.append("A pull that was interrupted cannot be finished: pull again.")
+        self.drop()
 
     def finish(
         self, root: Root, *, is_begun: bool = True, is_stopped: Callable[[], bool] = lambda: False

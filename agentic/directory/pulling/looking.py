@@ -1,17 +1,15 @@
 """What is here now at a path: a file with its hash, nothing, or something that is in the way."""
 
-import hashlib
 import os
 import stat
 
 from agentic.directory.names import Parts, is_staged, parsed, shown
 from agentic.directory.pulling.planning import Mine, Obstacle
 from agentic.directory.root import Root
+from agentic.directory.scanning import hashed, is_executable
 from agentic.directory.state import LocalFile
 from common.errors import AgenticError
 
-PIECE = 1024 * 1024
-"""Bytes that are read at once."""
 MAX_HELD = 10_000
 """Entries of a directory in a file's way that are looked at: one with more in it stays."""
 
@@ -30,7 +28,7 @@ def look(root: Root, path: str) -> Mine:
         return None
     if stat.S_ISDIR(status.st_mode):
         return Obstacle(path, _held(root, parts))
-    return hashed(root, parts) if stat.S_ISREG(status.st_mode) else Obstacle(path)
+    return _file(root, parts) if stat.S_ISREG(status.st_mode) else Obstacle(path)
 
 
 def is_directory(root: Root, parts: Parts) -> bool:
@@ -42,21 +40,15 @@ def is_directory(root: Root, parts: Parts) -> bool:
     return True
 
 
-def hashed(root: Root, parts: Parts) -> LocalFile | None:
+def _file(root: Root, parts: Parts) -> LocalFile | None:
     """Return the state of a regular file; None where it has just gone."""
-    digest = hashlib.sha256()
-    size = 0
     try:
-        with root.open_file(parts) as descriptor:
-            while piece := os.read(descriptor, PIECE):
-                digest.update(piece)
-                size += len(piece)
-            mode = os.fstat(descriptor).st_mode
+        sha256, status = hashed(root, parts)
     except AgenticError as error:
         if error.code != "path_not_found":
             raise
         return None
-    return LocalFile(digest.hexdigest(), size, bool(mode & stat.S_IXUSR))
+    return LocalFile(sha256, status.st_size, is_executable(status))
 
 
 def content_of(root: Root, path: str, most: int) -> bytes:

@@ -12,7 +12,14 @@ from agentic.directory.pulling.incoming import Theirs
 from agentic.directory.state import LocalFile
 
 Choice = Literal["theirs", "ours", "merge"]
-Kind = Literal["both_changed", "both_created", "deleted_here", "deleted_there", "in_the_way"]
+Kind = Literal[
+    "both_changed",
+    "both_created",
+    "deleted_here",
+    "deleted_there",
+    "in_the_way",
+    "changed_meanwhile",
+]
 
 
 @dataclass(frozen=True)
@@ -48,12 +55,26 @@ class Step:
 
 @dataclass(frozen=True)
 class Merge:
-    """A file that both sides changed, to be merged."""
+    """A file whose content both sides changed."""
 
     path: str
     base: LocalFile
     mine: LocalFile
     theirs: LocalFile
+
+    @property
+    def is_executable(self) -> bool:
+        """The right to execute, as the side has it that changed it."""
+        mine = self.mine.is_executable
+        return self.theirs.is_executable if mine == self.base.is_executable else mine
+
+    def settled(self) -> LocalFile | None:
+        """Return what both come to where one side's content stands; None where both count."""
+        if self.theirs.sha256 in (self.base.sha256, self.mine.sha256):
+            return self.mine._replace(is_executable=self.is_executable)
+        if self.mine.sha256 == self.base.sha256:
+            return self.theirs._replace(is_executable=self.is_executable)
+        return None
 
 
 @dataclass(frozen=True)
@@ -86,18 +107,19 @@ def plan(
     made = Plan()
     paths = sorted(theirs.files)
     for path in reversed([path for path in paths if theirs.files[path] is None]):
-        there = mine[path]
-        here = None if isinstance(there, Obstacle) else there
-        _decide(made, path, (base.get(path), here, None), choice)
+        _decide(made, path, (base.get(path), _file(mine[path]), None), choice)
     gone = frozenset(step.path for step in made.steps)
     for path in [path for path in paths if theirs.files[path] is not None]:
         here = mine[path]
         if isinstance(here, Obstacle) and not _is_cleared(here, path, gone):
             _refuse(made, path, "in_the_way", theirs.files[path], choice == "ours")
             continue
-        file = None if isinstance(here, Obstacle) else here
-        _decide(made, path, (base.get(path), file, theirs.files[path]), choice)
+        _decide(made, path, (base.get(path), _file(here), theirs.files[path]), choice)
     return made
+
+
+def _file(here: Mine) -> LocalFile | None:
+    return None if isinstance(here, Obstacle) else here
 
 
 def _is_cleared(obstacle: Obstacle, path: str, gone: frozenset[str]) -> bool:
@@ -121,9 +143,17 @@ def _decide(
         made.steps.append(Step(path, mine, theirs))
     elif choice == "merge" and base and mine and theirs:
         made.base[path] = theirs
-        made.merges.append(Merge(path, base, mine, theirs))
+        _merge(made, Merge(path, base, mine, theirs))
     else:
         _refuse(made, path, _kind(base, mine, theirs), theirs, choice == "ours")
+
+
+def _merge(made: Plan, merge: Merge) -> None:
+    settled = merge.settled()
+    if settled is None:
+        made.merges.append(merge)
+    elif settled != merge.mine:
+        made.steps.append(Step(merge.path, merge.mine, settled))
 
 
 def _refuse(made: Plan, path: str, kind: Kind, theirs: LocalFile | None, is_ours: bool) -> None:

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import BinaryIO
 
 from agentic.directory.faults import refusal, told_of
+from agentic.directory.state import LocalFile
 
 PIECE = 1024 * 1024
 """Bytes that are read at once."""
@@ -57,6 +58,10 @@ class Staging:
             with self.receiving(sha256) as incoming:
                 incoming.settle(content)
         return sha256
+
+    def has(self, file: LocalFile) -> bool:
+        """Tell whether a file's content is here."""
+        return (self._directory / file.sha256).exists()
 
     def read(self, sha256: str) -> Iterator[bytes]:
         """Yield a content in pieces; raise `upstream_failed` where it is not what it was."""
