@@ -1,6 +1,7 @@
 """Pull: exactly what the workspace changed comes into the directory, file by file, or nothing."""
 
 import asyncio
+import hashlib
 import threading
 from contextlib import suppress
 from dataclasses import dataclass, field
@@ -12,7 +13,7 @@ from agentic.directory.pulling.asking import Files, changes, take
 from agentic.directory.pulling.conflicts import require_none
 from agentic.directory.pulling.incoming import Theirs, require_tree
 from agentic.directory.pulling.journal import Finished, Interrupted, Journal, Record, unobserved
-from agentic.directory.pulling.looking import look
+from agentic.directory.pulling.looking import content_of, look
 from agentic.directory.pulling.merging import Merger, merge, merge_all
 from agentic.directory.pulling.planning import Choice, Plan, Step, plan
 from agentic.directory.root import Root
@@ -115,9 +116,15 @@ def _wanted(made: Plan, theirs: Theirs) -> dict[str, LocalFile]:
 def _merge(
     made: Plan, root: Root, state: State, journal: Journal, wanted: Files, merger: Merger
 ) -> list[str]:
-    """Merge what is to be merged, and keep the texts that came: they are the next merge's bases."""
+    """Merge what is to be merged; the texts that both have now are what the next merge starts from.
+
+    Returns the paths of those with marked places.
+    """
+    marked = merge_all(made, root, state.blobs, journal.staging, merger)
     for file in wanted.values():
         if file.size <= MAX_SIZE:
-            content = b"".join(journal.staging.read(file.sha256))
-            state.blobs.keep(file.sha256, content)
-    return merge_all(made, root, state.blobs, journal.staging, merger)
+            state.blobs.keep(file.sha256, b"".join(journal.staging.read(file.sha256)))
+    for path in made.same:
+        content = content_of(root, path, MAX_SIZE)
+        state.blobs.keep(hashlib.sha256(content).hexdigest(), content)
+    return marked

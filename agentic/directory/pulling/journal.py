@@ -62,17 +62,16 @@ class Journal:
             content = read_sealed(self._path)
             record = None if content is None else Record.model_validate_json(content)
         except ValueError:  # it is damaged
-            return self._give_up()
-        if record is None or all(map(self._can_be_done, record.steps)):
+            record = None
+        if record is not None and all(map(self._can_be_done, record.steps)):
             return record
-        return self._give_up()
+        if self._path.exists():
+            self._state.notes.append("A pull that was interrupted cannot be finished: pull again.")
+            self.drop()
+        return None
 
     def _can_be_done(self, step: Step) -> bool:
         return step.becomes is None or not step.needs_content or self.staging.has(step.becomes)
-
-    def _give_up(self) -> None:
-        self._state.notes.append("A pull that was interrupted cannot be finished: pull again.")
-        self.drop()
 
     def finish(
         self, root: Root, *, is_begun: bool = True, is_stopped: Callable[[], bool] = lambda: False

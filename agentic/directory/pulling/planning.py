@@ -93,6 +93,8 @@ class Plan:
     merges: list[Merge] = field(default_factory=list)
     conflicts: list[PullConflict] = field(default_factory=list)
     kept: list[str] = field(default_factory=list)
+    same: list[str] = field(default_factory=list)
+    """Files that both sides have alike by now."""
     base: dict[str, LocalFile | None] = field(default_factory=dict)
 
 
@@ -138,6 +140,7 @@ def _decide(
     base, mine, theirs = states
     if mine == theirs:
         made.base[path] = theirs
+        made.same += [path] if mine else []
     elif base == mine or choice == "theirs":
         made.base[path] = theirs
         made.steps.append(Step(path, mine, theirs))
