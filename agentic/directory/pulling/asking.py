@@ -41,11 +41,13 @@ async def take(
 ) -> None:
     """Fetch the wanted files' contents: the manifest has all others as the workspace has them.
 
-    `states` are the base and what differs from it.
+    `states` are the base and what differs from it. Raises `no_space` before it asks for more than
+    can be kept.
     """
     if not wanted:
         return
     base, theirs = states
+    staging.require_room(sum({file.sha256: file.size for file in wanted.values()}.values()))
     asked = {path: file for path, file in base.items() if path not in theirs.skipped}
     for path, file in theirs.files.items():
         if path in wanted:

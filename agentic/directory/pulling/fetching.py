@@ -24,10 +24,9 @@ async def fetch(
 ) -> None:
     """Take the contents of the wanted files out of the archive that answers the manifest `asked`.
 
-    Raises `upstream_failed` for everything else than just these, and `no_space`.
+    Raises `upstream_failed` for everything else than just these.
     """
     sizes = {file.sha256: file.size for file in wanted.values()}
-    staging.require_room(sum(sizes.values()))
     reader = TarReader(archive)
     try:
         await _read_manifest(reader, asked, wanted)

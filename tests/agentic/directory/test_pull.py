@@ -6,7 +6,7 @@ import sys
 
 import pytest
 
-from common.errors import AgenticError, ClientError
+from common.errors import AgenticError
 from tests.agentic.directory.pulling.places import Place, a_file, tree, write
 
 BASE = {"a": b"one\n", "d/b": b"two\n", "d/e/c": b"three\n"}
