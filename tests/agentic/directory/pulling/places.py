@@ -5,7 +5,7 @@ import stat
 from contextlib import contextmanager
 
 from agentic.directory.names import shown
-from agentic.directory.pull import pull
+from agentic.directory.pull import finish, pull
 from agentic.directory.root import Root
 from agentic.directory.state import Known, LocalFile, State
 from tests.agentic.directory.fakes import SESSION, FakeClient, sha256
@@ -46,7 +46,7 @@ class Place:
     """DIR, the client's state of it, and a workspace that had the same files when last synced."""
 
     def __init__(self, root, base=None, archives=None):
-        self.directory, self.kept = root / "dir", root / "state"
+        self._open(root)
         for made in (self.directory, self.kept, self.kept / "blobs"):
             made.mkdir(exist_ok=True)
         self.client = FakeClient(base)
@@ -59,6 +59,17 @@ class Place:
                 state.blobs.keep(sha256(content), content)
             known = {path: a_file(content) for path, content in (base or {}).items()}
             state.update(base=known, generation=self.client.archives.generation)
+
+    @classmethod
+    def found(cls, root):
+        """Return the place that another command has left; its workspace is empty."""
+        place = cls.__new__(cls)
+        place._open(root)
+        place.client = FakeClient()
+        return place
+
+    def _open(self, root):
+        self.directory, self.kept = root / "dir", root / "state"
 
     @property
     def remote(self):
@@ -75,6 +86,11 @@ class Place:
         """Pull, as one command."""
         with self.state() as (root, state):
             return await pull(self.client, root, state, SESSION, choice=choice, **more)
+
+    async def finish(self):
+        """Do what every command does first."""
+        with self.state() as (root, state):
+            return await finish(root, state)
 
     def base(self):
         """What both had when they were last synced."""
