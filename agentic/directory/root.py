@@ -129,18 +129,20 @@ class Root:
                     found[os.fsencode(entry.name)] = entry.stat(follow_symlinks=False)
         return found
 
-    def statuses(self, parts: Parts, names: Iterable[bytes]) -> dict[bytes, os.stat_result]:
-        """Return the statuses of those names that a directory has; none where it is none."""
+    def statuses(self, parts: Parts, names: Iterable[bytes]) -> dict[bytes, os.stat_result] | None:
+        """Return the statuses of those names that a directory has; None where it lies behind a link."""
         found = {}
-        with (
-            told_of(shown(parts)),
-            suppress(FileNotFoundError, NotADirectoryError, LinkError),
-            self._listable(parts) as above,
-        ):
-            for name in names:
-                leaf, directory = _leaf(above, name)
-                with suppress(FileNotFoundError):
-                    found[name] = os.stat(leaf, dir_fd=directory, follow_symlinks=False)
+        with told_of(shown(parts)):
+            try:
+                with self._listable(parts) as above:
+                    for name in names:
+                        leaf, directory = _leaf(above, name)
+                        with suppress(FileNotFoundError):
+                            found[name] = os.stat(leaf, dir_fd=directory, follow_symlinks=False)
+            except LinkError:
+                return None
+            except (FileNotFoundError, NotADirectoryError):
+                return {}
         return found
 
     @contextmanager

@@ -30,8 +30,8 @@ class Scan:
     files: dict[str, LocalFile]
     skipped: list[str]
     """Links, FIFOs, devices: never followed, never sent."""
-    ignored: set[str]
-    """Tracked ones that `.agenticignore` names now: neither sent nor deleted."""
+    left_alone: set[str]
+    """Tracked ones that `.agenticignore` names, or a link hides, now: neither sent nor deleted."""
     stamps: dict[str, Stamp]
     notes: list[str]
 
@@ -42,8 +42,8 @@ def scan(root: Root, stamps: dict[str, Stamp], tracked: Iterable[str] = ()) -> S
     `stamps` spares reading what is as it was. Raises errors that name what cannot be read.
     """
     listing = list_files(root)
-    ignored = _add_tracked(root, listing, tracked)
-    found = Scan({}, [], ignored, {}, listing.notes)
+    left_alone = _add_tracked(root, listing, tracked)
+    found = Scan({}, [], left_alone, {}, listing.notes)
     unreadable: list[AgenticError] = []
     for parts, status in listing.files.items():
         path = shown(parts)
@@ -56,6 +56,7 @@ def scan(root: Root, stamps: dict[str, Stamp], tracked: Iterable[str] = ()) -> S
             if error.code != "path_not_found":  # it has gone meanwhile
                 unreadable.append(error)
     _raise_for(unreadable)
+    found.skipped.sort()
     return found
 
 
@@ -108,16 +109,25 @@ def _facts(status: os.stat_result) -> tuple[int, int, int, int]:
 
 
 def _add_tracked(root: Root, listing: Listing, tracked: Iterable[str]) -> set[str]:
-    """Add what is tracked and not listed; return what `.agenticignore` takes away nevertheless."""
-    unlisted = [parts for parts in map(parsed, tracked) if parts not in listing.files]
-    kept: dict[Parts, set[bytes]] = defaultdict(set)
-    for parts in filter(listing.may_hold, unlisted):
-        kept[parts[:-1]].add(parts[-1])
-    for directory, names in kept.items():
-        for name, status in root.statuses(directory, names).items():
-            if not stat.S_ISDIR(status.st_mode):
-                listing.files[*directory, name] = status
-    return {shown(parts) for parts in unlisted if parts[-1] not in kept[parts[:-1]]}
+    """Add what is tracked and not listed; return what is left alone nevertheless."""
+    left_alone: set[str] = set()
+    unlisted: dict[Parts, list[bytes]] = defaultdict(list)
+    for parts in map(parsed, tracked):
+        if parts not in listing.files:
+            unlisted[parts[:-1]].append(parts[-1])
+    for directory, names in unlisted.items():
+        found = root.statuses(directory, names)
+        for parts in ((*directory, name) for name in names):
+            if found is None or not listing.may_hold(parts):
+                left_alone.add(shown(parts))
+            else:
+                _add_file(listing, parts, found.get(parts[-1]))
+    return left_alone
+
+
+def _add_file(listing: Listing, parts: Parts, status: os.stat_result | None) -> None:
+    if status is not None and not stat.S_ISDIR(status.st_mode):
+        listing.files[parts] = status
 
 
 def _raise_for(unreadable: list[AgenticError]) -> None:

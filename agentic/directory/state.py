@@ -51,15 +51,12 @@ class Stamp(NamedTuple):
     sha256: Sha256
 
 
-class Put(Lenient):
-    """An archive that was begun: who sends the same again asks for the same answer."""
-
-    manifest_sha256: Sha256
-    key: str
-
-
 class Known(Lenient):
-    """What is remembered; `base` by path, as it was when both sides last had the same."""
+    """What is remembered; `base` by path, as it was when both sides last had the same.
+
+    `pending`: what a push was about to make of these paths (null: nothing) when it was last heard
+    of. Where the workspace has just that, it did, and that is what both had.
+    """
 
     format: Literal[1] = 1
     server: str
@@ -68,7 +65,7 @@ class Known(Lenient):
     session_id: str | None = None
     generation: str | None = None
     base: dict[str, LocalFile] = {}
-    put: Put | None = None
+    pending: dict[str, LocalFile | None] = {}
 
 
 _STAMPS: TypeAdapter[dict[str, Stamp]] = TypeAdapter(dict[str, Stamp])

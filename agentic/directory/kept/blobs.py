@@ -18,19 +18,27 @@ class Blobs:
     def __init__(self, directory: Path, max_total: int = MAX_TOTAL) -> None:
         self._directory = directory
         self._max_total = max_total
+        self._is_pruned = True
+
+    def has(self, sha256: str) -> bool:
+        """Tell whether a text is kept, and count that as use."""
+        try:
+            os.utime(self._directory / sha256)
+        except OSError:
+            return False
+        return True
 
     def keep(self, sha256: str, content: bytes) -> None:
-        """Keep a text of MAX_SIZE at most; what is larger, or binary, is passed over."""
-        if len(content) > MAX_SIZE or b"\0" in content:
+        """Keep a text of MAX_SIZE at most; what is larger, binary or another is passed over."""
+        is_text = len(content) <= MAX_SIZE and b"\0" not in content
+        if not is_text or hashlib.sha256(content).hexdigest() != sha256:
             return
         path = self._directory / sha256
         staged = path.with_suffix(".tmp")
         with suppress(OSError):  # a full disk costs a merge, not the command
-            if path.exists():
-                os.utime(path)
-                return
             staged.write_bytes(content)
             staged.replace(path)
+            self._is_pruned = False
 
     def find(self, sha256: str) -> bytes | None:
         """Return a content, as it was; None where it is not kept, or damaged."""
@@ -43,7 +51,9 @@ class Blobs:
         return content if hashlib.sha256(content).hexdigest() == sha256 else None
 
     def prune(self) -> None:
-        """Remove the least recently used until the rest is within the bound."""
+        """Remove the least recently used until the rest is within the bound, if any was added."""
+        if self._is_pruned:
+            return
         left = self._max_total
         for status, path in sorted(self._all(), key=lambda one: -one[0].st_mtime_ns):
             left -= status.st_size
