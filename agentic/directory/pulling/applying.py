@@ -83,8 +83,13 @@ class Applier:
         return True
 
     def _remove(self, step: Step, parts: Parts, now: Mine) -> bool:
-        """Remove a file, and the directories above that have nothing in them then."""
-        if isinstance(now, LocalFile):
+        """Remove a file, and the directories above that have nothing in them then.
+
+        Where a later step has put something else already, it was removed before a crash.
+        """
+        if isinstance(now, Obstacle):
+            return now.is_ours
+        if now is not None:
             if now != step.was:
                 return False
             self._writer.remove(parts)

@@ -22,12 +22,12 @@ def look(root: Root, path: str) -> Mine:
         if above is None:
             return None
         if not stat.S_ISDIR(above.st_mode):
-            return Obstacle(shown(parts[:length]))
+            return Obstacle(shown(parts[:length]), stat.S_ISREG(above.st_mode))
     status = root.status(parts)
     if status is None:
         return None
     if stat.S_ISDIR(status.st_mode):
-        return Obstacle(path, _held(root, parts))
+        return Obstacle(path, True, _held(root, parts))
     return _file(root, parts) if stat.S_ISREG(status.st_mode) else Obstacle(path)
 
 

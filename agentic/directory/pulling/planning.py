@@ -24,13 +24,15 @@ Kind = Literal[
 
 @dataclass(frozen=True)
 class Obstacle:
-    """What is in a path's place, or on the way to it, and is no file.
+    """What is in a path's place and is no file, or on the way to it and is no directory.
 
     `at`: where it is. `holds`: the files that a directory has in it; None for everything that is
     never removed: a link, a special, or a directory with more in it than a pull could remove.
     """
 
     at: str
+    is_ours: bool = False
+    """Whether a pull may have put it there: a file, or a directory; a link or a special is not."""
     holds: frozenset[str] | None = None
 
 
@@ -112,11 +114,12 @@ def plan(
         _decide(made, path, (base.get(path), _file(mine[path]), None), choice)
     gone = frozenset(step.path for step in made.steps)
     for path in [path for path in paths if theirs.files[path] is not None]:
-        here = mine[path]
-        if isinstance(here, Obstacle) and not _is_cleared(here, path, gone):
-            _refuse(made, path, "in_the_way", theirs.files[path], choice == "ours")
-            continue
-        _decide(made, path, (base.get(path), _file(here), theirs.files[path]), choice)
+        here, there = mine[path], theirs.files[path]
+        is_blocked = isinstance(here, Obstacle) and not _is_cleared(here, path, gone)
+        if is_blocked and there != base.get(path):
+            _refuse(made, path, "in_the_way", there, choice == "ours")
+        else:
+            _decide(made, path, (base.get(path), _file(here), there), choice)
     return made
 
 
@@ -138,9 +141,9 @@ def _decide(
     choice: Choice | None,
 ) -> None:
     base, mine, theirs = states
-    if mine == theirs:
+    if theirs in (mine, base):
         made.base[path] = theirs
-        made.same += [path] if mine else []
+        made.same += [path] if mine and mine == theirs else []
     elif base == mine or choice == "theirs":
         made.base[path] = theirs
         made.steps.append(Step(path, mine, theirs))

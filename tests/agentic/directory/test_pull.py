@@ -18,6 +18,15 @@ def place(tmp_path):
     return Place(tmp_path, BASE)
 
 
+def statuses(directory):
+    """What tells that a file was written, by path."""
+    paths = {path: path.stat() for path in directory.rglob("*")}
+    return {
+        str(path.relative_to(directory)): (it.st_ino, it.st_mode, it.st_mtime_ns)
+        for path, it in paths.items()
+    }
+
+
 async def refused(pending):
     """Return the error that a pull ends with."""
     with pytest.raises(AgenticError) as caught:
@@ -32,14 +41,14 @@ def kinds(error):
 
 async def test_a_pull_brings_exactly_what_the_workspace_changed(place):
     """New, changed, gone, executable; what it did not touch is not even written."""
-    untouched = (place.directory / "d/b").stat()
+    untouched = statuses(place.directory)["d/b"]
     place.remote.write("a", b"changed\n")
     place.remote.write("new/deep/file", b"new\n", is_executable=True)
     del place.remote.files["d/e/c"]
     pulled = await place.pull()
     assert tree(place.directory) == place.workspace()
     assert not (place.directory / "d/e").exists()
-    assert (place.directory / "d/b").stat() == untouched
+    assert statuses(place.directory)["d/b"] == untouched
     assert sorted(step.path for step in pulled.steps) == ["a", "d/e/c", "new/deep/file"]
     assert place.base()["a"] == a_file(b"changed\n")
     assert "d/e/c" not in place.base()
@@ -72,9 +81,9 @@ async def test_pulling_twice_changes_nothing(place, choice):
     place.remote.write("a", b"changed\n")
     del place.remote.files["d/b"]
     await place.pull(choice)
-    before = {path: path.stat() for path in place.directory.rglob("*")}
+    before = statuses(place.directory)
     assert (await place.pull(choice)).steps == []
-    assert {path: path.stat() for path in place.directory.rglob("*")} == before
+    assert statuses(place.directory) == before
 
 
 async def test_conflicts_refuse_the_whole_pull_and_say_what_can_be_chosen(place):
