@@ -174,11 +174,14 @@ def test_a_repository_that_git_refuses_is_listed_without_it(repository):
     assert "git could not list" in note
 
 
-def test_another_users_repository_is_listed_without_git(repository):
-    """git calls it of dubious ownership and refuses."""
+def test_another_users_repository_is_listed_without_git(repository, monkeypatch, tmp_path):
+    """git calls it of dubious ownership and refuses; the note says what it says."""
+    write(
+        tmp_path, **{"bin/git": "#!/bin/sh\necho 'fatal: detected dubious ownership' >&2\nexit 128"}
+    )
+    (tmp_path / "bin/git").chmod(0o755)
+    monkeypatch.setenv("PATH", f"{tmp_path / 'bin'}:{os.environ['PATH']}")
     write(repository, **{".gitignore": "*.o\n", "a": "", "a.o": ""})
-    for path in (repository, repository / ".git"):
-        os.chown(path, 12345, 12345)
     assert listed(repository) == [".gitignore", "a"]
     [note] = notes(repository)
     assert "dubious ownership" in note
