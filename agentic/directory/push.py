@@ -94,7 +94,7 @@ class _Push:
         """Send the archive, and again with contents that turn out to be missing there."""
         if not plan.changes:
             return None
-        await asyncio.to_thread(self.state.update, pending=plan.changes)
+        await asyncio.to_thread(_remember, self.root, self.state, plan, is_sent=False)
         entries, contents, key = plan.entries(), plan.contents, secrets.token_hex(16)
         while True:
             body = archive_body(self.root, entries, contents, self.report)
@@ -113,7 +113,7 @@ class _Push:
         """Remember what both have now; in a workspace that was made just now, as it says itself."""
         if plan.changes and plan.comparison.generation is None:
             plan = Plan(await self._compare(), {}, {})
-        await asyncio.to_thread(_remember, self.root, self.state, plan)
+        await asyncio.to_thread(_remember, self.root, self.state, plan, is_sent=True)
 
 
 def _missing(error: ClientError, plan: Plan) -> dict[str, str]:
@@ -126,20 +126,21 @@ def _missing(error: ClientError, plan: Plan) -> dict[str, str]:
     return {file.sha256: path for path, file in files if not is_complete or file.sha256 in named}
 
 
-def _remember(root: Root, state: State, plan: Plan) -> None:
-    comparison = plan.comparison
-    base = dict(comparison.base)
-    for path, side in comparison.sides().items():
-        if side != "same" and path not in plan.changes:
-            continue
-        file = comparison.here.get(path)
+def _remember(root: Root, state: State, plan: Plan, *, is_sent: bool) -> None:
+    """Remember what both have alike; what is being sent is only intended until it is there."""
+    sides = plan.comparison.sides()
+    alike = [path for path, side in sides.items() if side == "same"]
+    base = dict(plan.comparison.base)
+    for path in [*alike, *plan.changes] if is_sent else alike:
+        file = plan.comparison.here.get(path)
         if file is None:
             base.pop(path, None)
             continue
         base[path] = file
         if state.known.base.get(path) != file:
             _keep_text(root, state, path, file)
-    state.update(base=base, generation=comparison.generation, pending={})
+    pending = {} if is_sent else plan.changes
+    state.update(base=base, generation=plan.comparison.generation, pending=pending)
 
 
 def _keep_text(root: Root, state: State, path: str, file: LocalFile) -> None:

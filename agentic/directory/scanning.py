@@ -5,7 +5,7 @@ import os
 import stat
 import time
 from collections import defaultdict
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 
 from agentic.directory.faults import refusal, told_of
@@ -36,7 +36,12 @@ class Scan:
     notes: list[str]
 
 
-def scan(root: Root, stamps: dict[str, Stamp], tracked: Iterable[str] = ()) -> Scan:
+def scan(
+    root: Root,
+    stamps: dict[str, Stamp],
+    tracked: Iterable[str] = (),
+    clock: Callable[[], int] = time.time_ns,
+) -> Scan:
     """Look at what belongs, and at what is `tracked`: as git does, also where it is ignored now.
 
     `stamps` spares reading what is as it was. Raises errors that name what cannot be read.
@@ -51,7 +56,8 @@ def scan(root: Root, stamps: dict[str, Stamp], tracked: Iterable[str] = ()) -> S
             found.skipped.append(path)
             continue
         try:
-            _look_at(root, parts, status, stamps.get(path), found)
+            settled = clock() - SETTLED_NS
+            _look_at(root, parts, status, stamps.get(path), settled, found)
         except AgenticError as error:
             if error.code != "path_not_found":  # it has gone meanwhile
                 unreadable.append(error)
@@ -61,22 +67,27 @@ def scan(root: Root, stamps: dict[str, Stamp], tracked: Iterable[str] = ()) -> S
 
 
 def _look_at(
-    root: Root, parts: Parts, status: os.stat_result, known: Stamp | None, found: Scan
+    root: Root,
+    parts: Parts,
+    status: os.stat_result,
+    known: Stamp | None,
+    settled: int,
+    found: Scan,
 ) -> None:
+    """Add a file; remember its hash if it had been left alone since `settled` (nanoseconds)."""
     path = shown(parts)
-    now = time.time_ns()
-    if known is None or known[:-1] != _facts(status):
+    is_known = known is not None and known[:-1] == _facts(status)
+    if known is None or not is_known:
         sha256, status = hashed(root, parts)
         known = Stamp(*_facts(status), sha256)
-        is_settled = max(known.mtime_ns, known.ctime_ns) < now - SETTLED_NS
-    else:
-        is_settled = True
     found.files[path] = LocalFile(known.sha256, known.size, is_executable(status))
-    if is_settled:
+    if is_known or max(known.mtime_ns, known.ctime_ns) < settled:
         found.stamps[path] = known
 
 
-def hashed(root: Root, parts: Parts) -> tuple[str, os.stat_result]:
+def hashed(
+    root: Root, parts: Parts, read: Callable[[int, int], bytes] = os.read
+) -> tuple[str, os.stat_result]:
     """Return a file's SHA-256 and its status, which was the same before and after reading.
 
     Raises `invalid_state` where somebody keeps writing to it.
@@ -86,7 +97,7 @@ def hashed(root: Root, parts: Parts) -> tuple[str, os.stat_result]:
         with root.open_file(parts) as descriptor, told_of(path):
             before = os.fstat(descriptor)
             digest = hashlib.sha256()
-            while piece := os.read(descriptor, PIECE):
+            while piece := read(descriptor, PIECE):
                 digest.update(piece)
             after = os.fstat(descriptor)
         if _facts(before) == _facts(after):
@@ -134,7 +145,8 @@ def _raise_for(unreadable: list[AgenticError]) -> None:
     if len(unreadable) == 1:
         raise unreadable[0]
     if unreadable:
-        named = ", ".join(f"'{one.context.path}'" for one in unreadable[:_NAMED])
+        paths = sorted(f"'{one.context.path}'" for one in unreadable)
+        named = ", ".join(paths[:_NAMED])
         more = "" if len(unreadable) <= _NAMED else f" and {len(unreadable) - _NAMED} more"
         raise refusal(
             unreadable[0].code,

@@ -80,6 +80,8 @@ class State:
 
     def __init__(self, place: Path, fresh: Known) -> None:
         self.place = place
+        for unfinished in place.glob("*.tmp"):  # of a command that was killed
+            unfinished.unlink()
         self.notes: list[str] = []
         self.blobs = Blobs(place / "blobs")
         self.known: Known = self._read("known.json", fresh, Known.model_validate_json)
@@ -126,7 +128,8 @@ async def opened_state(
     fresh = Known(server=normal_url(server), directory=root.identity.path)
     place = state_directory() / _name(fresh.server, api_key, root)
     with told_of(str(place)):
-        (place / "blobs").mkdir(mode=0o700, parents=True, exist_ok=True)
+        place.mkdir(mode=0o700, exist_ok=True)
+        (place / "blobs").mkdir(exist_ok=True)
         file = (place / "lock").open("a+")
     with file:
         await _locked(file, patience)
@@ -160,7 +163,6 @@ def state_directory() -> Path:
     path = Path(given) if given else user_state_path("agentic", appauthor=False)
     with told_of(str(path)):
         path.mkdir(mode=0o700, parents=True, exist_ok=True)
-        path.chmod(0o700)
     return path
 
 

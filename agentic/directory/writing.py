@@ -13,7 +13,7 @@ from dataclasses import dataclass
 
 from agentic.directory.faults import refusal, told_of
 from agentic.directory.names import Parts, is_forbidden, is_staged, shown, staged_name
-from agentic.directory.root import DIRECTORY, HAS_DESCRIPTORS, Root
+from agentic.directory.root import HAS_DESCRIPTORS, Root
 
 _NEW = os.O_WRONLY | os.O_CREAT | os.O_EXCL | getattr(os, "O_NOFOLLOW", 0)
 
@@ -105,11 +105,14 @@ class Writer:
     def make_directories(self, parts: Parts) -> None:
         """Make a directory and those above it, where they are not there."""
         for length in range(1, len(parts) + 1):
-            made = parts[:length]
-            with told_of(shown(made)), self._root.directory(made[:-1]) as directory:
-                with suppress(FileExistsError):
-                    os.mkdir(made[-1], dir_fd=directory)
-                os.close(os.open(made[-1], DIRECTORY, dir_fd=directory))
+            self._make_directory(parts[:length])
+        with self._root.directory(parts):
+            """Every step is a directory, and none a link."""
+
+    def _make_directory(self, parts: Parts) -> None:
+        above = self._root.directory(parts[:-1])
+        with above as directory, told_of(shown(parts)), suppress(FileExistsError):
+            os.mkdir(parts[-1], dir_fd=directory)
 
     def is_case_blind(self) -> bool:
         """Tell whether the file system here takes names for one that Unicode folds together.

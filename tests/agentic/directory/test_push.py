@@ -15,7 +15,8 @@ async def test_a_first_push_sends_all_and_a_second_nothing(person):
     person.write("src/same.py", b"b")
     pushed = await person.push()
     assert person.files() == {"a.txt": b"a", "src/b.py": b"b", "src/same.py": b"b"}
-    assert person.remote.files["src/b.py"][1] and not person.remote.files["a.txt"][1]
+    assert person.remote.files["src/b.py"] == (b"b", True)
+    assert person.remote.files["a.txt"] == (b"a", False)
     assert (pushed.sent_size, person.remote.sent) == (2, sorted([sha256(b"a"), sha256(b"b")]))
     assert (await person.push()).result is None
     assert len(person.remote.puts) == 1
@@ -72,7 +73,8 @@ async def test_a_push_over_what_changed_on_both_sides_is_refused_unless_forced(p
     error = caught.value
     assert (error.code, error.source, error.context.actual) == ("changed_elsewhere", "client", 1)
     assert "'both'" in error.detail
-    assert "pull" in error.hint and "--force" in error.hint
+    assert "agentic pull" in error.hint
+    assert "--force" in error.hint
     [conflict] = error.context.conflicts
     assert conflict["expected_sha256"] == sha256(b"before")
     assert conflict["current_sha256"] == sha256(b"there")
