@@ -17,6 +17,7 @@ from typing import TextIO
 import httpx
 
 from agentic.local.ownership import HOST, StackError, free_port, note, owning, usable
+from agentic.local.services import require_services
 from common.processes.tether import tethered
 
 START_TIMEOUT = 30.0
@@ -86,9 +87,10 @@ async def running_stack(
     """Start both services with a fresh secret between them; yield when they are ready.
 
     Port 0 takes a free one; `orchestrator` is the module to serve with, `settings` are more of its own.
-    Raises StackError when a service does not start, or another stack owns the directory. Seconds: until
-    both are ready, and for each to stop before it is killed. They end with us, also where we are killed.
+    Raises StackError when a service does not start, or another stack owns the directory, and
+    `invalid_request` where the services are not installed. Seconds: until both are ready, and for each to stop before it is killed. They end with us, also where we are killed.
     """
+    require_services()
     port, execution_port = usable(host, port) if port else free_port(), free_port()
     url, execution_url = f"http://{host}:{port}", f"http://{HOST}:{execution_port}"
     token = secrets.token_urlsafe(32)
