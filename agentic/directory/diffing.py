@@ -13,6 +13,7 @@ from typing import Literal
 from agentic.api.client import AgenticClient
 from agentic.directory.kept.blobs import MAX_SIZE
 from agentic.directory.pulling.asking import Files, changes, take
+from agentic.directory.pulling.finishing import finish
 from agentic.directory.pulling.incoming import Theirs
 from agentic.directory.pulling.looking import content_of, look
 from agentic.directory.pulling.staging import Staging
@@ -80,11 +81,13 @@ class Diff:
         yield from (harmless(f"skipped: {path} (no file)\n") for path in self.skipped)
 
 
-async def diff(client: AgenticClient, root: Root, state: State, session_id: str) -> Diff:
+async def diff(client: AgenticClient, session_id: str, root: Root, state: State) -> Diff:
     """Compare what the workspace changed since the last push or pull with what is here.
 
-    Nothing is changed; what is here alike already is left out.
+    Nothing is changed, but that an interrupted pull is finished; what is here alike already is left
+    out.
     """
+    await finish(root, state)
     base, theirs = await changes(client, session_id, state.known)
     pairs = await asyncio.to_thread(_differing, root, base, theirs)
     staging = Staging(state.place / "shown")

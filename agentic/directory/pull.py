@@ -2,8 +2,6 @@
 
 import asyncio
 import hashlib
-import threading
-from contextlib import suppress
 from dataclasses import dataclass, field
 
 from agentic.api.client import AgenticClient
@@ -11,8 +9,9 @@ from agentic.directory.kept.blobs import MAX_SIZE
 from agentic.directory.pulling.applying import Observe
 from agentic.directory.pulling.asking import Files, changes, take
 from agentic.directory.pulling.conflicts import require_none
+from agentic.directory.pulling.finishing import carry_out, finish
 from agentic.directory.pulling.incoming import Theirs, require_tree
-from agentic.directory.pulling.journal import Finished, Interrupted, Journal, Record, unobserved
+from agentic.directory.pulling.journal import Journal, Record, unobserved
 from agentic.directory.pulling.looking import content_of, look
 from agentic.directory.pulling.merging import Merger, merge, merge_all
 from agentic.directory.pulling.planning import Choice, Plan, Step, plan
@@ -38,9 +37,9 @@ class Pulled:
 
 async def pull(
     client: AgenticClient,
+    session_id: str,
     root: Root,
     state: State,
-    session_id: str,
     *,
     choice: Choice | None = None,
     merger: Merger = merge,
@@ -70,32 +69,9 @@ async def pull(
     observe("fetched", "")
     record = Record(generation=theirs.generation, steps=made.steps, base=made.base)
     await asyncio.to_thread(journal.write, record)
-    done = await _finish(journal, root, is_begun=False)
+    done = await carry_out(journal, root, is_begun=False)
     require_none(done.conflicts, choice)
     return Pulled(done.done, made.kept, marked, sorted(theirs.skipped), recovered.done)
-
-
-async def finish(root: Root, state: State, *, observe: Observe = unobserved) -> Finished:
-    """Finish a pull that was interrupted, if there is one: what every command does first.
-
-    A file that was edited here since stops it: it is told as a conflict, and left to the next pull.
-    """
-    return await _finish(Journal(state, observe), root, is_begun=True)
-
-
-async def _finish(journal: Journal, root: Root, *, is_begun: bool) -> Finished:
-    """Do what the journal says. Who is cancelled waits for the file at work, and leaves the rest."""
-    stop = threading.Event()
-    work = asyncio.ensure_future(
-        asyncio.to_thread(journal.finish, root, is_begun=is_begun, is_stopped=stop.is_set)
-    )
-    try:
-        return await asyncio.shield(work)
-    except asyncio.CancelledError:
-        stop.set()
-        with suppress(Interrupted, AgenticError):
-            await work
-        raise
 
 
 def _planned(

@@ -20,7 +20,7 @@ def place(tmp_path):
 async def shown(place):
     """What a person is shown."""
     with place.state() as (root, state):
-        return "".join((await diff(place.client, root, state, SESSION)).text())
+        return "".join((await diff(place.client, SESSION, root, state)).text())
 
 
 async def test_a_diff_shows_what_a_pull_would_make_of_the_directory(place):

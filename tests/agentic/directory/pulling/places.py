@@ -5,7 +5,8 @@ import stat
 from contextlib import contextmanager
 
 from agentic.directory.names import shown
-from agentic.directory.pull import finish, pull
+from agentic.directory.pull import pull
+from agentic.directory.pulling.finishing import finish
 from agentic.directory.root import Root
 from agentic.directory.state import Known, LocalFile, State
 from tests.agentic.directory.fakes import SESSION, FakeClient, sha256
@@ -85,7 +86,7 @@ class Place:
     async def pull(self, choice=None, **more):
         """Pull, as one command."""
         with self.state() as (root, state):
-            return await pull(self.client, root, state, SESSION, choice=choice, **more)
+            return await pull(self.client, SESSION, root, state, choice=choice, **more)
 
     async def finish(self):
         """Do what every command does first."""

@@ -9,6 +9,7 @@ import sys
 
 import pytest
 
+from agentic.directory.pulling.finishing import finish
 from common.errors import AgenticError
 from tests.agentic.directory.pulling import crashing
 from tests.agentic.directory.pulling.crashing import BASE, MINE, Fuse, prepared, reopened
@@ -174,8 +175,6 @@ async def test_a_damaged_journal_is_passed_over_and_nothing_is_lost(place, damag
         await place.pull("merge", observe=crash_at(("placed", "changed")))
     (place.kept / "pull.json").write_bytes(damage)
     with place.state() as (root, state):
-        from agentic.directory.pull import finish  # noqa: PLC0415
-
         await finish(root, state)
         assert "pull again" in state.notes[0]
     await place.pull("merge")
