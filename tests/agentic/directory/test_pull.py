@@ -262,6 +262,17 @@ async def test_a_workspace_that_was_made_again_deletes_and_replaces_nothing(plac
     assert kinds(await refused(place.pull())) == {"d/b": "both_created"}
 
 
+async def test_what_an_unanswered_push_has_made_is_no_change_of_the_workspace(place):
+    """Its answer was lost, and the file was edited since: nobody else has changed it."""
+    place.remote.write("a", b"pushed\n")
+    with place.state() as (_, state):
+        state.update(pending={"a": a_file(b"pushed\n")})
+    write(place.directory, "a", b"edited since\n")
+    assert (await place.pull()).steps == []
+    assert tree(place.directory)["a"] == (b"edited since\n", False)
+    assert place.base()["a"] == a_file(b"pushed\n")
+
+
 async def test_a_workspace_that_is_gone_takes_nothing_along(place):
     """Deleted by hand, or by another command."""
     before = tree(place.directory)

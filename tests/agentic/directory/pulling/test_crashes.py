@@ -1,17 +1,21 @@
 """Pulls that are killed, refused by the disk or raced: nothing of the user's is lost, all is finished."""
 
 import asyncio
-import errno
 import os
+import resource
 import signal
 import subprocess
 import sys
 
 import pytest
 
+from agentic.directory.diffing import diff
 from agentic.directory.pulling.finishing import finish
+from agentic.directory.push import push
+from agentic.directory.status import status
 from common.errors import AgenticError
-from tests.agentic.directory.pulling import crashing
+from tests.agentic.directory.fakes import SESSION
+from tests.agentic.directory.pulling import crashing, forbidden
 from tests.agentic.directory.pulling.crashing import BASE, MINE, Fuse, prepared, reopened
 from tests.agentic.directory.pulling.places import a_file, tree, write
 
@@ -131,24 +135,44 @@ async def test_a_file_that_appears_during_the_pull_is_not_overwritten(place):
     assert tree(place.directory)["new/deep/file"] == (b"mine alone\n", False)
 
 
-async def test_a_full_disk_keeps_the_journal_and_the_next_pull_finishes(place):
-    """What could not be written is written later; nothing is half there."""
+@pytest.mark.parametrize("command", [push, status, diff])
+async def test_push_status_and_diff_finish_an_interrupted_pull_first(place, command):
+    """Half a pull must be neither sent nor told as what was changed here."""
+    with pytest.raises(Crash):
+        await place.pull("merge", observe=crash_at(("placed", "changed")))
+    with place.state() as (root, state):
+        await command(place.client, SESSION, root, state)
+    assert tree(place.directory)["new/deep/file"] == (b"new\n", True)
+    assert tree(place.directory)["both"] == (MERGED, False)
+    assert not (place.kept / "pull.json").exists()
+
+
+async def test_a_write_that_the_system_refuses_keeps_the_journal_and_is_made_later(place):
+    """A full disk, seen as a bound on the size of files: clear, and nothing is half there."""
+    before = resource.getrlimit(resource.RLIMIT_FSIZE)
 
     def full(moment, path):
-        if (moment, path) == ("staged", "f/y"):
-            raise AgenticErrorOf(errno.ENOSPC)
+        if moment == "journalled":
+            resource.setrlimit(resource.RLIMIT_FSIZE, (2, before[1]))
 
-    with pytest.raises(OSError, match="No space"):
-        await place.pull("merge", observe=full)
+    try:
+        with pytest.raises(AgenticError) as caught:
+            await place.pull("merge", observe=full)
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, before)
+    assert (caught.value.code, caught.value.context.errno) == ("file_too_large", "EFBIG")
+    assert (place.kept / "pull.json").exists()
+    assert not [path for path in tree(place.directory) if ".agentic-" in path]
     await place.finish()
     assert tree(place.directory) == place.workspace() | {"both": (MERGED, False)}
 
 
-class AgenticErrorOf(OSError):
-    """What the system says."""
-
-    def __init__(self, number):
-        super().__init__(number, os.strerror(number))
+def test_what_may_not_be_written_keeps_the_journal_and_is_finished_later(tmp_path):
+    """A directory that is read-only for the user: named, and no half of a file in it."""
+    program = [sys.executable, "-m", forbidden.__name__, str(tmp_path)]
+    env = {**os.environ, "PYTHONPATH": os.getcwd()}
+    done = subprocess.run(program, capture_output=True, text=True, timeout=60, check=False, env=env)
+    assert done.stdout.split() == ["permission_denied", "EACCES", "True", "True"], done.stderr
 
 
 async def test_a_cancelled_pull_leaves_its_journal_between_two_files(place):
