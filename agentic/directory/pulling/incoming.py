@@ -17,8 +17,6 @@ from common.files.archives import Difference, DifferenceCount
 MAX_DIFFERENCES = 500_000
 MAX_PATHS = 64 * 1024 * 1024
 """Differences that are taken, and characters of all their paths together."""
-_SHA256 = re.compile(r"[0-9a-f]{64}")
-_MODE = re.compile(r"0[0-7]{3}")
 _CONTROL = re.compile(rb"[\x00-\x1f\x7f]")
 
 
@@ -78,11 +76,9 @@ def _take(line: Difference, base: Mapping[str, LocalFile], theirs: Theirs) -> No
 
 def file_of(line: Difference) -> LocalFile:
     """Return the file that a line tells of; raise `upstream_failed` where that cannot be one."""
-    sha256, size, mode = line.sha256 or "", line.size, line.mode or ""
-    is_file = line.type == "file" and size is not None and 0 <= size < 2**63
-    if not is_file or not _SHA256.fullmatch(sha256) or not _MODE.fullmatch(mode):
+    if line.type != "file" or line.sha256 is None or line.size is None or line.mode is None:
         raise distrust(f"what it says of '{line.path[:200]}' is not true of any file")
-    return LocalFile(sha256, size or 0, line.is_executable)
+    return LocalFile(line.sha256, line.size, line.is_executable)
 
 
 def _checked_path(told: str, base: Mapping[str, LocalFile]) -> str:

@@ -4,11 +4,12 @@ import tarfile
 from contextlib import asynccontextmanager
 
 import pytest
+from pydantic import ValidationError
 
 from agentic.directory.pulling import incoming
 from agentic.directory.pulling.incoming import Theirs, require_tree
 from common.errors import AgenticError
-from common.files.archives import MANIFEST, Difference, DifferenceCount
+from common.files.archives import DIFFERENCE_LINE, MANIFEST, Difference, DifferenceCount
 from common.files.tar_stream import END, header_of, padding_of
 from tests.agentic.directory.fakes import FakeArchives, sha256
 from tests.agentic.directory.pulling.places import Place, a_file, tree
@@ -141,14 +142,8 @@ LINES = {
     "new, and there before": [told("a", "new")],
     "no kind": [told("x", type=None)],
     "no hash": [told("x", sha256=None)],
-    "a hash that is a path": [told("x", sha256="../../../x")],
-    "upper hash": [told("x", sha256="A" * 64)],
     "no size": [told("x", size=None)],
-    "negative size": [told("x", size=-1)],
-    "size beyond all numbers": [told("x", size=2**70)],
     "no mode": [told("x", mode=None)],
-    "odd mode": [told("x", mode="0o7")],
-    "setuid": [told("x", mode="4755")],
 }
 
 
@@ -158,6 +153,25 @@ async def test_differences_that_cannot_be_are_refused(refusal, lines):
     hostile = Hostile([*lines, count(lines)])
     assert (await refusal(hostile)).code == "upstream_failed"
     assert hostile.fetched == 0
+
+
+ODD = {
+    "a hash that is a path": {"sha256": "../../../x"},
+    "upper hash": {"sha256": "A" * 64},
+    "negative size": {"size": -1},
+    "size beyond all numbers": {"size": 2**70},
+    "odd mode": {"mode": "0o7"},
+    "setuid": {"mode": "4755"},
+    "odd kind": {"type": "fifo"},
+    "odd state": {"state": "moved"},
+}
+
+
+@pytest.mark.parametrize("facts", ODD.values(), ids=ODD)
+def test_lines_that_hold_what_no_line_can_are_refused_as_they_are_read(facts):
+    """Whoever reads differences is spared them."""
+    with pytest.raises(ValidationError):
+        DIFFERENCE_LINE.validate_python({**told("x").model_dump(), **facts})
 
 
 async def test_more_than_the_disk_holds_is_refused_before_it_is_asked_for(refusal):

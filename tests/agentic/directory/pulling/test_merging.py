@@ -4,7 +4,8 @@ import tempfile
 
 import pytest
 
-from agentic.directory.pulling.merging import MAX_SIZE, merge
+from agentic.directory.kept.blobs import MAX_SIZE
+from agentic.directory.pulling.merging import merge
 
 BASE = b"1\n2\n3\n4\n5\n"
 MINE, THEIRS = BASE.replace(b"1", b"mine"), BASE.replace(b"5", b"theirs")
