@@ -71,19 +71,29 @@ class Writer:
             finally:
                 os.close(descriptor)
 
-    def replace(self, parts: Parts, staged: Parts) -> None:
-        """Put a staged file in its place, at once and durably; never in that of a directory."""
+    def replace(self, parts: Parts, staged: Parts, *, is_durable: bool = True) -> None:
+        """Put a staged file in its place, at once and durably; never in that of a directory.
+
+        Who changes many files makes them durable by `sync`, once for each directory.
+        """
         with told_of(shown(parts)), self._root.directory(_allowed(parts)[:-1]) as directory:
             os.rename(staged[-1], parts[-1], src_dir_fd=directory, dst_dir_fd=directory)
-            os.fsync(directory)
+            if is_durable:
+                os.fsync(directory)
 
-    def remove(self, parts: Parts) -> None:
+    def remove(self, parts: Parts, *, is_durable: bool = True) -> None:
         """Remove a file, or a link itself; all is well where nothing is there."""
         if self._root.status(_allowed(parts)) is None:
             return
         with told_of(shown(parts)), self._root.directory(parts[:-1]) as directory:
             with suppress(FileNotFoundError):
                 os.unlink(parts[-1], dir_fd=directory)
+            if is_durable:
+                os.fsync(directory)
+
+    def sync(self, parts: Parts) -> None:
+        """Make durable what was placed in a directory and removed from it."""
+        with self._root.directory(parts) as directory, told_of(shown(parts)):
             os.fsync(directory)
 
     def remove_empty_parents(self, parts: Parts) -> None:
@@ -101,6 +111,7 @@ class Writer:
         """Give the right to execute to those who may read, or take it from all."""
         with self._root.open_file(_allowed(parts)) as descriptor, told_of(shown(parts)):
             _set_executable(descriptor, is_executable)
+            os.fsync(descriptor)
 
     def make_directories(self, parts: Parts) -> None:
         """Make a directory and those above it, where they are not there."""

@@ -38,6 +38,7 @@ class Applier:
         self._writer = Writer(root)
         self._staging = staging
         self._observe = observe
+        self._unsynced: set[Parts] = set()
 
     def apply(self, step: Step) -> bool:
         """Carry out a step; False where something else than was planned on is there by now."""
@@ -53,6 +54,13 @@ class Applier:
             return self._place(step, parts, step.becomes)
         self._writer.set_executable(parts, step.becomes.is_executable)
         return True
+
+    def sync(self) -> None:
+        """Make all steps durable: until then the journal has to stay."""
+        changed = {parts[:length] for parts in self._unsynced for length in range(len(parts) + 1)}
+        for parts in sorted(changed):  # those above, too: directories were made and removed
+            if is_directory(self._root, parts):
+                self._writer.sync(parts)
 
     def sweep(self, steps: list[Step]) -> None:
         """Remove what a pull that was killed has left incomplete beside its files."""
@@ -78,7 +86,8 @@ class Applier:
             self._writer.remove(staged.parts)
             return False
         self._observe("checked", step.path)
-        self._writer.replace(parts, staged.parts)
+        self._writer.replace(parts, staged.parts, is_durable=False)
+        self._unsynced.add(parts[:-1])
         self._observe("placed", step.path)
         return True
 
@@ -92,7 +101,8 @@ class Applier:
         if now is not None:
             if now != step.was:
                 return False
-            self._writer.remove(parts)
+            self._writer.remove(parts, is_durable=False)
+            self._unsynced.add(parts[:-1])
             self._observe("removed", step.path)
         for length in range(len(parts) - 1, 0, -1):
             if is_directory(self._root, parts[:length]):

@@ -89,6 +89,7 @@ class Journal:
         if is_begun:
             applier.sweep(record.steps)
         finished = self._apply(record.steps, applier, is_stopped)
+        applier.sync()
         self._observe("applied", "")
         self._settle(record, finished)
         return finished
