@@ -4,6 +4,7 @@ import asyncio
 import hashlib
 from collections.abc import AsyncIterator, Callable, Mapping
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Literal, Protocol
 
 from agentic.directory.archives import Body, manifest_body
@@ -85,6 +86,7 @@ class Comparison:
         difference = self.differences.get(path)
         return difference is not None and difference.type == "other"
 
+    @cached_property
     def sides(self) -> dict[str, Side]:
         """Return the side of every path that either has and that may be sent or taken."""
         paths = {*self.here, *self.base, *self.differences}

@@ -130,7 +130,7 @@ def _missing(error: ClientError, plan: Plan) -> dict[str, str]:
 
 def _remember(root: Root, state: State, plan: Plan, sent: Iterable[str] = ()) -> None:
     """Remember what both have alike: what they had so before, and what was sent."""
-    sides = plan.comparison.sides()
+    sides = plan.comparison.sides
     alike = [path for path, side in sides.items() if side == "same"]
     base = dict(plan.comparison.base)
     for path in (*alike, *sent):

@@ -100,7 +100,10 @@ class State:
 
     def update(self, **changes: Any) -> None:
         """Remember some facts of `Known` from now on, durably. Raises `no_space` and the like."""
-        self.known = self.known.model_copy(update=changes)
+        changed = self.known.model_copy(update=changes)
+        if changed == self.known:
+            return
+        self.known = changed
         write_sealed(self.place / "known.json", self.known.model_dump_json().encode())
 
     def save_stamps(self, stamps: dict[str, Stamp]) -> None:
