@@ -432,7 +432,7 @@ GUARDS = (
         ("guesses of a call", "            self.guesses -= 1\n", ""),
     ),
     *guards_of(
-        "execution_environment/toolkit/diffs.py",
+        "common/files/hunks.py",
         "tests/execution_environment/test_deadlines.py",
         ("steps of a diff", "        if self._left < 0:\n", "        if False:\n"),
     ),

@@ -13,6 +13,7 @@ from agentic.directory.faults import refusal
 from agentic.directory.kept.blobs import MAX_SIZE
 from agentic.directory.names import parsed
 from agentic.directory.outgoing import HINT, Plan, planned
+from agentic.directory.pulling.finishing import finish
 from agentic.directory.root import Root
 from agentic.directory.state import LocalFile, State
 from common.errors import AgenticError, ClientError
@@ -53,10 +54,13 @@ async def push(
 ) -> Pushed:
     """Make the workspace have what was changed here since both had the same.
 
+    A pull that was interrupted is finished first.
+
     Raises `changed_elsewhere`, with the conflicts, where the workspace changed the same paths (with
     `force` its files are overwritten), and `invalid_state` where the directory does not keep still.
     `report` is called in a thread, as contents are sent.
     """
+    await finish(root, state)
     return await _Push(client, session_id, root, state, force, report).run()
 
 

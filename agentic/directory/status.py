@@ -4,6 +4,7 @@ from typing import Literal
 
 from agentic.directory.comparing import Comparison, Remote, compare
 from agentic.directory.outgoing import conflict
+from agentic.directory.pulling.finishing import finish
 from agentic.directory.root import Root
 from agentic.directory.state import LocalFile, State
 from common.files.archives import Conflict
@@ -44,7 +45,11 @@ class Status(Lenient):
 
 
 async def status(client: Remote, session_id: str, root: Root, state: State) -> Status:
-    """Compare a directory with its workspace; nothing is changed on either side."""
+    """Compare a directory with its workspace.
+
+    Nothing is changed on either side, but that a pull that was interrupted is finished first.
+    """
+    await finish(root, state)
     return status_of(await compare(client, session_id, root, state), state.notes)
 
 
