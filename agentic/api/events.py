@@ -8,10 +8,11 @@ from common.runs import FINAL_EVENTS, Event, RunStatus, Step
 
 
 class TurnDecided(Lenient):
-    """A planner has decided a turn: so many calls, and what it has used, if it is a model."""
+    """A planner has decided a turn: so many calls, and what a model has said and used for it."""
 
     t: int
     calls: int = 0
+    text_bytes: int = 0
     usage: dict[str, JsonValue] | None = None
 
 

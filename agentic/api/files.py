@@ -109,7 +109,7 @@ class Files:
     async def delete(
         self, session_id: str, path: str, *, if_match: str | None = None, key: str | None = None
     ) -> ToolResult:
-        """Delete a file, or an empty directory; likewise."""
+        """Delete a file, or an empty directory; `precondition_failed` unless it has that etag."""
         headers = given(**{"If-Match": if_match})
         return await self._requests.transfer(
             "DELETE", _at(session_id, path), ToolResult, key, headers=headers

@@ -4,13 +4,14 @@ import asyncio
 import hashlib
 import os
 from collections.abc import AsyncIterator, Callable, Generator, Iterable, Iterator, Mapping
-from contextlib import closing
+from contextlib import ExitStack, closing, contextmanager
 from dataclasses import dataclass
 
 from agentic.directory.faults import refusal, told_of
 from agentic.directory.names import parsed
 from agentic.directory.root import Root
 from agentic.directory.state import LocalFile
+from common.errors import AgenticError
 from common.files.archives import MANIFEST, ManifestEntry, ManifestFile
 from common.files.tar_stream import END, MAX_SIZE, header_of, padding_of
 
@@ -94,7 +95,7 @@ def _content(root: Root, path: str, sha256: str, size: int) -> Generator[bytes, 
     """Yield a file's content, if it is that of the manifest; else raise before its last piece."""
     digest = hashlib.sha256()
     left = size
-    with root.open_file(parsed(path)) as descriptor, told_of(path):
+    with _opened(root, path) as descriptor, told_of(path):
         while left:
             piece = os.read(descriptor, min(PIECE, left))
             digest.update(piece)
@@ -102,6 +103,17 @@ def _content(root: Root, path: str, sha256: str, size: int) -> Generator[bytes, 
             if not piece or (not left and digest.hexdigest() != sha256):
                 raise ChangedMeanwhile(path)
             yield piece
+
+
+@contextmanager
+def _opened(root: Root, path: str) -> Iterator[int]:
+    """Open a file that was one when it was looked at."""
+    with ExitStack() as stack:
+        try:
+            descriptor = stack.enter_context(root.open_file(parsed(path)))
+        except AgenticError as error:  # gone, or a link: the next look at it says which
+            raise ChangedMeanwhile(path) from error
+        yield descriptor
 
 
 def _encoded(entries: Iterable[ManifestEntry]) -> Generator[bytes, None, None]:

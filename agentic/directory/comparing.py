@@ -1,8 +1,10 @@
 """Compares three things: a directory, its workspace, and what both had when they last met."""
 
 import asyncio
+import hashlib
 from collections.abc import AsyncIterator, Callable, Mapping
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Literal, Protocol
 
 from agentic.directory.archives import Body, manifest_body
@@ -10,7 +12,10 @@ from agentic.directory.names import is_forbidden, plain
 from agentic.directory.root import Root
 from agentic.directory.scanning import Scan, scan
 from agentic.directory.state import LocalFile, State
+from common.errors import ClientError, ToolError
 from common.files.archives import ArchiveResult, Difference, DifferenceCount
+from common.models import Page
+from common.tools import Receipt
 
 Side = Literal["same", "here", "there", "both"]
 """Where a path has changed since both sides had the same; `both`: and differently."""
@@ -29,6 +34,12 @@ class Archives(Protocol):
         self, session_id: str, archive: Body, *, force: bool = False, key: str
     ) -> ArchiveResult:
         """Send an archive, which takes effect whole or not at all."""
+        ...
+
+    async def receipts(
+        self, session_id: str, call_id: str, limit: int = 200, cursor: str | None = None
+    ) -> Page[Receipt]:
+        """Return a page of what an archive has changed."""
         ...
 
 
@@ -75,6 +86,7 @@ class Comparison:
         difference = self.differences.get(path)
         return difference is not None and difference.type == "other"
 
+    @cached_property
     def sides(self) -> dict[str, Side]:
         """Return the side of every path that either has and that may be sent or taken."""
         paths = {*self.here, *self.base, *self.differences}
@@ -100,6 +112,7 @@ def file_of(difference: Difference) -> LocalFile | None:
 
 async def compare(client: Remote, session_id: str, root: Root, state: State) -> Comparison:
     """Scan the directory and compare it with the workspace; hashes are remembered."""
+    await confirm(client, session_id, state)
     known = state.known
     tracked = {**known.base, **known.pending}
     found = await asyncio.to_thread(scan, root, state.stamps, tracked)
@@ -116,6 +129,28 @@ async def compare(client: Remote, session_id: str, root: Root, state: State) -> 
     comparison = Comparison(found, base, differences, generation)
     settle(base, known.pending, comparison.there)
     return comparison
+
+
+async def confirm(client: Remote, session_id: str, state: State) -> None:
+    """Find out what became of a push whose answer this client did not live to see.
+
+    Where its result is there, what it sent is what both had; where not, it may be too old to tell,
+    and only what the workspace has just so counts (see `settle`). In a workspace that it would
+    have made nothing can be told: which one that was is not known.
+    """
+    call = state.known.pending_call
+    if call is None or state.known.generation is None:
+        return
+    try:
+        await client.archives.receipts(session_id, call, limit=1)
+    except (ClientError, ToolError):  # there is no such result, or none any more
+        return
+    await asyncio.to_thread(state.confirm_pending)
+
+
+def call_id(session_id: str, key: str) -> str:
+    """Return the id of the result of an archive that was sent with a key."""
+    return f"file:{session_id}:{hashlib.sha256(key.encode()).hexdigest()}"
 
 
 def settle(

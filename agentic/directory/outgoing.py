@@ -38,7 +38,7 @@ class Plan:
 
 def planned(comparison: Comparison, *, force: bool = False) -> Plan:
     """Return what a push would send; raise `changed_elsewhere` for conflicts, unless forced."""
-    sides = comparison.sides()
+    sides = comparison.sides
     conflicts = [path for path, side in sides.items() if side == "both"]
     if conflicts and not force:
         raise _refused(comparison, conflicts)

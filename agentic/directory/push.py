@@ -3,12 +3,12 @@
 import asyncio
 import os
 import secrets
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from contextlib import suppress
 from dataclasses import dataclass, field
 
 from agentic.directory.archives import ChangedMeanwhile, Progress, archive_body
-from agentic.directory.comparing import Comparison, Remote, compare
+from agentic.directory.comparing import Comparison, Remote, call_id, compare
 from agentic.directory.faults import refusal
 from agentic.directory.kept.blobs import MAX_SIZE
 from agentic.directory.names import parsed
@@ -98,8 +98,10 @@ class _Push:
         """Send the archive, and again with contents that turn out to be missing there."""
         if not plan.changes:
             return None
-        await asyncio.to_thread(_remember, self.root, self.state, plan, is_sent=False)
         entries, contents, key = plan.entries(), plan.contents, secrets.token_hex(16)
+        await asyncio.to_thread(_remember, self.root, self.state, plan)
+        call = call_id(self.session_id, key)
+        await asyncio.to_thread(self.state.update, pending=plan.changes, pending_call=call)
         while True:
             body = archive_body(self.root, entries, contents, self.report)
             try:
@@ -117,7 +119,7 @@ class _Push:
         """Remember what both have now; in a workspace that was made just now, as it says itself."""
         if plan.changes and plan.comparison.generation is None:
             plan = Plan(await self._compare(), {}, {})
-        await asyncio.to_thread(_remember, self.root, self.state, plan, is_sent=True)
+        await asyncio.to_thread(_remember, self.root, self.state, plan, plan.changes)
 
 
 def _missing(error: ClientError, plan: Plan) -> dict[str, str]:
@@ -130,12 +132,12 @@ def _missing(error: ClientError, plan: Plan) -> dict[str, str]:
     return {file.sha256: path for path, file in files if not is_complete or file.sha256 in named}
 
 
-def _remember(root: Root, state: State, plan: Plan, *, is_sent: bool) -> None:
-    """Remember what both have alike; what is being sent is only intended until it is there."""
-    sides = plan.comparison.sides()
+def _remember(root: Root, state: State, plan: Plan, sent: Iterable[str] = ()) -> None:
+    """Remember what both have alike: what they had so before, and what was sent."""
+    sides = plan.comparison.sides
     alike = [path for path, side in sides.items() if side == "same"]
     base = dict(plan.comparison.base)
-    for path in [*alike, *plan.changes] if is_sent else alike:
+    for path in (*alike, *sent):
         file = plan.comparison.here.get(path)
         if file is None:
             base.pop(path, None)
@@ -143,8 +145,8 @@ def _remember(root: Root, state: State, plan: Plan, *, is_sent: bool) -> None:
         base[path] = file
         if state.known.base.get(path) != file:
             _keep_text(root, state, path, file)
-    pending = {} if is_sent else plan.changes
-    state.update(base=base, generation=plan.comparison.generation, pending=pending)
+    generation = plan.comparison.generation
+    state.update(base=base, generation=generation, pending={}, pending_call=None)
 
 
 def _keep_text(root: Root, state: State, path: str, file: LocalFile) -> None:

@@ -21,6 +21,8 @@ _NOFOLLOW = getattr(os, "O_NOFOLLOW", 0)
 READ = os.O_RDONLY | _NOFOLLOW | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_BINARY", 0)
 """O_NONBLOCK: opening a FIFO must not wait for somebody who writes."""
 DIRECTORY = READ | getattr(os, "O_DIRECTORY", 0)
+_TOP = os.O_RDONLY | getattr(os, "O_DIRECTORY", 0)
+"""DIR itself may be named by a link: the person says which directory is meant."""
 HAS_DESCRIPTORS = {os.open, os.stat, os.mkdir, os.rename, os.unlink} <= os.supports_dir_fd
 
 
@@ -45,20 +47,15 @@ class Root:
     `identity` tells it from every other directory.
     """
 
-    def __init__(self, directory: Path) -> None:
-        self.path = directory
+    def __init__(self, directory: Path, *, by_descriptor: bool = HAS_DESCRIPTORS) -> None:
+        self.by_descriptor = by_descriptor
         with told_of(str(directory)):
             status = os.stat(directory)
             if not stat.S_ISDIR(status.st_mode):
                 raise refusal("not_a_directory", f"'{directory}' is no directory")
-            self._descriptor = self._opened(directory)
+            self._descriptor = os.open(directory, _TOP) if by_descriptor else None
             real = os.path.realpath(directory)
         self.identity = Identity(status.st_dev, status.st_ino, real)
-
-    def _opened(self, directory: Path) -> int | None:
-        if not HAS_DESCRIPTORS:
-            return None
-        return os.open(directory, os.O_RDONLY | os.O_DIRECTORY)
 
     def __enter__(self) -> Self:
         """Return the root itself."""

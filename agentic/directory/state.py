@@ -55,7 +55,7 @@ class Known(Lenient):
     """What is remembered; `base` by path, as it was when both sides last had the same.
 
     `pending`: what a push was about to make of these paths (null: nothing) when it was last heard
-    of. Where the workspace has just that, it did, and that is what both had.
+    of, and `pending_call` is the id of its result, if it has one.
     """
 
     format: Literal[1] = 1
@@ -66,6 +66,7 @@ class Known(Lenient):
     generation: str | None = None
     base: dict[str, LocalFile] = {}
     pending: dict[str, LocalFile | None] = {}
+    pending_call: str | None = None
 
 
 _STAMPS: TypeAdapter[dict[str, Stamp]] = TypeAdapter(dict[str, Stamp])
@@ -90,9 +91,19 @@ class State:
             self.known = fresh
         self.stamps: dict[str, Stamp] = self._read("stamps.json", {}, _STAMPS.validate_json)
 
+    def confirm_pending(self) -> None:
+        """Remember that the last push has taken effect, as its answer would have said."""
+        gone = [path for path, file in self.known.pending.items() if file is None]
+        made = {path: file for path, file in self.known.pending.items() if file is not None}
+        base = {path: file for path, file in self.known.base.items() if path not in gone}
+        self.update(base={**base, **made}, pending={}, pending_call=None)
+
     def update(self, **changes: Any) -> None:
         """Remember some facts of `Known` from now on, durably. Raises `no_space` and the like."""
-        self.known = self.known.model_copy(update=changes)
+        changed = self.known.model_copy(update=changes)
+        if changed == self.known:
+            return
+        self.known = changed
         write_sealed(self.place / "known.json", self.known.model_dump_json().encode())
 
     def save_stamps(self, stamps: dict[str, Stamp]) -> None:

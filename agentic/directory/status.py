@@ -55,7 +55,7 @@ async def status(client: Remote, session_id: str, root: Root, state: State) -> S
 
 def status_of(comparison: Comparison, notes: list[str]) -> Status:
     """Return what a comparison says, for a person or a script."""
-    sides = comparison.sides()
+    sides = comparison.sides
     here, there = comparison.here.get, comparison.there
     base = comparison.base.get
     return Status(

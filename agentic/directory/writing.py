@@ -13,7 +13,7 @@ from dataclasses import dataclass
 
 from agentic.directory.faults import refusal, told_of
 from agentic.directory.names import Parts, is_forbidden, is_staged, shown, staged_name
-from agentic.directory.root import HAS_DESCRIPTORS, Root
+from agentic.directory.root import Root
 
 _NEW = os.O_WRONLY | os.O_CREAT | os.O_EXCL | getattr(os, "O_NOFOLLOW", 0)
 
@@ -38,7 +38,7 @@ class Writer:
     """Writes beneath a root. Raises AgenticErrors that name the path; on Windows always."""
 
     def __init__(self, root: Root) -> None:
-        if not HAS_DESCRIPTORS:
+        if not root.by_descriptor:
             raise refusal(
                 "forbidden",
                 "Files cannot be written safely here: this system cannot walk by descriptors",

@@ -88,9 +88,9 @@ async def running_stack(
 
     Port 0 takes a free one; `orchestrator` is the module to serve with, `settings` are more of its own.
     Raises StackError when a service does not start, or another stack owns the directory, and
-    `invalid_request` where the services are not installed. Seconds: until both are ready, and for each to stop before it is killed. They end with us, also where we are killed.
+    `invalid_request` where the services are not installed. Seconds: until both are ready, and for each
+    to stop before it is killed. They end with us, also where we are killed.
     """
-    require_services()
     port, execution_port = usable(host, port) if port else free_port(), free_port()
     url, execution_url = f"http://{host}:{port}", f"http://{HOST}:{execution_port}"
     token = secrets.token_urlsafe(32)
@@ -103,6 +103,7 @@ async def running_stack(
         "ORCHESTRATOR_EXECUTION_URL": execution_url,
         "ORCHESTRATOR_SERVICE_TOKEN": token,
     }
+    require_services()
     async with AsyncExitStack() as stack:
         owner = stack.enter_context(owning(data_dir))
         start = partial(_service, data_dir=data_dir, owner=owner, stop_timeout=stop_timeout)

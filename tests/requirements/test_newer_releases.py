@@ -94,8 +94,14 @@ class Clone:
     def call(self, *words):
         """Run a program of the environment's without a network; return its exit code and output."""
         program = (*OFFLINE, self._directory / ".venv" / "bin" / words[0], *words[1:])
-        options = {"cwd": self._directory, "env": self._environment, "check": False}
-        done = subprocess.run(program, capture_output=True, text=True, **options)
+        done = subprocess.run(
+            program,
+            cwd=self._directory,
+            env=self._environment,
+            capture_output=True,
+            text=True,
+            check=False,
+        )
         return done.returncode, done.stdout + done.stderr
 
     def _offline(self, *command, **environment):

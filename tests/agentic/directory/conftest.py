@@ -33,6 +33,12 @@ class Person:
             async with opened_state(root, "http://server", "key") as state:
                 return await status(self.client, SESSION, root, state)
 
+    async def state(self):
+        """Return what is remembered, as the next command finds it."""
+        with Root(self.directory) as root:
+            async with opened_state(root, "http://server", "key") as state:
+                return state
+
     def files(self):
         """Return what the workspace has, contents by path."""
         return {path: content for path, (content, _) in self.remote.files.items()}

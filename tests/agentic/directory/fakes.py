@@ -4,7 +4,8 @@ import hashlib
 import secrets
 from contextlib import asynccontextmanager
 
-from common.errors import ClientError
+from agentic.directory.comparing import call_id
+from common.errors import ClientError, ToolError
 from common.files.archives import (
     MANIFEST,
     MANIFEST_LINE,
@@ -138,13 +139,13 @@ class FakeArchives:
             if sent != manifest:
                 raise ClientError("idempotency_conflict", "The key was used for another archive")
             return result.model_copy(update={"replayed": True})
-        result = self._apply(entries, contents, force)
+        result = self._apply(call_id(session_id, key), entries, contents, force)
         self._results[key] = manifest, result
         self.sent, self.puts = sorted(contents), [*self.puts, entries]
         self.after_put()
         return result
 
-    def _apply(self, entries, contents, force):
+    def _apply(self, call, entries, contents, force):
         pool = {sha256(content): content for content, _ in self.files.values()} | contents
         files = [entry for entry in entries if isinstance(entry, ManifestFile)]
         missing = sorted({one.sha256 for one in files} - pool.keys())
@@ -160,7 +161,7 @@ class FakeArchives:
             )
         receipts = [one for entry in entries for one in self._placed(entry, pool)]
         self.exists = True
-        return _result(receipts, len(entries))
+        return _result(call, receipts, len(entries))
 
     def _conflict(self, entry, force):
         now = self.files.get(entry.path)
@@ -207,8 +208,10 @@ class FakeArchives:
 
     async def receipts(self, session_id, call_id, limit=200, cursor=None):
         """Return all receipts of a put as one page."""
-        [result] = [one for _, one in self._results.values() if one.id == call_id]
-        return Page[Receipt](items=result.receipts)
+        for _, result in self._results.values():
+            if result.id == call_id:
+                return Page[Receipt](items=result.receipts)
+        raise ToolError("path_not_found", f"There is no result '{call_id}'")
 
 
 class FakeClient:
@@ -218,11 +221,11 @@ class FakeClient:
         self.archives = FakeArchives(files)
 
 
-def _result(receipts, entries):
+def _result(call, receipts, entries):
     deleted = sum(one.sha256_after is None for one in receipts)
     created = sum(one.created for one in receipts)
     return ArchiveResult(
-        id=f"file:{secrets.token_hex(4)}",
+        id=call,
         created=created,
         replaced=len(receipts) - deleted - created,
         deleted=deleted,

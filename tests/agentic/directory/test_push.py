@@ -255,3 +255,45 @@ async def test_a_tracked_file_that_git_ignores_now_stays_in_step(person):
     (person.directory / "out.txt").unlink()
     assert (await person.push()).deleted == ["out.txt"]
     assert person.files()["secret.txt"] == b"1"
+
+
+async def test_what_was_changed_there_after_a_push_whose_answer_was_lost_is_the_workspaces(person):
+    """The result is looked up by its id: what was sent is what both had, though it is gone now."""
+    person.write("a", b"0")
+    await person.push()
+    person.write("a", b"1")
+
+    def lose():
+        person.remote.write("a", b"by the agent")
+        raise SystemFault("upstream_failed", "killed")
+
+    person.remote.after_put = lose
+    with pytest.raises(SystemFault):
+        await person.push()
+    status = await person.status()
+    assert [one.path for one in status.to_pull] == ["a"]
+    assert (status.to_push, status.conflicts) == ([], [])
+
+
+async def test_a_refused_push_is_not_taken_for_one_that_happened(person):
+    """It has no result: what it would have sent was never there."""
+    person.write("a", b"0")
+    await person.push()
+    person.write("a", b"1")
+    person.remote.before_put = lambda: person.remote.write("a", b"by the agent")
+    with pytest.raises(AgenticError):
+        await person.push()
+    status = await person.status()
+    assert [one.path for one in status.conflicts] == ["a"]
+
+
+async def test_texts_are_kept_for_merges_as_both_had_them(person):
+    """The base of a merge is not what the person has edited since."""
+    person.write("a", b"before")
+    await person.push()
+    person.write("a", b"after")
+    state = await person.state()
+    assert state.blobs.find(sha256(b"before")) == b"before"
+    assert state.blobs.find(sha256(b"after")) is None
+    await person.push()
+    assert state.blobs.find(sha256(b"after")) == b"after"

@@ -109,3 +109,18 @@ def test_no_descriptor_is_left_open(directory, outside):
                 read(root, *parts)
         root.entries(())
     assert len(os.listdir("/proc/self/fd")) == before
+
+
+def test_without_descriptors_files_are_read_by_path_and_links_are_seen(directory, outside):
+    """On Windows: as well as it goes, which is enough for what only reads."""
+    (directory / "a").mkdir()
+    (directory / "a/b").write_text("content")
+    with Root(directory, by_descriptor=False) as root:
+        assert read(root, b"a", b"b") == b"content"
+        assert root.status((b"a", b"b")).st_size == 7
+        assert root.status((b"a", b"none")) is None
+        assert root.entries((b"a",)).keys() == {b"b"}
+        assert root.statuses((b"a",), [b"b", b"c"]).keys() == {b"b"}
+        assert root.statuses((b"link",), [b"secret"]) is None
+        with pytest.raises(AgenticError, match="path_not_allowed"):
+            read(root, b"link", b"secret")

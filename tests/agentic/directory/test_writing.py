@@ -142,3 +142,11 @@ def test_the_file_system_itself_is_asked_whether_it_folds_names(writer, director
     """This one does not; and the question leaves nothing."""
     assert not writer.is_case_blind()
     assert os.listdir(directory) == []
+
+
+def test_without_descriptors_nothing_is_written(directory):
+    """A walk by path could be led out of the directory: pull is refused, in a sentence."""
+    with Root(directory, by_descriptor=False) as root, pytest.raises(AgenticError) as caught:
+        Writer(root)
+    assert (caught.value.code, caught.value.source) == ("forbidden", "client")
+    assert "pull on Linux or macOS" in caught.value.hint
