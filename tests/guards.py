@@ -519,4 +519,48 @@ GUARDS = (
             "        if request.tool not in self._all:\n",
         ),
     ),
+    *guards_of(
+        "agentic/api/transport.py",
+        "tests/agentic/api/test_hostile_server.py",
+        ("a key that goes along", "follow_redirects=False", "follow_redirects=True"),
+        ("a key within a header", "    if not _VISIBLE.fullmatch(text):\n", "    if False:\n"),
+    ),
+    *guards_of(
+        "agentic/api/transport.py",
+        "tests/agentic/api/test_files.py",
+        (
+            "'..' for a route",
+            ' if segment in (".", "..") else quoted',
+            ' if segment == "" else quoted',
+        ),
+    ),
+    *guards_of(
+        "agentic/api/answers.py",
+        "tests/agentic/api/test_hostile_server.py",
+        (
+            "a packed answer",
+            '    if answer.headers.get("content-encoding", "identity") != "identity":\n',
+            "    if False:\n",
+        ),
+    ),
+    *guards_of(
+        "agentic/api/events.py",
+        "tests/agentic/api/test_hostile_server.py",
+        ("odd data of an event", "    if model is None:\n", "    if True:\n"),
+    ),
+    *guards_of(
+        "agentic/api/files.py",
+        "tests/agentic/api/test_files.py",
+        ("half a file", "        if left:\n", "        if False:\n"),
+        (
+            "another part of a file",
+            "if found is None or int(found[1]) != asked:",
+            "if found is None:",
+        ),
+    ),
+    *guards_of(
+        "agentic/api/sse.py",
+        "tests/agentic/api/test_sse.py",
+        ("an endless event", "if len(self._line) + self._size > self._most:", "if False:"),
+    ),
 )

@@ -15,8 +15,8 @@ from agentic.api.transport import ATTEMPTS, connection_fault, fault, given, paus
 from common.errors import SystemFault
 
 T = TypeVar("T")
-Content = bytes | Callable[[], AsyncIterator[bytes]]
-"""A body, or what makes it anew each time that it has to be sent."""
+Body = Callable[[], AsyncIterator[bytes]]
+"""Makes a body of any size, anew each time that it has to be sent."""
 SILENCE = 600.0
 """Seconds without a byte, either way, in a transfer: much may be hashed meanwhile."""
 
@@ -55,7 +55,7 @@ class Requests:
         model: type[T],
         key: str | None,
         *,
-        content: Content = b"",
+        content: bytes | Body = b"",
         **options: Any,
     ) -> T:
         """Send a body of any size with an idempotency key, again when the answer was lost."""
@@ -78,6 +78,12 @@ class Requests:
         options["timeout"] = self._patience
         async with self.answered(method, path, seconds=seconds, **options) as answer:
             yield replace(answer, pieces=_until(until, answer.pieces))
+
+    @asynccontextmanager
+    async def prompt(self, method: str, path: str, **options: Any) -> AsyncIterator[Stream]:
+        """Send a request and yield a good answer, to be read within the timeout."""
+        async with within(self._timeout), self.answered(method, path, **options) as answer:
+            yield answer
 
     @asynccontextmanager
     async def answered(

@@ -52,6 +52,16 @@ async def follow(client):
     return [event async for event in client.events(SESSION.id, RUN_ID)]
 
 
+async def enumerate_files(client):
+    """List a directory."""
+    return await client.files.list(SESSION.id)
+
+
+async def look(client):
+    """Tell what there is at a path."""
+    return await client.files.info(SESSION.id, "a")
+
+
 async def download(client):
     """Read a file."""
     async with client.files.read(SESSION.id, "a") as file:
@@ -157,6 +167,18 @@ async def test_an_answer_of_a_broken_server_is_upstream_failed(ask, kind):
 async def test_a_server_that_takes_for_ever_meets_the_deadline(ask, behaviour, work):
     """Each byte comes in time; the answer as a whole has to, too."""
     _, caught = await ask(behaviour, work, timeout=TIMEOUT, transfer_timeout=TIMEOUT)
+    assert (caught.code, caught.source) == ("deadline_exceeded", "client")
+
+
+@pytest.mark.parametrize(
+    ("work", "status"),
+    [(read, 200), (read, 404), (enumerate_files, 200), (enumerate_files, 404), (look, 404)],
+    ids=lambda part: getattr(part, "__name__", str(part)),
+)
+async def test_a_document_that_comes_byte_by_byte_meets_the_deadline(ask, work, status):
+    """A listing, or what is wrong with a path, is no transfer: it has the time of an answer."""
+    dripping = drips(head(status, JSON, CHUNKED), b"1\r\n \r\n")
+    _, caught = await ask(dripping, work, timeout=TIMEOUT)
     assert (caught.code, caught.source) == ("deadline_exceeded", "client")
 
 
