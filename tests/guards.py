@@ -563,4 +563,59 @@ GUARDS = (
         "tests/agentic/api/test_sse.py",
         ("an endless event", "if len(self._line) + self._size > self._most:", "if False:"),
     ),
+    *guards_of(
+        "agentic/directory/pulling/applying.py",
+        "tests/agentic/directory/pulling/test_crashes.py",
+        (
+            "pull: hashed again before the rename",
+            "        if look(self._root, step.path) != step.was:\n",
+            "        if False:\n",
+        ),
+        (
+            "pull: what is there before a step",
+            "        if now != step.was:\n            return False\n",
+            "",
+        ),
+    ),
+    *guards_of(
+        "agentic/directory/pulling/fetching.py",
+        "tests/agentic/directory/pulling/test_hostile.py",
+        (
+            "pull: contents of another size, or that nobody wants",
+            "if sizes.pop(member.name, None) != member.size:",
+            "if sizes.pop(member.name, 0) is None:",
+        ),
+        ("pull: contents that are missing", "    if sizes:\n", "    if False:\n"),
+        ("pull: another manifest", "    if theirs.files != wanted:\n", "    if False:\n"),
+    ),
+    *guards_of(
+        "agentic/directory/pulling/staging.py",
+        "tests/agentic/directory/pulling/test_hostile.py",
+        (
+            "pull: the hash of a content",
+            "        if self._digest.hexdigest() != self._sha256:\n",
+            "        if False:\n",
+        ),
+        ("pull: the room for it", "        if size > free:\n", "        if False:\n"),
+    ),
+    *guards_of(
+        "agentic/directory/pulling/incoming.py",
+        "tests/agentic/directory/pulling/test_hostile.py",
+        ("pull: .git", "    reason = is_forbidden(path)\n", "    reason = None\n"),
+        ("pull: names that are one here", "        if is_case_blind():\n", "        if False:\n"),
+        (
+            "pull: against what was asked",
+            '    if (line.state == "new") == (path in base):\n',
+            "    if False:\n",
+        ),
+    ),
+    *guards_of(
+        "agentic/directory/pulling/asking.py",
+        "tests/agentic/directory/test_pull.py",
+        (
+            "pull: another generation is no base",
+            "    if theirs.generation == known.generation or not known.base:\n",
+            "    if True:\n",
+        ),
+    ),
 )

@@ -300,6 +300,14 @@ async def test_archives_that_are_not_what_was_asked_for_are_refused(refusal, pie
     assert error.code == "upstream_failed"
 
 
+async def test_a_large_content_of_another_hash_is_refused_as_it_arrives(refusal):
+    """Not only once it is half in its place: large ones are not read again before."""
+    size = 2 * 1024 * 1024
+    lines = [told("x", size=size, sha256=sha256(bytes(size)))]
+    pieces = [manifest(lines), member(sha256(bytes(size)), b"x" * size), END]
+    assert (await refusal(Hostile([*lines, count(lines)], pieces))).code == "upstream_failed"
+
+
 async def test_ten_gibibytes_of_zeroes_are_refused_by_the_size_that_was_told(refusal):
     """Nothing of them is read."""
     pieces = [FIRST, header_of(sha256(CONTENT), 8**11 - 1), *[bytes(65536)] * 1000]
