@@ -8,6 +8,7 @@ from functools import cached_property
 from typing import Literal, Protocol
 
 from agentic.directory.archives import Body, manifest_body
+from agentic.directory.faults import refusal
 from agentic.directory.names import is_forbidden, plain
 from agentic.directory.root import Root
 from agentic.directory.scanning import Scan, scan
@@ -19,6 +20,8 @@ from common.tools import Receipt
 
 Side = Literal["same", "here", "there", "both"]
 """Where a path has changed since both sides had the same; `both`: and differently."""
+MAX_DIFFERENCES = 1_000_000
+"""Differences that are taken from a server, which may be hostile or broken."""
 _SPECIAL = ("", False)
 """What equals no file."""
 
@@ -122,8 +125,10 @@ async def compare(client: Remote, session_id: str, root: Root, state: State) -> 
     async for line in client.archives.diff(session_id, manifest_body(found.files)):
         if isinstance(line, DifferenceCount):
             generation = line.generation
-        else:
+        elif len(differences) < MAX_DIFFERENCES:
             differences[plain(line.path)] = line
+        else:
+            raise refusal("upstream_failed", "The server names differences without end")
     is_known = generation is not None and generation == known.generation
     base = dict(known.base) if is_known else {}
     comparison = Comparison(found, base, differences, generation)

@@ -83,7 +83,7 @@ class _Push:
                 changed = str(error)
                 continue
             await self._remember(plan)
-            return _told(plan, result)
+            return _told(plan, result, self.state.notes)
         raise refusal(
             "invalid_state",
             f"'{changed}' changed again and again while it was sent",
@@ -156,13 +156,13 @@ def _keep_text(root: Root, state: State, path: str, file: LocalFile) -> None:
             state.blobs.keep(file.sha256, os.read(descriptor, MAX_SIZE + 1))
 
 
-def _told(plan: Plan, result: ArchiveResult | None) -> Pushed:
+def _told(plan: Plan, result: ArchiveResult | None, notes: list[str]) -> Pushed:
     sizes = {file.sha256: file.size for file in plan.changes.values() if file is not None}
     return Pushed(
         sent=[path for path, file in plan.changes.items() if file is not None],
         deleted=[path for path, file in plan.changes.items() if file is None],
         sent_size=sum(sizes[sha256] for sha256 in plan.contents),
         skipped=plan.comparison.scan.skipped,
-        notes=[*plan.comparison.scan.notes],
+        notes=[*notes, *plan.comparison.scan.notes],
         result=result,
     )

@@ -1,6 +1,8 @@
 """A push makes the workspace have what was changed here, and nothing else."""
 
 import os
+import subprocess
+import sys
 
 import pytest
 
@@ -297,3 +299,54 @@ async def test_texts_are_kept_for_merges_as_both_had_them(person):
     assert state.blobs.find(sha256(b"after")) is None
     await person.push()
     assert state.blobs.find(sha256(b"after")) == b"after"
+
+
+_SENDER = """
+import asyncio, sys, time
+from pathlib import Path
+from tests.agentic.directory.conftest import Person
+from tests.agentic.directory.fakes import FakeClient
+
+def stop():
+    print("sending", flush=True)
+    time.sleep(600)
+
+client = FakeClient()
+client.archives.before_put = stop
+asyncio.run(Person(Path(sys.argv[1]), client).push())
+"""
+
+
+async def test_a_push_that_was_killed_while_it_sent_is_done_by_the_next(person):
+    """Nothing is in its way: no lock, no half-written state, no file in the directory."""
+    person.write("a", b"a")
+    command = [sys.executable, "-c", _SENDER, str(person.directory)]
+    with subprocess.Popen(command, stdout=subprocess.PIPE) as process:
+        assert process.stdout.readline() == b"sending\n"
+        process.kill()
+    person.write("b", b"b")
+    pushed = await person.push()
+    assert (pushed.sent, pushed.notes) == (["a", "b"], [])
+    assert person.files() == {"a": b"a", "b": b"b"}
+    assert sorted(os.listdir(person.directory)) == ["a", "b"]
+
+
+async def test_damaged_state_is_told_with_what_was_pushed(person):
+    """The person should know why there are conflicts where there were none."""
+    person.write("a", b"a")
+    await person.push()
+    state = await person.state()
+    (state.place / "known.json").write_bytes(b"damaged")
+    [note] = (await person.push()).notes
+    assert "known.json" in note
+
+
+@pytest.mark.parametrize("path", ["../x", "/etc/passwd", "a//b", ""], ids=ascii)
+async def test_a_server_that_names_what_is_no_path_gets_nothing(person, path):
+    """It is hostile or broken; neither side is changed."""
+    person.write("a", b"a")
+    person.remote.write(path, b"x")
+    with pytest.raises(AgenticError) as caught:
+        await person.push()
+    assert caught.value.code == "upstream_failed"
+    assert person.remote.puts == []
