@@ -96,7 +96,7 @@ def canaries(directory):
 
 
 @pytest.mark.parametrize("choice", CHOICES)
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=40, deadline=None)
 @given(base=TREES, mine=EDITS, theirs=EDITS, has_link=st.booleans())
 def test_a_pull_of_random_trees_agrees_with_the_model(choice, base, mine, theirs, has_link):
     """Three trees, each choice; twice, and with a link that leads out."""
