@@ -464,7 +464,7 @@ GUARDS = (
         ("guesses of a call", "            self.guesses -= 1\n", ""),
     ),
     *guards_of(
-        "execution_environment/toolkit/diffs.py",
+        "common/files/hunks.py",
         "tests/execution_environment/test_deadlines.py",
         ("steps of a diff", "        if self._left < 0:\n", "        if False:\n"),
     ),
@@ -549,6 +549,105 @@ GUARDS = (
             "tools that a run has not asked for",
             "        if request.tool not in usable:\n",
             "        if request.tool not in self._all:\n",
+        ),
+    ),
+    *guards_of(
+        "agentic/api/transport.py",
+        "tests/agentic/api/test_hostile_server.py",
+        ("a key that goes along", "follow_redirects=False", "follow_redirects=True"),
+        ("a key within a header", "    if not _VISIBLE.fullmatch(text):\n", "    if False:\n"),
+    ),
+    *guards_of(
+        "agentic/api/transport.py",
+        "tests/agentic/api/test_files.py",
+        (
+            "'..' for a route",
+            ' if segment in (".", "..") else quoted',
+            ' if segment == "" else quoted',
+        ),
+    ),
+    *guards_of(
+        "agentic/api/answers.py",
+        "tests/agentic/api/test_hostile_server.py",
+        (
+            "a packed answer",
+            '    if answer.headers.get("content-encoding", "identity") != "identity":\n',
+            "    if False:\n",
+        ),
+    ),
+    *guards_of(
+        "agentic/api/events.py",
+        "tests/agentic/api/test_hostile_server.py",
+        ("odd data of an event", "    if model is None:\n", "    if True:\n"),
+    ),
+    *guards_of(
+        "agentic/api/files.py",
+        "tests/agentic/api/test_files.py",
+        ("half a file", "        if left:\n", "        if False:\n"),
+        (
+            "another part of a file",
+            "if found is None or int(found[1]) != asked:",
+            "if found is None:",
+        ),
+    ),
+    *guards_of(
+        "agentic/api/sse.py",
+        "tests/agentic/api/test_sse.py",
+        ("an endless event", "if len(self._line) + self._size > self._most:", "if False:"),
+    ),
+    *guards_of(
+        "agentic/directory/pulling/applying.py",
+        "tests/agentic/directory/pulling/test_crashes.py",
+        (
+            "pull: hashed again before the rename",
+            "        if look(self._root, step.path) != step.was:\n",
+            "        if False:\n",
+        ),
+        (
+            "pull: what is there before a step",
+            "        if now != step.was:\n            return False\n",
+            "",
+        ),
+    ),
+    *guards_of(
+        "agentic/directory/pulling/fetching.py",
+        "tests/agentic/directory/pulling/test_hostile.py",
+        (
+            "pull: contents of another size, or that nobody wants",
+            "if sizes.pop(member.name, None) != member.size:",
+            "if sizes.pop(member.name, 0) is None:",
+        ),
+        ("pull: contents that are missing", "    if sizes:\n", "    if False:\n"),
+        ("pull: another manifest", "    if theirs.files != wanted:\n", "    if False:\n"),
+    ),
+    *guards_of(
+        "agentic/directory/pulling/staging.py",
+        "tests/agentic/directory/pulling/test_hostile.py",
+        (
+            "pull: the hash of a content",
+            "        if self._digest.hexdigest() != self._sha256:\n",
+            "        if False:\n",
+        ),
+        ("pull: the room for it", "        if size > free:\n", "        if False:\n"),
+    ),
+    *guards_of(
+        "agentic/directory/pulling/incoming.py",
+        "tests/agentic/directory/pulling/test_hostile.py",
+        ("pull: .git", "    reason = is_forbidden(path)\n", "    reason = None\n"),
+        ("pull: names that are one here", "        if is_case_blind():\n", "        if False:\n"),
+        (
+            "pull: against what was asked",
+            '    if (line.state == "new") == (path in base):\n',
+            "    if False:\n",
+        ),
+    ),
+    *guards_of(
+        "agentic/directory/pulling/asking.py",
+        "tests/agentic/directory/test_pull.py",
+        (
+            "pull: another generation is no base",
+            "    if theirs.generation == known.generation or not known.base:\n",
+            "    if True:\n",
         ),
     ),
 )

@@ -1,11 +1,11 @@
 """Many files of a session's workspace at once: compared, sent and taken as archives."""
 
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncGenerator, AsyncIterator
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 
 from pydantic import ValidationError
 
-from agentic.api.requests import Requests
+from agentic.api.requests import Body, Requests
 from agentic.api.transport import fault, path_of
 from common.files.archives import (
     DIFFERENCE_LINE,
@@ -19,9 +19,6 @@ from common.files.archives import (
 from common.models import Page
 from common.tools import Receipt
 
-Body = Callable[[], AsyncIterator[bytes]]
-"""Makes a body of any size, anew each time that it has to be sent."""
-
 
 class Archives:
     """The archives of an orchestrator's sessions; their form is in common.files.archives."""
@@ -31,18 +28,14 @@ class Archives:
 
     async def diff(
         self, session_id: str, manifest: Body
-    ) -> AsyncIterator[Difference | DifferenceCount]:
+    ) -> AsyncGenerator[Difference | DifferenceCount, None]:
         """Yield where the workspace differs from a manifest, ordered by path, and last the counts.
 
         Raises `upstream_failed` where these do not come: it was cut off.
         """
         async with self._compared(session_id, manifest, LINES) as pieces:
-            async for line in _lines(pieces):
-                difference = _difference(line)
+            async for difference in differences_in(pieces):
                 yield difference
-                if isinstance(difference, DifferenceCount):
-                    return
-        raise fault("upstream_failed", "The differences ended before their end line")
 
     def get_differences(
         self, session_id: str, manifest: Body
@@ -96,6 +89,18 @@ class Archives:
 
 def _at(session_id: str) -> str:
     return path_of("v1", "sessions", session_id, "archive")
+
+
+async def differences_in(
+    pieces: AsyncIterator[bytes],
+) -> AsyncGenerator[Difference | DifferenceCount, None]:
+    """Yield the lines that tell of differences, the counts last; `upstream_failed` without them."""
+    async for line in _lines(pieces):
+        difference = _difference(line)
+        yield difference
+        if isinstance(difference, DifferenceCount):
+            return
+    raise fault("upstream_failed", "The differences ended before their end line")
 
 
 async def _lines(pieces: AsyncIterator[bytes]) -> AsyncIterator[bytes]:

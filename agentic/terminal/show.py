@@ -9,17 +9,11 @@ from rich.text import Text
 
 from agentic.terminal.speech import Delta, Speech
 from common.errors import AgenticError, Problem
+from common.files.printing import harmless
 from common.runs import Event, Run, Step
 
 MAX_ARGUMENT = 60
 _DIFF_STYLES = (("+++", "bold"), ("---", "bold"), ("@@", "cyan"), ("+", "green"), ("-", "red"))
-
-
-def harmless(text: str) -> str:
-    """Return text without control characters: a file's name or content must not steer a terminal."""
-    return "".join(
-        char if char.isprintable() or char in "\n\t" else ascii(char)[1:-1] for char in text
-    )
 
 
 class Display:

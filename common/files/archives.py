@@ -23,6 +23,8 @@ MOST_NAMED = 1000
 """Conflicts and missing contents that one error names; `actual` counts them all."""
 
 Sha256 = Annotated[str, StringConstraints(pattern=r"^[0-9a-f]{64}$")]
+Size = Annotated[int, Field(ge=0, lt=2**63)]
+"""Bytes."""
 Path = Annotated[str, Field(min_length=1, max_length=4095)]
 """Relative to the workspace, `/`-separated."""
 Mode = Annotated[str, StringConstraints(pattern=r"^0[0-7]{3}$")]
@@ -34,7 +36,7 @@ class ManifestFile(Strict):
 
     path: Path
     sha256: Sha256
-    size: Annotated[int, Field(ge=0, lt=2**63)]
+    size: Size
     mode: Mode = "0644"
     expected_sha256: Sha256 | None = None
     """What the path must hold now: as last seen; null for nothing. A diff does not look at it."""
@@ -62,9 +64,9 @@ class Difference(Lenient):
     path: str
     state: Literal["new", "changed", "gone"]
     type: Literal["file", "directory", "other"] | None = None
-    sha256: str | None = None
-    size: int | None = None
-    mode: str | None = None
+    sha256: Sha256 | None = None
+    size: Size | None = None
+    mode: Mode | None = None
     is_held: bool = False
 
     @property

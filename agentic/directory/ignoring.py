@@ -1,0 +1,141 @@
+"""What belongs to a directory: what git names in a repository, else what ignore files leave.
+
+`.agenticignore` (the syntax of gitignore, in any directory) takes away from both. A repository
+within the directory, a submodule too, is listed by its own rules; `.git` never belongs.
+"""
+
+import os
+import stat
+import subprocess
+from collections import defaultdict
+from dataclasses import dataclass, field
+
+from agentic.directory.names import Parts, is_forbidden, is_staged, shown
+from agentic.directory.root import Root
+from agentic.directory.rules import Rules
+
+OWN = b".agenticignore"
+_GITIGNORE = b".gitignore"
+_REPOSITORY = b".git"
+TIMEOUT = 300.0
+"""Seconds that git may take."""
+_COMMAND = (
+    "git",
+    # a repository may come from anybody: its configuration names no program that would run
+    *("-c", "core.fsmonitor=false", "-c", f"core.hooksPath={os.devnull}"),
+    *("ls-files", "--cached", "--others", "--exclude-standard", "-z"),
+)
+
+
+@dataclass
+class Listing:
+    """What belongs, each with its status (links and specials, too); `own`: `.agenticignore`."""
+
+    own: Rules
+    files: dict[Parts, os.stat_result] = field(default_factory=dict)
+    notes: list[str] = field(default_factory=list)
+
+    def add(self, parts: Parts, status: os.stat_result) -> None:
+        """Add a file that can belong."""
+        if self.may_hold(parts):
+            self.files[parts] = status
+
+    def may_hold(self, parts: Parts) -> bool:
+        """Tell whether a file can belong at all, whatever git says of it."""
+        return not (is_staged(parts[-1]) or is_forbidden(shown(parts)) or self.own.ignores(parts))
+
+    def may_enter(self, parts: Parts) -> bool:
+        """Tell whether anything in a directory can belong."""
+        return not (is_forbidden(shown(parts)) or self.own.ignores_directory(parts))
+
+
+def list_files(root: Root) -> Listing:
+    """Return what belongs to the directory. Raises errors that name what cannot be looked into."""
+    listing = Listing(Rules(root, OWN))
+    _list(root, (), listing)
+    return listing
+
+
+def _list(root: Root, directory: Parts, listing: Listing) -> None:
+    """List a directory that may be, or lie in, a repository: by git where that works."""
+    named = _named_by_git(root, directory, listing.notes)
+    if not named:  # no repository, or one that ignores this directory as a whole
+        _walk(root, directory, listing)
+        return
+    for parent, names in named.items():
+        for name, status in (root.statuses(parent, names) or {}).items():
+            _add(root, (*parent, name), status, listing)
+
+
+def _add(root: Root, parts: Parts, status: os.stat_result, listing: Listing) -> None:
+    """Add what git has named: a directory is a repository of its own, or a submodule."""
+    if not stat.S_ISDIR(status.st_mode):
+        listing.add(parts, status)
+    elif listing.may_enter(parts):
+        is_repository = root.status((*parts, _REPOSITORY)) is not None
+        (_list if is_repository else _walk)(root, parts, listing)
+
+
+def _walk(root: Root, directory: Parts, listing: Listing) -> None:
+    """List a directory by its ignore files."""
+    rules = Rules(root, _GITIGNORE)
+    pending = [directory]
+    while pending:
+        here = pending.pop()
+        entries = root.entries(here)
+        if here != directory and _REPOSITORY in entries:
+            _list(root, here, listing)
+            continue
+        for name, status in entries.items():
+            parts = (*here, name)
+            if stat.S_ISDIR(status.st_mode):
+                pending += _entered(parts, rules, listing)
+            elif not rules.ignores(parts):
+                listing.add(parts, status)
+
+
+def _entered(parts: Parts, rules: Rules, listing: Listing) -> list[Parts]:
+    is_left_out = rules.ignores_directory(parts) or not listing.may_enter(parts)
+    return [] if is_left_out else [parts]
+
+
+def _named_by_git(root: Root, directory: Parts, notes: list[str]) -> dict[Parts, set[bytes]]:
+    """Return the names that git lists, by the directory they are in; nothing where it cannot."""
+    try:
+        done = subprocess.run(
+            _COMMAND,
+            cwd=os.path.join(root.identity.path, *map(os.fsdecode, directory)),
+            env=_environment(),
+            stdin=subprocess.DEVNULL,
+            capture_output=True,
+            timeout=TIMEOUT,
+            check=False,
+        )
+    except (OSError, subprocess.TimeoutExpired) as error:
+        return _without_git(root, directory, notes, str(error))
+    if done.returncode != 0:
+        return _without_git(root, directory, notes, done.stderr.decode(errors="replace"))
+    named = defaultdict(set)
+    for path in done.stdout.rstrip(b"\0").split(b"\0"):
+        parts = (*directory, *path.rstrip(b"/").split(b"/"))
+        named[parts[:-1]].add(parts[-1])
+    return named if done.stdout else {}
+
+
+def _without_git(
+    root: Root, directory: Parts, notes: list[str], reason: str
+) -> dict[Parts, set[bytes]]:
+    """Note why git could not tell of a repository, which is listed by its ignore files then."""
+    if root.status((*directory, _REPOSITORY)) is not None or "dubious" in reason:
+        lines = [line for line in reason.splitlines() if line.strip()] or ["it failed"]
+        notes.append(
+            f"git could not list '{shown(directory)}' ({lines[0].strip()}):"
+            " its .gitignore files are used without it."
+        )
+    return {}
+
+
+def _environment() -> dict[str, str]:
+    """Return ours without what would point git at another repository, and nothing that asks."""
+    ours = {name: value for name, value in os.environ.items() if not name.startswith("GIT_")}
+    return ours | {"GIT_OPTIONAL_LOCKS": "0", "GIT_NO_LAZY_FETCH": "1", "LC_ALL": "C"}

@@ -1,0 +1,76 @@
+"""Decides what a push sends, from what changed here and in the workspace."""
+
+from dataclasses import dataclass
+
+from agentic.directory.archives import manifest_file
+from agentic.directory.comparing import Comparison
+from agentic.directory.faults import refusal
+from agentic.directory.state import LocalFile
+from common.errors import AgenticError
+from common.files.archives import MOST_NAMED, Conflict, ManifestDeletion, ManifestEntry
+
+HINT = "Run 'agentic pull' first; or push with --force, which overwrites the workspace's files."
+_NAMED = 5
+"""Conflicts that the error's text names; its context has more."""
+
+
+@dataclass(frozen=True)
+class Plan:
+    """What is to be sent: by path, null for what is to go; and where the contents lie."""
+
+    comparison: Comparison
+    changes: dict[str, LocalFile | None]
+    contents: dict[str, str]
+    """By hash: the path here that has it, for what the workspace does not hold."""
+
+    def entries(self) -> list[ManifestEntry]:
+        """Return the manifest: each path with what it replaces."""
+        base = self.comparison.base
+        return [
+            (
+                ManifestDeletion(path=path, deleted=True, expected_sha256=base[path].sha256)
+                if file is None
+                else manifest_file(path, file, base.get(path))
+            )
+            for path, file in self.changes.items()
+        ]
+
+
+def planned(comparison: Comparison, *, force: bool = False) -> Plan:
+    """Return what a push would send; raise `changed_elsewhere` for conflicts, unless forced."""
+    sides = comparison.sides
+    conflicts = [path for path, side in sides.items() if side == "both"]
+    if conflicts and not force:
+        raise _refused(comparison, conflicts)
+    changed = [path for path, side in sides.items() if side in ("here", "both")]
+    changes = {path: comparison.here.get(path) for path in changed}
+    contents = {
+        file.sha256: path
+        for path, file in changes.items()
+        if file is not None and not comparison.differences[path].is_held
+    }
+    return Plan(comparison, changes, contents)
+
+
+def _refused(comparison: Comparison, paths: list[str]) -> AgenticError:
+    named = ", ".join(f"'{path}'" for path in paths[:_NAMED])
+    more = "" if len(paths) <= _NAMED else f" and {len(paths) - _NAMED} more"
+    return refusal(
+        "changed_elsewhere",
+        f"Here and in the workspace {named}{more} changed differently",
+        hint=HINT,
+        conflicts=[conflict(comparison, path).model_dump() for path in paths[:MOST_NAMED]],
+        actual=len(paths),
+    )
+
+
+def conflict(comparison: Comparison, path: str) -> Conflict:
+    """Return both sides of a path, and what they had before."""
+    base, there = comparison.base.get(path), comparison.there(path)
+    difference = comparison.differences.get(path)
+    return Conflict(
+        path=path,
+        expected_sha256=None if base is None else base.sha256,
+        current_sha256=None if there is None else there.sha256,
+        type=None if difference is None else difference.type,
+    )

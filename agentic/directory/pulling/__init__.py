@@ -1,0 +1,1 @@
+"""What a workspace changed, brought into a person's directory: checked, planned, fetched, placed."""

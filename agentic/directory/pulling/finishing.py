@@ -1,0 +1,39 @@
+"""Carries out a pull's journal beside the event loop: at once, or after a crash."""
+
+import asyncio
+import threading
+from contextlib import suppress
+
+from agentic.directory.pulling.applying import Observe
+from agentic.directory.pulling.journal import Finished, Interrupted, Journal, unobserved
+from agentic.directory.root import Root
+from agentic.directory.state import State
+from common.errors import AgenticError
+
+
+async def finish(root: Root, state: State, *, observe: Observe = unobserved) -> Finished:
+    """Finish a pull that was interrupted, if there is one: what every command does first.
+
+    A file that was edited here since stops it: it is told in a note, and left to the next pull.
+    """
+    finished = await carry_out(Journal(state, observe), root, is_begun=True)
+    for one in finished.conflicts:
+        state.notes.append(
+            f"A pull was interrupted, and '{one.path}' was edited since: pull again."
+        )
+    return finished
+
+
+async def carry_out(journal: Journal, root: Root, *, is_begun: bool) -> Finished:
+    """Do what the journal says. Who is cancelled waits for the file at work, and leaves the rest."""
+    stop = threading.Event()
+    work = asyncio.ensure_future(
+        asyncio.to_thread(journal.finish, root, is_begun=is_begun, is_stopped=stop.is_set)
+    )
+    try:
+        return await asyncio.shield(work)
+    except asyncio.CancelledError:
+        stop.set()
+        with suppress(Interrupted, AgenticError):
+            await work
+        raise

@@ -1,0 +1,123 @@
+"""What a workspace has changed, as the server tells it: nothing is believed before it was checked.
+
+A server may be hostile or broken, and a workspace holds whatever an agent has made of it. What
+cannot be right is refused as a whole, before anything is fetched or changed.
+"""
+
+import re
+from collections.abc import AsyncIterator, Callable, Iterator, Mapping
+from dataclasses import dataclass, field
+
+from agentic.directory.faults import refusal
+from agentic.directory.names import collisions, is_forbidden, parsed, plain
+from agentic.directory.state import LocalFile
+from common.errors import AgenticError
+from common.files.archives import Difference, DifferenceCount
+
+MAX_DIFFERENCES = 500_000
+MAX_PATHS = 64 * 1024 * 1024
+"""Differences that are taken, and characters of all their paths together."""
+_CONTROL = re.compile(rb"[\x00-\x1f\x7f]")
+
+
+@dataclass
+class Theirs:
+    """What the workspace has now where it differs from a base; None where it has no file.
+
+    `skipped`: where it has something that no archive holds, such as a link, instead of a file.
+    """
+
+    files: dict[str, LocalFile | None] = field(default_factory=dict)
+    skipped: set[str] = field(default_factory=set)
+    generation: str | None = None
+
+
+def distrust(detail: str) -> AgenticError:
+    """Return the error of an answer that cannot be right."""
+    hint = "Nothing was changed here. The server is broken, or not to be trusted."
+    return refusal("upstream_failed", f"The server's answer is refused: {detail}", hint=hint)
+
+
+async def read_differences(
+    lines: AsyncIterator[Difference | DifferenceCount], base: Mapping[str, LocalFile]
+) -> Theirs:
+    """Return what differs from the base; raise `upstream_failed` or `path_not_allowed`."""
+    theirs = Theirs()
+    counts = dict.fromkeys(("new", "changed", "gone"), 0)
+    room = MAX_PATHS
+    async for line in lines:
+        if isinstance(line, DifferenceCount):
+            if counts != {state: getattr(line, state) for state in counts}:
+                raise distrust("it counts other differences than it names")
+            theirs.generation = line.generation
+            return theirs
+        counts[line.state] += 1
+        room -= len(line.path)
+        if sum(counts.values()) > MAX_DIFFERENCES or room < 0:
+            raise distrust(f"it names more than {MAX_DIFFERENCES} differences, or too long paths")
+        _take(line, base, theirs)
+    raise distrust("it ends before it is complete")
+
+
+def _take(line: Difference, base: Mapping[str, LocalFile], theirs: Theirs) -> None:
+    path = _checked_path(line.path, base)
+    if path in theirs.files or path in theirs.skipped:
+        raise distrust(f"it names '{path}' twice")
+    if (line.state == "new") == (path in base):
+        raise distrust(f"it says that '{path}' is {line.state}, against what it was asked")
+    if line.state != "gone" and line.type == "other":
+        theirs.skipped.add(path)
+    elif line.state == "gone" or line.type == "directory":
+        if path in base:  # a new directory is made with the first file in it
+            theirs.files[path] = None
+    else:
+        theirs.files[path] = file_of(line)
+
+
+def file_of(line: Difference) -> LocalFile:
+    """Return the file that a line tells of; raise `upstream_failed` where that cannot be one."""
+    if line.type != "file" or line.sha256 is None or line.size is None or line.mode is None:
+        raise distrust(f"what it says of '{line.path[:200]}' is not true of any file")
+    return LocalFile(line.sha256, line.size, line.is_executable)
+
+
+def _checked_path(told: str, base: Mapping[str, LocalFile]) -> str:
+    path = plain(told)
+    if path in base:
+        return path
+    reason = is_forbidden(path)
+    if reason is None and _CONTROL.search(b"/".join(parsed(path))):
+        reason = "it has control characters in it"
+    if reason is not None:
+        raise not_allowed(path, reason)
+    return path
+
+
+def not_allowed(path: str, reason: str) -> AgenticError:
+    """Return the error of a file that may not come here."""
+    detail = f"The workspace has '{path[:200]}', which may not come here: {reason}"
+    hint = "Nothing was changed here. Rename or delete it in the workspace, then pull again."
+    return refusal("path_not_allowed", detail, hint=hint, path=path[:200])
+
+
+def require_tree(
+    theirs: Theirs, base: Mapping[str, LocalFile], is_case_blind: Callable[[], bool]
+) -> None:
+    """Raise for files that cannot lie side by side: one below the other, or of one name here.
+
+    `is_case_blind` tells whether names that Unicode folds together are one here; it is asked only
+    where there are such.
+    """
+    now = {**base, **theirs.files}
+    there = {path for path, file in now.items() if file is not None}
+    for parent in sorted({parent for path in there for parent in above(path)} & there):
+        raise distrust(f"'{parent[:200]}' cannot be a file and have other files in it")
+    for same in collisions(there):
+        if is_case_blind():
+            raise not_allowed(same[0], f"'{same[1][:200]}' has the same name on this disk")
+
+
+def above(path: str) -> Iterator[str]:
+    """Yield the directories that a path lies in, the nearest first."""
+    while path := path.rpartition("/")[0]:
+        yield path

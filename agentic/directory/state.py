@@ -1,0 +1,193 @@
+"""What the client remembers of a directory: its workspace, what both had when they last met, hashes.
+
+It lies in the user's own state directory, one place for each server, user and directory, and never
+in the directory itself. What is damaged there is passed over with a note: then nothing is known,
+and what differs is a conflict.
+"""
+
+import asyncio
+import hashlib
+import os
+import time
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
+from pathlib import Path
+from typing import Any, Literal, NamedTuple, TextIO
+from urllib.parse import urlsplit
+
+from platformdirs import user_state_path
+from pydantic import TypeAdapter, ValidationError
+
+from agentic.directory.faults import refusal, told_of
+from agentic.directory.kept.blobs import Blobs
+from agentic.directory.kept.locking import try_lock
+from agentic.directory.kept.sealed import read_sealed, write_sealed
+from agentic.directory.root import Root
+from common.files.archives import Sha256
+from common.models import Lenient
+
+VARIABLE = "AGENTIC_STATE_DIR"
+PATIENCE = 30.0
+PAUSE = 0.1
+"""Seconds to wait for another command in the same directory, and between two looks."""
+_PORTS = {"http": 80, "https": 443}
+
+
+class LocalFile(NamedTuple):
+    """A file's content and its right to be executed: what is compared. `size` in bytes."""
+
+    sha256: Sha256
+    size: int
+    is_executable: bool
+
+
+class Stamp(NamedTuple):
+    """What a file's status was when it was hashed, and the hash."""
+
+    inode: int
+    size: int
+    mtime_ns: int
+    ctime_ns: int
+    sha256: Sha256
+
+
+class Known(Lenient):
+    """What is remembered; `base` by path, as it was when both sides last had the same.
+
+    `pending`: what a push was about to make of these paths (null: nothing) when it was last heard
+    of, and `pending_call` is the id of its result, if it has one.
+    """
+
+    format: Literal[1] = 1
+    server: str
+    directory: str
+    workspace: str | None = None
+    session_id: str | None = None
+    generation: str | None = None
+    base: dict[str, LocalFile] = {}
+    pending: dict[str, LocalFile | None] = {}
+    pending_call: str | None = None
+
+
+_STAMPS: TypeAdapter[dict[str, Stamp]] = TypeAdapter(dict[str, Stamp])
+
+
+class State:
+    """The memory of one directory, held by this command alone.
+
+    `stamps`: hashes by path for files whose status is as it was. `notes`: what a person should
+    know, such as that nothing could be remembered.
+    """
+
+    def __init__(self, place: Path, fresh: Known) -> None:
+        self.place = place
+        for unfinished in place.glob("*.tmp"):  # of a command that was killed
+            unfinished.unlink()
+        self.notes: list[str] = []
+        self.blobs = Blobs(place / "blobs")
+        self.known: Known = self._read("known.json", fresh, Known.model_validate_json)
+        if (self.known.server, self.known.directory) != (fresh.server, fresh.directory):
+            self._forget("known.json")
+            self.known = fresh
+        self.stamps: dict[str, Stamp] = self._read("stamps.json", {}, _STAMPS.validate_json)
+
+    def confirm_pending(self) -> None:
+        """Remember that the last push has taken effect, as its answer would have said."""
+        gone = [path for path, file in self.known.pending.items() if file is None]
+        made = {path: file for path, file in self.known.pending.items() if file is not None}
+        base = {path: file for path, file in self.known.base.items() if path not in gone}
+        self.update(base={**base, **made}, pending={}, pending_call=None)
+
+    def update(self, **changes: Any) -> None:
+        """Remember some facts of `Known` from now on, durably. Raises `no_space` and the like."""
+        changed = self.known.model_copy(update=changes)
+        if changed == self.known:
+            return
+        self.known = changed
+        write_sealed(self.place / "known.json", self.known.model_dump_json().encode())
+
+    def save_stamps(self, stamps: dict[str, Stamp]) -> None:
+        """Remember these hashes and no others; after a crash they may be lost."""
+        if stamps != self.stamps:
+            self.stamps = stamps
+            write_sealed(self.place / "stamps.json", _STAMPS.dump_json(stamps), is_durable=False)
+
+    def _read(self, name: str, missing: Any, parse: Callable[[bytes], Any]) -> Any:
+        try:
+            content = read_sealed(self.place / name)
+            return missing if content is None else parse(content)
+        except (ValueError, ValidationError):
+            self._forget(name)
+            return missing
+
+    def _forget(self, name: str) -> None:
+        self.notes.append(
+            f"What was remembered of this directory in {self.place / name} is damaged:"
+            " it is passed over."
+        )
+
+
+@asynccontextmanager
+async def opened_state(
+    root: Root, server: str, api_key: str | None, *, patience: float = PATIENCE
+) -> AsyncIterator[State]:
+    """Hold what is remembered of a directory for one server and user, alone.
+
+    Raises `invalid_state` where another command holds it for longer than `patience` seconds, and
+    errors that name the path where the state directory cannot be used.
+    """
+    fresh = Known(server=normal_url(server), directory=root.identity.path)
+    place = state_directory() / _name(fresh.server, api_key, root)
+    with told_of(str(place)):
+        place.mkdir(mode=0o700, exist_ok=True)
+        (place / "blobs").mkdir(exist_ok=True)
+        file = (place / "lock").open("a+")
+    with file:
+        await _locked(file, patience)
+        state = await asyncio.to_thread(State, place, fresh)
+        yield state
+        await asyncio.to_thread(state.blobs.prune)
+
+
+async def _locked(file: TextIO, patience: float) -> None:
+    deadline = time.monotonic() + patience
+    while not try_lock(file):
+        if time.monotonic() > deadline:
+            raise refusal(
+                "invalid_state", f"Another command works on this directory{_holder(file)}"
+            )
+        await asyncio.sleep(PAUSE)
+    file.truncate(0)
+    file.write(str(os.getpid()))
+    file.flush()
+
+
+def _holder(file: TextIO) -> str:
+    file.seek(0)
+    pid = file.read(20)
+    return f" (process {pid})" if pid.isdigit() else ""
+
+
+def state_directory() -> Path:
+    """Return where the client keeps its state: AGENTIC_STATE_DIR, or the system's own place."""
+    given = os.environ.get(VARIABLE)
+    path = Path(given) if given else user_state_path("agentic", appauthor=False)
+    with told_of(str(path)):
+        path.mkdir(mode=0o700, parents=True, exist_ok=True)
+    return path
+
+
+def normal_url(server: str) -> str:
+    """Return the one way to write a server's URL: `HTTP://Host:80/` is `http://host`."""
+    url = urlsplit(server)
+    scheme, host = url.scheme.lower(), (url.hostname or "").lower()
+    port = "" if url.port in (None, _PORTS.get(scheme)) else f":{url.port}"
+    host = f"[{host}]" if ":" in host else host
+    return f"{scheme}://{host}{port}{url.path.rstrip('/')}"
+
+
+def _name(server: str, api_key: str | None, root: Root) -> str:
+    """Return the name of a directory's state: of the API key only its digest goes in."""
+    user = hashlib.sha256((api_key or "").encode()).hexdigest()
+    facts = (server, user, *map(str, root.identity))
+    return hashlib.sha256("\0".join(facts).encode(errors="surrogateescape")).hexdigest()[:32]

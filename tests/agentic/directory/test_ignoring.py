@@ -1,0 +1,213 @@
+"""What belongs to a directory: git's own word where there is one, else its ignore files."""
+
+import os
+import subprocess
+
+import pytest
+
+from agentic.directory.ignoring import list_files
+from agentic.directory.names import shown
+from agentic.directory.root import Root
+
+GIT = ("git", "-c", "user.name=x", "-c", "user.email=x@x", "-c", "protocol.file.allow=always")
+
+
+def git(place, *command):
+    subprocess.run((*GIT, *command), cwd=place, check=True, capture_output=True)
+
+
+def write(directory, **files):
+    for path, content in files.items():
+        place = directory / path
+        place.parent.mkdir(parents=True, exist_ok=True)
+        place.write_text(content)
+
+
+def listed(directory):
+    with Root(directory) as root:
+        return sorted(shown(parts) for parts in list_files(root).files)
+
+
+def notes(directory):
+    with Root(directory) as root:
+        return list_files(root).notes
+
+
+@pytest.fixture(params=[True, False], ids=["git", "no-git"])
+def place(request, directory, monkeypatch, tmp_path):
+    """A directory, a repository or not; nobody's own configuration says what is ignored."""
+    monkeypatch.setenv("HOME", str(tmp_path))
+    monkeypatch.setenv("XDG_CONFIG_HOME", str(tmp_path))
+    if request.param:
+        git(directory, "init", "-q")
+    return directory
+
+
+@pytest.fixture
+def repository(directory, monkeypatch, tmp_path):
+    """A repository."""
+    monkeypatch.setenv("HOME", str(tmp_path))
+    git(directory, "init", "-q")
+    return directory
+
+
+def test_ignore_files_are_followed_as_git_does(place):
+    """Nested, anchored, taken back; a directory that is ignored hides what is in it."""
+    write(
+        place,
+        **{
+            ".gitignore": "*.log\n/build/\n!keep.log\nnode_modules\n# a comment\n\n",
+            "a.py": "", "a.log": "", "keep.log": "", "build/out": "", "src/build/in": "",
+            "src/.gitignore": "!b.log\n/only-here\n", "src/b.log": "", "src/c.log": "",
+            "src/only-here": "", "only-here": "", "node_modules/x/keep.log": "",
+        },
+    )  # fmt: skip
+    assert listed(place) == [
+        ".gitignore", "a.py", "keep.log", "only-here", "src/.gitignore", "src/b.log",
+        "src/build/in",
+    ]  # fmt: skip
+
+
+def test_agenticignore_takes_away_from_both(place):
+    """What git may have need not go to an agent, and nested as well."""
+    write(
+        place,
+        **{
+            ".agenticignore": "secrets/\n*.pem\n", "a": "", "secrets/key": "", "x.pem": "",
+            "sub/.agenticignore": "local\n!ok.pem\n", "sub/local": "", "sub/ok.pem": "", "local": "",
+        },
+    )  # fmt: skip
+    assert listed(place) == [".agenticignore", "a", "local", "sub/.agenticignore", "sub/ok.pem"]
+
+
+def test_no_git_directory_belongs_whoever_made_it(place):
+    """Not under another spelling either; and nothing of ours that is incomplete."""
+    write(place, **{"a": "", "sub/.GIT/config": "", ".git./x": "", "GIT~1": "",
+                    ".agentic-00.tmp": "", "sub/.gitmodules": ""})  # fmt: skip
+    assert listed(place) == ["a", "sub/.gitmodules"]
+
+
+def test_names_of_any_bytes_are_listed(place):
+    """A name need be neither text nor printable."""
+    for name in (b"caf\xe9", b"a\nb", b"back\\slash", "é".encode()):
+        (place / os.fsdecode(name)).write_text("")
+    assert listed(place) == ["a\\x0ab", "back\\\\slash", "caf\\xe9", "é"]
+
+
+def test_a_repository_within_is_listed_by_its_own_rules(place):
+    """Its files belong; its `.git` never does."""
+    write(place, **{"a": "", "nested/.gitignore": "*.o\n", "nested/b": "", "nested/b.o": ""})
+    git(place / "nested", "init", "-q")
+    assert listed(place) == ["a", "nested/.gitignore", "nested/b"]
+
+
+def test_a_submodule_is_listed_by_its_own_rules(repository, tmp_path):
+    """For git it is one entry; for an agent it is its files."""
+    other = tmp_path / "other"
+    write(other, **{"b": "", ".gitignore": "*.o\n"})
+    git(other, "init", "-q")
+    git(other, "add", ".")
+    git(other, "commit", "-qm", "x")
+    git(repository, "submodule", "add", "-q", str(other), "module")
+    write(repository, **{"module/new": "", "module/x.o": ""})
+    assert listed(repository) == [".gitmodules", "module/.gitignore", "module/b", "module/new"]
+
+
+def test_what_git_knows_and_is_gone_is_not_there(repository):
+    """It was deleted and not committed: that is a deletion."""
+    write(repository, **{"a": "", "gone": "", "dir/gone": ""})
+    git(repository, "add", ".")
+    (repository / "gone").unlink()
+    (repository / "dir/gone").unlink()
+    (repository / "dir").rmdir()
+    assert listed(repository) == ["a"]
+
+
+def test_a_part_of_a_repository_is_listed_by_it(repository):
+    """DIR need not be the whole."""
+    write(repository, **{".gitignore": "*.log\n", "sub/a": "", "sub/a.log": "", "b": ""})
+    assert listed(repository / "sub") == ["a"]
+
+
+def test_a_directory_that_its_repository_ignores_is_listed_by_itself(repository):
+    """Who pushes `build/` means what is in it."""
+    write(repository, **{".gitignore": "/build/\n", "build/a": "", "build/b.o": ""})
+    write(repository, **{"build/.gitignore": "*.o\n"})
+    assert listed(repository / "build") == [".gitignore", "a"]
+
+
+def test_the_environment_leads_git_to_no_other_repository(repository, monkeypatch, tmp_path):
+    """A hook of git runs commands with GIT_DIR set, for one."""
+    other = tmp_path / "other"
+    write(other, **{"not mine": ""})
+    git(other, "init", "-q")
+    monkeypatch.setenv("GIT_DIR", str(other / ".git"))
+    monkeypatch.setenv("GIT_WORK_TREE", str(other))
+    write(repository, mine="")
+    assert listed(repository) == ["mine"]
+
+
+def test_a_repository_runs_no_program_of_its_own(repository, tmp_path):
+    """Its configuration may have come with it, from anybody."""
+    script = tmp_path / "script"
+    script.write_text(f"#!/bin/sh\ntouch {tmp_path / 'ran'}\n")
+    script.chmod(0o755)
+    for name in ("post-index-change", "fsmonitor-watchman"):
+        hook = repository / ".git/hooks" / name
+        hook.parent.mkdir(exist_ok=True)
+        hook.write_bytes(script.read_bytes())
+        hook.chmod(0o755)
+    git(repository, "config", "core.fsmonitor", str(script))
+    git(repository, "config", "core.untrackedCache", "true")
+    write(repository, a="")
+    assert listed(repository) == ["a"]
+    assert not (tmp_path / "ran").exists()
+
+
+def test_a_repository_that_git_refuses_is_listed_without_it(repository):
+    """It is damaged, or somebody else's: the person is told, and the ignore files hold."""
+    write(repository, **{".gitignore": "*.o\n", "a": "", "a.o": ""})
+    (repository / ".git/HEAD").write_text("damaged")
+    (repository / ".git/config").write_text("[damaged")
+    assert listed(repository) == [".gitignore", "a"]
+    [note] = notes(repository)
+    assert "git could not list" in note
+
+
+def test_another_users_repository_is_listed_without_git(repository, monkeypatch, tmp_path):
+    """git calls it of dubious ownership and refuses; the note says what it says."""
+    write(
+        tmp_path, **{"bin/git": "#!/bin/sh\necho 'fatal: detected dubious ownership' >&2\nexit 128"}
+    )
+    (tmp_path / "bin/git").chmod(0o755)
+    monkeypatch.setenv("PATH", f"{tmp_path / 'bin'}:{os.environ['PATH']}")
+    write(repository, **{".gitignore": "*.o\n", "a": "", "a.o": ""})
+    assert listed(repository) == [".gitignore", "a"]
+    [note] = notes(repository)
+    assert "dubious ownership" in note
+
+
+def test_without_git_a_directory_is_listed_by_its_ignore_files(repository, monkeypatch):
+    """The person may not have it at all."""
+    write(repository, **{".gitignore": "*.o\n", "a": "", "a.o": ""})
+    monkeypatch.setenv("PATH", "/nowhere")
+    assert listed(repository) == [".gitignore", "a"]
+    [note] = notes(repository)
+    assert "git" in note
+
+
+def test_a_directory_without_a_repository_needs_no_note(directory, monkeypatch):
+    """Nothing is wrong there."""
+    write(directory, a="")
+    assert notes(directory) == []
+    monkeypatch.setenv("PATH", "/nowhere")
+    assert notes(directory) == []
+
+
+def test_an_ignore_file_that_is_odd_is_passed_over(directory, tmp_path):
+    """A link is not followed, a wrong line is none, a directory of that name neither."""
+    write(tmp_path, rules="a\n")
+    (directory / ".gitignore").symlink_to(tmp_path / "rules")
+    write(directory, **{"a": "", "b": "", ".agenticignore": "!\n/\n\\\nb\n", "sub/a": ""})
+    (directory / "sub/.gitignore").mkdir()
+    assert listed(directory) == [".agenticignore", ".gitignore", "a", "sub/a"]

@@ -1,0 +1,75 @@
+"""A status tells what push and pull would do, and changes nothing."""
+
+from tests.agentic.directory.fakes import sha256
+
+
+async def test_a_status_tells_each_sides_changes_and_the_conflicts(person):
+    """Everything that a person decides on, and nothing twice."""
+    for name in ("same", "edited", "mode", "gone", "theirs", "both", "gone there", "gone both"):
+        person.write(name, b"before")
+    await person.push()
+    person.write("edited", b"edited")
+    person.write("new", b"new")
+    person.write("mode", b"before", mode=0o755)
+    person.write("both", b"here")
+    person.write("alike", b"alike")
+    for name in ("gone", "gone both"):
+        (person.directory / name).unlink()
+    person.remote.write("theirs", b"there")
+    person.remote.write("both", b"there")
+    person.remote.write("alike", b"alike")
+    person.remote.write("new there", b"new", is_executable=True)
+    for name in ("gone there", "gone both"):
+        del person.remote.files[name]
+    before = dict(person.remote.files)
+    status = await person.status()
+    assert [(one.path, one.kind, one.size) for one in status.to_push] == [
+        ("edited", "changed", 6), ("gone", "deleted", None), ("mode", "mode", 6), ("new", "new", 3)
+    ]  # fmt: skip
+    assert [(one.path, one.kind, one.is_executable) for one in status.to_pull] == [
+        ("gone there", "deleted", False), ("new there", "new", True), ("theirs", "changed", False)
+    ]  # fmt: skip
+    [conflict] = status.conflicts
+    assert (conflict.path, conflict.current_sha256) == ("both", sha256(b"there"))
+    assert (status.same, status.is_clean, status.has_workspace) == (2, False, True)
+    assert person.remote.files == before
+    assert await person.status() == status
+
+
+async def test_before_a_first_push_all_is_to_be_sent(person):
+    """There is no workspace yet."""
+    person.write("a")
+    status = await person.status()
+    assert [one.path for one in status.to_push] == ["a"]
+    assert not status.has_workspace
+
+
+async def test_after_a_push_a_status_is_clean(person):
+    """Nothing is left to do."""
+    person.write("a")
+    await person.push()
+    status = await person.status()
+    assert status.is_clean
+    assert status.same == 1
+
+
+async def test_what_a_workspace_has_in_a_git_directory_is_nobodys_business(person):
+    """An agent may make one: it is neither pulled nor a reason to push."""
+    person.write("a")
+    await person.push()
+    person.remote.write(".git/hooks/post-checkout", b"#!/bin/sh")
+    assert (await person.status()).is_clean
+
+
+async def test_a_special_in_the_place_of_a_file_is_told(person):
+    """Whether it is a conflict depends on what was changed here."""
+    person.write("a")
+    person.write("b")
+    await person.push()
+    person.write("b", b"edited")
+    for name in ("a", "b"):
+        del person.remote.files[name]
+        person.remote.others[name] = "other"
+    status = await person.status()
+    assert [(one.path, one.kind) for one in status.to_pull] == [("a", "deleted")]
+    assert [(one.path, one.type) for one in status.conflicts] == [("b", "other")]
