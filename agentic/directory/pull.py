@@ -5,6 +5,7 @@ import hashlib
 from dataclasses import dataclass, field
 
 from agentic.api.client import AgenticClient
+from agentic.directory.comparing import confirm
 from agentic.directory.kept.blobs import MAX_SIZE
 from agentic.directory.pulling.applying import Observe
 from agentic.directory.pulling.asking import Files, changes, take
@@ -53,6 +54,7 @@ async def pull(
     """
     writer = Writer(root)  # raises where files cannot be written safely
     recovered = await finish(root, state, observe=observe)
+    await confirm(client, session_id, state)
     base, theirs = await changes(client, session_id, state.known)
     made = await asyncio.to_thread(_planned, root, writer, base, theirs, choice)
     require_none(made.conflicts, choice)

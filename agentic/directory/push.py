@@ -145,8 +145,7 @@ def _remember(root: Root, state: State, plan: Plan, sent: Iterable[str] = ()) ->
         base[path] = file
         if state.known.base.get(path) != file:
             _keep_text(root, state, path, file)
-    generation = plan.comparison.generation
-    state.update(base=base, generation=generation, pending={}, pending_call=None)
+    state.update(base=base, generation=plan.comparison.generation)
 
 
 def _keep_text(root: Root, state: State, path: str, file: LocalFile) -> None:

@@ -174,11 +174,16 @@ def _by_path(path: str, parts: Parts) -> str:
 
 
 def _below(directory: int, name: bytes) -> int:
-    """Open a directory in a directory; raise ELOOP where it is a link (Linux says ENOTDIR)."""
+    """Open a directory in a directory; raise LinkError for a link (Linux says ENOTDIR, macOS ELOOP)."""
     try:
         return os.open(name, DIRECTORY, dir_fd=directory)
-    except NotADirectoryError:
-        mode = os.stat(name, dir_fd=directory, follow_symlinks=False).st_mode
-        if stat.S_ISLNK(mode):
+    except OSError as error:
+        if error.errno == errno.ELOOP:
+            raise LinkError from None
+        if error.errno == errno.ENOTDIR and _is_link(name, directory):
             raise LinkError from None
         raise
+
+
+def _is_link(name: bytes, directory: int) -> bool:
+    return stat.S_ISLNK(os.stat(name, dir_fd=directory, follow_symlinks=False).st_mode)

@@ -96,10 +96,15 @@ class State:
         gone = [path for path, file in self.known.pending.items() if file is None]
         made = {path: file for path, file in self.known.pending.items() if file is not None}
         base = {path: file for path, file in self.known.base.items() if path not in gone}
-        self.update(base={**base, **made}, pending={}, pending_call=None)
+        self.update(base={**base, **made})
 
     def update(self, **changes: Any) -> None:
-        """Remember some facts of `Known` from now on, durably. Raises `no_space` and the like."""
+        """Remember some facts of `Known` from now on, durably. Raises `no_space` and the like.
+
+        A new base has in it what became of what was pending.
+        """
+        if "base" in changes:
+            changes = {"pending": {}, "pending_call": None, **changes}
         changed = self.known.model_copy(update=changes)
         if changed == self.known:
             return

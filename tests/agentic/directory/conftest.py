@@ -2,6 +2,7 @@
 
 import pytest
 
+from agentic.directory.pull import pull
 from agentic.directory.push import push
 from agentic.directory.root import Root
 from agentic.directory.state import VARIABLE, opened_state
@@ -27,6 +28,11 @@ class Person:
         with Root(self.directory) as root:
             async with opened_state(root, "http://server", "key") as state:
                 return await push(self.client, SESSION, root, state, **more)
+
+    async def pull(self):
+        with Root(self.directory) as root:
+            async with opened_state(root, "http://server", "key") as state:
+                return await pull(self.client, SESSION, root, state)
 
     async def status(self):
         with Root(self.directory) as root:

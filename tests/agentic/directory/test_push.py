@@ -277,6 +277,47 @@ async def test_what_was_changed_there_after_a_push_whose_answer_was_lost_is_the_
     assert (status.to_push, status.conflicts) == ([], [])
 
 
+@pytest.mark.parametrize("is_first", [True, False])
+async def test_a_pull_after_a_push_whose_answer_was_lost_ends_it(person, is_first):
+    """The next push must not take what the workspace had then for what both have now."""
+    if not is_first:
+        person.write("a", b"0")
+        await person.push()
+    person.write("a", b"1")
+    person.write("other", b"1")
+
+    def lose():
+        if not is_first:
+            person.remote.write("a", b"by the agent")
+        raise SystemFault("upstream_failed", "killed")
+
+    person.remote.after_put = lose
+    with pytest.raises(SystemFault):
+        await person.push()
+    person.remote.after_put = lambda: None
+    person.remote.write("new", b"new")
+    await person.pull()
+    assert (person.directory / "a").read_bytes() == (b"1" if is_first else b"by the agent")
+    assert (await person.state()).known.pending == {}
+    person.remote.write("a", b"1")
+    person.remote.write("other", b"2")
+    status = await person.status()
+    assert (status.to_push, status.conflicts) == ([], [])
+
+
+async def test_only_contents_that_are_missing_are_sent_along(person):
+    """What the workspace holds still need not go."""
+    person.write("a", b"held")
+    person.write("b", b"held too")
+    await person.push()
+    for name in ("a", "b"):
+        (person.directory / name).rename(person.directory / f"new-{name}")
+    person.remote.before_put = lambda: person.remote.files.pop("a", None)
+    await person.push()
+    assert person.files() == {"new-a": b"held", "new-b": b"held too"}
+    assert person.remote.sent == [sha256(b"held")]
+
+
 async def test_a_refused_push_is_not_taken_for_one_that_happened(person):
     """It has no result: what it would have sent was never there."""
     person.write("a", b"0")
