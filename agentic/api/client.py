@@ -7,11 +7,14 @@ from types import TracebackType
 from typing import Self
 
 import httpx
-from pydantic import TypeAdapter
 
+from agentic.api.answers import raise_for_error, read_answer
+from agentic.api.archives import Archives
+from agentic.api.files import Files
 from agentic.api.following import follow
 from agentic.api.requests import Requests
-from agentic.api.transport import body_of, checked_url, is_loopback, raise_for_error, read_answer
+from agentic.api.transport import body_of, connect, path_of
+from agentic.api.workspaces import Workspaces
 from common.models import Page
 from common.plans import Plan, Turn
 from common.runs import (
@@ -30,7 +33,8 @@ from common.tools import JsonSchema, ToolSpec
 
 AGENT = f"agentic-python/{version('agentic-framework')}"
 TIMEOUT = 30.0
-"""Seconds to wait for an answer."""
+TRANSFER_TIMEOUT = 3600.0
+"""Seconds for a whole answer, and for a transfer of any size."""
 
 
 class AgenticClient:
@@ -38,6 +42,8 @@ class AgenticClient:
 
     Every method raises AgenticError: with the service's code, hint, outcome and request id, or
     `unavailable` (not executed) and `upstream_failed` (outcome unknown) with source `client`.
+    `files`, `archives` and `workspaces` have the methods for a session's files, one by one and many
+    at once, and for what there is to work on. Timeouts are in seconds.
     """
 
     def __init__(
@@ -47,20 +53,14 @@ class AgenticClient:
         *,
         agent: str = AGENT,
         timeout: float = TIMEOUT,
+        transfer_timeout: float = TRANSFER_TIMEOUT,
         transport: httpx.AsyncBaseTransport | None = None,
     ) -> None:
-        headers = {"User-Agent": agent}
-        if api_key:
-            headers["Authorization"] = f"Bearer {api_key}"
-        url = checked_url(base_url)
-        self._http = httpx.AsyncClient(
-            base_url=url,
-            headers=headers,
-            timeout=timeout,
-            transport=transport,
-            trust_env=not is_loopback(url),
-        )
-        self._requests = Requests(self._http)
+        self._http = connect(base_url, api_key, agent, timeout, transport)
+        self._requests = Requests(self._http, timeout, transfer_timeout)
+        self.files = Files(self._requests)
+        self.archives = Archives(self._requests)
+        self.workspaces = Workspaces(self._requests)
 
     async def __aenter__(self) -> Self:
         """Return the client itself."""
@@ -89,15 +89,16 @@ class AgenticClient:
 
     async def session(self, session_id: str) -> Session:
         """Return a session."""
-        return await self._requests.read(f"/v1/sessions/{session_id}", Session)
+        return await self._requests.read(_at(session_id), Session)
 
     async def sessions(self, limit: int = 50, cursor: str | None = None) -> Page[Session]:
         """Return a page of the user's sessions, the newest first."""
         return await self._requests.read("/v1/sessions", Page[Session], limit=limit, cursor=cursor)
 
-    async def delete_session(self, session_id: str) -> None:
-        """Delete a session with its runs; its workspace stays."""
-        raise_for_error(await self._requests.send("DELETE", f"/v1/sessions/{session_id}"))
+    async def delete_session(self, session_id: str, *, with_workspace: bool = False) -> None:
+        """Delete a session with its runs; its workspace stays, unless it is to go as well."""
+        params = {"workspace": "delete"} if with_workspace else {}
+        raise_for_error(await self._requests.send("DELETE", _at(session_id), params=params))
 
     async def start_run(  # noqa: PLR0913 - a run's facts, each by its name
         self,
@@ -132,22 +133,21 @@ class AgenticClient:
             budget=budget,
             on_busy=on_busy,
         )
-        path = f"/v1/sessions/{session_id}/runs"
+        path = _at(session_id, "runs")
         return await self._requests.create(path, body, Run, idempotency_key)
 
     async def run(self, session_id: str, run_id: str) -> Run:
         """Return a run with its steps."""
-        return await self._requests.read(f"/v1/sessions/{session_id}/runs/{run_id}", Run)
+        return await self._requests.read(_at(session_id, "runs", run_id), Run)
 
     async def runs(self, session_id: str, limit: int = 50, cursor: str | None = None) -> Page[Run]:
         """Return a page of a session's runs, the newest first, without their steps."""
-        path = f"/v1/sessions/{session_id}/runs"
+        path = _at(session_id, "runs")
         return await self._requests.read(path, Page[Run], limit=limit, cursor=cursor)
 
     async def turns(self, session_id: str, run_id: str) -> list[Turn]:
         """Return what a run's planner has decided, turn by turn."""
-        path = f"/v1/sessions/{session_id}/runs/{run_id}/turns"
-        return await self._requests.read(path, TypeAdapter(list[Turn]))
+        return await self._requests.read(_at(session_id, "runs", run_id, "turns"), list[Turn])
 
     async def send(
         self, session_id: str, run_id: str, text: str, idempotency_key: str | None = None
@@ -156,13 +156,13 @@ class AgenticClient:
 
         Raises `invalid_state` for a run that has ended or takes no messages.
         """
-        path = f"/v1/sessions/{session_id}/runs/{run_id}/messages"
+        path = _at(session_id, "runs", run_id, "messages")
         body = body_of(MessageCreate, text=text)
         return await self._requests.create(path, body, Run, idempotency_key)
 
     async def cancel_run(self, session_id: str, run_id: str) -> Run:
         """Ask a run to end."""
-        path = f"/v1/sessions/{session_id}/runs/{run_id}/cancel"
+        path = _at(session_id, "runs", run_id, "cancel")
         return read_answer(await self._requests.send("POST", path), Run)
 
     async def wait(self, session_id: str, run_id: str) -> Run:
@@ -173,11 +173,11 @@ class AgenticClient:
 
     async def tools(self) -> list[ToolSpec]:
         """Return the tools that plans can use."""
-        return await self._requests.read("/v1/tools", TypeAdapter(list[ToolSpec]))
+        return await self._requests.read("/v1/tools", list[ToolSpec])
 
     async def planners(self) -> list[PlannerSpec]:
         """Return the planners that a run can name."""
-        return await self._requests.read("/v1/planners", TypeAdapter(list[PlannerSpec]))
+        return await self._requests.read("/v1/planners", list[PlannerSpec])
 
     async def events(
         self, session_id: str, run_id: str | None = None, after_seq: int = 0
@@ -188,9 +188,13 @@ class AgenticClient:
         time, and not again. A stream that breaks is resumed after the last event that has one.
         Raises once a dozen in a row have brought nothing.
         """
-        async for event in follow(self._http, session_id, run_id, after_seq):
+        async for event in follow(self._requests, session_id, run_id, after_seq):
             yield event
 
     async def ready(self) -> None:
         """Return if the orchestrator can serve runs; raise what keeps it from that."""
         raise_for_error(await self._requests.send("GET", "/health/ready"))
+
+
+def _at(session_id: str, *more: str) -> str:
+    return path_of("v1", "sessions", session_id, *more)

@@ -8,7 +8,9 @@ import httpx
 from pydantic import ValidationError
 
 from agentic.api import sse
-from agentic.api.transport import connection_fault, pause, raise_for_error
+from agentic.api.answers import raise_for_error
+from agentic.api.requests import Requests
+from agentic.api.transport import fault, given, path_of, pause
 from common.errors import SystemFault
 from common.runs import FINAL_EVENTS, Event
 
@@ -31,7 +33,7 @@ class _Place:
 
 
 async def follow(
-    http: httpx.AsyncClient, session_id: str, run_id: str | None, cursor: int
+    requests: Requests, session_id: str, run_id: str | None, cursor: int
 ) -> AsyncIterator[Event]:
     """Yield each event once, in order; with `run_id`, end after that run's last one.
 
@@ -41,47 +43,41 @@ async def follow(
     failures, place = 0, _Place(cursor, str(cursor))
     while True:
         try:
-            async for event in _stream(http, session_id, run_id, place):
+            async for event in _stream(requests, session_id, run_id, place):
                 failures = 0
                 yield event
                 if run_id is not None and is_last(event):
                     return
-            fault = _broken("The event stream ended before the run")
+            failed = fault("upstream_failed", "The event stream ended before the run")
         except SystemFault as error:
-            fault = error
+            failed = error
         failures += 1
         if failures >= ATTEMPTS:
-            raise fault
+            raise failed
         await asyncio.sleep(pause(failures))
 
 
 async def _stream(
-    http: httpx.AsyncClient, session_id: str, run_id: str | None, place: _Place
+    requests: Requests, session_id: str, run_id: str | None, place: _Place
 ) -> AsyncIterator[Event]:
     """Yield what one connection brings after the place, which moves along."""
-    request = http.build_request(
+    opened = requests.opened(
         "GET",
-        f"/v1/sessions/{session_id}/events",
-        params={} if run_id is None else {"run_id": run_id},
+        path_of("v1", "sessions", session_id, "events"),
+        seconds=SILENCE,
+        params=given(run_id=run_id),
         headers={"Last-Event-ID": place.event_id, "Accept": "text/event-stream"},
-        timeout=httpx.Timeout(CONNECT_TIMEOUT, read=SILENCE),
+        timeout=httpx.Timeout(SILENCE, connect=CONNECT_TIMEOUT),
     )
-    try:
-        answer = await http.send(request, stream=True)
-        try:
-            if not answer.is_success:
-                await answer.aread()
-                raise_for_error(answer)
-            async for item in sse.parse(answer.aiter_bytes()):
-                event = _event(item.data)
-                if _is_new(event, place):
-                    if event.seq is not None:
-                        place.seq, place.event_id = event.seq, item.last_id
-                    yield event
-        finally:
-            await answer.aclose()
-    except httpx.TransportError as error:
-        raise connection_fault(error) from error
+    async with opened as answer:
+        if not answer.is_success:
+            raise_for_error(await answer.whole())
+        async for item in sse.parse(answer.pieces):
+            event = _event(item.data)
+            if _is_new(event, place):
+                if event.seq is not None:
+                    place.seq, place.event_id = event.seq, item.last_id
+                yield event
 
 
 def _is_new(event: Event, place: _Place) -> bool:
@@ -101,10 +97,4 @@ def _event(data: str) -> Event:
     try:
         return Event.model_validate_json(data)
     except ValidationError as error:
-        raise _broken("The event stream holds what is not an event") from error
-
-
-def _broken(detail: str) -> SystemFault:
-    fault = SystemFault("upstream_failed", detail)
-    fault.source = "client"
-    return fault
+        raise fault("upstream_failed", "The event stream holds what is not an event") from error

@@ -1,13 +1,13 @@
-"""Requests to the orchestrator, and its answers: models when they are good, its errors when not."""
+"""The way to the orchestrator: its address, and what is told when nothing of use comes back."""
 
 from typing import Any, TypeVar
+from urllib.parse import quote
 
 import httpx
-from pydantic import BaseModel, TypeAdapter, ValidationError
+from pydantic import BaseModel, ValidationError
 
-from common.errors import AgenticError, ClientError, Problem, SystemFault, from_problem
+from common.errors import AgenticError, ClientError, SystemFault
 
-T = TypeVar("T")
 M = TypeVar("M", bound=BaseModel)
 ATTEMPTS = 5
 FIRST_PAUSE = 0.2
@@ -22,7 +22,7 @@ def checked_url(text: str) -> httpx.URL:
     except httpx.InvalidURL:
         url = httpx.URL()
     if url.scheme not in ("http", "https") or not url.host or not 0 < (url.port or 80) < 65536:
-        raise _refusal("The base URL is not of the form http://host:port")
+        raise refusal("The base URL is not of the form http://host:port")
     return url
 
 
@@ -31,67 +31,86 @@ def is_loopback(url: httpx.URL) -> bool:
     return url.host in ("localhost", "::1") or url.host.startswith("127.")
 
 
+def connect(
+    base_url: str,
+    api_key: str | None,
+    agent: str,
+    timeout: float,
+    transport: httpx.AsyncBaseTransport | None = None,
+) -> httpx.AsyncClient:
+    """Return a client of HTTP that is to be closed; it follows no redirect to another host."""
+    url = checked_url(base_url)
+    headers = {"User-Agent": agent, "Accept-Encoding": "identity"}
+    if api_key:
+        headers["Authorization"] = f"Bearer {api_key}"
+    return httpx.AsyncClient(
+        base_url=url,
+        headers=headers,
+        timeout=timeout,
+        transport=transport,
+        trust_env=not is_loopback(url),
+        follow_redirects=False,
+    )
+
+
+def path_of(*segments: str, rest: str = ".") -> str:
+    """Return the path of an URL: each segment as one, whatever it holds, then a path of many.
+
+    Raises `invalid_request` for what has no UTF-8.
+    """
+    parts = [*segments, *(() if rest == "." else rest.split("/"))]
+    try:
+        return "".join(f"/{_quoted(part)}" for part in parts)
+    except UnicodeEncodeError as error:
+        raise refusal("The path is not text that UTF-8 can hold") from error
+
+
+def _quoted(segment: str) -> str:
+    """Quote a segment; HTTP clients and proxies take '..' for themselves, where it is a name."""
+    quoted = quote(segment, safe="")
+    return quoted.replace(".", "%2E") if segment in (".", "..") else quoted
+
+
+def given(**values: Any) -> dict[str, Any]:
+    """Return the values that are not None: parameters, headers."""
+    return {name: value for name, value in values.items() if value is not None}
+
+
 def pause(failures: int) -> float:
     """Return the seconds to wait after so many failures in a row."""
     return min(FIRST_PAUSE * float(2 ** (failures - 1)), LONGEST_PAUSE)
 
 
-def read_answer(answer: httpx.Response, model: type[T] | TypeAdapter[T]) -> T:
-    """Return a successful answer's body; raise the error that any other answer carries."""
-    raise_for_error(answer)
-    adapter = model if isinstance(model, TypeAdapter) else TypeAdapter(model)
-    try:
-        return adapter.validate_json(answer.content)
-    except ValidationError as error:
-        raise _unreadable(answer) from error
-
-
-def raise_for_error(answer: httpx.Response) -> None:
-    """Raise the service's own error, rebuilt from the table, for an answer that is not a success."""
-    if answer.is_success:
-        return
-    try:
-        problem = Problem.model_validate_json(answer.content)
-    except ValidationError as error:
-        raise _unreadable(answer) from error
-    raise from_problem(problem)
-
-
 def connection_fault(error: httpx.TransportError) -> AgenticError:
     """Return the error of a request that got no answer, truthful about its outcome."""
     if isinstance(error, httpx.ConnectError | httpx.ConnectTimeout | httpx.PoolTimeout):
-        fault = SystemFault("unavailable", "The orchestrator cannot be reached")
-    elif isinstance(error, httpx.TimeoutException):
-        fault = SystemFault("deadline_exceeded", "The orchestrator did not answer in time")
-    else:
-        fault = SystemFault("upstream_failed", "The connection to the orchestrator broke")
-    fault.source = "client"
-    return fault
+        return fault("unavailable", "The orchestrator cannot be reached")
+    if isinstance(error, httpx.TimeoutException):
+        return fault("deadline_exceeded", "The orchestrator did not answer in time")
+    return fault("upstream_failed", "The connection to the orchestrator broke")
 
 
-def body_of(model: type[M], /, **given: Any) -> dict[str, Any]:
+def body_of(model: type[M], /, **values: Any) -> dict[str, Any]:
     """Return a request's body: only what was given. Raises `invalid_request` before it is sent."""
-    known = {name: value for name, value in given.items() if value is not None}
     try:
-        return model(**known).model_dump(mode="json", exclude_none=True)
+        return model(**given(**values)).model_dump(mode="json", exclude_none=True)
     except ValidationError as error:
         fields = [
             {"field": ".".join(map(str, one["loc"])), "message": one["msg"]}
             for one in error.errors()
         ]
-        raise _refusal("The request is not valid", fields=fields) from error
+        raise refusal("The request is not valid", fields=fields) from error
 
 
-def _refusal(detail: str, **context: Any) -> ClientError:
-    refusal = ClientError("invalid_request", detail, **context)
-    refusal.source = "client"
-    return refusal
+def refusal(detail: str, **context: Any) -> ClientError:
+    """Return the client's own `invalid_request`: nothing was sent."""
+    refused = ClientError("invalid_request", detail, **context)
+    refused.source = "client"
+    return refused
 
 
-def _unreadable(answer: httpx.Response) -> SystemFault:
-    fault = SystemFault(
-        "upstream_failed", f"The answer (HTTP {answer.status_code}) is not the orchestrator's"
-    )
-    fault.source = "client"
-    fault.request_id = answer.headers.get("x-request-id")
-    return fault
+def fault(code: str, detail: str) -> SystemFault:
+    """Return a fault that the client itself has found."""
+    found = SystemFault(code, detail)
+    found.source = "client"
+    return found

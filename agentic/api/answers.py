@@ -1,0 +1,90 @@
+"""The orchestrator's answers: models when they are good, its errors when not, and never endless."""
+
+from collections.abc import AsyncIterator
+from dataclasses import dataclass
+from typing import TypeVar
+
+import httpx
+from pydantic import TypeAdapter, ValidationError
+
+from agentic.api.transport import fault
+from common.errors import Problem, SystemFault, from_problem
+
+T = TypeVar("T")
+MOST = 16 * 1024 * 1024
+"""Bytes of an answer that is held as a whole."""
+
+_FOREIGN = "is not the orchestrator's"
+
+
+@dataclass(frozen=True)
+class Head:
+    """What an answer begins with."""
+
+    status: int
+    headers: httpx.Headers
+
+    @property
+    def is_success(self) -> bool:
+        """Whether it did what was asked."""
+        return 200 <= self.status < 300
+
+    def unreadable(self, why: str) -> SystemFault:
+        """Return the fault of an answer that is not as the orchestrator's are."""
+        found = fault("upstream_failed", f"The answer (HTTP {self.status}) {why}")
+        found.request_id = self.headers.get("x-request-id")
+        return found
+
+
+@dataclass(frozen=True)
+class Answer(Head):
+    """An answer with its whole body."""
+
+    content: bytes
+
+
+@dataclass(frozen=True)
+class Stream(Head):
+    """An answer whose body is still to come, piece by piece."""
+
+    pieces: AsyncIterator[bytes]
+
+    async def whole(self) -> Answer:
+        """Read it to its end; raise `upstream_failed` for one that is longer than MOST."""
+        content = bytearray()
+        async for piece in self.pieces:
+            content += piece
+            if len(content) > MOST:
+                raise self.unreadable("is longer than any of the orchestrator's")
+        return Answer(self.status, self.headers, bytes(content))
+
+
+def stream_of(answer: httpx.Response) -> Stream:
+    """Return an answer that is never unpacked: a small one may unpack to gigabytes.
+
+    Raises `upstream_failed` for one that is packed, which nobody asked for.
+    """
+    stream = Stream(answer.status_code, answer.headers, answer.aiter_bytes())
+    if answer.headers.get("content-encoding", "identity") != "identity":
+        raise stream.unreadable("is packed, which nobody asked for")
+    return stream
+
+
+def read_answer(answer: Answer, model: type[T]) -> T:
+    """Return a successful answer's body; raise the error that any other answer carries."""
+    raise_for_error(answer)
+    try:
+        return TypeAdapter(model).validate_json(answer.content)
+    except ValidationError as error:
+        raise answer.unreadable(_FOREIGN) from error
+
+
+def raise_for_error(answer: Answer) -> None:
+    """Raise the service's own error, rebuilt from the table, for an answer that is not a success."""
+    if answer.is_success:
+        return
+    try:
+        problem = Problem.model_validate_json(answer.content)
+    except ValidationError as error:
+        raise answer.unreadable(_FOREIGN) from error
+    raise from_problem(problem)
