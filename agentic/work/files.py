@@ -42,8 +42,10 @@ class Place:
         """Yield a client, and a session on the workspace."""
         async with AsyncExitStack() as stack:
             client = await stack.enter_async_context(self.target.client())
-            on_it = session_on(client, self.session_id, self.workspace)
-            yield client, await stack.enter_async_context(on_it)
+            session_id = self.session_id
+            if self.workspace is not None:
+                session_id = await stack.enter_async_context(session_on(client, self.workspace))
+            yield client, str(session_id)
 
 
 async def ls(place: Place, path: str, *, depth: int, limit: int | None, is_json: bool) -> int:

@@ -26,14 +26,14 @@ async def find_run(client: AgenticClient, name: str) -> Run:
     """
     named = _RUN.fullmatch(name)
     if named is None:
-        raise _refused("invalid_request", f"'{name}' names no run: it is RUN or SESSION/RUN")
+        raise _refused("invalid_request", f"'{name}' is neither RUN nor SESSION/RUN")
     if named["session"]:
         return await client.run(named["session"], named["run"])
     async for session in _older_sessions(client, named["run"]):
         run = await _run_in(client, session, named["run"])
         if run is not None:
             return run
-    raise _refused("run_not_found", f"None of the {LOOKED_AT} sessions before it has {name}")
+    raise _refused("run_not_found", f"None of the last {LOOKED_AT} sessions before it has {name}")
 
 
 async def _older_sessions(client: AgenticClient, run_id: str) -> AsyncIterator[Session]:
@@ -56,17 +56,12 @@ async def _run_in(client: AgenticClient, session: Session, run_id: str) -> Run |
 
 
 @asynccontextmanager
-async def session_on(
-    client: AgenticClient, session_id: str | None, workspace: str | None
-) -> AsyncIterator[str]:
-    """Yield the session that is named, or one on the workspace: one that is there already.
+async def session_on(client: AgenticClient, workspace: str) -> AsyncIterator[str]:
+    """Yield a session on the workspace: one that is there already.
 
     A workspace that outlived its sessions gets one, and only while it is needed. Raises
     `workspace_not_found`: looking makes no workspace.
     """
-    if session_id is not None or workspace is None:
-        yield session_id or ""
-        return
     sessions = (await client.workspaces.get(workspace)).sessions
     if sessions:
         yield sessions[-1]
@@ -79,6 +74,6 @@ async def session_on(
 
 
 def _refused(code: str, detail: str) -> ClientError:
-    refusal = ClientError(code, detail)
+    refusal = ClientError(code, detail, hint="agentic runs lists them.")
     refusal.source = "client"
     return refusal

@@ -1,6 +1,6 @@
 """Lists for people and for scripts: pages put together, and columns."""
 
-from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable, Sequence
 from typing import TypeVar
 
 from agentic.terminal.output import Output
@@ -13,7 +13,7 @@ PAGE = 50
 
 async def each(
     read: Callable[[int, str | None], Awaitable[Page[T]]], size: int = PAGE
-) -> AsyncIterator[T]:
+) -> AsyncGenerator[T]:
     """Yield what is on all pages, each read when it is needed."""
     cursor = None
     while True:

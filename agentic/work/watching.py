@@ -1,6 +1,6 @@
 """What looks at sessions and runs: `sessions`, `runs`, `show`, `follow` and `cancel`."""
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncGenerator
 from contextlib import aclosing
 from functools import partial
 
@@ -84,7 +84,7 @@ async def cancel(target: Target, name: str, *, is_json: bool) -> int:
     return ExitCode.SUCCEEDED
 
 
-async def _sessions(client: AgenticClient, workspace: str | None) -> AsyncIterator[Session]:
+async def _sessions(client: AgenticClient, workspace: str | None) -> AsyncGenerator[Session]:
     async for session in each(client.sessions):
         if workspace in (None, session.workspace):
             yield session
@@ -92,7 +92,7 @@ async def _sessions(client: AgenticClient, workspace: str | None) -> AsyncIterat
 
 async def _runs(
     client: AgenticClient, session_id: str | None, workspace: str | None
-) -> AsyncIterator[Run]:
+) -> AsyncGenerator[Run]:
     if session_id is not None:
         async for run in each(partial(client.runs, session_id)):
             yield run
