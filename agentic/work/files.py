@@ -7,7 +7,6 @@ from contextlib import AsyncExitStack, aclosing, asynccontextmanager
 from dataclasses import dataclass
 
 import typer
-from common.files.directories import DirectoryEntry
 
 from agentic.api.client import AgenticClient
 from agentic.terminal.output import Output
@@ -17,6 +16,7 @@ from agentic.work.ending import ExitCode, new_display
 from agentic.work.finding import session_on
 from agentic.work.listing import each, print_list
 from agentic.work.target import Target
+from common.files.directories import DirectoryEntry
 from common.files.workspaces import Workspace
 from common.models import Page
 
