@@ -20,7 +20,7 @@ from agentic.commands.options import (
 
 Depth = Annotated[int, typer.Option(min=1, help="How many levels of directories.")]
 FilePath = Annotated[
-    str, typer.Argument(metavar="PATH", help="Relative to the workspace; a link is not followed.")
+    str, typer.Argument(metavar="PATH", help="Relative to the workspace.")
 ]
 
 
