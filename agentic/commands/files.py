@@ -5,49 +5,36 @@ from typing import Annotated
 import typer
 
 from agentic import work
-from agentic.commands.options import (
-    LISTED,
-    LOCAL_URL,
-    All,
-    ApiKey,
-    AsJson,
-    Limit,
-    OnSession,
-    OnWorkspace,
-    Url,
-    bound,
-)
+from agentic.commands import options
 
 Depth = Annotated[int, typer.Option(min=1, help="How many levels of directories.")]
-FilePath = Annotated[
-    str, typer.Argument(metavar="PATH", help="Relative to the workspace.")
-]
+FilePath = Annotated[str, typer.Argument(metavar="PATH", help="Relative to the workspace.")]
 
 
 def ls(  # noqa: PLR0913 - typer reads the options from the parameters
     path: FilePath = ".",
     *,
-    workspace: OnWorkspace = None,
-    session: OnSession = None,
+    workspace: options.OnWorkspace = None,
+    session: options.OnSession = None,
     depth: Depth = 1,
-    limit: Limit = 200,
-    show_all: All = False,
-    as_json: AsJson = False,
-    url: Url = LOCAL_URL,
-    api_key: ApiKey = None,
+    limit: options.Limit = 200,
+    show_all: options.All = False,
+    as_json: options.AsJson = False,
+    url: options.Url = options.LOCAL_URL,
+    api_key: options.ApiKey = None,
 ) -> None:
     """List a directory of a workspace: size, when it was changed, type, path."""
     place = work.files.Place(work.target.Target(url, api_key), session, workspace)
-    most = bound(limit, show_all)
+    most = options.bound(limit, show_all)
     work.ending.finish(work.files.ls(place, path, depth=depth, limit=most, is_json=as_json))
 
 
 def cat(
     path: FilePath,
-    workspace: OnWorkspace = None,
-    session: OnSession = None,
-    url: Url = LOCAL_URL,
-    api_key: ApiKey = None,
+    workspace: options.OnWorkspace = None,
+    session: options.OnSession = None,
+    url: options.Url = options.LOCAL_URL,
+    api_key: options.ApiKey = None,
 ) -> None:
     """Print a file of a workspace: its bytes as they are, on a terminal without what steers it."""
     place = work.files.Place(work.target.Target(url, api_key), session, workspace)
@@ -56,11 +43,11 @@ def cat(
 
 def rm(
     path: FilePath,
-    workspace: OnWorkspace = None,
-    session: OnSession = None,
-    as_json: AsJson = False,
-    url: Url = LOCAL_URL,
-    api_key: ApiKey = None,
+    workspace: options.OnWorkspace = None,
+    session: options.OnSession = None,
+    as_json: options.AsJson = False,
+    url: options.Url = options.LOCAL_URL,
+    api_key: options.ApiKey = None,
 ) -> None:
     """Delete a file of a workspace, or an empty directory."""
     place = work.files.Place(work.target.Target(url, api_key), session, workspace)
@@ -73,18 +60,18 @@ def workspaces(
         bool, typer.Option("--delete", help="Delete it with all that is in it.")
     ] = False,
     yes: Annotated[bool, typer.Option("--yes", help="Do not ask before it is deleted.")] = False,
-    limit: Limit = LISTED,
-    show_all: All = False,
-    as_json: AsJson = False,
-    url: Url = LOCAL_URL,
-    api_key: ApiKey = None,
+    limit: options.Limit = options.LISTED,
+    show_all: options.All = False,
+    as_json: options.AsJson = False,
+    url: options.Url = options.LOCAL_URL,
+    api_key: options.ApiKey = None,
 ) -> None:
     """List your workspaces, or show or delete one: size, entries, last change, sessions."""
     target = work.target.Target(url, api_key)
     if name is None:
         if delete:
             raise typer.BadParameter("say which workspace to delete")
-        most = bound(limit, show_all)
+        most = options.bound(limit, show_all)
         work.ending.finish(work.files.workspaces(target, limit=most, is_json=as_json))
     elif not delete:
         work.ending.finish(work.files.workspace(target, name, is_json=as_json))

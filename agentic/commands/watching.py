@@ -1,51 +1,42 @@
 """The commands that look at sessions and runs: `sessions`, `runs`, `show`, `follow`, `cancel`."""
 
 from agentic import work
-from agentic.commands.options import (
-    LISTED,
-    LOCAL_URL,
-    All,
-    ApiKey,
-    AsJson,
-    Limit,
-    OnSession,
-    OnWorkspace,
-    RunName,
-    Url,
-    bound,
-)
+from agentic.commands import options
 
 
 def sessions(
-    workspace: OnWorkspace = None,
-    limit: Limit = LISTED,
-    show_all: All = False,
-    as_json: AsJson = False,
-    url: Url = LOCAL_URL,
-    api_key: ApiKey = None,
+    workspace: options.OnWorkspace = None,
+    limit: options.Limit = options.LISTED,
+    show_all: options.All = False,
+    as_json: options.AsJson = False,
+    url: options.Url = options.LOCAL_URL,
+    api_key: options.ApiKey = None,
 ) -> None:
     """List your sessions, the newest first: id, workspace, when it was opened."""
-    target, most = work.target.Target(url, api_key), bound(limit, show_all)
+    target, most = work.target.Target(url, api_key), options.bound(limit, show_all)
     work.ending.finish(work.watching.sessions(target, workspace, limit=most, is_json=as_json))
 
 
 def runs(
-    session: OnSession = None,
-    workspace: OnWorkspace = None,
-    limit: Limit = LISTED,
-    show_all: All = False,
-    as_json: AsJson = False,
-    url: Url = LOCAL_URL,
-    api_key: ApiKey = None,
+    session: options.OnSession = None,
+    workspace: options.OnWorkspace = None,
+    limit: options.Limit = options.LISTED,
+    show_all: options.All = False,
+    as_json: options.AsJson = False,
+    url: options.Url = options.LOCAL_URL,
+    api_key: options.ApiKey = None,
 ) -> None:
     """List runs, session by session, the newest first: id, status, when it was asked for, goal."""
-    target, most = work.target.Target(url, api_key), bound(limit, show_all)
+    target, most = work.target.Target(url, api_key), options.bound(limit, show_all)
     found = work.watching.runs(target, session, workspace, limit=most, is_json=as_json)
     work.ending.finish(found)
 
 
 def show(
-    run: RunName, as_json: AsJson = False, url: Url = LOCAL_URL, api_key: ApiKey = None
+    run: options.RunName,
+    as_json: options.AsJson = False,
+    url: options.Url = options.LOCAL_URL,
+    api_key: options.ApiKey = None,
 ) -> None:
     """Show a run: its steps, its diffs, its answer or error, and what it took."""
     target = work.target.Target(url, api_key)
@@ -53,7 +44,10 @@ def show(
 
 
 def follow(
-    run: RunName, as_json: AsJson = False, url: Url = LOCAL_URL, api_key: ApiKey = None
+    run: options.RunName,
+    as_json: options.AsJson = False,
+    url: options.Url = options.LOCAL_URL,
+    api_key: options.ApiKey = None,
 ) -> None:
     """Show a run live, from its beginning to its end; leaving it lets it go on.
 
@@ -64,7 +58,10 @@ def follow(
 
 
 def cancel(
-    run: RunName, as_json: AsJson = False, url: Url = LOCAL_URL, api_key: ApiKey = None
+    run: options.RunName,
+    as_json: options.AsJson = False,
+    url: options.Url = options.LOCAL_URL,
+    api_key: options.ApiKey = None,
 ) -> None:
     """Ask a run to end: no step of it begins any more."""
     target = work.target.Target(url, api_key)

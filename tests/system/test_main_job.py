@@ -134,4 +134,4 @@ def test_a_stack_that_cannot_start_says_why(tmp_path):
     (tmp_path / "execution").write_text("in the way")
     ended = agentic("up", "--port", str(free_port()), "--data-dir", str(tmp_path))
     assert ended.returncode == 1
-    assert "cannot be used" in ended.stdout
+    assert "cannot be used" in ended.stderr

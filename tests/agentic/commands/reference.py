@@ -4,7 +4,7 @@ import inspect
 from pathlib import Path
 
 import typer
-from typer.core import TyperOption
+from typer.core import TyperGroup, TyperOption
 
 from agentic.commands.app import app
 from agentic.work.ending import ExitCode
@@ -13,9 +13,16 @@ DOCUMENT = Path("docs/cli.md")
 BEGIN, END = "<!-- from the program: begin -->\n", "<!-- from the program: end -->\n"
 
 
+def commands():
+    """All commands by their names, in the order of `agentic --help`."""
+    program = typer.main.get_command(app)
+    assert isinstance(program, TyperGroup)
+    return program.commands
+
+
 def tables():
-    """All commands and their options as Markdown, in the order of `agentic --help`."""
-    return "\n".join(_command(one) for one in typer.main.get_command(app).commands.values())
+    """Their options as Markdown."""
+    return "\n".join(map(_command, commands().values()))
 
 
 def _command(command):

@@ -3,13 +3,19 @@
 import re
 
 import pytest
-import typer
 from typer.testing import CliRunner
 
 from agentic.commands.app import app
-from tests.agentic.commands.reference import DOCUMENT, KNOWN_CODES, exit_codes, parts, tables
+from tests.agentic.commands.reference import (
+    DOCUMENT,
+    KNOWN_CODES,
+    commands,
+    exit_codes,
+    parts,
+    tables,
+)
 
-COMMANDS = typer.main.get_command(app).commands
+COMMANDS = commands()
 
 
 def test_the_document_has_every_command_and_option_as_the_program_has_it():
