@@ -83,8 +83,9 @@ format: setup ## let Ruff and Black rewrite what they can
 define write_exports
 	$(POETRY) export -q --all-extras --with build -o $(1)/run.txt
 	$(POETRY) export -q --all-extras --with build,dev -o $(1)/dev.txt
-	$(POETRY) export -q --extras exec-env --with build -o $(1)/exec-env.txt
-	$(POETRY) export -q --extras "orchestrator llm" --with build -o $(1)/orchestrator.txt
+	$(POETRY) export -q --with build -o $(1)/client.txt
+	$(POETRY) export -q --only exec-env,build -o $(1)/exec-env.txt
+	$(POETRY) export -q --only orchestrator,build -o $(1)/orchestrator.txt
 	$(POETRY) export -q --only lock -o $(1)/lock.txt
 endef
 

@@ -9,7 +9,7 @@ AgenticError
 from datetime import timedelta
 from typing import Any, ClassVar, Literal
 
-from pydantic import BaseModel, ConfigDict, JsonValue
+from pydantic import BaseModel, ConfigDict, JsonValue, ValidationError
 
 from common.error_table import ERRORS, ErrorSpec, Family, Outcome
 from common.models import Lenient
@@ -140,10 +140,18 @@ def error(code: str, detail: str, **more: Any) -> AgenticError:
 def from_problem(problem: Problem) -> AgenticError:
     """Rebuild an error from the wire: its class and status by code, from our own table."""
     code = problem.code if problem.code in ERRORS else "upstream_failed"
-    rebuilt = error(
-        code, problem.detail, hint=problem.hint, outcome=problem.outcome, **problem.context
-    )
+    rebuilt = error(code, problem.detail, hint=problem.hint, outcome=problem.outcome)
+    rebuilt.context = _context(problem.context)
     rebuilt.retryable = problem.retryable
     rebuilt.source = problem.source
     rebuilt.request_id = problem.request_id
     return rebuilt
+
+
+def _context(told: dict[str, JsonValue]) -> ErrorContext:
+    """Return the facts that can be read: an odd one must not hide the error itself."""
+    try:
+        return ErrorContext.model_validate(told)
+    except ValidationError as error:
+        odd = {one["loc"][0] for one in error.errors()}
+        return ErrorContext.model_validate({k: told[k] for k in told if k not in odd})

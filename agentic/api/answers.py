@@ -7,12 +7,10 @@ from typing import TypeVar
 import httpx
 from pydantic import TypeAdapter, ValidationError
 
-from agentic.api.transport import fault
+from agentic.api.transport import MOST, fault
 from common.errors import Problem, SystemFault, from_problem
 
 T = TypeVar("T")
-MOST = 16 * 1024 * 1024
-"""Bytes of an answer that is held as a whole."""
 
 _FOREIGN = "is not the orchestrator's"
 

@@ -1,11 +1,11 @@
 """Many files of a session's workspace at once: compared, sent and taken as archives."""
 
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 
 from pydantic import ValidationError
 
-from agentic.api.requests import Requests
+from agentic.api.requests import Body, Requests
 from agentic.api.transport import fault, path_of
 from common.files.archives import (
     DIFFERENCE_LINE,
@@ -18,9 +18,6 @@ from common.files.archives import (
 )
 from common.models import Page
 from common.tools import Receipt
-
-Body = Callable[[], AsyncIterator[bytes]]
-"""Makes a body of any size, anew each time that it has to be sent."""
 
 
 class Archives:

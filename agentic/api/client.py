@@ -1,6 +1,6 @@
 """The Python client: typed, asynchronous, and it raises the services' own errors."""
 
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncGenerator, Sequence
 from datetime import timedelta
 from importlib.metadata import version
 from types import TracebackType
@@ -179,17 +179,16 @@ class AgenticClient:
         """Return the planners that a run can name."""
         return await self._requests.read("/v1/planners", list[PlannerSpec])
 
-    async def events(
+    def events(
         self, session_id: str, run_id: str | None = None, after_seq: int = 0
-    ) -> AsyncIterator[Event]:
+    ) -> AsyncGenerator[Event]:
         """Yield events as they happen; with `run_id`, that run's, until it has ended.
 
         `text.delta` and others without a `seq` are transient: they come to those who listen at the
         time, and not again. A stream that breaks is resumed after the last event that has one.
         Raises once a dozen in a row have brought nothing.
         """
-        async for event in follow(self._requests, session_id, run_id, after_seq):
-            yield event
+        return follow(self._requests, session_id, run_id, after_seq)
 
     async def ready(self) -> None:
         """Return if the orchestrator can serve runs; raise what keeps it from that."""

@@ -9,7 +9,7 @@ from email.utils import parsedate_to_datetime
 from typing import Literal
 
 from agentic.api.answers import Head, Stream, read_answer
-from agentic.api.requests import Content, Requests
+from agentic.api.requests import Body, Requests
 from agentic.api.transport import fault, given, path_of
 from common.errors import ToolError
 from common.files.directories import DirectoryPage
@@ -66,7 +66,7 @@ class Files:
         """Return a page of what is in a directory, so many levels deep."""
         params = given(depth=depth, limit=limit, cursor=cursor)
         where = _at(session_id, path)
-        async with self._requests.streamed("GET", where, params=params) as answer:
+        async with self._requests.prompt("GET", where, params=params) as answer:
             if not _is_directory(answer):
                 raise _refused("not_a_directory", "There is a file", path)
             return read_answer(await answer.whole(), DirectoryPage)
@@ -91,7 +91,7 @@ class Files:
         self,
         session_id: str,
         path: str,
-        content: Content,
+        content: bytes | Body,
         *,
         if_match: str | None = None,
         only_new: bool = False,
@@ -109,7 +109,7 @@ class Files:
     async def delete(
         self, session_id: str, path: str, *, if_match: str | None = None, key: str | None = None
     ) -> ToolResult:
-        """Delete a file, or an empty directory; likewise."""
+        """Delete a file, or an empty directory; `precondition_failed` unless it has that etag."""
         headers = given(**{"If-Match": if_match})
         return await self._requests.transfer(
             "DELETE", _at(session_id, path), ToolResult, key, headers=headers
@@ -122,7 +122,7 @@ class Files:
         if answer.is_success:
             return _info(answer)
         # an answer to HEAD has no body that says what is wrong
-        async with self._requests.streamed("GET", where) as told:
+        async with self._requests.prompt("GET", where) as told:
             return _info(told)
 
 

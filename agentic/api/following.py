@@ -1,24 +1,27 @@
 """Follows a session's events over as many connections as it takes."""
 
 import asyncio
-from collections.abc import AsyncIterator
+import re
+from collections.abc import AsyncGenerator
+from contextlib import aclosing
 from dataclasses import dataclass
 
 import httpx
 from pydantic import ValidationError
 
 from agentic.api import sse
-from agentic.api.answers import raise_for_error
+from agentic.api.events import is_last, readable
 from agentic.api.requests import Requests
 from agentic.api.transport import fault, given, path_of, pause
 from common.errors import SystemFault
-from common.runs import FINAL_EVENTS, Event
+from common.runs import Event
 
 ATTEMPTS = 12
 """Connections in a row that bring nothing: half a minute, in which a service restarts."""
 CONNECT_TIMEOUT = 10.0
 SILENCE = 60.0
 """Seconds without any sign of life; the service sends a comment every 15."""
+_ID = re.compile(r"[!-~]{0,200}")
 
 
 @dataclass
@@ -34,20 +37,29 @@ class _Place:
 
 async def follow(
     requests: Requests, session_id: str, run_id: str | None, cursor: int
-) -> AsyncIterator[Event]:
+) -> AsyncGenerator[Event]:
     """Yield each event once, in order; with `run_id`, end after that run's last one.
 
-    Raises what the service answers, or the fault of the last connection once ATTEMPTS in a row
-    have brought nothing.
+    Raises what the service answers, the fault of the last connection once ATTEMPTS in a row have
+    brought nothing, and at once `upstream_failed` for an event whose data cannot be read.
     """
+    async with aclosing(_resumed(requests, session_id, run_id, cursor)) as events:
+        async for event in events:
+            yield readable(event)
+            if run_id is not None and is_last(event):
+                return
+
+
+async def _resumed(
+    requests: Requests, session_id: str, run_id: str | None, cursor: int
+) -> AsyncGenerator[Event]:
     failures, place = 0, _Place(cursor, str(cursor))
     while True:
         try:
-            async for event in _stream(requests, session_id, run_id, place):
-                failures = 0
-                yield event
-                if run_id is not None and is_last(event):
-                    return
+            async with aclosing(_stream(requests, session_id, run_id, place)) as events:
+                async for event in events:
+                    failures = 0
+                    yield event
             failed = fault("upstream_failed", "The event stream ended before the run")
         except SystemFault as error:
             failed = error
@@ -59,21 +71,18 @@ async def follow(
 
 async def _stream(
     requests: Requests, session_id: str, run_id: str | None, place: _Place
-) -> AsyncIterator[Event]:
+) -> AsyncGenerator[Event]:
     """Yield what one connection brings after the place, which moves along."""
-    opened = requests.opened(
+    answered = requests.answered(
         "GET",
         path_of("v1", "sessions", session_id, "events"),
-        seconds=SILENCE,
         params=given(run_id=run_id),
         headers={"Last-Event-ID": place.event_id, "Accept": "text/event-stream"},
         timeout=httpx.Timeout(SILENCE, connect=CONNECT_TIMEOUT),
     )
-    async with opened as answer:
-        if not answer.is_success:
-            raise_for_error(await answer.whole())
+    async with answered as answer:
         async for item in sse.parse(answer.pieces):
-            event = _event(item.data)
+            event = _event(item)
             if _is_new(event, place):
                 if event.seq is not None:
                     place.seq, place.event_id = event.seq, item.last_id
@@ -85,16 +94,12 @@ def _is_new(event: Event, place: _Place) -> bool:
     return event.seq is None or event.type == "gap" or event.seq > place.seq
 
 
-def is_last(event: Event) -> bool:
-    """Tell whether nothing more of the event's run follows."""
-    if event.type == "gap":
-        run = event.data.get("run")
-        return run is None or run.get("finished_at") is not None
-    return event.type in FINAL_EVENTS
-
-
-def _event(data: str) -> Event:
+def _event(item: sse.ServerSentEvent) -> Event:
+    """Return the event; raise `upstream_failed` for none, or for a place that cannot be sent back."""
     try:
-        return Event.model_validate_json(data)
+        event = Event.model_validate_json(item.data)
     except ValidationError as error:
         raise fault("upstream_failed", "The event stream holds what is not an event") from error
+    if not _ID.fullmatch(item.last_id):
+        raise fault("upstream_failed", "The event stream holds an odd id")
+    return event

@@ -11,12 +11,12 @@ from typing import Any, TypeVar
 import httpx
 
 from agentic.api.answers import Answer, Stream, raise_for_error, read_answer, stream_of
-from agentic.api.transport import ATTEMPTS, connection_fault, fault, given, pause
+from agentic.api.transport import ATTEMPTS, connection_fault, fault, given, pause, refusal, visible
 from common.errors import SystemFault
 
 T = TypeVar("T")
-Content = bytes | Callable[[], AsyncIterator[bytes]]
-"""A body, or what makes it anew each time that it has to be sent."""
+Body = Callable[[], AsyncIterator[bytes]]
+"""Makes a body of any size, anew each time that it has to be sent."""
 SILENCE = 600.0
 """Seconds without a byte, either way, in a transfer: much may be hashed meanwhile."""
 
@@ -36,7 +36,7 @@ class Requests:
 
     async def send(self, method: str, path: str, **options: Any) -> Answer:
         """Send one request and return its whole answer, whatever its status."""
-        async with within(self._timeout), self.opened(method, path, **options) as answer:
+        async with within(self._timeout), self._opened(method, path, **options) as answer:
             return await answer.whole()
 
     async def read(self, path: str, model: type[T], **params: Any) -> T:
@@ -55,7 +55,7 @@ class Requests:
         model: type[T],
         key: str | None,
         *,
-        content: Content = b"",
+        content: bytes | Body = b"",
         **options: Any,
     ) -> T:
         """Send a body of any size with an idempotency key, again when the answer was lost."""
@@ -63,7 +63,7 @@ class Requests:
 
         async def attempt() -> Answer:
             body = content if isinstance(content, bytes) else content()
-            opened = self.opened(method, path, content=body, timeout=self._patience, **options)
+            opened = self._opened(method, path, content=body, timeout=self._patience, **options)
             async with opened as answer:
                 return await answer.whole()
 
@@ -72,22 +72,41 @@ class Requests:
 
     @asynccontextmanager
     async def streamed(self, method: str, path: str, **options: Any) -> AsyncIterator[Stream]:
-        """Send a request for what may have any size; yield the answer when it is a good one."""
+        """Send a request for what may have any size, and any size itself; yield a good answer."""
         seconds = self._transfer_timeout
         until = time.monotonic() + seconds
         options["timeout"] = self._patience
-        async with self.opened(method, path, seconds=seconds, **options) as answer:
-            if not answer.is_success:
-                async with within(self._timeout):
-                    raise_for_error(await answer.whole())
+        async with self.answered(method, path, seconds=seconds, **options) as answer:
             yield replace(answer, pieces=_until(until, answer.pieces))
 
     @asynccontextmanager
-    async def opened(
+    async def prompt(self, method: str, path: str, **options: Any) -> AsyncIterator[Stream]:
+        """Send a request and yield a good answer, to be read within the timeout."""
+        async with within(self._timeout), self.answered(method, path, **options) as answer:
+            yield answer
+
+    @asynccontextmanager
+    async def answered(
         self, method: str, path: str, *, seconds: float | None = None, **options: Any
     ) -> AsyncIterator[Stream]:
-        """Send a request and yield its answer, whose headers have come within the time."""
-        request = self._http.build_request(method, path, **options)
+        """Send a request and yield a good answer; its headers have come within the time."""
+        async with self._opened(
+            method, path, seconds=seconds or self._timeout, **options
+        ) as answer:
+            if not answer.is_success:
+                async with within(self._timeout):
+                    raise_for_error(await answer.whole())
+            yield answer
+
+    @asynccontextmanager
+    async def _opened(
+        self, method: str, path: str, *, seconds: float | None = None, **options: Any
+    ) -> AsyncIterator[Stream]:
+        """Send a request and yield its answer, whatever its status, of which the headers came."""
+        try:
+            request = self._http.build_request(method, path, **options)
+        except UnicodeError as error:
+            raise refusal("The request holds text that cannot be sent") from error
         try:
             async with within(seconds):
                 answer = await self._http.send(request, stream=True)
@@ -132,7 +151,7 @@ async def _repeated(attempt: Callable[[], Awaitable[Answer]], model: type[T]) ->
 
 
 def _keyed(key: str | None) -> dict[str, str]:
-    return {"Idempotency-Key": key or secrets.token_hex(16)}
+    return {"Idempotency-Key": visible(key, "key") if key else secrets.token_hex(16)}
 
 
 def _late() -> SystemFault:

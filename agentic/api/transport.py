@@ -1,5 +1,6 @@
 """The way to the orchestrator: its address, and what is told when nothing of use comes back."""
 
+import re
 from typing import Any, TypeVar
 from urllib.parse import quote
 
@@ -8,7 +9,12 @@ from pydantic import BaseModel, ValidationError
 
 from common.errors import AgenticError, ClientError, SystemFault
 
+_LABEL = rb"[a-z0-9_]([a-z0-9_-]{0,61}[a-z0-9_])?"
+_HOST = re.compile(rb"(?=.{1,253}\Z)" + _LABEL + rb"(\." + _LABEL + rb")*\.?")
+_VISIBLE = re.compile(r"[!-~]+")
 M = TypeVar("M", bound=BaseModel)
+MOST = 64 * 1024 * 1024
+"""Bytes that are held as a whole: of an answer, of an event. A run has 16 MiB of outputs, and more."""
 ATTEMPTS = 5
 FIRST_PAUSE = 0.2
 LONGEST_PAUSE = 3.0
@@ -19,11 +25,18 @@ def checked_url(text: str) -> httpx.URL:
     """Return a base URL; raise `invalid_request` for what cannot be one."""
     try:
         url = httpx.URL(text)
-    except httpx.InvalidURL:
-        url = httpx.URL()
-    if url.scheme not in ("http", "https") or not url.host or not 0 < (url.port or 80) < 65536:
+        is_good = _is_base(url)
+    except (httpx.InvalidURL, UnicodeError):  # the second is IDNA's
+        is_good = False
+    if not is_good:
         raise refusal("The base URL is not of the form http://host:port")
     return url
+
+
+def _is_base(url: httpx.URL) -> bool:
+    is_plain = url.scheme in ("http", "https") and not url.query and not url.fragment
+    is_host = ":" in url.host or _HOST.fullmatch(url.raw_host) is not None
+    return is_plain and is_host and (url.port is None or 0 < url.port < 65536)
 
 
 def is_loopback(url: httpx.URL) -> bool:
@@ -38,19 +51,35 @@ def connect(
     timeout: float,
     transport: httpx.AsyncBaseTransport | None = None,
 ) -> httpx.AsyncClient:
-    """Return a client of HTTP that is to be closed; it follows no redirect to another host."""
+    """Return a client of HTTP, which is to be closed. A redirect is not followed: the key stays here.
+
+    Raises `invalid_request` for an address or a key that cannot be used, and for proxies or
+    certificates of the environment's that cannot.
+    """
     url = checked_url(base_url)
     headers = {"User-Agent": agent, "Accept-Encoding": "identity"}
     if api_key:
-        headers["Authorization"] = f"Bearer {api_key}"
-    return httpx.AsyncClient(
-        base_url=url,
-        headers=headers,
-        timeout=timeout,
-        transport=transport,
-        trust_env=not is_loopback(url),
-        follow_redirects=False,
-    )
+        headers["Authorization"] = f"Bearer {visible(api_key, 'API key')}"
+    try:
+        return httpx.AsyncClient(
+            base_url=url,
+            headers=headers,
+            timeout=timeout,
+            transport=transport,
+            trust_env=not is_loopback(url),
+            follow_redirects=False,
+        )
+    except (ValueError, httpx.InvalidURL, ImportError, OSError) as error:
+        raise refusal(
+            f"A proxy or a certificate that the environment names cannot be used: {error}"
+        ) from error
+
+
+def visible(text: str, what: str) -> str:
+    """Return text that a header can hold; raise `invalid_request`, which does not tell the text."""
+    if not _VISIBLE.fullmatch(text):
+        raise refusal(f"The {what} holds a space, a line end, or what is outside ASCII")
+    return text
 
 
 def path_of(*segments: str, rest: str = ".") -> str:

@@ -14,17 +14,17 @@ class Workspaces:
         self._requests = requests
 
     async def list(self, limit: int = 50, cursor: str | None = None) -> Page[Workspace]:
-        """Return a page of them."""
+        """Return a page of the user's workspaces."""
         return await self._requests.read(
             "/v1/workspaces", Page[Workspace], limit=limit, cursor=cursor
         )
 
     async def get(self, name: str) -> Workspace:
-        """Return one; raise `workspace_not_found` where nothing has made it yet."""
+        """Return a workspace; raise `workspace_not_found` where nothing has made it yet."""
         return await self._requests.read(_at(name), Workspace)
 
     async def delete(self, name: str) -> None:
-        """Delete one with all that is in it; raise `workspace_in_use` while sessions name it."""
+        """Delete a workspace and all in it; raise `workspace_in_use` while sessions name it."""
         raise_for_error(await self._requests.send("DELETE", _at(name)))
 
 

@@ -17,6 +17,7 @@ from typing import TextIO
 import httpx
 
 from agentic.local.ownership import HOST, StackError, free_port, note, owning, usable
+from agentic.local.services import require_services
 from common.processes.tether import tethered
 
 START_TIMEOUT = 30.0
@@ -86,8 +87,9 @@ async def running_stack(
     """Start both services with a fresh secret between them; yield when they are ready.
 
     Port 0 takes a free one; `orchestrator` is the module to serve with, `settings` are more of its own.
-    Raises StackError when a service does not start, or another stack owns the directory. Seconds: until
-    both are ready, and for each to stop before it is killed. They end with us, also where we are killed.
+    Raises StackError when a service does not start, or another stack owns the directory, and
+    `invalid_request` where the services are not installed. Seconds: until both are ready, and for each
+    to stop before it is killed. They end with us, also where we are killed.
     """
     port, execution_port = usable(host, port), free_port()
     address = f"[{host}]" if ":" in host else host
@@ -102,6 +104,7 @@ async def running_stack(
         "ORCHESTRATOR_EXECUTION_URL": execution_url,
         "ORCHESTRATOR_SERVICE_TOKEN": token,
     }
+    require_services()
     async with AsyncExitStack() as stack:
         owner = stack.enter_context(owning(data_dir))
         start = partial(_service, data_dir=data_dir, owner=owner, stop_timeout=stop_timeout)

@@ -9,7 +9,7 @@ import signal
 import sys
 
 _PR_SET_PDEATHSIG = 1
-_LEFT_IGNORED = (signal.SIGPIPE, signal.SIGXFSZ)
+_LEFT_IGNORED = ("SIGPIPE", "SIGXFSZ")
 """Python ignores them, and what is ignored stays so in the command that it becomes."""
 
 
@@ -34,8 +34,8 @@ def tie(starter: int) -> None:
 def main(starter: str, *command: str) -> None:
     """Become the command, unless its starter has ended already."""
     tie(int(starter))
-    for number in _LEFT_IGNORED:
-        signal.signal(number, signal.SIG_DFL)
+    for name in _LEFT_IGNORED:
+        signal.signal(signal.Signals[name], signal.SIG_DFL)
     os.execv(command[0], command)  # noqa: S606  # no shell: the command line is ours
 
 

@@ -85,8 +85,28 @@ class Clone:
 
     def make(self, target, **environment):
         """Run make without a network, and return what it printed."""
+        return self._offline("make", target, **environment)
+
+    def install(self, *parts):
+        """Install parts, and the project, as set-up does."""
+        return self._offline("requirements/install", ".venv", *parts, "project")
+
+    def call(self, *words):
+        """Run a program of the environment's without a network; return its exit code and output."""
+        program = (*OFFLINE, self._directory / ".venv" / "bin" / words[0], *words[1:])
+        done = subprocess.run(
+            program,
+            cwd=self._directory,
+            env=self._environment,
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+        return done.returncode, done.stdout + done.stderr
+
+    def _offline(self, *command, **environment):
         together = {**self._environment, **environment}
-        return run(*OFFLINE, "make", target, cwd=self._directory, env=together)
+        return run(*OFFLINE, *command, cwd=self._directory, env=together)
 
     def is_as_locked(self, part):
         """Tell whether what is installed is what a part says, and the project."""
@@ -111,6 +131,20 @@ def test_a_fresh_clone_runs_and_holds_what_is_locked(clone):
     assert clone.make("setup-run") == ""
     assert "dev.txt" in clone.make("setup")
     assert clone.is_as_locked("dev")
+
+
+def test_the_client_alone_is_installed_and_runs_without_the_services(clone):
+    """What `pip install agentic-framework` brings: the command, and no server of ours or others'."""
+    clone.install("client")  # it ends with `pip check`: what the project itself needs is there
+    assert clone.is_as_locked("client")
+    assert clone.call("python", "-c", "import fastapi")[0] == 1
+    assert clone.call("python", "-c", "import agentic; agentic.AgenticClient")[0] == 0
+    assert clone.call("agentic", "--help")[0] == 0
+    code, told = clone.call("agentic", "tools", "--url", "http://127.0.0.1:9")
+    assert (code, "[unavailable]" in told) == (5, True)
+    for words in (["up"], ["demo"], ["run", "list", "--local"]):
+        code, told = clone.call("agentic", *words)
+        assert (code, "pip install 'agentic-framework[services]'" in told) == (2, True)
 
 
 def test_a_newer_pip_than_the_one_at_hand_installs_the_same(clone):

@@ -122,12 +122,33 @@ async def test_a_request_that_cannot_be_right_is_refused_before_it_is_sent(conne
     assert script.requests == []
 
 
-@pytest.mark.parametrize("url", ["nonsense", "ftp://h", "http://", "http://h:99999", "http://h:x"])
+@pytest.mark.parametrize(
+    "url",
+    [
+        "", "nonsense", "localhost:8000", "//h", "ftp://h", "http://", "http://:80", "http://.",
+        "http://h:99999", "http://h:0", "http://h:-1", "http://h:x", "http://[::1", "http://[zz]",
+        "http://ho st", "http://h%20", "http://h\n", "http://a..b", "http://-h", "http://xn--a",
+        "http://\u2603\u0300", "http://h/\udcff", "http://h?a=1", "http://h#a",
+        pytest.param("http://" + 64 * "a", id="long label"),
+        pytest.param("http://" + 130 * "a.", id="long name"),
+    ],
+)  # fmt: skip
 def test_a_base_url_that_cannot_be_one_is_refused(url):
-    """A misspelt AGENTIC_URL is the caller's to correct, not a broken connection."""
+    """A misspelt AGENTIC_URL is the caller's to correct, not a broken connection or a traceback."""
     with pytest.raises(ClientError) as caught:
         AgenticClient(url)
     assert (caught.value.code, caught.value.outcome) == ("invalid_request", "not_executed")
+
+
+@pytest.mark.parametrize(
+    "url",
+    ["http://h", "HTTPS://H:443/", "http://[::1]:8000", "http://127.0.0.1", "http://a_b.c-d.:1",
+     "https://käse.example", "http://h/below/it", "http://u:p@h"],
+)  # fmt: skip
+async def test_a_base_url_that_can_be_one_is_taken(url):
+    """Whatever it leads to."""
+    async with AgenticClient(url):
+        pass
 
 
 async def test_a_new_services_extra_fields_are_ignored(connect):

@@ -1,10 +1,12 @@
 """The parser of event streams, against the rules of the standard."""
 
 import itertools
+import time
 
 import pytest
 from hypothesis import given, strategies as st
 
+from agentic import SystemFault
 from agentic.api.sse import Parser, ServerSentEvent, parse
 
 STREAM = (
@@ -59,3 +61,39 @@ async def test_a_source_of_sse_chunks_is_read_to_its_end(size):
             yield STREAM[start : start + size]
 
     assert [event async for event in parse(chunks())] == EVENTS
+
+
+def _seconds(size):
+    """How much of the processor a line of that size takes that comes in pieces."""
+    piece = b"x" * 256
+    parser, start = Parser(), time.thread_time()
+    parser.feed(b"data: ")
+    for _ in range(size // len(piece)):
+        parser.feed(piece)
+    [event] = parser.feed(b"\n\n")
+    assert len(event.data) == size
+    return time.thread_time() - start
+
+
+def test_a_long_line_of_an_sse_stream_takes_time_in_proportion_to_its_length():
+    """Looked at anew with each piece, one of 16 times the length took 256 times as long."""
+    short, long = (min(_seconds(size) for _ in range(3)) for size in (2**17, 2**21))
+    assert long < 64 * short
+
+
+@pytest.mark.parametrize(
+    "chunk", [b"data: ", b"data: abcdefgh\n", b"event: abcdefgh", b": abcdefghi"]
+)
+def test_an_event_of_an_sse_stream_has_a_bound_however_its_lines_are_cut(chunk):
+    """One line, many lines, a field that is not data: what a server sends must end."""
+    parser = Parser(most=100)
+    with pytest.raises(SystemFault, match="upstream_failed"):
+        [parser.feed(chunk) for _ in range(100)]
+
+
+def test_many_events_of_an_sse_stream_have_no_bound_together():
+    """Nor have comments between them: they show that somebody is there."""
+    parser = Parser(most=20)
+    sent = b": a comment\ndata: 1234567890\n\n" * 100
+    assert len(parser.feed(sent)) == 100
+    assert parser.feed(b": alive\n" * 100) == []
