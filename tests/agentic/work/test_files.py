@@ -57,7 +57,9 @@ async def ls(place, path=".", limit=None, is_json=False):
     return await files.ls(place, path, depth=1, limit=limit, is_json=is_json)
 
 
-@pytest.mark.parametrize(("session_id", "workspace"), [(None, None), (SESSION.id, "demo")])
+@pytest.mark.parametrize(
+    ("session_id", "workspace"), [(None, None), (SESSION.id, "demo")], ids=["neither", "both"]
+)
 def test_a_place_is_a_session_or_a_workspace(target, session_id, workspace):
     """None, and both, are wrong usage: nobody guesses where to delete."""
     with pytest.raises(typer.BadParameter, match="name the workspace"):

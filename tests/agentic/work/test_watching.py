@@ -129,14 +129,12 @@ async def test_a_run_that_no_session_has_is_not_found_within_bounds(target):
     assert len([path for path in ours.routes.asked if "/runs/" in path]) == 200
 
 
-@pytest.mark.parametrize(
-    "name", ["", "x", "run_1", f"{RUN}/..", f"ses_1/{RUN}", f"{RUN}\n", "../x"]
-)
+@pytest.mark.parametrize("name", ["", "x", "run_1", "RUN/..", "ses_1/RUN", "RUN\n", "../x"])
 async def test_what_names_no_run_is_refused_before_anything_is_asked(target, name):
     """An id goes into a path: it is what an id is, or nothing."""
     ours = target(routes={})
     with pytest.raises(ClientError, match="invalid_request"):
-        await watching.show(ours, name, is_json=False)
+        await watching.show(ours, name.replace("RUN", RUN), is_json=False)
     assert ours.routes.asked == []
 
 
