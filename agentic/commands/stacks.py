@@ -34,6 +34,8 @@ def up(
 
     A model's key is taken from ORCHESTRATOR_MODEL_API_KEY, or the provider's usual variable.
     """
+    if not host:  # to the system that is every address
+        raise typer.BadParameter("--host is empty")
     settings = work.inputs.model_settings(model, base_url, models, context)
     work.ending.finish(work.stacks.up(data_dir, host, port, settings))
 

@@ -130,7 +130,7 @@ def usable(host: str, port: int) -> int:
     with socket.socket(family) as probe:
         probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         try:
-            probe.bind((host or "no host", port))
+            probe.bind((host, port))
             return int(probe.getsockname()[1])
         except (
             OSError,

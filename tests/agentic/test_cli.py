@@ -9,6 +9,8 @@ import threading
 import pytest
 from typer.testing import CliRunner
 
+import agentic as agentic_package
+from agentic import work
 from agentic.commands.app import app
 from agentic.work.ending import ExitCode
 from common.errors import error
@@ -81,6 +83,7 @@ def test_a_refusal_is_shown_with_all_that_helps(serve, refused, code):
         ["run", "list", "--url", "nonsense"],
         ["run", "list", "--nonsense"],
         ["nonsense"],
+        ["up", "--host", ""],
         ["up", "--port", "x"],
         ["up", "--port", "65536"],
         ["up", "--port", "-1"],
@@ -282,3 +285,28 @@ def test_a_second_signal_leaves_at_once(serve, number):
         _, errors = process.communicate()
         giving_up.cancel()
     assert (process.returncode, errors) == (ExitCode.CANCELLED, "")
+
+
+def test_leaving_a_run_that_is_followed_lets_it_go_on(serve):
+    """Who looks on has not started it."""
+    server = serve(endless=True)
+    command = [sys.executable, "-c", "from agentic.cli import main; main()"]
+    arguments = ["follow", f"{SESSION.id}/{RUN_ID}", "--url", server.url]
+    with subprocess.Popen(
+        [*command, *arguments], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+    ) as process:
+        assert "look" in process.stdout.readline()
+        process.send_signal(signal.SIGINT)
+        _, errors = process.communicate(timeout=30)
+    assert (process.returncode, errors) == (ExitCode.CANCELLED, "")
+    assert not server.cancelled.is_set()
+
+
+def test_every_name_of_the_package_is_there_when_it_is_used():
+    """They are imported late; one that is misspelt is an error like any other."""
+    assert {getattr(agentic_package, name).__name__ for name in agentic_package.__all__} == set(
+        agentic_package.__all__
+    )
+    for module in (agentic_package, work):
+        with pytest.raises(AttributeError, match="no attribute 'nonsense'"):
+            module.nonsense  # noqa: B018
