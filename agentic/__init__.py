@@ -1,9 +1,16 @@
-"""The Python client of agentic-framework, and the `agentic` command."""
+"""The Python client of agentic-framework, and the `agentic` command.
 
-from agentic.api.client import AgenticClient
-from common.errors import AgenticError, ClientError, SystemFault, ToolError
-from common.plans import Message, Plan, PlanStep, Turn, TurnCall, Usage
-from common.runs import Budget, Event, PlannerSpec, Run, RunResult, RunUsage, Session, Step
+Its names are imported when they are first used: the command hears Ctrl-C before that takes its time.
+"""
+
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from agentic.api.client import AgenticClient
+    from common.errors import AgenticError, ClientError, SystemFault, ToolError
+    from common.plans import Message, Plan, PlanStep, Turn, TurnCall, Usage
+    from common.runs import Budget, Event, PlannerSpec, Run, RunResult, RunUsage, Session, Step
 
 __all__ = [
     "AgenticClient",
@@ -26,3 +33,27 @@ __all__ = [
     "TurnCall",
     "Usage",
 ]
+
+_HOMES = {
+    "agentic.api.client": ("AgenticClient",),
+    "common.errors": ("AgenticError", "ClientError", "SystemFault", "ToolError"),
+    "common.plans": ("Message", "Plan", "PlanStep", "Turn", "TurnCall", "Usage"),
+    "common.runs": (
+        "Budget",
+        "Event",
+        "PlannerSpec",
+        "Run",
+        "RunResult",
+        "RunUsage",
+        "Session",
+        "Step",
+    ),
+}
+
+
+def __getattr__(name: str) -> Any:
+    """Import a name from where it lives."""
+    for module, names in _HOMES.items():
+        if name in names:
+            return getattr(import_module(module), name)
+    raise AttributeError(f"module 'agentic' has no attribute {name!r}")

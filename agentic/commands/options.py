@@ -1,24 +1,13 @@
-"""The options that commands share, and what is made of them; wrong ones are usage errors."""
+"""The options that commands share. Nothing heavy is imported here: `--help` reads it."""
 
-import json
-import os
-import re
-import sys
 from pathlib import Path
-from typing import Annotated, Any, TypeVar
+from typing import Annotated
 
 import typer
-from pydantic import BaseModel, ValidationError
 
-from agentic.api.transport import checked_url
-from common.errors import ClientError
-from common.plans import Plan
-from common.runs import Budget
-from common.tools import JsonSchema
-
-M = TypeVar("M", bound=BaseModel)
 LOCAL_URL = "http://127.0.0.1:8000"
-_MODEL = re.compile(r"[a-z0-9_-]+(/[a-z0-9_-]+)?:[^\s,]+")
+LISTED = 20
+"""Rows of a list that nobody has asked more of."""
 
 Url = Annotated[str, typer.Option(envvar="AGENTIC_URL", help="Where the orchestrator listens.")]
 ApiKey = Annotated[
@@ -29,6 +18,16 @@ DataDir = Annotated[
     typer.Option(envvar="AGENTIC_DATA_DIR", help="Where the stack keeps its data."),
 ]
 Workspace = Annotated[str | None, typer.Option(help="A workspace; default: a fresh one.")]
+OnWorkspace = Annotated[
+    str | None, typer.Option("--workspace", metavar="NAME", help="The workspace's name.")
+]
+OnSession = Annotated[str | None, typer.Option("--session", metavar="ID", help="A session's id.")]
+RunName = Annotated[
+    str, typer.Argument(metavar="RUN", help="The run's id; SESSION/RUN spares looking for it.")
+]
+AsJson = Annotated[bool, typer.Option("--json", help="JSON, as the API has it.")]
+Limit = Annotated[int, typer.Option(min=1, help="How many to show.")]
+All = Annotated[bool, typer.Option("--all", help="Show all, whatever the limit.")]
 Model = Annotated[
     str | None,
     typer.Option(help="The model as PROVIDER:NAME; default: the one of the deployment."),
@@ -60,89 +59,6 @@ OutputSchema = Annotated[
 ]
 
 
-def budget_of(**bounds: float | None) -> Budget | None:
-    """Return the budget with the bounds that are given; None where none is."""
-    given = {name: bound for name, bound in bounds.items() if bound is not None}
-    return _validated(Budget, given, "the budget") if given else None
-
-
-def plan_of(path: Path | None) -> Plan | None:
-    """Return the plan that a file holds, or standard input (`-`)."""
-    return None if path is None else _validated(Plan, _json_of(path), f"{path} is not a plan")
-
-
-def schema_of(path: Path | None) -> JsonSchema | None:
-    """Return the JSON schema that a file holds."""
-    if path is None:
-        return None
-    schema = _json_of(path)
-    if not isinstance(schema, dict):
-        raise typer.BadParameter(f"{path} is not a JSON schema: it has to be an object")
-    return schema
-
-
-def model_settings(
-    model: str | None,
-    base_url: str | None,
-    others: str | None = None,
-    context: int | None = None,
-) -> dict[str, str]:
-    """Return the orchestrator's settings of its model: those that are given.
-
-    The others come from our own environment, which the services inherit: keys above all.
-    """
-    if model is None and "ORCHESTRATOR_MODEL" not in os.environ:
-        if (base_url, others, context) != (None, None, None):
-            raise typer.BadParameter("name the model as well: --model PROVIDER:NAME")
-        return {}
-    if model is not None and not _MODEL.fullmatch(model):
-        raise typer.BadParameter(
-            f"--model {model} is not of the form PROVIDER:NAME;"
-            f" of an OpenAI-compatible server it is openai:{model}"
-        )
-    if base_url is not None:
-        _check_url(base_url)
-    given = {
-        "ORCHESTRATOR_MODEL": model,
-        "ORCHESTRATOR_MODEL_BASE_URL": base_url,
-        "ORCHESTRATOR_MODELS": others,
-        "ORCHESTRATOR_MODEL_CONTEXT": None if context is None else str(context),
-    }
-    return {name: value for name, value in given.items() if value is not None}
-
-
-def default_data_dir() -> Path:
-    """Return where a stack keeps its data when nothing else is said."""
-    base = os.environ.get("XDG_DATA_HOME") or str(Path.home() / ".local" / "share")
-    return Path(base) / "agentic"
-
-
-def history_file() -> Path:
-    """Return where the lines of conversations are kept."""
-    base = os.environ.get("XDG_STATE_HOME") or str(Path.home() / ".local" / "state")
-    return Path(base) / "agentic" / "chat_history"
-
-
-def _check_url(base_url: str) -> None:
-    try:
-        checked_url(base_url)
-    except ClientError as error:
-        raise typer.BadParameter(f"--base-url {base_url}: {error.detail}") from error
-
-
-def _json_of(path: Path) -> Any:
-    try:
-        text = sys.stdin.read() if str(path) == "-" else path.read_text(encoding="utf-8")
-        return json.loads(text)
-    except (OSError, UnicodeDecodeError, RecursionError) as error:
-        raise typer.BadParameter(f"{path} cannot be read: {error}") from error
-    except json.JSONDecodeError as error:
-        raise typer.BadParameter(f"{path} is not JSON: {error}") from error
-
-
-def _validated(model: type[M], given: Any, what: str) -> M:
-    try:
-        return model.model_validate(given)
-    except ValidationError as error:
-        told = "; ".join(f"{'.'.join(map(str, e['loc']))}: {e['msg']}" for e in error.errors())
-        raise typer.BadParameter(f"{what}: {told}") from error
+def bound(limit: int, is_all: bool) -> int | None:
+    """Return how many rows a list may have; None: any number."""
+    return None if is_all else limit

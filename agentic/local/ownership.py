@@ -26,8 +26,9 @@ class StackError(Exception):
 def owning(data_dir: Path) -> Iterator[TextIO]:
     """Own the directory: yield the file whose lock says so.
 
-    Raises StackError if it is another's, or cannot be used. The processes of the stack inherit the file, and it holds their pids, ours first: the directory
-    is owned until they have all ended, also where we were killed.
+    Raises StackError if it is another's, or cannot be used. The processes of the stack inherit the file,
+    and it holds their pids, ours first: the directory is owned until they have all ended, also where we
+    were killed.
     """
     with _made(data_dir) as file:
         if not try_lock(file):
@@ -35,8 +36,11 @@ def owning(data_dir: Path) -> Iterator[TextIO]:
                 f"a stack serves from {data_dir} already; agentic down ends it,"
                 " and --data-dir names another directory"
             )
-        file.truncate(0)
-        note(file, os.getpid())
+        try:
+            file.truncate(0)
+            note(file, os.getpid())
+        except OSError as error:  # the disk is full
+            raise _unusable(data_dir, error) from error
         yield file
 
 
@@ -45,16 +49,19 @@ def _made(data_dir: Path) -> TextIO:
         data_dir.mkdir(parents=True, exist_ok=True)
         return (data_dir / PID_FILE).open("a+")
     except OSError as error:
-        raise StackError(
-            f"{data_dir} cannot be used for the stack's data ({error.strerror});"
-            " --data-dir names another directory"
-        ) from error
+        raise _unusable(data_dir, error) from error
+
+
+def _unusable(data_dir: Path, error: OSError) -> StackError:
+    return StackError(
+        f"{data_dir} cannot be used for the stack's data ({error.strerror});"
+        " --data-dir names another directory"
+    )
 
 
 def note(file: TextIO, pid: int) -> None:
     """Add a process to those that own the directory."""
-    file.write(f"{pid}\n")
-    file.flush()
+    os.write(file.fileno(), f"{pid}\n".encode())  # nothing is left to be written when it is closed
 
 
 def end_owner(data_dir: Path) -> bool:
@@ -78,7 +85,7 @@ def end_owner(data_dir: Path) -> bool:
 def _responsible(file: TextIO) -> set[int]:
     """Return the first process, which ends the others in order; all of them where it is gone."""
     file.seek(0)
-    pids = [int(line) for line in file.read().splitlines()]
+    pids = [int(line) for line in file.read().splitlines() if line.isascii() and line.isdigit()]
     owners = [pid for pid in pids if _has_open(file, pid)]
     return set(owners[:1] if owners[:1] == pids[:1] else owners)
 
@@ -115,15 +122,22 @@ def free_port() -> int:
 
 
 def usable(host: str, port: int) -> int:
-    """Return the port; raise StackError where it is taken: somebody else would answer for us."""
+    """Return the port, of 0 a free one.
+
+    Raises StackError where it is taken, for somebody else would answer for us, or the host is none.
+    """
     family = socket.AF_INET6 if ":" in host else socket.AF_INET
     with socket.socket(family) as probe:
         probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         try:
             probe.bind((host, port))
-        except OSError as error:
+            return int(probe.getsockname()[1])
+        except (
+            OSError,
+            UnicodeError,
+            TypeError,
+        ) as error:  # the last two: of what is no host's name
             raise StackError(
-                f"port {port} of {host} cannot be used ({error.strerror});"
-                " agentic up --port 0 takes a free one"
+                f"port {port} of '{host}' cannot be used ({getattr(error, 'strerror', error)});"
+                " agentic up --port 0 takes a free one, --host names another address"
             ) from error
-    return port

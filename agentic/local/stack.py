@@ -91,8 +91,9 @@ async def running_stack(
     `invalid_request` where the services are not installed. Seconds: until both are ready, and for each
     to stop before it is killed. They end with us, also where we are killed.
     """
-    port, execution_port = usable(host, port) if port else free_port(), free_port()
-    url, execution_url = f"http://{host}:{port}", f"http://{HOST}:{execution_port}"
+    port, execution_port = usable(host, port), free_port()
+    address = f"[{host}]" if ":" in host else host
+    url, execution_url = f"http://{address}:{port}", f"http://{HOST}:{execution_port}"
     token = secrets.token_urlsafe(32)
     execution = _execution_settings(execution_port, data_dir, token)
     own = {

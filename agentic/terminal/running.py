@@ -8,16 +8,14 @@ from dataclasses import dataclass
 from typing import Any
 
 from agentic.api.client import AgenticClient
+from agentic.terminal.listening import Listener
 from agentic.terminal.prompt import Interrupted
 from agentic.terminal.show import Display
-from agentic.terminal.speech import delta_of
 from common.errors import AgenticError, ClientError
 from common.plans import Plan
 from common.runs import Budget, Event, Run
 from common.tools import JsonSchema
 
-FIRST_TURNS = 3
-"""Turns that may be decided before a follower hears what is said."""
 Ask = Callable[[str], str | None]
 """Gets a person's answer to a question; None: nobody is there. Raises Interrupted at Ctrl-C."""
 
@@ -68,11 +66,25 @@ async def run_and_show(
         run = await order.start(client, session_id)
         cancelling = asyncio.create_task(_cancel_when(interrupted, client, run, display))
         try:
-            await _follow(client, display, run, ask, interrupted)
+            return await follow_and_show(client, display, run, ask=ask, interrupted=interrupted)
         finally:
             cancelling.cancel()
-            display.close()
-        ended = await client.run(session_id, run.id)
+
+
+async def follow_and_show(
+    client: AgenticClient,
+    display: Display,
+    run: Run,
+    *,
+    ask: Ask | None,
+    interrupted: asyncio.Event | None = None,
+) -> Run:
+    """Print a run from its first event on, likewise; Ctrl-C at a question sets the event, or leaves."""
+    try:
+        await _follow(client, display, run, ask, interrupted)
+    finally:
+        display.close()
+    ended = await client.run(run.session_id, run.id)
     display.result(ended)
     return ended
 
@@ -82,56 +94,26 @@ async def _follow(
     display: Display,
     run: Run,
     ask: Ask | None,
-    interrupted: asyncio.Event,
+    interrupted: asyncio.Event | None,
 ) -> None:
     """Show the run until it has ended, or waits for what nobody here gives it."""
     display.forget()
+    listener = Listener(client, display, run)
     async for event in client.events(run.session_id, run.id):
-        await _show(client, display, event)
+        await listener.show(event)
         question = question_of(event)
         if question is None and event.type != "run.awaiting_approval":
             continue
         try:
             answer = None if ask is None or question is None else ask(question)
         except Interrupted:
+            if interrupted is None:
+                raise
             interrupted.set()
             continue
         if answer is None:
             return
         await _answer(client, display, run, answer)
-
-
-async def _show(client: AgenticClient, display: Display, event: Event) -> None:
-    if event.type != "text.delta":
-        if event.type == "turn.decided" and event.data.get("usage"):
-            await _make_up(client, display, event, int(event.data["t"]))
-        display.event(event)
-        return
-    delta = delta_of(event)
-    if not display.say(delta):
-        display.catch_up(delta, await _text_so_far(client, event, delta.t))
-
-
-async def _make_up(client: AgenticClient, display: Display, event: Event, t: int) -> None:
-    """Show what a model has said before anybody listened: a quick one may be through with it."""
-    if t > FIRST_TURNS or not display.has_missed(t):
-        return
-    text = await _text_so_far(client, event, t)
-    if text is not None:  # else pieces that come late are all there is
-        display.tell(t, text)
-
-
-async def _text_so_far(client: AgenticClient, event: Event, t: int) -> str | None:
-    """Return what was said on the way to turn `t`, which may be stored by now.
-
-    None where it cannot be read: a run goes on also where a piece of its text is not shown.
-    """
-    ids = event.session_id, str(event.run_id)
-    try:
-        told = [turn.text for turn in await client.turns(*ids) if turn.t == t]
-        return told[0] if told else (await client.run(*ids)).text
-    except AgenticError:
-        return None
 
 
 async def _answer(client: AgenticClient, display: Display, run: Run, text: str) -> None:
@@ -148,7 +130,7 @@ def question_of(event: Event) -> str | None:
     if event.type == "run.awaiting_input":
         return str(event.data.get("question") or "")
     run = event.data.get("run") if event.type == "gap" else None
-    if run is None or run.get("status") != "awaiting_input":
+    if not isinstance(run, dict) or run.get("status") != "awaiting_input":
         return None
     return str(run.get("question") or "")
 

@@ -1,18 +1,15 @@
 """What the command prints: live text and steps, diffs, results, errors; plain lines off a terminal."""
 
-import json
-from typing import Any
-
 from rich.console import Console
 from rich.status import Status
 from rich.text import Text
 
-from agentic.terminal.speech import Delta, Speech
+from agentic.terminal.speech import LAST_ATTEMPT, Delta, Speech
+from agentic.terminal.wording import call_in_short, harmless, taken, wrong_fields
 from common.errors import AgenticError, Problem
 from common.files.printing import harmless
 from common.runs import Event, Run, Step
 
-MAX_ARGUMENT = 60
 _DIFF_STYLES = (("+++", "bold"), ("---", "bold"), ("@@", "cyan"), ("+", "green"), ("-", "red"))
 
 
@@ -37,7 +34,7 @@ class Display:
         if event.type == "turn.decided" and data.get("calls"):
             self._progress(f"turn {data.get('t')}: {data['calls']} calls")
         elif event.type == "step.started":
-            self._progress(f"step {data['n']}: {_call(data)}")
+            self._progress(f"step {data.get('n')}: {call_in_short(data)}")
         elif event.type in ("step.succeeded", "step.failed"):
             self._step(Step.model_validate(data))
             self._progress("working")
@@ -49,7 +46,7 @@ class Display:
     def say(self, delta: Delta) -> bool:
         """Print a piece of what is being said; False where a piece before it is missing."""
         if self._speech.is_over_for(delta):
-            self._begin(delta)
+            self._begin(delta.t, delta.attempt)
         new = self._speech.take(delta)
         self._utter(new or "")
         return new is not None
@@ -58,15 +55,20 @@ class Display:
         """Print a piece and what is missing before it, out of the run's text so far."""
         self._utter(self._speech.catch_up(delta, so_far))
 
-    def has_missed(self, t: int) -> bool:
-        """Tell whether nothing was heard of what was said in turn `t`."""
-        return self._speech.t < t
+    def has_heard(self, t: int, size: int) -> bool:
+        """Tell whether all was heard that was said in turn `t`, so many bytes; no earlier one goes on."""
+        if self._speech.t < t:
+            self._begin(t, 0)
+        return self._speech.t > t or size in (0, self._speech.size)
 
-    def tell(self, t: int, text: str) -> None:
-        """Print what was said in a turn as a whole; pieces of it that come late are nothing new."""
-        self._settle()
-        self._speech = Speech.of(t, text)
-        self._utter(text)
+    def tell(self, t: int, text: str | None) -> None:
+        """Print what was not heard of a turn's text; without it, pieces that come late are all there is."""
+        if text is None:
+            return
+        if not text.startswith(self._speech.text):
+            self._begin(t, LAST_ATTEMPT)
+        self._speech.attempt = LAST_ATTEMPT
+        self._utter(self._speech.complete(text))
 
     def forget(self) -> None:
         """Start anew with what is said: another run counts its turns from 1 again."""
@@ -78,6 +80,13 @@ class Display:
         self._stop_progress()
         self._settle()
 
+    def run(self, run: Run) -> None:
+        """Print a run that is looked at afterwards: what it was to do, its steps, what came of it."""
+        self.line(run.goal or "(a plan)", "bold")
+        for step in run.steps:
+            self._step(step)
+        self.result(run)
+
     def result(self, run: Run) -> None:
         """Print the diffs, the answer or the error of a run, and what it has taken."""
         self.close()
@@ -87,17 +96,18 @@ class Display:
             self.line(run.result.answer, "bold")
         if run.error is not None:
             self.problem(run.error)
-        self.line(f"{run.status}: {', '.join(_taken(run))} ({run.id})")
+        self.line(f"{run.status}: {taken(run)} ({run.id})")
         if run.status == "awaiting_input":
-            self.line(f'answer it with: agentic answer {run.session_id} {run.id} "TEXT"')
+            self.line(f'answer it with: agentic answer {run.session_id}/{run.id} "TEXT"')
 
     def problem(self, problem: Problem) -> None:
         """Print an error: what happened, what to do, and how to ask about it."""
         self.line(f"error: {problem.detail} [{problem.code}]", "bold red")
         self.line(f"  hint: {problem.hint}")
-        for field in problem.context.get("fields") or []:  # type: ignore[union-attr]
-            self.line(f"  {field['field']}: {field['message']}")  # type: ignore[index,call-overload]
-        self.line(f"  request: {problem.request_id} ({problem.source}, {problem.outcome})", "dim")
+        for field in wrong_fields(problem):
+            self.line(f"  {field}")
+        request = "" if problem.request_id is None else f"request: {problem.request_id} "
+        self.line(f"  {request}({problem.source}, {problem.outcome})", "dim")
 
     def error(self, error: AgenticError) -> None:
         """Print an error that was raised."""
@@ -111,16 +121,17 @@ class Display:
         elif event.type == "message.received":
             self.line(f"message: {event.data.get('text')}", "dim")
         elif event.type == "gap":
+            self.forget()
             self.line("… some events are no longer there", "yellow")
 
-    def _begin(self, delta: Delta) -> None:
-        is_again = delta.t == self._speech.t and bool(self._speech.text)
+    def _begin(self, t: int, attempt: int) -> None:
+        is_again = t == self._speech.t and bool(self._speech.text)
         if self._console.is_terminal and is_again:
             self.line("… broken off; the model is asked again", "yellow")
         elif is_again:
             self._unsettled = ""  # it never became complete
         self._settle()
-        self._speech = Speech(delta.t, delta.attempt)
+        self._speech = Speech(t, attempt)
 
     def _utter(self, text: str) -> None:
         if text and self._console.is_terminal:
@@ -152,7 +163,7 @@ class Display:
     def _step(self, step: Step) -> None:
         mark, style = ("ok", "green") if step.status == "succeeded" else (step.status, "red")
         duration = f"{step.duration_ms or 0:.0f} ms"
-        self.line(f"{step.n:>3}  {mark:<6} {_call(step.model_dump())}  {duration}", style)
+        self.line(f"{step.n:>3}  {mark:<6} {call_in_short(step.model_dump())}  {duration}", style)
         if step.error is not None:
             self.line(f"     {step.error.detail} [{step.error.code}]")
 
@@ -160,34 +171,3 @@ class Display:
         for line in diff.splitlines():
             style = next((style for mark, style in _DIFF_STYLES if line.startswith(mark)), "")
             self.line(line, style)
-
-
-def _call(step: dict[str, Any]) -> str:
-    """Return a call in short; the run's plan has the arguments that are null in an answer."""
-    given = step["arguments"]
-    pairs = ["…"] if given is None else [f"{key}={_short(given[key])}" for key in given]
-    return f"{step['name']}: {step['tool']}({', '.join(pairs)})"
-
-
-def _short(value: Any) -> str:
-    text = json.dumps(value, ensure_ascii=False)
-    return text if len(text) <= MAX_ARGUMENT else f"{text[:MAX_ARGUMENT]}…"
-
-
-def _taken(run: Run) -> list[str]:
-    used = run.usage
-    told = [f"{len(run.steps)} steps"]
-    if used.input_tokens or used.output_tokens:
-        told += [f"{used.input_tokens} tokens in ({used.cached_tokens} cached)"]
-        told += [f"{used.output_tokens} out"]
-    if used.lost_tokens:
-        told += [f"up to {used.lost_tokens} lost"]
-    if used.cost is not None:
-        told += [f"${used.cost:.4f}"]
-    return [*told, _seconds(run)]
-
-
-def _seconds(run: Run) -> str:
-    if run.started_at is None or run.finished_at is None:  # or it waits for an answer
-        return "not started" if run.started_at is None else "not finished"
-    return f"{(run.finished_at - run.started_at).total_seconds():.2f} s"

@@ -1,13 +1,10 @@
 """What a model is saying, put together from pieces that may be lost, come late or begin again."""
 
 import sys
-from typing import Self
 
 from common.models import Lenient
 from common.runs import Event
 
-MISSED = "…"
-"""Stands where a piece is missing and can no longer be read."""
 LAST_ATTEMPT = sys.maxsize
 """None comes after it: what was said is a turn."""
 
@@ -33,20 +30,17 @@ def delta_of(event: Event) -> Delta:
 
 
 class Speech:
-    """What was heard of one attempt at one turn; the size is where the next piece belongs."""
+    """What was heard of one attempt at one turn, from its beginning on; `size` is that in bytes.
+
+    Where a piece of it is lost for good, no further one is taken: the turn brings what is missing.
+    """
 
     def __init__(self, t: int = 0, attempt: int = 0) -> None:
         self.t = t
         self.attempt = attempt
         self.text = ""
-        self._size = 0
-
-    @classmethod
-    def of(cls, t: int, text: str) -> Self:
-        """Return a turn's speech that is complete, whichever attempt it was."""
-        speech = cls(t, LAST_ATTEMPT)
-        speech.text, speech._size = text, len(_bytes(text))
-        return speech
+        self.size = 0
+        self._is_cut = False
 
     def is_over_for(self, delta: Delta) -> bool:
         """Tell whether a piece begins another turn, or another attempt at this one."""
@@ -54,28 +48,29 @@ class Speech:
 
     def take(self, delta: Delta) -> str | None:
         """Return what a piece adds; None where something before it is missing."""
-        if (delta.t, delta.attempt) < (self.t, self.attempt):
-            return ""  # what was said before the model was asked again
-        if delta.offset > self._size:
+        if self._is_cut or (delta.t, delta.attempt) < (self.t, self.attempt):
+            return ""  # or what was said before the model was asked again
+        if delta.offset > self.size:
             return None
-        return self._add(_bytes(delta.text)[self._size - delta.offset :])
+        return self._add(_bytes(delta.text)[self.size - delta.offset :])
 
     def catch_up(self, delta: Delta, so_far: str | None) -> str:
         """Return what was missed, and the piece, out of the run's text so far.
 
-        That text may be of another attempt by now: then the gap is marked.
+        That text may be of another attempt by now.
         """
-        whole, heard = _bytes(so_far or ""), self.text.encode()
-        is_same = whole.startswith(heard) and whole[delta.offset : delta.end] == _bytes(delta.text)
-        if is_same and whole:
-            return self._add(whole[self._size :])
-        new = MISSED + delta.text
-        self.text, self._size = self.text + new, delta.end
-        return new
+        text = so_far or ""
+        is_same = _bytes(text)[delta.offset : delta.end] == _bytes(delta.text)
+        self._is_cut = not (is_same and text.startswith(self.text))
+        return "" if self._is_cut else self.complete(text)
+
+    def complete(self, text: str) -> str:
+        """Return what a text that begins with what was heard adds to it."""
+        return self._add(_bytes(text)[self.size :])
 
     def _add(self, new: bytes) -> str:
         text = new.decode(errors="replace")
-        self.text, self._size = self.text + text, self._size + len(new)
+        self.text, self.size = self.text + text, self.size + len(new)
         return text
 
 

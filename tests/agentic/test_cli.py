@@ -9,8 +9,10 @@ import threading
 import pytest
 from typer.testing import CliRunner
 
-from agentic.cli import app
-from agentic.commands.ending import ExitCode
+import agentic as agentic_package
+from agentic import work
+from agentic.commands.app import app
+from agentic.work.ending import ExitCode
 from common.errors import error
 from tests.agentic.fake_orchestrator import ASKS
 from tests.agentic.fakes import RUN_ID, SESSION, a_run
@@ -48,22 +50,25 @@ def test_the_exit_code_tells_how_the_run_ended(serve, status, code):
         ("unavailable", ExitCode.UNREACHABLE),
         ("upstream_failed", ExitCode.UNREACHABLE),
         ("session_busy", ExitCode.FAILED),
-        ("goal_not_understood", ExitCode.FAILED),
+        ("overloaded", ExitCode.UNREACHABLE),
+        ("rate_limited", ExitCode.UNREACHABLE),
+        ("goal_not_understood", ExitCode.USAGE),
+        ("invalid_plan", ExitCode.USAGE),
         ("internal", ExitCode.FAILED),
         ("invalid_request", ExitCode.USAGE),
     ],
 )
 def test_a_refusal_is_shown_with_all_that_helps(serve, refused, code):
-    """Code, detail, hint and request id; never a traceback."""
+    """Code, detail, hint and request id, on standard error: what is piped on has none of it."""
     server = serve(refusal=error(refused, "what is wrong", hint="do this"))
     ended = agentic("run", "list", "--url", server.url)
     assert ended.exit_code == code
-    assert ended.stdout.splitlines()[:2] == [
+    assert ended.stderr.splitlines()[:2] == [
         f"error: what is wrong [{refused}]",
         "  hint: do this",
     ]
-    assert "request: req_1 (orchestrator, " in ended.stdout
-    assert not ended.stderr
+    assert "request: req_1 (orchestrator, " in ended.stderr
+    assert not ended.stdout
 
 
 @pytest.mark.parametrize(
@@ -78,6 +83,7 @@ def test_a_refusal_is_shown_with_all_that_helps(serve, refused, code):
         ["run", "list", "--url", "nonsense"],
         ["run", "list", "--nonsense"],
         ["nonsense"],
+        ["up", "--host", ""],
         ["up", "--port", "x"],
         ["up", "--port", "65536"],
         ["up", "--port", "-1"],
@@ -102,7 +108,9 @@ def test_a_refusal_is_shown_with_all_that_helps(serve, refused, code):
         ["up", "--model", "m"],
         ["chat", "--session", SESSION.id, "--workspace", "w"],
         ["chat", "--base-url", "http://127.0.0.1:1"],
-        ["answer", SESSION.id, RUN_ID],
+        ["answer", f"{SESSION.id}/{RUN_ID}"],
+        ["run", "list", "--api-key", "a\nb"],
+        ["run", "list", "--api-key", "\xe9"],
     ],
 )
 def test_wrong_usage_is_told_and_sends_nothing(serve, arguments):
@@ -151,14 +159,14 @@ def test_a_question_off_a_terminal_leaves_the_run_waiting(serve):
     ended = agentic("run", "list", "--url", server.url, input="nobody asked\n")
     assert ended.exit_code == ExitCode.AWAITING_PERSON
     assert ended.stdout.splitlines()[0] == "question: Which?"
-    assert f'agentic answer {SESSION.id} {RUN_ID} "TEXT"' in ended.stdout
+    assert f'agentic answer {SESSION.id}/{RUN_ID} "TEXT"' in ended.stdout
     assert server.sent("/messages") == []
 
 
 def test_an_answer_is_sent_by_its_command(serve):
     """From a script, or a day later."""
     server = serve(a_run(status="queued"))
-    ended = agentic("answer", SESSION.id, RUN_ID, "That one.", "--url", server.url)
+    ended = agentic("answer", f"{SESSION.id}/{RUN_ID}", "That one.", "--url", server.url)
     assert (ended.exit_code, ended.stdout) == (0, f"queued: {RUN_ID}\n")
     assert server.sent(f"/{RUN_ID}/messages") == [{"text": "That one."}]
 
@@ -166,9 +174,9 @@ def test_an_answer_is_sent_by_its_command(serve):
 def test_an_answer_that_nobody_waits_for_is_refused(serve):
     """The run has ended."""
     server = serve(refusal=error("invalid_state", "The run has ended"))
-    ended = agentic("answer", SESSION.id, RUN_ID, "That one.", "--url", server.url)
+    ended = agentic("answer", f"{SESSION.id}/{RUN_ID}", "That one.", "--url", server.url)
     assert ended.exit_code == ExitCode.FAILED
-    assert "The run has ended [invalid_state]" in ended.stdout
+    assert "The run has ended [invalid_state]" in ended.stderr
 
 
 def test_a_chat_off_a_terminal_takes_the_lines_of_its_input(serve):
@@ -277,3 +285,28 @@ def test_a_second_signal_leaves_at_once(serve, number):
         _, errors = process.communicate()
         giving_up.cancel()
     assert (process.returncode, errors) == (ExitCode.CANCELLED, "")
+
+
+def test_leaving_a_run_that_is_followed_lets_it_go_on(serve):
+    """Who looks on has not started it."""
+    server = serve(endless=True)
+    command = [sys.executable, "-c", "from agentic.cli import main; main()"]
+    arguments = ["follow", f"{SESSION.id}/{RUN_ID}", "--url", server.url]
+    with subprocess.Popen(
+        [*command, *arguments], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+    ) as process:
+        assert "look" in process.stdout.readline()
+        process.send_signal(signal.SIGINT)
+        _, errors = process.communicate(timeout=30)
+    assert (process.returncode, errors) == (ExitCode.CANCELLED, "")
+    assert not server.cancelled.is_set()
+
+
+def test_every_name_of_the_package_is_there_when_it_is_used():
+    """They are imported late; one that is misspelt is an error like any other."""
+    assert {getattr(agentic_package, name).__name__ for name in agentic_package.__all__} == set(
+        agentic_package.__all__
+    )
+    for module in (agentic_package, work):
+        with pytest.raises(AttributeError, match="no attribute 'nonsense'"):
+            module.nonsense  # noqa: B018

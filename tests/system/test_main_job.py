@@ -123,7 +123,7 @@ def test_a_stack_is_ended_from_elsewhere(tmp_path):
     with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as process:
         assert "orchestrator" in process.stdout.readline()
         second = agentic("up", "--port", str(free_port()), *directory)
-        assert (second.returncode, "serves from" in second.stdout) == (1, True)
+        assert (second.returncode, "serves from" in second.stderr) == (1, True)
         assert agentic("down", *directory).stdout == "stopped\n"
         assert process.wait(timeout=5) == 0
     assert "nothing is up" in agentic("down", *directory).stdout
@@ -134,4 +134,4 @@ def test_a_stack_that_cannot_start_says_why(tmp_path):
     (tmp_path / "execution").write_text("in the way")
     ended = agentic("up", "--port", str(free_port()), "--data-dir", str(tmp_path))
     assert ended.returncode == 1
-    assert "cannot be used" in ended.stdout
+    assert "cannot be used" in ended.stderr

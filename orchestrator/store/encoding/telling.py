@@ -30,7 +30,8 @@ def brief(arguments: Mapping[str, JsonValue] | None) -> Mapping[str, JsonValue] 
 def decided(turn: Turn) -> str:
     """Return the data of `turn.decided`."""
     usage = None if turn.usage is None else turn.usage.model_dump()
-    return to_json({"t": turn.t, "calls": len(turn.calls), "usage": usage})
+    size = len((turn.text or "").encode(errors="replace"))
+    return to_json({"t": turn.t, "calls": len(turn.calls), "text_bytes": size, "usage": usage})
 
 
 def written(lease: Lease, turn: StoredTurn) -> tuple[str, int, str, str]:

@@ -5,9 +5,9 @@ import json
 import pytest
 from typer.testing import CliRunner
 
-from agentic.cli import app
-from agentic.commands.ending import ExitCode
+from agentic.commands.app import app
 from agentic.local.ownership import owning
+from agentic.work.ending import ExitCode
 from common.runs import RunResult
 from tests.agentic.fakes import RUN_ID, SESSION, a_run, an_event
 
@@ -72,6 +72,6 @@ def test_a_run_of_its_own_leaves_a_stack_alone_that_serves_from_its_directory(st
     with owning(stack / "data"):
         ended = agentic("run", "list", *MODEL)
     assert ended.exit_code == ExitCode.FAILED
-    assert "serves from data already" in ended.stdout
-    assert "--data-dir names another directory" in ended.stdout
+    assert "serves from data already" in ended.stderr
+    assert "--data-dir names another directory" in ended.stderr
     assert not (stack / "orchestrator.env").exists()

@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from agentic.local.ownership import PID_FILE
+from agentic.local.ownership import PID_FILE, StackError, free_port, owning, usable
 
 AGENTIC = [sys.executable, "-c", "from agentic.cli import main; main()"]
 DATA = ["--data-dir", "data"]
@@ -23,7 +23,7 @@ def agentic(*arguments):
     ended = subprocess.run(
         [*AGENTIC, *arguments, *DATA], capture_output=True, text=True, timeout=30, check=False
     )
-    return ended.returncode, ended.stdout
+    return ended.returncode, ended.stdout + ended.stderr
 
 
 @pytest.fixture
@@ -152,3 +152,34 @@ def is_asked(pid):
     lines = Path(f"/proc/{pid}/status").read_text().splitlines()
     pending = next(line for line in lines if line.startswith("ShdPnd"))
     return bool(int(pending.split()[1], 16) & 1 << signal.SIGTERM - 1)
+
+
+def test_a_garbled_pid_file_ends_nobody_and_is_no_traceback(place, up):
+    """Somebody wrote into it: the stack's own pids count, and are found."""
+    directory = place()
+    process = up()
+    with (directory / "data" / PID_FILE).open("a") as file:
+        file.write("garbage\n-1\n\u0663\n99999999999999999999\n")
+    assert agentic("down") == (0, "stopped\n")
+    assert process.wait(timeout=30) == 0
+
+
+def test_a_full_disk_is_told_with_its_directory(tmp_path):
+    """The pid is the first thing that is written there."""
+    (tmp_path / PID_FILE).symlink_to("/dev/full")
+    with pytest.raises(StackError, match="cannot be used for the stack's data"), owning(tmp_path):
+        pytest.fail("it is owned")
+
+
+@pytest.mark.parametrize("host", ["198.51.100.1", "\xe9" * 70, "a\0b"])
+def test_an_address_that_is_none_is_told_with_its_option(host):
+    """It took thirty seconds, or ended in a traceback."""
+    with pytest.raises(StackError, match="--host names another address"):
+        usable(host, 0)
+
+
+def test_a_usable_port_is_returned_and_a_free_one_chosen():
+    """Whoever serves there is told it before it is announced."""
+    port = free_port()
+    assert usable("127.0.0.1", port) == port
+    assert usable("127.0.0.1", 0) > 0

@@ -143,7 +143,10 @@ async def test_a_service_that_ends_by_itself_is_noticed(place):
 def up(then, *options):
     """Run `agentic up`, do something when it serves, and return how it ended."""
     with subprocess.Popen(
-        [*UP, "--data-dir", "data", *options], stdout=subprocess.PIPE, text=True
+        [*UP, "--data-dir", "data", *options],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
     ) as process:
         while "Ctrl-C" not in process.stdout.readline():
             assert process.poll() is None

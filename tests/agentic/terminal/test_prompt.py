@@ -11,8 +11,8 @@ import sys
 
 import pytest
 
-from agentic.commands.ending import ExitCode
 from agentic.terminal.prompt import Prompt, remembered
+from agentic.work.ending import ExitCode
 from tests.agentic.fake_orchestrator import ASKS
 from tests.agentic.fakes import a_run, a_step, an_event
 

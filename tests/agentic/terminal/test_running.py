@@ -13,12 +13,10 @@ from agentic.terminal.prompt import Interrupted
 from agentic.terminal.running import Order, run_and_show, stop_signals, until_stopped
 from agentic.terminal.show import Display
 from common.errors import ClientError, error
-from common.plans import Turn
 from common.runs import RunResult
 from tests.agentic.fakes import (
     SESSION,
     Talking,
-    a_delta,
     a_run,
     a_step,
     an_event,
@@ -94,75 +92,6 @@ async def test_a_cancel_that_fails_is_told_and_following_goes_on(connect, shown)
     assert run.status == "succeeded"
     assert "error: The orchestrator cannot be reached [unavailable]" in text
     assert "Done." in text
-
-
-@pytest.mark.parametrize(("text", "told"), [("I look.", "I look."), (None, "I …k.")])
-async def test_a_hole_in_what_is_said_is_filled_from_the_run(connect, shown, text, told):
-    """Pieces are not kept for those who come late, the text so far is."""
-    orchestrator = Talking([a_delta("I "), a_delta("k.", 5), ENDED], text=text)
-    _, printed = await shown(await connect(orchestrator))
-    assert printed.splitlines()[0] == told
-
-
-async def test_a_hole_in_what_was_said_is_filled_from_the_turn_that_it_has_become(connect, shown):
-    """A short answer is stored before its first piece has come to a client that is a little late."""
-    turn = Turn.model_validate({"t": 1, "text": "I look.", "decided_at": 0})
-    orchestrator = Talking([a_delta("k.", 5), ENDED], turns=[turn])
-    _, printed = await shown(await connect(orchestrator))
-    assert printed.splitlines()[0] == "I look."
-
-
-@pytest.mark.parametrize("late", [(), ("I ", "look.")])
-async def test_what_was_said_before_anybody_listened_is_read_from_its_turn(connect, shown, late):
-    """A quick model is through with its first turn by then; pieces that come late are not told again."""
-    turn = Turn.model_validate({"t": 1, "text": "I look.", "decided_at": 0})
-    decided = an_event(1, "turn.decided", t=1, calls=1, usage={"output_tokens": 3})
-    pieces = [a_delta(text, offset) for text, offset in zip(late, (0, 2), strict=False)]
-    step = an_event(2, "step.succeeded", **a_step())
-    orchestrator = Talking([decided, *pieces, step, ENDED], turns=[turn])
-    _, printed = await shown(await connect(orchestrator))
-    assert printed.splitlines()[:2] == [
-        "I look.",
-        '  1  ok     look: read_file(path="a.txt")  2 ms',
-    ]
-
-
-async def test_what_comes_late_is_told_where_its_turn_cannot_be_read(connect, shown):
-    """Then the pieces are all there is."""
-
-    class Forgetful(Talking):
-        async def handle_async_request(self, request):
-            if request.url.path.endswith("/turns"):
-                raise httpx.ReadError("lost")
-            return await super().handle_async_request(request)
-
-    decided = an_event(1, "turn.decided", t=1, calls=1, usage={"output_tokens": 3})
-    _, printed = await shown(await connect(Forgetful([decided, a_delta("I look."), ENDED])))
-    assert printed.splitlines()[0] == "I look."
-
-
-async def test_turns_that_nobody_says_anything_in_are_not_read_for_ever(connect, shown):
-    """Of a plan none is, and of a model that only calls the first ones: they hold all arguments."""
-    usages = [None, *[{"output_tokens": 3}] * 6]
-    decided = [an_event(t, "turn.decided", t=t, calls=1, usage=u) for t, u in enumerate(usages, 1)]
-    orchestrator = Talking([*decided, ENDED])
-    await shown(await connect(orchestrator))
-    assert orchestrator.asked.count("turns") == 2
-
-
-async def test_a_hole_that_cannot_be_read_ends_nothing(connect, shown):
-    """It is a piece of text; the run is what matters."""
-
-    class Forgetful(Talking):
-        async def handle_async_request(self, request):
-            if request.url.path.endswith("/turns"):
-                reads.append(request)
-                raise httpx.ReadError("lost")
-            return await super().handle_async_request(request)
-
-    reads = []
-    run, printed = await shown(await connect(Forgetful([a_delta("k.", 5), ENDED])))
-    assert (run.status, len(reads), printed.splitlines()[0]) == ("succeeded", 1, "…k.")
 
 
 async def test_a_question_is_asked_and_the_answer_sent(connect, shown):

@@ -7,6 +7,7 @@ from rich.console import Console
 
 from agentic.terminal.show import Display
 from agentic.terminal.speech import delta_of
+from agentic.terminal.wording import harmless
 from common.errors import error
 from common.files.printing import harmless
 from common.runs import RunResult, RunUsage
@@ -183,11 +184,21 @@ def test_an_answer_that_was_said_is_not_printed_again(printed):
 
 
 def test_an_answer_that_was_not_heard_whole_is_printed(printed):
-    """Pieces get lost; the answer must not."""
+    """Pieces get lost, and turns cannot be read; the answer must not."""
+    for console in ({}, TERMINAL):
+        display, text = printed(**console)
+        say(display, a_delta("Do"))
+        display.result(a_run(result=RunResult(answer="Done.", changes=[])))
+        assert text().splitlines()[:2] == ["Do", "Done."]
+
+
+def test_an_answer_is_printed_where_only_the_turn_before_said_the_same(printed):
+    """It was not heard: the last turn's own words are what came of the run."""
     display, text = printed()
-    display.catch_up(delta_of(a_delta("ne.", 2)), None)
+    say(display, a_delta("Done."))
+    assert not display.has_heard(2, 5)
     display.result(a_run(result=RunResult(answer="Done.", changes=[])))
-    assert text().splitlines()[:2] == ["…ne.", "Done."]
+    assert text().splitlines()[:2] == ["Done.", "Done."]
 
 
 def test_a_model_that_is_asked_again_begins_a_new_line(printed):
@@ -218,6 +229,36 @@ def test_a_hole_is_told_and_filled(printed):
     display.catch_up(delta_of(a_delta("c", 2)), "abc")
     display.close()
     assert text() == "abc\n"
+
+
+@pytest.mark.parametrize(
+    ("heard", "console", "told"),
+    [
+        ("", {}, "I look.\n"),
+        ("I l", {}, "I look.\n"),
+        ("No, wa", {}, "I look.\n"),
+        ("I l", TERMINAL, "I look.\n"),
+        ("No, wa", TERMINAL, "No, wa\n… broken off; the model is asked again\nI look.\n"),
+    ],
+)
+def test_a_turns_text_is_told_where_it_was_not_heard(printed, heard, console, told):
+    """All of it, the rest of it, or anew where what was heard was another attempt's."""
+    display, text = printed(**console)
+    say(display, a_delta(heard))
+    assert not display.has_heard(1, 7)
+    display.tell(1, "I look.")
+    assert display.has_heard(1, 7)
+    assert say(display, a_delta("ok.", 4)) == [True]
+    display.close()
+    assert text() == told
+
+
+@pytest.mark.parametrize("size", [0, 4])
+def test_a_turn_that_was_heard_or_said_nothing_is_not_read(printed, size):
+    """Turns hold all arguments: who listens from the beginning needs none."""
+    display, _ = printed()
+    say(display, a_delta("One." if size else ""))
+    assert display.has_heard(1, size)
 
 
 def test_another_run_says_its_turns_from_the_first_again(printed):
@@ -254,7 +295,7 @@ def test_a_run_that_waits_is_shown_with_the_way_to_answer(printed):
     display, text = printed()
     run = a_run(status="awaiting_input", question="Which?")
     display.result(run)
-    assert f'agentic answer {run.session_id} {run.id} "TEXT"' in text()
+    assert f'agentic answer {run.session_id}/{run.id} "TEXT"' in text()
 
 
 def test_a_step_whose_arguments_are_the_plans_is_shown(printed):

@@ -61,10 +61,11 @@ def test_a_hole_is_filled_from_the_text_so_far(speech):
 
 
 @pytest.mark.parametrize("so_far", [None, "", "other words here", "käse 123?"])
-def test_a_hole_that_cannot_be_filled_is_marked(speech, so_far):
-    """The text is of another attempt, or gone; what follows is taken."""
-    assert speech.catch_up(piece("!", 9), so_far) == "…!"
-    assert speech.take(piece("?", 10)) == "?"
+def test_after_a_hole_that_cannot_be_filled_nothing_more_is_taken(speech, so_far):
+    """The text is of another attempt, or gone; the turn has it all, and the rest is told from there."""
+    assert speech.catch_up(piece("!", 9), so_far) == ""
+    assert speech.take(piece("?", 10)) == ""
+    assert speech.complete("käse und!?") == " und!?"
 
 
 def test_who_comes_late_reads_what_was_said_before():

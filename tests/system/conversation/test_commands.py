@@ -6,7 +6,7 @@ import pty
 import sys
 from contextlib import asynccontextmanager
 
-from agentic.commands.ending import ExitCode
+from agentic.work.ending import ExitCode
 from tests.orchestrator.fakes import until
 from tests.system.conversation.talking import OTHER, first, last
 from tests.system.models.answers import Answer, calls

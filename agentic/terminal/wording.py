@@ -1,0 +1,71 @@
+"""How the command words what it prints: harmless text, a call in short, what a run has taken."""
+
+import json
+from collections.abc import Mapping
+from typing import Any
+
+from pydantic import ValidationError
+
+from common.errors import ErrorContext, Problem
+from common.models import Lenient
+from common.runs import Run
+
+MAX_ARGUMENT = 60
+
+
+class Call(Lenient):
+    """A step as the event that begins it tells of it, and as every step can be told."""
+
+    n: int
+    name: str
+    tool: str
+    arguments: dict[str, Any] | None
+
+
+def harmless(text: str) -> str:
+    """Return text without control characters: a file's name or content must not steer a terminal."""
+    return "".join(
+        char if char.isprintable() or char in "\n\t" else ascii(char)[1:-1] for char in text
+    )
+
+
+def call_in_short(step: Mapping[str, Any]) -> str:
+    """Return a call in short; the run's plan has the arguments that are null in an answer."""
+    call = Call.model_validate(step)
+    given = call.arguments
+    pairs = ["…"] if given is None else [f"{key}={_short(given[key])}" for key in given]
+    return f"{call.name}: {call.tool}({', '.join(pairs)})"
+
+
+def _short(value: Any) -> str:
+    text = json.dumps(value, ensure_ascii=False)
+    return text if len(text) <= MAX_ARGUMENT else f"{text[:MAX_ARGUMENT]}…"
+
+
+def wrong_fields(problem: Problem) -> list[str]:
+    """Return what an error says of fields of the input; of an odd document nothing."""
+    try:
+        fields = ErrorContext.model_validate(problem.context).fields or []
+    except ValidationError:
+        return []
+    return [f"{field.field}: {field.message}" for field in fields]
+
+
+def taken(run: Run) -> str:
+    """Return what a run has taken: steps, tokens, money, time."""
+    used = run.usage
+    told = [f"{len(run.steps)} steps"]
+    if used.input_tokens or used.output_tokens:
+        told += [f"{used.input_tokens} tokens in ({used.cached_tokens} cached)"]
+        told += [f"{used.output_tokens} out"]
+    if used.lost_tokens:
+        told += [f"up to {used.lost_tokens} lost"]
+    if used.cost is not None:
+        told += [f"${used.cost:.4f}"]
+    return ", ".join([*told, _seconds(run)])
+
+
+def _seconds(run: Run) -> str:
+    if run.started_at is None or run.finished_at is None:  # or it waits for an answer
+        return "not started" if run.started_at is None else "not finished"
+    return f"{(run.finished_at - run.started_at).total_seconds():.2f} s"
