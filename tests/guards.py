@@ -229,6 +229,36 @@ GUARDS = (
         ),
     ),
     *guards_of(
+        "orchestrator/execution/transfers.py",
+        "tests/orchestrator/execution/test_transfers.py",
+        (
+            "dots in a path",
+            'segment.replace(".", r"\\x2e") if segment in (".", "..") else segment',
+            "segment",
+        ),
+        ("headers that mean something", " if header[0] in PASSED_ON", ""),
+        (
+            "whose fault a body's end is",
+            "raise failure or transport_fault",
+            "raise transport_fault",
+        ),
+    ),
+    *guards_of(
+        "orchestrator/routes/workspaces.py",
+        "tests/orchestrator/routes/test_workspaces.py",
+        (
+            "workspaces in use",
+            "    await services.store.workspaces.require_unused(user, name)\n",
+            "",
+        ),
+    ),
+    *guards_of(
+        "orchestrator/routes/sessions.py",
+        "tests/orchestrator/routes/test_workspaces.py",
+        ("workspaces at work", "if session.active_run is not None:", "if False:"),
+        ("workspaces of other sessions", "name, but_for=session.id)", "name + 'x')"),
+    ),
+    *guards_of(
         "execution_environment/routes/files.py",
         "tests/execution_environment/routes/test_files.py",
         ("whole uploads only", "    require_whole(request.headers)\n", ""),

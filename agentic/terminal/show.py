@@ -5,7 +5,7 @@ from rich.status import Status
 from rich.text import Text
 
 from agentic.terminal.speech import LAST_ATTEMPT, Delta, Speech
-from agentic.terminal.wording import call_in_short, harmless, taken, wrong_fields
+from agentic.terminal.wording import call_in_short, taken, wrong_fields
 from common.errors import AgenticError, Problem
 from common.files.printing import harmless
 from common.runs import Event, Run, Step

@@ -1,4 +1,4 @@
-"""How the command words what it prints: harmless text, a call in short, what a run has taken."""
+"""How the command words what it prints: a call in short, wrong fields, what a run has taken."""
 
 import json
 from collections.abc import Mapping
@@ -20,13 +20,6 @@ class Call(Lenient):
     name: str
     tool: str
     arguments: dict[str, Any] | None
-
-
-def harmless(text: str) -> str:
-    """Return text without control characters: a file's name or content must not steer a terminal."""
-    return "".join(
-        char if char.isprintable() or char in "\n\t" else ascii(char)[1:-1] for char in text
-    )
 
 
 def call_in_short(step: Mapping[str, Any]) -> str:

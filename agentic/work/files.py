@@ -11,12 +11,12 @@ import typer
 from agentic.api.client import AgenticClient
 from agentic.terminal.output import Output
 from agentic.terminal.prompt import Prompt
-from agentic.terminal.wording import harmless
 from agentic.work.ending import ExitCode, new_display
 from agentic.work.finding import session_on
 from agentic.work.listing import each, print_list
 from agentic.work.target import Target
 from common.files.directories import DirectoryEntry
+from common.files.printing import harmless
 from common.files.workspaces import Workspace
 from common.models import Page
 

@@ -7,7 +7,6 @@ from rich.console import Console
 
 from agentic.terminal.show import Display
 from agentic.terminal.speech import delta_of
-from agentic.terminal.wording import harmless
 from common.errors import error
 from common.files.printing import harmless
 from common.runs import RunResult, RunUsage

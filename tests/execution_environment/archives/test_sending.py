@@ -48,10 +48,15 @@ def whole(pieces) -> bytes:
     return b"".join(iter(outgoing.read, b""))
 
 
+def _content(archive, member):
+    with archive.extractfile(member) as content:
+        return content.read()
+
+
 def members_of(data: bytes):
     """Return an archive's members, as Python's own reader has them."""
     with tarfile.open(fileobj=io.BytesIO(data)) as archive:
-        return [(member.name, archive.extractfile(member).read()) for member in archive]
+        return [(member.name, _content(archive, member)) for member in archive]
 
 
 def test_an_archive_has_the_differences_and_then_each_content_once(compared, reader, demo):

@@ -3,6 +3,7 @@
 import os
 import threading
 import time
+from collections.abc import Callable
 from contextlib import closing
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -35,7 +36,7 @@ def pretend(hashes, path):
 class Meddling(CallLimits):
     """Limits of a call during which others are at work: something happens with each chunk."""
 
-    happens: list = field(default_factory=list)
+    happens: list[Callable[[], None]] = field(default_factory=list)
 
     def check_deadline(self):
         """Let the next thing happen."""
