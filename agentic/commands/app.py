@@ -7,13 +7,17 @@ from typing import Annotated
 import typer
 
 from agentic import work
-from agentic.commands import files, runs, stacks, watching
+from agentic.commands import directories, files, runs, stacks, watching
 
 app = typer.Typer(no_args_is_help=True, pretty_exceptions_enable=False)
 for command in (
     runs.run,
     runs.chat,
     runs.answer,
+    directories.push,
+    directories.pull,
+    directories.status,
+    directories.diff,
     watching.sessions,
     watching.runs,
     watching.show,

@@ -28,6 +28,30 @@ RunName = Annotated[
 AsJson = Annotated[bool, typer.Option("--json", help="JSON, as the API has it.")]
 Limit = Annotated[int, typer.Option(min=1, help="How many to show.")]
 All = Annotated[bool, typer.Option("--all", help="Show all, whatever the limit.")]
+Directory = Annotated[
+    Path, typer.Argument(metavar="DIR", help="The directory.", exists=True, file_okay=False)
+]
+InDirectory = Annotated[
+    Path | None,
+    typer.Option(
+        "--dir",
+        metavar="DIR",
+        exists=True,
+        file_okay=False,
+        help="A directory of yours to work on: it is pushed first; what the run changed is shown, and"
+        " pulled when you say yes.",
+    ),
+]
+ItsWorkspace = Annotated[
+    str | None,
+    typer.Option(
+        "--workspace", metavar="NAME", help="Its workspace; default: the one it had the last time."
+    ),
+]
+Yes = Annotated[bool, typer.Option("--yes", help="With --dir: pull without asking.")]
+NoPull = Annotated[
+    bool, typer.Option("--no-pull", help="With --dir: leave the changes in the workspace.")
+]
 Model = Annotated[
     str | None,
     typer.Option(help="The model as PROVIDER:NAME; default: the one of the deployment."),

@@ -15,6 +15,9 @@ def run(  # noqa: PLR0913 - typer reads the options from the parameters
     *,
     plan: Annotated[Path | None, typer.Option(help="A plan as JSON; - reads stdin.")] = None,
     workspace: options.Workspace = None,
+    directory: options.InDirectory = None,
+    yes: options.Yes = False,
+    no_pull: options.NoPull = False,
     model: Model = None,
     base_url: BaseUrl = None,
     local: Local = False,
@@ -47,12 +50,19 @@ def run(  # noqa: PLR0913 - typer reads the options from the parameters
         ),
         output_schema=output_schema,
     )
-    work.ending.finish(work.runs.run(target, order, workspace))
+    if directory is None:
+        work.ending.finish(work.runs.run(target, order, _alone(workspace, yes, no_pull)))
+    here, taking = work.here.Here(target, directory, workspace), _taking(yes, no_pull)
+    work.ending.finish(work.runs.run_in_directory(target, order, here, taking))
 
 
-def chat(
+def chat(  # noqa: PLR0913 - typer reads the options from the parameters
+    *,
     workspace: options.Workspace = None,
     session: Annotated[str | None, typer.Option(help="A session to go on with.")] = None,
+    directory: options.InDirectory = None,
+    yes: options.Yes = False,
+    no_pull: options.NoPull = False,
     model: Model = None,
     base_url: BaseUrl = None,
     local: Local = False,
@@ -64,13 +74,30 @@ def chat(
 
     Off a terminal the lines are read from standard input until its end.
     """
-    if session is not None and workspace is not None:
+    if session is not None and (workspace, directory) != (None, None):
         raise typer.BadParameter("a --session has its workspace already")
     target = work.target.chosen(
         url, api_key, model=model, base_url=base_url, is_local=local, data_dir=data_dir
     )
     named = model if target.own is None else None
-    work.ending.finish(work.runs.chat(target, workspace, session, named))
+    if directory is None:
+        place = _alone(workspace, yes, no_pull)
+        work.ending.finish(work.runs.chat(target, place, session, named))
+    here, taking = work.here.Here(target, directory, workspace), _taking(yes, no_pull)
+    work.ending.finish(work.runs.chat_in_directory(target, here, taking, named))
+
+
+def _alone(workspace: str | None, is_sure: bool, is_left: bool) -> str | None:
+    """Return the workspace of runs without a directory, from which nothing is pulled."""
+    if is_sure or is_left:
+        raise typer.BadParameter("--yes and --no-pull say what becomes of --dir")
+    return workspace
+
+
+def _taking(is_sure: bool, is_left: bool) -> "work.runs.Taking":
+    if is_sure and is_left:
+        raise typer.BadParameter("choose one of --yes and --no-pull")
+    return work.runs.Taking(is_sure, is_left)
 
 
 def answer(

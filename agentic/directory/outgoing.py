@@ -22,34 +22,44 @@ class Plan:
     changes: dict[str, LocalFile | None]
     contents: dict[str, str]
     """By hash: the path here that has it, for what the workspace does not hold."""
+    is_reset: bool = False
 
     def entries(self) -> list[ManifestEntry]:
         """Return the manifest: each path with what it replaces."""
-        base = self.comparison.base
-        return [
-            (
-                ManifestDeletion(path=path, deleted=True, expected_sha256=base[path].sha256)
-                if file is None
-                else manifest_file(path, file, base.get(path))
-            )
-            for path, file in self.changes.items()
-        ]
+        return [self._entry(path, file) for path, file in self.changes.items()]
+
+    def _entry(self, path: str, file: LocalFile | None) -> ManifestEntry:
+        there, base = self.comparison.there(path), self.comparison.base.get(path)
+        before = there if self.is_reset else base
+        if file is None and before is not None:
+            return ManifestDeletion(path=path, deleted=True, expected_sha256=before.sha256)
+        if file is None:
+            raise AssertionError  # what neither was there nor is to be there has not changed
+        return manifest_file(path, file, before)
 
 
-def planned(comparison: Comparison, *, force: bool = False) -> Plan:
-    """Return what a push would send; raise `changed_elsewhere` for conflicts, unless forced."""
+def planned(comparison: Comparison, *, force: bool = False, reset: bool = False) -> Plan:
+    """Return what a push would send; raise `changed_elsewhere` for conflicts, unless forced.
+
+    With `reset` what the workspace changed is undone as well.
+    """
     sides = comparison.sides
     conflicts = [path for path, side in sides.items() if side == "both"]
-    if conflicts and not force:
+    if conflicts and not (force or reset):
         raise _refused(comparison, conflicts)
-    changed = [path for path, side in sides.items() if side in ("here", "both")]
+    sent = ("here", "both", "there") if reset else ("here", "both")
+    changed = [
+        path
+        for path, side in sides.items()
+        if side in sent and not (reset and comparison.is_special(path))
+    ]
     changes = {path: comparison.here.get(path) for path in changed}
     contents = {
         file.sha256: path
         for path, file in changes.items()
         if file is not None and not comparison.differences[path].is_held
     }
-    return Plan(comparison, changes, contents)
+    return Plan(comparison, changes, contents, is_reset=reset)
 
 
 def _refused(comparison: Comparison, paths: list[str]) -> AgenticError:

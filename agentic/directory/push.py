@@ -50,18 +50,20 @@ async def push(
     state: State,
     *,
     force: bool = False,
+    reset: bool = False,
     report: Callable[[Progress], None] = _ignore,
 ) -> Pushed:
     """Make the workspace have what was changed here since both had the same.
 
-    A pull that was interrupted is finished first.
+    A pull that was interrupted is finished first. With `reset` the workspace comes to have just what
+    is here: what it changed and nobody pulled is undone.
 
     Raises `changed_elsewhere`, with the conflicts, where the workspace changed the same paths (with
     `force` its files are overwritten), and `invalid_state` where the directory does not keep still.
     `report` is called in a thread, as contents are sent.
     """
     await finish(root, state)
-    return await _Push(client, session_id, root, state, force, report).run()
+    return await _Push(client, session_id, root, state, report, force, reset).run()
 
 
 @dataclass(frozen=True)
@@ -70,13 +72,14 @@ class _Push:
     session_id: str
     root: Root
     state: State
-    force: bool
     report: Callable[[Progress], None]
+    force: bool
+    reset: bool
 
     async def run(self) -> Pushed:
         changed = ""
         for _ in range(ATTEMPTS):
-            plan = planned(await self._compare(), force=self.force)
+            plan = planned(await self._compare(), force=self.force, reset=self.reset)
             try:
                 result = await self._send(plan)
             except ChangedMeanwhile as error:

@@ -1,6 +1,7 @@
 """A conversation in the terminal: each line is a run in one session."""
 
 import asyncio
+from typing import Protocol
 
 from agentic.api.client import AgenticClient
 from agentic.terminal.prompt import Interrupted, Prompt
@@ -17,6 +18,18 @@ A line is what to do next; the session's earlier runs are remembered.
 Ctrl-C while a run works cancels it."""
 
 
+class Around(Protocol):
+    """What is done around each run, of a directory that it works on."""
+
+    async def before(self) -> None:
+        """Do what has to be done first."""
+        ...
+
+    async def after(self) -> bool:
+        """Do what follows on the run's end."""
+        ...
+
+
 class Chat:
     """Reads lines and runs them, until the person leaves."""
 
@@ -27,12 +40,14 @@ class Chat:
         prompt: Prompt,
         session: Session,
         model: str | None = None,
+        around: Around | None = None,
     ) -> None:
         self._client = client
         self._display = display
         self._prompt = prompt
         self._session = session
         self._model = model
+        self._around = around
 
     async def talk(self) -> None:
         """Take line by line until /quit, the last line, or Ctrl-C twice."""
@@ -69,15 +84,7 @@ class Chat:
     async def _run(self, goal: str) -> None:
         """Run a goal and show it; an error, or leaving it, ends the run and not the chat."""
         order = Order(goal=goal, model=self._model)
-        running = asyncio.create_task(
-            run_and_show(
-                self._client,
-                self._display,
-                order,
-                session_id=self._session.id,
-                ask=self._prompt.answer,
-            )
-        )
+        running = asyncio.create_task(self._run_and_show(order))
         try:
             await asyncio.wait({running})
         except asyncio.CancelledError:  # the chat itself is to end
@@ -90,3 +97,16 @@ class Chat:
             self._display.error(error)
         else:
             running.result()  # any other exception is for who started us
+
+    async def _run_and_show(self, order: Order) -> None:
+        if self._around is not None:
+            await self._around.before()
+        await run_and_show(
+            self._client,
+            self._display,
+            order,
+            session_id=self._session.id,
+            ask=self._prompt.answer,
+        )
+        if self._around is not None:
+            await self._around.after()

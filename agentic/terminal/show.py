@@ -14,10 +14,14 @@ _DIFF_STYLES = (("+++", "bold"), ("---", "bold"), ("@@", "cyan"), ("+", "green")
 
 
 class Display:
-    """Prints a run: what is said as it is spoken, off a terminal each text once it is complete."""
+    """Prints a run: what is said as it is spoken, off a terminal each text once it is complete.
 
-    def __init__(self, console: Console) -> None:
+    Without `has_diffs` the diffs of its steps are left to who shows what came of all of them.
+    """
+
+    def __init__(self, console: Console, *, has_diffs: bool = True) -> None:
         self._console = console
+        self._has_diffs = has_diffs
         self._status: Status | None = None
         self._speech = Speech()
         self._unsettled = ""
@@ -90,8 +94,8 @@ class Display:
     def result(self, run: Run) -> None:
         """Print the diffs, the answer or the error of a run, and what it has taken."""
         self.close()
-        for step in run.steps:
-            self._diff(str((step.output or {}).get("diff", "")))
+        for step in run.steps if self._has_diffs else ():
+            self.diff(str((step.output or {}).get("diff", "")))
         if run.result is not None and run.result.answer.strip() != self._speech.text.strip():
             self.line(run.result.answer, "bold")
         if run.error is not None:
@@ -99,6 +103,12 @@ class Display:
         self.line(f"{run.status}: {taken(run)} ({run.id})")
         if run.status == "awaiting_input":
             self.line(f'answer it with: agentic answer {run.session_id}/{run.id} "TEXT"')
+
+    def diff(self, diff: str) -> None:
+        """Print a unified diff."""
+        for line in diff.splitlines():
+            style = next((style for mark, style in _DIFF_STYLES if line.startswith(mark)), "")
+            self.line(line, style)
 
     def problem(self, problem: Problem) -> None:
         """Print an error: what happened, what to do, and how to ask about it."""
@@ -166,8 +176,3 @@ class Display:
         self.line(f"{step.n:>3}  {mark:<6} {call_in_short(step.model_dump())}  {duration}", style)
         if step.error is not None:
             self.line(f"     {step.error.detail} [{step.error.code}]")
-
-    def _diff(self, diff: str) -> None:
-        for line in diff.splitlines():
-            style = next((style for mark, style in _DIFF_STYLES if line.startswith(mark)), "")
-            self.line(line, style)

@@ -7,9 +7,23 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from agentic.work import ending, files, inputs, listing, runs, stacks, target, watching
+    from agentic.work import (
+        directories,
+        ending,
+        files,
+        here,
+        inputs,
+        listing,
+        runs,
+        stacks,
+        target,
+        watching,
+    )
 
-__all__ = ["ending", "files", "inputs", "listing", "runs", "stacks", "target", "watching"]
+__all__ = [
+    "directories", "ending", "files", "here", "inputs", "listing", "runs", "stacks", "target",
+    "watching",
+]  # fmt: skip
 
 
 def __getattr__(name: str) -> Any:

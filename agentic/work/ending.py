@@ -5,7 +5,7 @@ import signal
 from collections.abc import Coroutine, Iterator
 from contextlib import contextmanager
 from enum import IntEnum
-from typing import Any
+from typing import Any, NoReturn
 
 import typer
 
@@ -58,9 +58,9 @@ EXPECTED = (AgenticError, StackError, OutputError, UnreadError, OSError, *_WAYS_
 """What ends a command in order; anything else is a fault of its own, and shows its traceback."""
 
 
-def new_display(*, goes_on: bool = False) -> Display:
+def new_display(*, goes_on: bool = False, has_diffs: bool = True) -> Display:
     """Return a display of standard output; one that goes on does without its reader."""
-    return Display(Output(goes_on=goes_on))
+    return Display(Output(goes_on=goes_on), has_diffs=has_diffs)
 
 
 def code_of(run: Run) -> int:
@@ -68,7 +68,7 @@ def code_of(run: Run) -> int:
     return _BY_STATUS.get(run.status, ExitCode.FAILED)
 
 
-def finish(work: Coroutine[Any, Any, int]) -> None:
+def finish(work: Coroutine[Any, Any, int]) -> NoReturn:
     """Do the work and leave with its exit code; an error is shown, never a traceback."""
     with _signals_of_work():
         try:

@@ -38,6 +38,11 @@ class Target:
                 "--api-key (AGENTIC_API_KEY) is no key: it has line breaks, or is not in ASCII"
             )
 
+    @property
+    def server(self) -> str:
+        """What tells the server from others: its URL; of a stack of its own, where its data lies."""
+        return self.url if self.own is None else self.own.data_dir.absolute().as_uri()
+
     @asynccontextmanager
     async def client(self) -> AsyncIterator[AgenticClient]:
         """Yield a client of it; raises StackError where the stack cannot be had."""

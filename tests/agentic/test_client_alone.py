@@ -15,7 +15,7 @@ import sys
 class Blocker:
     def find_spec(self, name, path=None, target=None):
         if name.partition(".")[0] in {blocked}:
-            raise ImportError(f"{{name}} is not here")
+            raise ModuleNotFoundError(f"{{name}} is not here")
 
 sys.meta_path.insert(0, Blocker())
 """

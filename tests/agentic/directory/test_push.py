@@ -391,3 +391,33 @@ async def test_a_server_that_names_what_is_no_path_gets_nothing(person, path):
         await person.push()
     assert caught.value.code == "upstream_failed"
     assert person.remote.puts == []
+
+
+async def test_a_push_that_resets_undoes_what_the_workspace_changed(person):
+    """What was refused: changed, deleted and new files there are as they are here, also conflicts."""
+    for name in ("changed", "deleted", "both", "same"):
+        person.write(name, name.encode())
+    await person.push()
+    person.remote.write("changed", b"otherwise")
+    person.remote.write("both", b"otherwise")
+    person.remote.write("new", b"new")
+    del person.remote.files["deleted"]
+    person.write("both", b"mine")
+    pushed = await person.push(reset=True)
+    assert (pushed.sent, pushed.deleted) == (["both", "changed", "deleted"], ["new"])
+    here = {"changed": b"changed", "deleted": b"deleted", "both": b"mine", "same": b"same"}
+    assert person.files() == here
+    assert (await person.push()).result is None
+    assert (await person.status()).is_clean
+
+
+async def test_a_push_that_resets_does_not_overwrite_what_it_has_not_seen(person):
+    """An agent that is still at work changes more: that is a conflict, and nothing is undone."""
+    person.write("a", b"a")
+    await person.push()
+    person.remote.write("a", b"seen")
+    person.remote.before_put = lambda: person.remote.write("a", b"not seen")
+    with pytest.raises(AgenticError) as caught:
+        await person.push(reset=True)
+    assert caught.value.code == "changed_elsewhere"
+    assert person.files() == {"a": b"not seen"}

@@ -1,0 +1,124 @@
+"""Which workspace and session go with a directory, and what is decided about a run's changes."""
+
+from pathlib import Path
+
+import pytest
+import typer
+
+from agentic.directory.state import VARIABLE
+from agentic.work import runs
+from agentic.work.here import Here, fresh_name
+from common.errors import ClientError
+from common.runs import Session
+from tests.agentic.fakes import SESSION, problem
+from tests.agentic.work.test_files import a_workspace
+
+SESSIONS = "/v1/sessions"
+ITSELF = f"GET {SESSIONS}/{SESSION.id}"
+
+
+@pytest.fixture
+def here(target, tmp_path, monkeypatch):
+    """Make a directory of somebody's, whose server answers as told."""
+    monkeypatch.setenv(VARIABLE, str(tmp_path / "state"))
+    (tmp_path / "project").mkdir()
+
+    def make(routes, workspace=None):
+        place = target(routes=routes)
+        place.server, place.api_key = "http://server", None
+        return Here(place, tmp_path / "project", workspace)
+
+    return make
+
+
+async def session_of(here, known=None, **how):
+    """Return the session that a command works through, and what is remembered then."""
+    async with here.target.client() as client, here.opened() as (_, state):
+        state.update(**known or {})
+        return await here.session(client, state, **how), state.known
+
+
+async def test_the_session_of_the_last_command_is_used_again(here):
+    """As long as it lives."""
+    ours = here({ITSELF: SESSION})
+    known = {"workspace": SESSION.workspace, "session_id": SESSION.id}
+    assert (await session_of(ours, known))[0] == SESSION.id
+    assert ours.target.routes.asked == [ITSELF]
+
+
+async def test_a_session_that_has_expired_gives_way_to_another_of_the_workspace(here):
+    """Its workspace is still there, with all that was pushed."""
+    other = SESSION.model_copy(update={"id": "ses_" + "1" * 32})
+    gone = ClientError("session_not_found", "it has expired")
+    ours = here({ITSELF: problem(gone), "GET /v1/workspaces/demo": a_workspace(other.id)})
+    known = {"workspace": "demo", "session_id": SESSION.id}
+    found, remembered = await session_of(ours, known)
+    assert (found, remembered.session_id) == (other.id, other.id)
+
+
+async def test_a_first_push_makes_a_workspace_whose_name_is_remembered(here):
+    """It is written down before the session is asked for: a lost answer leaves no second one."""
+    ours = here({f"POST {SESSIONS}": SESSION})
+    found, remembered = await session_of(ours)
+    assert found == SESSION.id
+    assert remembered.workspace.startswith("project-")
+
+
+async def test_a_pull_makes_no_workspace(here):
+    """Where none is known there is nothing to pull; and one that is named has to be there."""
+    with pytest.raises(ClientError) as unknown:
+        await session_of(here({}), is_made=False)
+    assert unknown.value.code == "invalid_request"
+    gone = problem(ClientError("workspace_not_found", "there is none"))
+    with pytest.raises(ClientError) as missing:
+        await session_of(here({"GET /v1/workspaces/demo": gone}, "demo"), is_made=False)
+    assert missing.value.code == "workspace_not_found"
+
+
+@pytest.mark.parametrize("place", [Path("/"), Path.home()], ids=["root", "home"])
+def test_all_that_a_person_has_is_no_directory_to_push(target, place):
+    """It is a slip, and would be sent to a server."""
+    with pytest.raises(typer.BadParameter, match="name a directory beneath it"):
+        Here(target(routes={}), place)
+
+
+@pytest.mark.parametrize(
+    ("name", "begins"),
+    [("My Project", "my-project-"), ("\u00e4\u00f6", "directory-"), ("x" * 300, "x" * 40 + "-")],
+    ids=["blanks", "no letter of a name", "long"],
+)
+def test_the_name_of_a_workspace_is_one_whatever_its_directory_is_called(name, begins):
+    """The alphabet of workspaces is narrow, for they are directories as well."""
+    made = fresh_name(Path("/somewhere") / name)
+    assert made.startswith(begins)
+    session = Session.model_validate({**SESSION.model_dump(), "workspace": made})
+    assert session.workspace != fresh_name(Path("/somewhere") / name)
+
+
+class Terminal:
+    """A person who types these lines."""
+
+    def __init__(self, *lines, is_terminal=True):
+        self.lines = list(lines)
+        self.is_terminal = is_terminal
+
+    def read(self, _label):
+        return self.lines.pop(0) if self.lines else None
+
+
+@pytest.mark.parametrize(
+    ("taking", "terminal", "decision"),
+    [
+        ({}, Terminal("y"), "take"),
+        ({}, Terminal("what?", "NO"), "undo"),
+        ({}, Terminal(""), "leave"),
+        ({}, Terminal(), "leave"),
+        ({}, Terminal("y", is_terminal=False), "leave"),
+        ({"is_sure": True}, Terminal(is_terminal=False), "take"),
+        ({"is_left": True}, Terminal("y"), "leave"),
+    ],
+    ids=["yes", "no", "enter", "end of input", "no terminal", "--yes", "--no-pull"],
+)
+def test_changes_come_in_only_when_somebody_says_so(taking, terminal, decision):
+    """What is not understood is asked again, and silence leaves all as it is."""
+    assert runs.Taking(**taking).decide(terminal) == decision
