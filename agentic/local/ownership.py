@@ -44,6 +44,11 @@ def owning(data_dir: Path) -> Iterator[TextIO]:
         yield file
 
 
+def is_data(directory: Path) -> bool:
+    """Tell whether a directory is one that a stack keeps its data in, or kept."""
+    return all((directory / name).exists() for name in (PID_FILE, "execution", "orchestrator"))
+
+
 def _made(data_dir: Path) -> TextIO:
     try:
         data_dir.mkdir(parents=True, exist_ok=True)

@@ -15,6 +15,7 @@ from agentic.api.client import AgenticClient
 from agentic.directory import archives
 from agentic.directory.root import Root
 from agentic.directory.state import State, opened_state
+from agentic.local.ownership import is_data
 from agentic.terminal.output import Output
 from agentic.terminal.show import Display
 from agentic.work.target import Target
@@ -35,10 +36,14 @@ class Here:
     workspace: str | None = None
 
     def __post_init__(self) -> None:
-        """Refuse what nobody means to send: a whole file system, or all that a person has."""
-        real = os.path.realpath(self.directory)
-        if real in (os.path.realpath(os.sep), os.path.realpath(Path.home())):
+        """Refuse what nobody means to send: a whole file system, all of a person's, a stack's data."""
+        real = self.directory.resolve()
+        if real in (Path(os.sep).resolve(), Path.home().resolve()):
             raise typer.BadParameter(f"{real} is not one project's: name a directory beneath it")
+        if any(map(is_data, (real, *real.parents))):
+            raise typer.BadParameter(
+                f"{real} is in the data directory of a stack, which changes it"
+            )
 
     @asynccontextmanager
     async def opened(self) -> AsyncIterator[tuple[Root, State]]:

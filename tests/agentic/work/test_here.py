@@ -122,3 +122,15 @@ class Terminal:
 def test_changes_come_in_only_when_somebody_says_so(taking, terminal, decision):
     """What is not understood is asked again, and silence leaves all as it is."""
     assert runs.Taking(**taking).decide(terminal) == decision
+
+
+@pytest.mark.parametrize("below", ["", "execution/workspaces/local/demo"])
+def test_the_data_of_a_stack_is_no_directory_to_push(here, tmp_path, below):
+    """It changes while it is sent, and other people's workspaces lie in it."""
+    ours = here({})
+    for name in ("execution/workspaces/local/demo", "orchestrator"):
+        (tmp_path / name).mkdir(parents=True)
+    Here(ours.target, tmp_path / below)
+    (tmp_path / "up.pid").touch()
+    with pytest.raises(typer.BadParameter, match="data directory of a stack"):
+        Here(ours.target, tmp_path / below)
