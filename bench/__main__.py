@@ -1,6 +1,7 @@
 """`make bench`: measures beside a floor in the same run.
 
-`python -m bench PART …` measures some parts alone: `steps`, `followers`, `models`.
+`python -m bench PART …` measures some parts alone: `steps`, `followers`, `models`,
+`directories`.
 """
 
 import argparse
@@ -12,6 +13,7 @@ import uvloop
 from rich.console import Console
 from rich.table import Table
 
+from bench.directories import measure_directories
 from bench.followers import measure_followers
 from bench.models.measure import measure_models
 from bench.models.report import breakdown, summary
@@ -34,7 +36,13 @@ def models(directory: Path) -> list[Table]:
     return [summary(figures), breakdown(figures)]
 
 
-PARTS = {part.__name__: part for part in (steps, followers, models)}
+def directories(directory: Path) -> list[Table]:
+    """Measure a directory on its way out and back."""
+    directory.mkdir()
+    return [uvloop.run(measure_directories(directory))]
+
+
+PARTS = {part.__name__: part for part in (steps, followers, models, directories)}
 
 
 def main() -> None:

@@ -57,7 +57,7 @@ def rm(
 def workspaces(
     name: Annotated[str | None, typer.Argument(help="One of them.")] = None,
     delete: Annotated[
-        bool, typer.Option("--delete", help="Delete it with all that is in it.")
+        bool, typer.Option("--delete", help="Delete it: its files, its sessions and their runs.")
     ] = False,
     yes: Annotated[bool, typer.Option("--yes", help="Do not ask before it is deleted.")] = False,
     limit: options.Limit = options.LISTED,

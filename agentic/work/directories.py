@@ -10,7 +10,7 @@ from agentic.directory.push import Pushed
 from agentic.terminal.output import Output
 from agentic.terminal.show import Display
 from agentic.work.ending import ExitCode, new_display
-from agentic.work.here import Here, listed, progress_bar
+from agentic.work.here import Here, counted, listed, progress_bar
 
 Decision = Literal["take", "undo", "leave"]
 Decide = Callable[[], Decision]
@@ -41,7 +41,7 @@ def print_pushed(display: Display, pushed: Pushed, workspace: str) -> None:
         return
     gone = f", {len(pushed.deleted)} deleted" if pushed.deleted else ""
     display.line(
-        f"pushed to workspace {workspace}: {len(pushed.sent)} files"
+        f"pushed to workspace {workspace}: {counted(len(pushed.sent), 'file')}"
         f" ({pushed.sent_size} bytes of contents){gone}"
     )
 
@@ -61,7 +61,8 @@ async def pull_directory(here: Here, *, choice: Choice | None, is_json: bool) ->
 def print_pulled(display: Display, pulled: pull.Pulled) -> None:
     """Tell what a pull has done."""
     if pulled.recovered:
-        display.line(f"finished an interrupted pull: {len(pulled.recovered)} files", "yellow")
+        recovered = counted(len(pulled.recovered), "file")
+        display.line(f"finished an interrupted pull: {recovered}", "yellow")
     for step in pulled.steps:
         display.line(f"{change_of(step):<8} {step.path}")
     told = (
@@ -96,7 +97,7 @@ async def show_status(here: Here, *, is_json: bool) -> int:
         display.line(f"  both changed   {conflict.path}", "bold yellow")
     for line in listed(found.skipped, "left out (no file)"):
         display.line(line, "dim")
-    display.line(f"{found.same} files alike")
+    display.line(f"{counted(found.same, 'file')} alike")
     return ExitCode.SUCCEEDED
 
 

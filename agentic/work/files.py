@@ -117,14 +117,16 @@ async def workspace(target: Target, name: str, *, is_json: bool) -> int:
 
 
 async def delete_workspace(target: Target, name: str, *, is_sure: bool) -> int:
-    """Delete a workspace with all that is in it, once somebody has said yes."""
+    """Delete a workspace with all that is in it and the sessions on it, once somebody has said yes."""
     display = new_display()
     if not is_sure:
-        display.line(f"This deletes the workspace {name} with all that is in it.")
+        display.line(f"This deletes the workspace {name}: its files, its sessions and their runs.")
         if Prompt().read("yes to go on: ") != "yes":
             display.line("It is left as it is.")
             return ExitCode.CANCELLED
     async with target.client() as client:
+        for session_id in (await client.workspaces.get(name)).sessions:
+            await client.delete_session(session_id)
         await client.workspaces.delete(name)
     display.line(f"deleted: {name}")
     return ExitCode.SUCCEEDED

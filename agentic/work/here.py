@@ -132,6 +132,11 @@ def listed(paths: list[str], what: str) -> list[str]:
     return lines + ([f"{what}: {len(paths) - SHOWN} more"] if len(paths) > SHOWN else [])
 
 
+def counted(number: int, what: str) -> str:
+    """Return so many of them in words."""
+    return f"{number} {what}" if number == 1 else f"{number} {what}s"
+
+
 @contextmanager
 def progress_bar() -> Iterator[Callable[[archives.Progress], None]]:
     """Yield what shows how far a push has come, on a terminal; it may be called in a thread."""

@@ -20,11 +20,11 @@ def require_none(conflicts: list[PullConflict], choice: Choice | None) -> None:
     """Raise `changed_elsewhere` for conflicts; its context has the first of them, by path and kind."""
     if not conflicts:
         return
-    named = "; ".join(f"'{one.path}': {_TEXTS[one.kind]}" for one in conflicts[:SHOWN])
-    more = f"; and {len(conflicts) - SHOWN} more" if len(conflicts) > SHOWN else ""
+    named = [f"  {one.path}: {_TEXTS[one.kind]}" for one in conflicts[:SHOWN]]
+    more = [f"  and {len(conflicts) - SHOWN} more"] if len(conflicts) > SHOWN else []
     raise refusal(
         "changed_elsewhere",
-        f"{len(conflicts)} files need a decision: {named}{more}",
+        "\n".join(["Somebody has to decide about these files:", *named, *more]),
         hint=_hint({one.kind for one in conflicts}, choice),
         conflicts=[{"path": one.path, "kind": one.kind} for one in conflicts[:MOST_NAMED]],
         actual=len(conflicts),
@@ -35,7 +35,7 @@ def _hint(kinds: set[Kind], choice: Choice | None) -> str:
     if kinds == {"changed_meanwhile"}:
         return "What came before it is here. Pull again: it will be asked about."
     if choice == "theirs" or kinds == {"in_the_way"}:
-        return "Nothing was changed here. Move what is in the way, or keep it with --ours."
+        return "Nothing was changed here. Move what is in the way, or keep it: agentic pull --ours."
     if choice == "merge":
-        return "Nothing was changed here. These cannot be merged: choose --theirs or --ours."
-    return "Nothing was changed here. Choose --theirs, --ours or --merge."
+        return "Nothing was changed here. These cannot be merged: agentic pull --theirs, or --ours."
+    return "Nothing was changed here. agentic pull --theirs, --ours or --merge decides."

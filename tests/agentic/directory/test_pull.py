@@ -107,7 +107,7 @@ async def test_conflicts_refuse_the_whole_pull_and_say_what_can_be_chosen(place)
         "way/y": "in_the_way",
     }
     assert "--theirs, --ours or --merge" in error.hint
-    assert "'a': changed here and in the workspace" in error.detail
+    assert "\n  a: changed here and in the workspace\n" in error.detail
     assert tree(place.directory) == before
     assert sorted(place.base()) == sorted(BASE)
 
@@ -186,7 +186,7 @@ async def test_what_cannot_be_merged_refuses_the_pull(place, mine):
     del place.remote.files["n"]
     error = await refused(place.pull("merge"))
     assert kinds(error) == {"a": "both_changed"}
-    assert "--theirs or --ours" in error.hint
+    assert "agentic pull --theirs, or --ours" in error.hint
     assert tree(place.directory) == before
 
 

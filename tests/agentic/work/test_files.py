@@ -188,8 +188,24 @@ async def test_a_workspace_is_not_deleted_without_a_yes(target, monkeypatch, cap
 
 @pytest.mark.parametrize("is_sure", [True, False])
 async def test_a_workspace_is_deleted_after_a_yes(target, monkeypatch, is_sure):
-    """Or with `--yes`."""
+    """Or with `--yes`; with the sessions on it, which would keep it from that."""
     monkeypatch.setattr(sys, "stdin", io.StringIO("yes\n"))
-    ours = target(routes={f"DELETE {WORKSPACE}": httpx.Response(204)})
+    session = f"DELETE /v1/sessions/{SESSION.id}"
+    gone = dict.fromkeys((session, f"DELETE {WORKSPACE}"), httpx.Response(204))
+    ours = target(routes={f"GET {WORKSPACE}": a_workspace(SESSION.id), **gone})
     assert await files.delete_workspace(ours, "demo", is_sure=is_sure) == 0
-    assert ours.routes.asked == [f"DELETE {WORKSPACE}"]
+    assert ours.routes.asked == [f"GET {WORKSPACE}", session, f"DELETE {WORKSPACE}"]
+
+
+async def test_a_workspace_whose_session_is_busy_is_not_deleted(target):
+    """A run is at work on it: nothing of its files goes."""
+    busy = problem(error("session_busy", "a run goes on"))
+    routes = {
+        f"GET {WORKSPACE}": a_workspace(SESSION.id),
+        f"DELETE /v1/sessions/{SESSION.id}": busy,
+    }
+    ours = target(routes=routes)
+    with pytest.raises(ClientError) as caught:
+        await files.delete_workspace(ours, "demo", is_sure=True)
+    assert caught.value.code == "session_busy"
+    assert f"DELETE {WORKSPACE}" not in ours.routes.asked
