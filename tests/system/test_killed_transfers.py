@@ -125,6 +125,8 @@ def test_a_workspace_is_old_or_new_when_somebody_dies_during_a_push(stage, victi
         assert len(versions(stage.workspace)) == 1
         stage.run(here, "push")
         assert content(stage.workspace) == content(here)
+    verify = [sys.executable, "-m", "execution_environment", "verify-audit"]
+    subprocess.run([*verify, str(stage.tmp_path / "data")], check=True)
 
 
 @pytest.mark.parametrize("victim", ["client", "main", "execution"])
