@@ -37,11 +37,11 @@ class Tally:
     """Calls by shape, operation and outcome: `done`, or `refused`."""
     violations: list[str] = field(default_factory=list)
 
-    def count(self, operation: Operation, response: httpx.Response) -> None:
-        """Judge one answer."""
-        outcome = "done" if response.is_success else "refused"
+    def count(self, operation: Operation, response: httpx.Response, *, is_whole: bool) -> None:
+        """Judge one answer, of which all was received or some."""
+        outcome = "done" if response.is_success and is_whole else "refused"
         self.outcomes[operation.shape, operation.name, outcome] += 1
-        wrong = self._leak(response) or _fault(response)
+        wrong = self._leak(response) or _fault(response, operation)
         if wrong is not None:
             self.blame(operation, wrong)
 
@@ -65,7 +65,7 @@ class Tally:
         return None
 
 
-def _fault(response: httpx.Response) -> str | None:
+def _fault(response: httpx.Response, operation: Operation) -> str | None:
     if response.is_success:
         return None
     try:
@@ -73,6 +73,7 @@ def _fault(response: httpx.Response) -> str | None:
     except ValueError:
         return f"{response.status_code} without a problem document"
     is_busy = response.status_code in BUSY and BUSY[response.status_code] in {None, code}
+    is_busy = is_busy or (operation.may_break_off and code == "unavailable")
     if code in MISTAKES or (response.status_code >= 500 and not is_busy):
         return f"{response.status_code} {response.text[:300]}"
     return None
@@ -86,6 +87,19 @@ def client_of(service: Service) -> httpx.AsyncClient:
         timeout=HUNG,
         trust_env=False,
     )
+
+
+async def _answer(client: httpx.AsyncClient, operation: Operation) -> tuple[httpx.Response, bool]:
+    """Return an answer as far as it came, and whether it came to its end."""
+    answer, body = await client.send(operation.request(client), stream=True), b""
+    try:
+        async for piece in answer.aiter_raw():
+            body += piece
+    except httpx.RemoteProtocolError:
+        if not (answer.is_success and operation.may_break_off):
+            raise
+        return httpx.Response(answer.status_code, headers=answer.headers, content=body), False
+    return httpx.Response(answer.status_code, headers=answer.headers, content=body), True
 
 
 class Race:
@@ -109,11 +123,11 @@ class Race:
             while not self._is_over():
                 operation = secrets.choice(self._calls)
                 try:
-                    response = await client.send(operation.request(client))
+                    response, is_whole = await _answer(client, operation)
                 except httpx.TransportError as error:
                     self._tally.blame(operation, f"no answer: {error!r}")
                 else:
-                    self._tally.count(operation, response)
+                    self._tally.count(operation, response, is_whole=is_whole)
 
     async def _mend(self, mend: Callable[[], None]) -> None:
         while not self._is_over():

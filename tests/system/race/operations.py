@@ -7,10 +7,12 @@ from typing import Any
 
 import httpx
 
+from tests.system.race import archives
 from tests.system.race.shapes import USER, Shape
 
 CALL_TIMEOUT = 10.0
 FILES_ROUTE = "/v1/files/{user}/{workspace}/{path}"
+ARCHIVES = {archives.PUT, archives.GET, archives.DIFF, archives.TAR}
 ENCODINGS = ("utf-8", "base64")
 CONTENT = {"content": "inside\n"}
 MAKE_PATCH = "--- /dev/null\n+++ b/{0}\n@@ -0,0 +1 @@\n+patched\n"
@@ -28,9 +30,16 @@ class Operation:
     name: str
     arguments: Mapping[str, Any]
 
+    @property
+    def may_break_off(self) -> bool:
+        """Whether its answer ends before its end, or is refused, where files change meanwhile."""
+        return self.name in ARCHIVES - {archives.PUT}
+
     def request(self, client: httpx.AsyncClient) -> httpx.Request:
         """Return the request, a call's id being new."""
-        if self.name in {"GET", "PUT"}:
+        if self.name in ARCHIVES:
+            return archives.request_of(client, self.shape, self.name, self.arguments)
+        if self.name in {"GET", "PUT", "DELETE"}:
             url = f"/v1/files/{USER}/{self.shape}/{self.arguments['path']}"
             body = b"inside\n" if self.name == "PUT" else None
             return client.build_request(self.name, url, content=body)
@@ -50,7 +59,13 @@ class Operation:
 
 def operations(shape: Shape, offered: set[str]) -> list[Operation]:
     """Return the operations on a shape, of those that the service offers."""
-    calls = {**_reads(shape), **_writes(shape), **_moves(shape), **_transfers(shape)}
+    calls = {
+        **_reads(shape),
+        **_writes(shape),
+        **_moves(shape),
+        **_transfers(shape),
+        **archives.calls_on(shape),
+    }
     return [
         Operation(shape.name, name, arguments)
         for name, list_of_arguments in calls.items()
@@ -119,12 +134,14 @@ def _transfers(shape: Shape) -> dict[str, ListOfArguments]:
     return {
         "GET": [{"path": path} for path in shape.files],
         "PUT": [{"path": path} for path in (*shape.files, f"{shape.inner}new.txt")],
+        "DELETE": [{"path": f"{shape.inner}new.txt"}],
     }
 
 
 async def offered_by(client: httpx.AsyncClient) -> set[str]:
-    """Ask the service what it offers: tools, and the files route by its methods."""
+    """Ask the service what it offers: tools, the files route by its methods, and archives."""
     tools = (await client.get("/v1/tools")).raise_for_status().json()
     document = (await client.get("/openapi.json")).raise_for_status().json()
     methods = document["paths"].get(FILES_ROUTE, {})
-    return {*(tool["name"] for tool in tools), *(method.upper() for method in methods)}
+    offered = {*(tool["name"] for tool in tools), *(method.upper() for method in methods)}
+    return offered | ARCHIVES if archives.ROUTE in document["paths"] else offered
