@@ -5,6 +5,7 @@ within the directory, a submodule too, is listed by its own rules; `.git` never 
 """
 
 import os
+import shutil
 import stat
 import subprocess
 from collections import defaultdict
@@ -19,8 +20,7 @@ _GITIGNORE = b".gitignore"
 _REPOSITORY = b".git"
 TIMEOUT = 300.0
 """Seconds that git may take."""
-_COMMAND = (
-    "git",
+_OPTIONS = (
     # a repository may come from anybody: its configuration names no program that would run
     *("-c", "core.fsmonitor=false", "-c", f"core.hooksPath={os.devnull}"),
     *("ls-files", "--cached", "--others", "--exclude-standard", "-z"),
@@ -99,11 +99,24 @@ def _entered(parts: Parts, rules: Rules, listing: Listing) -> list[Parts]:
     return [] if is_left_out else [parts]
 
 
+def found_git() -> str:
+    """Return where git is; raise FileNotFoundError where it is not.
+
+    Directories on the PATH that are relative are passed over, and so is the current one, in which
+    Windows looks first: a program of that name in somebody's directory would run in git's place.
+    """
+    name = "git.exe" if os.name == "nt" else "git"
+    for directory in filter(os.path.isabs, os.get_exec_path()):
+        if found := shutil.which(os.path.join(directory, name)):
+            return found
+    raise FileNotFoundError("git is not installed")
+
+
 def _named_by_git(root: Root, directory: Parts, notes: list[str]) -> dict[Parts, set[bytes]]:
     """Return the names that git lists, by the directory they are in; nothing where it cannot."""
     try:
         done = subprocess.run(
-            _COMMAND,
+            (found_git(), *_OPTIONS),
             cwd=os.path.join(root.identity.path, *map(os.fsdecode, directory)),
             env=_environment(),
             stdin=subprocess.DEVNULL,

@@ -211,3 +211,15 @@ def test_an_ignore_file_that_is_odd_is_passed_over(directory, tmp_path):
     write(directory, **{"a": "", "b": "", ".agenticignore": "!\n/\n\\\nb\n", "sub/a": ""})
     (directory / "sub/.gitignore").mkdir()
     assert listed(directory) == [".agenticignore", ".gitignore", "a", "sub/a"]
+
+
+@pytest.mark.parametrize("relative", [".", ""], ids=["dot", "empty"])
+def test_no_git_of_the_directorys_own_is_run(directory, monkeypatch, relative):
+    """A relative directory on the PATH means the one that is listed: a program in it may be anybody's."""
+    program = directory / "git"
+    write(directory, git="#!/bin/sh\ntouch ran\n")
+    program.chmod(0o755)
+    monkeypatch.setenv("PATH", f"{relative}:{os.environ['PATH']}")
+    monkeypatch.chdir(directory)
+    assert listed(directory) == ["git"]
+    assert not (directory / "ran").exists()
