@@ -11,7 +11,7 @@ from agentic.directory.pulling.applying import Observe
 from agentic.directory.pulling.asking import Files, changes, take
 from agentic.directory.pulling.conflicts import require_none
 from agentic.directory.pulling.finishing import carry_out, finish
-from agentic.directory.pulling.incoming import Theirs, require_tree
+from agentic.directory.pulling.incoming import Theirs, require_tree, respelt
 from agentic.directory.pulling.journal import Journal, Record, unobserved
 from agentic.directory.pulling.looking import content_of, look
 from agentic.directory.pulling.merging import Merger, merge, merge_all
@@ -81,6 +81,9 @@ def _planned(
 ) -> Plan:
     require_tree(theirs, base, writer.is_case_blind)
     mine = {path: look(root, path) for path in theirs.files}
+    renamed = [path for path in respelt(theirs) if isinstance(mine[path], LocalFile)]
+    if renamed and writer.is_case_blind():
+        mine |= dict.fromkeys(renamed)
     return plan(base, mine, theirs, choice)
 
 
