@@ -134,3 +134,13 @@ def test_the_data_of_a_stack_is_no_directory_to_push(here, tmp_path, below):
     (tmp_path / "up.pid").touch()
     with pytest.raises(typer.BadParameter, match="data directory of a stack"):
         Here(ours.target, tmp_path / below)
+
+
+@pytest.mark.parametrize("state", [".", "kept/state", ".."], ids=["itself", "within", "around"])
+async def test_a_directory_and_the_state_of_it_lie_apart(here, tmp_path, monkeypatch, state):
+    """It would be sent, with the texts of other directories; and a pull could write it."""
+    ours = here({})
+    monkeypatch.setenv(VARIABLE, str(tmp_path / "project" / state))
+    with pytest.raises(ClientError, match="overlap") as caught:
+        await session_of(ours)
+    assert caught.value.code == "invalid_request"
