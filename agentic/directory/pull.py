@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 
 from agentic.api.client import AgenticClient
 from agentic.directory.comparing import confirm
+from agentic.directory.faults import refusal
 from agentic.directory.kept.blobs import MAX_SIZE
 from agentic.directory.pulling.applying import Observe
 from agentic.directory.pulling.asking import Files, changes, take
@@ -45,8 +46,11 @@ async def pull(
     choice: Choice | None = None,
     merger: Merger = merge,
     observe: Observe = unobserved,
+    seen: Theirs | None = None,
 ) -> Pulled:
     """Bring what the workspace changed since the last push or pull into the directory.
+
+    `seen` is what a person has looked at before: raises `invalid_state` where it is another by now.
 
     Raises `changed_elsewhere` where both sides changed something, unless a choice says what is to
     become of it: nothing was changed then; and where a file was changed here during the pull: what
@@ -56,6 +60,8 @@ async def pull(
     recovered = await finish(root, state, observe=observe)
     await confirm(client, session_id, state)
     base, theirs = await changes(client, session_id, state.known)
+    if seen is not None and theirs != seen:
+        raise _unseen()
     made = await asyncio.to_thread(_planned, root, writer, base, theirs, choice)
     require_none(made.conflicts, choice)
     journal = Journal(state, observe)
@@ -74,6 +80,12 @@ async def pull(
     done = await carry_out(journal, root, is_begun=False)
     require_none(done.conflicts, choice)
     return Pulled(done.done, made.kept, marked, sorted(theirs.skipped), recovered.done)
+
+
+def _unseen() -> AgenticError:
+    detail = "The workspace has changed since its changes were shown"
+    hint = "Nothing was changed here. agentic diff shows them as they are now, agentic pull takes them."
+    return refusal("invalid_state", detail, hint=hint)
 
 
 def _planned(
