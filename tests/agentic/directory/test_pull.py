@@ -346,3 +346,12 @@ async def test_a_file_renamed_in_case_only_is_here_by_its_new_name(place, monkey
     with CaseBlind(place.directory) as root, place.state() as (_, state):
         await pull(place.client, SESSION, root, state)
     assert tree(place.directory) == place.workspace()
+
+
+async def test_a_workspace_that_is_not_there_deletes_nothing_whatever_is_remembered(place):
+    """It has no generation: a state that has none either is not of the same workspace."""
+    with place.state() as (_, state):
+        state.update(generation=None)
+    place.remote.files, place.remote.exists = {}, False
+    await place.pull()
+    assert sorted(tree(place.directory)) == sorted(BASE)
