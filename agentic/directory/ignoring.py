@@ -151,4 +151,6 @@ def _without_git(
 def _environment() -> dict[str, str]:
     """Return ours without what would point git at another repository, and nothing that asks."""
     ours = {name: value for name, value in os.environ.items() if not name.startswith("GIT_")}
-    return ours | {"GIT_OPTIONAL_LOCKS": "0", "GIT_NO_LAZY_FETCH": "1", "LC_ALL": "C"}
+    # a partial clone may name a program as its remote: older gits fetch from it all the same
+    nothing_fetched = {"GIT_NO_LAZY_FETCH": "1", "GIT_ALLOW_PROTOCOL": ""}
+    return ours | nothing_fetched | {"GIT_OPTIONAL_LOCKS": "0", "LC_ALL": "C"}
