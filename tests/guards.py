@@ -676,7 +676,7 @@ GUARDS = (
         "tests/agentic/directory/test_pull.py",
         (
             "pull: another generation is no base",
-            "    if theirs.generation == known.generation or not known.base:\n",
+            "    if is_known or not known.base:\n",
             "    if True:\n",
         ),
     ),

@@ -21,7 +21,8 @@ from common.tools import Receipt
 Side = Literal["same", "here", "there", "both"]
 """Where a path has changed since both sides had the same; `both`: and differently."""
 MAX_DIFFERENCES = 1_000_000
-"""Differences that are taken from a server, which may be hostile or broken."""
+MAX_PATHS = 128 * 1024 * 1024
+"""Differences that are taken from a server, which may be hostile or broken; characters of their paths."""
 _SPECIAL = ("", False)
 """What equals no file."""
 
@@ -122,13 +123,15 @@ async def compare(client: Remote, session_id: str, root: Root, state: State) -> 
     await asyncio.to_thread(state.save_stamps, found.stamps)
     differences: dict[str, Difference] = {}
     generation: str | None = None
+    room = MAX_PATHS
     async for line in client.archives.diff(session_id, manifest_body(found.files)):
         if isinstance(line, DifferenceCount):
             generation = line.generation
-        elif len(differences) < MAX_DIFFERENCES:
-            differences[plain(line.path)] = line
-        else:
+            continue
+        room -= len(line.path)
+        if len(differences) == MAX_DIFFERENCES or room < 0:
             raise refusal("upstream_failed", "The server names differences without end")
+        differences[plain(line.path)] = line
     is_known = generation is not None and generation == known.generation
     base = dict(known.base) if is_known else {}
     comparison = Comparison(found, base, differences, generation)

@@ -7,7 +7,7 @@ line instead of shown.
 import asyncio
 import time
 from collections.abc import Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Literal
 
 from agentic.api.client import AgenticClient
@@ -72,8 +72,10 @@ class FileDiff:
 class Diff:
     """What the workspace changed, by path, against what is here; `skipped`: links and the like."""
 
-    files: list[FileDiff] = field(default_factory=list)
-    skipped: list[str] = field(default_factory=list)
+    files: list[FileDiff]
+    skipped: list[str]
+    theirs: Theirs
+    """All of it, as it was told: what a pull takes that is to take just this."""
 
     def text(self) -> Iterator[str]:
         """Yield the diffs for a terminal: nothing in them can steer it."""
@@ -97,7 +99,7 @@ async def diff(client: AgenticClient, session_id: str, root: Root, state: State)
         files = await asyncio.to_thread(_Comparing(root, staging).compare, pairs)
     finally:
         await asyncio.to_thread(staging.clear)
-    return Diff(files, sorted(theirs.skipped))
+    return Diff(files, sorted(theirs.skipped), theirs)
 
 
 Pair = tuple[LocalFile | None, LocalFile | None]

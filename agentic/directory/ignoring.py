@@ -5,6 +5,7 @@ within the directory, a submodule too, is listed by its own rules; `.git` never 
 """
 
 import os
+import shutil
 import stat
 import subprocess
 from collections import defaultdict
@@ -19,8 +20,7 @@ _GITIGNORE = b".gitignore"
 _REPOSITORY = b".git"
 TIMEOUT = 300.0
 """Seconds that git may take."""
-_COMMAND = (
-    "git",
+_OPTIONS = (
     # a repository may come from anybody: its configuration names no program that would run
     *("-c", "core.fsmonitor=false", "-c", f"core.hooksPath={os.devnull}"),
     *("ls-files", "--cached", "--others", "--exclude-standard", "-z"),
@@ -99,11 +99,24 @@ def _entered(parts: Parts, rules: Rules, listing: Listing) -> list[Parts]:
     return [] if is_left_out else [parts]
 
 
+def found_git() -> str:
+    """Return where git is; raise FileNotFoundError where it is not.
+
+    Directories on the PATH that are relative are passed over, and so is the current one, in which
+    Windows looks first: a program of that name in somebody's directory would run in git's place.
+    """
+    name = "git.exe" if os.name == "nt" else "git"
+    for directory in filter(os.path.isabs, os.get_exec_path()):
+        if found := shutil.which(os.path.join(directory, name)):
+            return found
+    raise FileNotFoundError("git is not installed")
+
+
 def _named_by_git(root: Root, directory: Parts, notes: list[str]) -> dict[Parts, set[bytes]]:
     """Return the names that git lists, by the directory they are in; nothing where it cannot."""
     try:
         done = subprocess.run(
-            _COMMAND,
+            (found_git(), *_OPTIONS),
             cwd=os.path.join(root.identity.path, *map(os.fsdecode, directory)),
             env=_environment(),
             stdin=subprocess.DEVNULL,
@@ -138,4 +151,6 @@ def _without_git(
 def _environment() -> dict[str, str]:
     """Return ours without what would point git at another repository, and nothing that asks."""
     ours = {name: value for name, value in os.environ.items() if not name.startswith("GIT_")}
-    return ours | {"GIT_OPTIONAL_LOCKS": "0", "GIT_NO_LAZY_FETCH": "1", "LC_ALL": "C"}
+    # a partial clone may name a program as its remote: older gits fetch from it all the same
+    nothing_fetched = {"GIT_NO_LAZY_FETCH": "1", "GIT_ALLOW_PROTOCOL": ""}
+    return ours | nothing_fetched | {"GIT_OPTIONAL_LOCKS": "0", "LC_ALL": "C"}

@@ -6,12 +6,13 @@ from dataclasses import dataclass, field
 
 from agentic.api.client import AgenticClient
 from agentic.directory.comparing import confirm
+from agentic.directory.faults import refusal
 from agentic.directory.kept.blobs import MAX_SIZE
 from agentic.directory.pulling.applying import Observe
 from agentic.directory.pulling.asking import Files, changes, take
 from agentic.directory.pulling.conflicts import require_none
 from agentic.directory.pulling.finishing import carry_out, finish
-from agentic.directory.pulling.incoming import Theirs, require_tree
+from agentic.directory.pulling.incoming import Theirs, require_tree, respelt
 from agentic.directory.pulling.journal import Journal, Record, unobserved
 from agentic.directory.pulling.looking import content_of, look
 from agentic.directory.pulling.merging import Merger, merge, merge_all
@@ -45,8 +46,11 @@ async def pull(
     choice: Choice | None = None,
     merger: Merger = merge,
     observe: Observe = unobserved,
+    seen: Theirs | None = None,
 ) -> Pulled:
     """Bring what the workspace changed since the last push or pull into the directory.
+
+    `seen` is what a person has looked at before: raises `invalid_state` where it is another by now.
 
     Raises `changed_elsewhere` where both sides changed something, unless a choice says what is to
     become of it: nothing was changed then; and where a file was changed here during the pull: what
@@ -56,6 +60,8 @@ async def pull(
     recovered = await finish(root, state, observe=observe)
     await confirm(client, session_id, state)
     base, theirs = await changes(client, session_id, state.known)
+    if seen is not None and theirs != seen:
+        raise _unseen()
     made = await asyncio.to_thread(_planned, root, writer, base, theirs, choice)
     require_none(made.conflicts, choice)
     journal = Journal(state, observe)
@@ -76,11 +82,20 @@ async def pull(
     return Pulled(done.done, made.kept, marked, sorted(theirs.skipped), recovered.done)
 
 
+def _unseen() -> AgenticError:
+    detail = "The workspace has changed since its changes were shown"
+    hint = "Nothing was changed here. agentic diff shows them as they are now, agentic pull takes them."
+    return refusal("invalid_state", detail, hint=hint)
+
+
 def _planned(
     root: Root, writer: Writer, base: Files, theirs: Theirs, choice: Choice | None
 ) -> Plan:
     require_tree(theirs, base, writer.is_case_blind)
     mine = {path: look(root, path) for path in theirs.files}
+    renamed = [path for path in respelt(theirs) if isinstance(mine[path], LocalFile)]
+    if renamed and writer.is_case_blind():
+        mine |= dict.fromkeys(renamed)
     return plan(base, mine, theirs, choice)
 
 

@@ -130,7 +130,8 @@ async def offer(client: AgenticClient, here: Here, display: Display, decide: Dec
             return "take"
         decision, workspace = decide(), state.known.workspace
         if decision == "take":
-            print_pulled(display, await pull.pull(client, session_id, root, state))
+            pulled = await pull.pull(client, session_id, root, state, seen=found.theirs)
+            print_pulled(display, pulled)
         elif decision == "undo":
             await push.push(client, session_id, root, state, reset=True)
             display.line(f"undone: workspace {workspace} has just what is here")

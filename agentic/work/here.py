@@ -13,8 +13,9 @@ from rich.progress import BarColumn, DownloadColumn, Progress, TextColumn
 
 from agentic.api.client import AgenticClient
 from agentic.directory import archives
+from agentic.directory.faults import refusal
 from agentic.directory.root import Root
-from agentic.directory.state import State, opened_state
+from agentic.directory.state import VARIABLE, State, opened_state, state_directory
 from agentic.local.ownership import is_data
 from agentic.terminal.output import Output
 from agentic.terminal.show import Display
@@ -49,6 +50,7 @@ class Here:
     async def opened(self) -> AsyncIterator[tuple[Root, State]]:
         """Yield the directory and what is remembered of it; what is to be noted is printed after."""
         with Root(self.directory) as root:
+            _require_apart(Path(root.identity.path), state_directory().resolve())
             async with opened_state(root, self.target.server, self.target.api_key) as state:
                 yield root, state
         print_notes(state.notes)
@@ -81,6 +83,16 @@ class Here:
         return session
 
 
+def _require_apart(directory: Path, state: Path) -> None:
+    """Raise `invalid_request` where what is remembered would be sent, or could be written by a pull."""
+    if state.is_relative_to(directory) or directory.is_relative_to(state):
+        raise refusal(
+            "invalid_request",
+            f"'{directory}' and '{state}', where the state of all directories is kept, overlap",
+            hint=f"Name another directory, or keep the state elsewhere: {VARIABLE}.",
+        )
+
+
 def fresh_name(directory: Path) -> str:
     """Return a name for a directory's workspace, as others will hardly choose it."""
     words = _NOT_IN_NAMES.sub("-", os.path.basename(os.path.realpath(directory)).lower())
@@ -110,13 +122,13 @@ async def _sessions_on(client: AgenticClient, name: str | None, *, is_made: bool
 
 
 def _nothing_known() -> ClientError:
-    refusal = ClientError(
+    unknown = ClientError(
         "invalid_request",
         "No workspace goes with this directory yet",
         hint="agentic push makes one; --workspace NAME takes one that is there.",
     )
-    refusal.source = "client"
-    return refusal
+    unknown.source = "client"
+    return unknown
 
 
 def print_notes(notes: list[str]) -> None:

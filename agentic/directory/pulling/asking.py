@@ -18,10 +18,12 @@ async def changes(client: AgenticClient, session_id: str, known: Known) -> tuple
     """Return the base that counts, and what the workspace has changed since.
 
     A workspace that was deleted and made again has another generation: what was last seen of the
-    old one says nothing of it, so that there is no base, and nothing is taken for deleted.
+    old one says nothing of it, so that there is no base, and nothing is taken for deleted. One that
+    is not there has no generation, and is no workspace that was ever seen.
     """
     theirs = await _differences(client, session_id, known.base)
-    if theirs.generation == known.generation or not known.base:
+    is_known = theirs.generation is not None and theirs.generation == known.generation
+    if is_known or not known.base:
         base = dict(known.base)
         settle(base, known.pending, lambda path: theirs.files.get(path, base.get(path)))
         return base, theirs

@@ -117,6 +117,15 @@ def require_tree(
             raise not_allowed(same[0], f"'{same[1][:200]}' has the same name on this disk")
 
 
+def respelt(theirs: Theirs) -> set[str]:
+    """Return the files that have come in the place of one that is gone, but for case or normal form.
+
+    Where the two names are one, what is here by the new one is the old one, which is to go.
+    """
+    names = {path for same in collisions(theirs.files) for path in same}
+    return {path for path in names if theirs.files.get(path) is not None}
+
+
 def above(path: str) -> Iterator[str]:
     """Yield the directories that a path lies in, the nearest first."""
     while path := path.rpartition("/")[0]:

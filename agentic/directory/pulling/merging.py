@@ -2,13 +2,13 @@
 
 import hashlib
 import os
-import shutil
 import subprocess
 import tempfile
 from collections.abc import Callable
 from pathlib import Path
 from typing import NamedTuple
 
+from agentic.directory.ignoring import found_git
 from agentic.directory.kept.blobs import MAX_SIZE, Blobs
 from agentic.directory.pulling.looking import content_of
 from agentic.directory.pulling.planning import Merge, Plan, PullConflict, Step
@@ -36,19 +36,17 @@ Merger = Callable[[bytes, bytes, bytes], Merged | None]
 
 def merge(mine: bytes, base: bytes, theirs: bytes) -> Merged | None:
     """Return the merged text; None where it cannot be: no git here, or one is not a text."""
-    git = shutil.which("git")
-    if git is None or not all(map(is_text, (mine, base, theirs))):
+    if not all(map(is_text, (mine, base, theirs))):
         return None
     with tempfile.TemporaryDirectory(prefix="agentic-merge-") as directory:
         for name, content in (("mine", mine), ("base", base), ("theirs", theirs)):
             (Path(directory) / name).write_bytes(content)
         # beside no repository: neither its settings nor its attributes have a say
         labels = ["-L", "mine", "-L", "last synced", "-L", "workspace"]
-        command = [git, "merge-file", "-p", "-q", *labels, "mine", "base", "theirs"]
-        return _run(command, directory)
+        return _run(["merge-file", "-p", "-q", *labels, "mine", "base", "theirs"], directory)
 
 
-def _run(command: list[str], directory: str) -> Merged | None:
+def _run(arguments: list[str], directory: str) -> Merged | None:
     environment = {"PATH": "", "LC_ALL": "C", "GIT_CONFIG_NOSYSTEM": "1", "HOME": directory}
     environment |= {
         "XDG_CONFIG_HOME": directory,
@@ -56,7 +54,7 @@ def _run(command: list[str], directory: str) -> Merged | None:
     }
     try:
         done = subprocess.run(
-            command,
+            [found_git(), *arguments],
             cwd=directory,
             env=environment,
             capture_output=True,

@@ -1,6 +1,7 @@
 """What belongs to a directory: git's own word where there is one, else its ignore files."""
 
 import os
+import shutil
 import subprocess
 
 import pytest
@@ -211,3 +212,46 @@ def test_an_ignore_file_that_is_odd_is_passed_over(directory, tmp_path):
     write(directory, **{"a": "", "b": "", ".agenticignore": "!\n/\n\\\nb\n", "sub/a": ""})
     (directory / "sub/.gitignore").mkdir()
     assert listed(directory) == [".agenticignore", ".gitignore", "a", "sub/a"]
+
+
+@pytest.mark.parametrize("relative", [".", ""], ids=["dot", "empty"])
+def test_no_git_of_the_directorys_own_is_run(directory, monkeypatch, relative):
+    """A relative directory on the PATH means the one that is listed: a program in it may be anybody's."""
+    program = directory / "git"
+    write(directory, git="#!/bin/sh\ntouch ran\n")
+    program.chmod(0o755)
+    monkeypatch.setenv("PATH", f"{relative}:{os.environ['PATH']}")
+    monkeypatch.chdir(directory)
+    assert listed(directory) == ["git"]
+    assert not (directory / "ran").exists()
+
+
+def test_an_older_git_runs_no_remote_of_a_partial_clone(repository, monkeypatch, tmp_path):
+    """An ignore file that is only in the index is looked up, and fetched by a program if it is missing."""
+    write(repository, **{".gitignore": "x\n", "file": ""})
+    git(repository, "add", ".")
+    git(repository, "update-index", "--skip-worktree", ".gitignore")
+    (repository / ".gitignore").unlink()
+    shutil.rmtree(repository / ".git/objects")
+    (repository / ".git/objects").mkdir()
+    write(repository, other="")
+    remote = tmp_path / "remote"
+    for name, value in {
+        "core.repositoryFormatVersion": "1",
+        "extensions.partialClone": "origin",
+        "remote.origin.url": f"ext::{remote}",
+        "remote.origin.promisor": "true",
+        "core.sparseCheckout": "true",
+        "protocol.ext.allow": "always",
+    }.items():
+        git(repository, "config", name, value)
+    older = tmp_path / "bin" / "git"
+    write(tmp_path, **{
+        "remote": f"#!/bin/sh\ntouch {tmp_path}/ran\n",
+        "bin/git": f'#!/bin/sh\nunset GIT_NO_LAZY_FETCH\nexec {shutil.which("git")} "$@"\n',
+    })  # fmt: skip
+    remote.chmod(0o755)
+    older.chmod(0o755)
+    monkeypatch.setenv("PATH", f"{older.parent}:{os.environ['PATH']}")
+    assert "file" in listed(repository)
+    assert not (tmp_path / "ran").exists()

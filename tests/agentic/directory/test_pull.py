@@ -6,7 +6,11 @@ import sys
 
 import pytest
 
+from agentic.directory.pull import pull
+from agentic.directory.root import Root
+from agentic.directory.writing import Writer
 from common.errors import AgenticError
+from tests.agentic.directory.fakes import SESSION
 from tests.agentic.directory.pulling.places import Place, a_file, tree, write
 
 BASE = {"a": b"one\n", "d/b": b"two\n", "d/e/c": b"three\n"}
@@ -319,3 +323,35 @@ except ClientError as error:
         command, capture_output=True, text=True, timeout=60, check=False, env=env, cwd=os.getcwd()
     )
     assert done.stdout.startswith("forbidden"), done.stderr
+
+
+class CaseBlind(Root):
+    """A directory on a disk that finds a file by every spelling of its name (macOS)."""
+
+    def status(self, parts):
+        return super().status(self._found(parts))
+
+    def open_file(self, parts):
+        return super().open_file(self._found(parts))
+
+    def _found(self, parts):
+        names = self.entries(parts[:-1])
+        return (*parts[:-1], next((n for n in names if n.lower() == parts[-1].lower()), parts[-1]))
+
+
+async def test_a_file_renamed_in_case_only_is_here_by_its_new_name(place, monkeypatch):
+    """What is found by the new name is the old file: it goes, and nothing would be left of it."""
+    monkeypatch.setattr(Writer, "is_case_blind", lambda _: True)
+    place.remote.files["A"] = place.remote.files.pop("a")
+    with CaseBlind(place.directory) as root, place.state() as (_, state):
+        await pull(place.client, SESSION, root, state)
+    assert tree(place.directory) == place.workspace()
+
+
+async def test_a_workspace_that_is_not_there_deletes_nothing_whatever_is_remembered(place):
+    """It has no generation: a state that has none either is not of the same workspace."""
+    with place.state() as (_, state):
+        state.update(generation=None)
+    place.remote.files, place.remote.exists = {}, False
+    await place.pull()
+    assert sorted(tree(place.directory)) == sorted(BASE)

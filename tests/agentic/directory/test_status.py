@@ -1,6 +1,12 @@
 """A status tells what push and pull would do, and changes nothing."""
 
-from tests.agentic.directory.fakes import sha256
+import itertools
+
+import pytest
+
+from agentic.directory import comparing
+from common.errors import AgenticError
+from tests.agentic.directory.fakes import difference, sha256
 
 
 async def test_a_status_tells_each_sides_changes_and_the_conflicts(person):
@@ -73,3 +79,18 @@ async def test_a_special_in_the_place_of_a_file_is_told(person):
     status = await person.status()
     assert [(one.path, one.kind) for one in status.to_pull] == [("a", "deleted")]
     assert [(one.path, one.type) for one in status.conflicts] == [("b", "other")]
+
+
+async def test_a_server_that_names_one_path_for_ever_comes_to_an_end(person, monkeypatch):
+    """What is the same each time would never be too many."""
+    monkeypatch.setattr(comparing, "MAX_PATHS", 1000)
+    told = itertools.repeat(difference("x" * 100, "new", False, remote=(b"", False)), 1000)
+
+    async def diff(_session_id, _manifest):
+        for line in told:
+            yield line
+
+    person.remote.diff = diff
+    with pytest.raises(AgenticError, match="without end"):
+        await person.status()
+    assert len(list(told)) == 1000 - 11

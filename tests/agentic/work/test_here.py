@@ -1,15 +1,20 @@
 """Which workspace and session go with a directory, and what is decided about a run's changes."""
 
+import io
 from pathlib import Path
 
 import pytest
 import typer
+from rich.console import Console
 
 from agentic.directory.state import VARIABLE
+from agentic.terminal.show import Display
 from agentic.work import runs
+from agentic.work.directories import offer
 from agentic.work.here import Here, fresh_name
-from common.errors import ClientError
+from common.errors import AgenticError, ClientError
 from common.runs import Session
+from tests.agentic.directory.fakes import FakeClient
 from tests.agentic.fakes import SESSION, problem
 from tests.agentic.work.test_files import a_workspace
 
@@ -134,3 +139,42 @@ def test_the_data_of_a_stack_is_no_directory_to_push(here, tmp_path, below):
     (tmp_path / "up.pid").touch()
     with pytest.raises(typer.BadParameter, match="data directory of a stack"):
         Here(ours.target, tmp_path / below)
+
+
+@pytest.mark.parametrize("state", [".", "kept/state", ".."], ids=["itself", "within", "around"])
+async def test_a_directory_and_the_state_of_it_lie_apart(here, tmp_path, monkeypatch, state):
+    """It would be sent, with the texts of other directories; and a pull could write it."""
+    ours = here({})
+    monkeypatch.setenv(VARIABLE, str(tmp_path / "project" / state))
+    with pytest.raises(ClientError, match="overlap") as caught:
+        await session_of(ours)
+    assert caught.value.code == "invalid_request"
+
+
+class Agent(FakeClient):
+    """A client of a workspace in which an agent has made a file."""
+
+    def __init__(self):
+        super().__init__({"shown": b"1"})
+
+    async def create_session(self, _name):
+        return SESSION
+
+
+@pytest.mark.parametrize("later", [{}, {"unseen": b"2"}], ids=["as shown", "changed since"])
+async def test_only_changes_that_were_shown_come_in_with_a_yes(here, tmp_path, later):
+    """A workspace may change while a person reads what is in it: nobody has agreed to that."""
+    client, display = Agent(), Display(Console(file=io.StringIO()))
+
+    def decide():
+        for path, content in later.items():
+            client.archives.write(path, content)
+        return "take"
+
+    if later:
+        with pytest.raises(AgenticError, match="changed since its changes were shown"):
+            await offer(client, here({}), display, decide)
+    else:
+        await offer(client, here({}), display, decide)
+    found = [path.name for path in (tmp_path / "project").iterdir()]
+    assert found == ([] if later else ["shown"])
