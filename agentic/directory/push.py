@@ -55,8 +55,8 @@ async def push(
 ) -> Pushed:
     """Make the workspace have what was changed here since both had the same.
 
-    A pull that was interrupted is finished first. With `reset` the workspace comes to have just what
-    is here: what it changed and nobody pulled is undone.
+    A pull that was interrupted is finished first. With `reset` what the workspace changed and nobody
+    pulled is undone, but for links and what is never sent.
 
     Raises `changed_elsewhere`, with the conflicts, where the workspace changed the same paths (with
     `force` its files are overwritten), and `invalid_state` where the directory does not keep still.

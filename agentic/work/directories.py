@@ -134,7 +134,7 @@ async def offer(client: AgenticClient, here: Here, display: Display, decide: Dec
             print_pulled(display, pulled)
         elif decision == "undo":
             await push.push(client, session_id, root, state, reset=True)
-            display.line(f"undone: workspace {workspace} has just what is here")
+            display.line(f"undone: workspace {workspace} has what is here again")
         else:
             display.line(f"left in workspace {workspace}: agentic pull takes it")
         return decision
