@@ -66,7 +66,7 @@ WITHOUT_FENCE = (
     Change("orchestrator/store/fencing.py", "IN_DOUBT = 0.8\n", "IN_DOUBT = 1000.0\n"),
     Change(
         "execution_environment/ledger/fences.py",
-        "    if session is not None and fence < highest:\n",
+        "    if session is not None and 0 < fence < highest:\n",
         "    if False:\n",
     ),
 )
