@@ -11,7 +11,7 @@ import subprocess
 from collections import defaultdict
 from dataclasses import dataclass, field
 
-from agentic.directory.names import Parts, is_forbidden, is_staged, shown
+from agentic.directory.names import Parts, is_forbidden, is_plain, is_staged, shown
 from agentic.directory.root import Root
 from agentic.directory.rules import Rules
 
@@ -23,6 +23,8 @@ TIMEOUT = 300.0
 _OPTIONS = (
     # a repository may come from anybody: its configuration names no program that would run
     *("-c", "core.fsmonitor=false", "-c", f"core.hooksPath={os.devnull}"),
+    # and what is a repository without a `.git` was not made by the person, and names no work tree
+    *("-c", "safe.bareRepository=explicit"),
     *("ls-files", "--cached", "--others", "--exclude-standard", "-z"),
 )
 
@@ -131,7 +133,8 @@ def _named_by_git(root: Root, directory: Parts, notes: list[str]) -> dict[Parts,
     named = defaultdict(set)
     for path in done.stdout.rstrip(b"\0").split(b"\0"):
         parts = (*directory, *path.rstrip(b"/").split(b"/"))
-        named[parts[:-1]].add(parts[-1])
+        if all(map(is_plain, parts)):  # an index may come from anybody, too: it may name `../x`
+            named[parts[:-1]].add(parts[-1])
     return named if done.stdout else {}
 
 

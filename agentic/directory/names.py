@@ -9,7 +9,7 @@ import re
 import secrets
 import unicodedata
 from collections import defaultdict
-from collections.abc import Iterable
+from collections.abc import Container, Iterable
 from functools import lru_cache
 
 from agentic.directory.faults import refusal
@@ -24,6 +24,8 @@ _IGNORED = re.compile("[\u200c-\u200f\u202a-\u202e\u206a-\u206f\ufeff]")
 """Characters that HFS+ passes over when it compares names (Apple TN1150; git's utf8.c)."""
 _GIT = re.compile(r"\.git|git~[0-9]+")
 """The repository's directory, and the short names that NTFS and FAT may give it."""
+_SIGNS = {"head", "objects", "refs", "commondir"}
+"""What tells git that a directory is a repository, folded."""
 _RESERVED = re.compile(
     r"(con|prn|aux|nul|conin\$|conout\$|(com|lpt)[0-9\u00b9\u00b2\u00b3])\s*(\..*)?", re.DOTALL
 )
@@ -53,7 +55,7 @@ def parsed(path: str) -> Parts:
     except UnicodeEncodeError:
         raise refusal("upstream_failed", "A path of the answer is not valid Unicode") from None
     parts = tuple(raw.split(b"/"))
-    if b"\0" in raw or len(raw) > MAX_PATH or not all(map(_is_plain, parts)):
+    if b"\0" in raw or len(raw) > MAX_PATH or not all(map(is_plain, parts)):
         raise refusal(
             "upstream_failed", f"The answer names '{path[:200]}', which is no file's path"
         )
@@ -64,13 +66,38 @@ def _unescaped(found: re.Match[bytes]) -> bytes:
     return bytes([int(found[1], 16)]) if found[1] else b"\\"
 
 
-def _is_plain(part: bytes) -> bool:
+def is_plain(part: bytes) -> bool:
+    """Tell whether a name is one of something within its directory."""
     return part not in (b"", b".", b"..") and len(part) <= MAX_NAME
 
 
 def plain(path: str) -> str:
     """Return a path as this side writes it: which characters are printable differs by version."""
     return shown(parsed(path))
+
+
+def repositories(paths: Iterable[str]) -> set[str]:
+    """Return the directories, folded, that git would take for repositories though none is a `.git`.
+
+    It looks into any directory that it is run in (gitrepository-layout(5)), reads a `config` there,
+    and runs the programs that this names.
+    """
+    signs: dict[str, set[str]] = defaultdict(set)
+    for path in paths:
+        names = _folded(path).split("/")
+        for depth, name in enumerate(names):
+            if name in _SIGNS:
+                signs["/".join(names[:depth])].add(name)
+    return {
+        directory
+        for directory, seen in signs.items()
+        if "head" in seen and ("commondir" in seen or {"objects", "refs"} <= seen)
+    }
+
+
+def lies_in(path: str, directories: Container[str]) -> bool:
+    """Tell whether a path lies in one of these directories, which are folded; `""` is DIR itself."""
+    return "" in directories or any(above in directories for above in _with_parents(_folded(path)))
 
 
 def staged_name(mark: bytes = b"") -> bytes:

@@ -9,7 +9,14 @@ from collections.abc import AsyncIterator, Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 
 from agentic.directory.faults import refusal
-from agentic.directory.names import collisions, is_forbidden, parsed, plain
+from agentic.directory.names import (
+    collisions,
+    is_forbidden,
+    lies_in,
+    parsed,
+    plain,
+    repositories,
+)
 from agentic.directory.state import LocalFile
 from common.errors import AgenticError
 from common.files.archives import Difference, DifferenceCount
@@ -105,6 +112,8 @@ def require_tree(
 ) -> None:
     """Raise for files that cannot lie side by side: one below the other, or of one name here.
 
+    And for what would make a repository together, or change one that is not called `.git`.
+
     `is_case_blind` tells whether names that Unicode folds together are one here; it is asked only
     where there are such.
     """
@@ -112,9 +121,17 @@ def require_tree(
     there = {path for path, file in now.items() if file is not None}
     for parent in sorted({parent for path in there for parent in above(path)} & there):
         raise distrust(f"'{parent[:200]}' cannot be a file and have other files in it")
+    _require_no_repository(theirs, there)
     for same in collisions(there):
         if is_case_blind():
             raise not_allowed(same[0], f"'{same[1][:200]}' has the same name on this disk")
+
+
+def _require_no_repository(theirs: Theirs, there: set[str]) -> None:
+    found = repositories(there)
+    for path in sorted(theirs.files.keys() & there) if found else ():
+        if lies_in(path, found):
+            raise not_allowed(path, "git would take the directory for a repository")
 
 
 def respelt(theirs: Theirs) -> set[str]:

@@ -1,7 +1,9 @@
 """What belongs to a directory: git's own word where there is one, else its ignore files."""
 
+import hashlib
 import os
 import shutil
+import struct
 import subprocess
 
 import pytest
@@ -255,3 +257,51 @@ def test_an_older_git_runs_no_remote_of_a_partial_clone(repository, monkeypatch,
     monkeypatch.setenv("PATH", f"{older.parent}:{os.environ['PATH']}")
     assert "file" in listed(repository)
     assert not (tmp_path / "ran").exists()
+
+
+def test_what_is_a_repository_without_being_called_so_has_no_say(directory, tmp_path):
+    """Its configuration would hide what is here, and could run programs."""
+    script = tmp_path / "script"
+    write(tmp_path, **{"script": f"#!/bin/sh\ntouch {tmp_path}/ran\n", "elsewhere/a": ""})
+    script.chmod(0o755)
+    git(directory, "init", "-q", "--bare", ".")
+    for name, value in {
+        "core.bare": "false",
+        "core.worktree": str(tmp_path / "elsewhere"),
+        "core.fsmonitor": str(script),
+    }.items():
+        git(directory, "config", "-f", "config", name, value)
+    git(directory, "status")
+    assert (tmp_path / "ran").exists()  # so it would be
+    (tmp_path / "ran").unlink()
+    write(directory, a="", b="")
+    assert {"a", "b", "config"} <= set(listed(directory))
+    assert notes(directory) == []
+    assert not (tmp_path / "ran").exists()
+
+
+@pytest.mark.parametrize("name", ["../secret", "x/../../secret", "./x"])
+def test_an_index_that_names_what_lies_elsewhere_has_no_say_there(repository, tmp_path, name):
+    """It may have come with the repository, from anybody; the rest is listed all the same."""
+    write(tmp_path, secret="")
+    write(repository, a="")
+    (repository / "x").mkdir()
+    (repository / ".git/index").write_bytes(index_of(name))
+    assert name.encode() in git_output(repository, "ls-files", "-z")
+    assert listed(repository) == ["a"]
+
+
+def git_output(place, *command):
+    return subprocess.run((*GIT, *command), cwd=place, check=True, capture_output=True).stdout
+
+
+def index_of(name):
+    """An index of one empty file, as gitformat-index(5) has it, whatever its name."""
+    facts = struct.pack(">10I", *[0] * 6, 0o100644, 0, 0, 0) + sha1(b"blob 0\0")
+    entry = facts + struct.pack(">H", len(name)) + name.encode()
+    content = b"DIRC" + struct.pack(">2I", 2, 1) + entry + bytes(8 - len(entry) % 8)
+    return content + sha1(content)
+
+
+def sha1(content):
+    return hashlib.sha1(content, usedforsecurity=False).digest()

@@ -130,6 +130,37 @@ async def test_names_that_do_harm_here_are_refused(refusal, path):
     assert hostile.fetched == 0
 
 
+REPOSITORIES = {
+    "here": ["HEAD", "config", "objects/x", "refs/x"],
+    "below": ["d/s/HEAD", "d/s/config", "d/s/objects/x", "d/s/refs/x"],
+    "programs for directories": ["s/HEAD", "s/config", "s/objects", "s/refs"],
+    "elsewhere": ["s/HEAD", "s/commondir", "t/config", "t/objects/x", "t/refs/x"],
+    "another case": ["s/head", "s/Config", "s/OBJECTS/x", "s/Refs/x"],
+}
+
+
+@pytest.mark.parametrize("paths", REPOSITORIES.values(), ids=REPOSITORIES)
+async def test_a_repository_that_is_not_called_so_is_refused(refusal, paths):
+    """Whoever runs git in it, as many a prompt does, runs the programs that its `config` names."""
+    lines = [told("fine"), *map(told, paths)]
+    hostile = Hostile([*lines, count(lines)])
+    assert (await refusal(hostile)).code == "path_not_allowed"
+    assert hostile.fetched == 0
+
+
+def test_a_repository_comes_in_no_two_steps_and_is_not_changed():
+    """What both had before counts, too; what is beside a person's own one may come."""
+    base = {path: a_file(b"") for path in ("s/HEAD", "s/objects/x")}
+    with pytest.raises(AgenticError, match="repository"):
+        require_tree(Theirs({"s/refs/x": a_file(b"")}), base, lambda: False)
+    base["s/refs/x"] = a_file(b"")
+    with pytest.raises(AgenticError, match="repository"):
+        require_tree(Theirs({"s/config": a_file(b"")}), base, lambda: False)
+    beside = {"HEAD": a_file(b""), "t/objects/x": a_file(b""), "sx": a_file(b"")}
+    require_tree(Theirs({**beside, "s/HEAD": None}), base, lambda: False)
+    require_tree(Theirs(dict(beside)), base, lambda: False)
+
+
 LINES = {
     "a path twice": [told("x"), told("x")],
     "a path twice, spelt otherwise": [told("x"), told("\\x78")],
