@@ -3,7 +3,7 @@
 import os
 import stat
 
-from agentic.directory.names import Parts, is_staged, parsed, shown
+from agentic.directory.names import Parts, is_forbidden, is_staged, parsed, shown
 from agentic.directory.pulling.planning import Mine, Obstacle
 from agentic.directory.root import Root
 from agentic.directory.scanning import hashed, is_executable
@@ -77,10 +77,11 @@ def _held(root: Root, parts: Parts) -> frozenset[str] | None:
         there = pending.pop()
         for name, status in root.entries(there).items():
             seen += 1
+            can_go = stat.S_ISDIR(status.st_mode) or stat.S_ISREG(status.st_mode)
+            if not can_go or seen > MAX_HELD or is_forbidden(shown((name,))):
+                return None
             if stat.S_ISDIR(status.st_mode):
                 pending.append((*there, name))
-            elif not stat.S_ISREG(status.st_mode) or seen > MAX_HELD:
-                return None
             elif not is_staged(name):
                 found.add(shown((*there, name)))
     return frozenset(found)

@@ -225,6 +225,15 @@ async def test_a_directory_with_other_files_is_in_the_way_of_a_file(place, choic
     assert tree(place.directory) == before
 
 
+@pytest.mark.parametrize("name", [".git", "sub/.GIT"])
+async def test_a_git_directory_is_in_the_way_although_it_is_empty(place, name):
+    """Directories with nothing in them go out of a file's way, but never one of these."""
+    (place.directory / "new" / name / "refs").mkdir(parents=True)
+    place.remote.write("new", b"a file")
+    assert kinds(await refused(place.pull("theirs"))) == {"new": "in_the_way"}
+    assert (place.directory / "new" / name / "refs").is_dir()
+
+
 @pytest.mark.parametrize("choice", [None, "theirs", "merge"])
 async def test_a_link_is_in_the_way_of_what_would_go_through_or_over_it(place, tmp_path, choice):
     """Whatever it leads to is not the workspace's to write."""
