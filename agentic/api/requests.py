@@ -132,9 +132,15 @@ async def within(seconds: float | None) -> AsyncIterator[None]:
 
 
 async def _until(moment: float, pieces: AsyncIterator[bytes]) -> AsyncIterator[bytes]:
-    async for piece in pieces:
-        if time.monotonic() > moment:
+    """Yield pieces up to a moment, and wait for none beyond it: bytes may come that make up none."""
+    while True:
+        left = moment - time.monotonic()
+        if left <= 0:
             raise _late()
+        async with within(left):
+            piece = await anext(pieces, None)
+        if piece is None:
+            return
         yield piece
 
 

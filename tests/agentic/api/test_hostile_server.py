@@ -1,5 +1,6 @@
 """A hostile or broken server: the client ends in time, holds little, and says what it met."""
 
+import asyncio
 import gzip
 import json
 
@@ -179,6 +180,19 @@ async def test_a_document_that_comes_byte_by_byte_meets_the_deadline(ask, work, 
     """A listing, or what is wrong with a path, is no transfer: it has the time of an answer."""
     dripping = drips(head(status, JSON, CHUNKED), b"1\r\n \r\n")
     _, caught = await ask(dripping, work, timeout=TIMEOUT)
+    assert (caught.code, caught.source) == ("deadline_exceeded", "client")
+
+
+@pytest.mark.parametrize(
+    "end", [(b"0\r\n", b"A: b\r\n"), (b"1;", b"x")], ids=["trailers", "extension of a chunk"]
+)
+@pytest.mark.parametrize("work", [compare, take], ids=lambda work: work.__name__)
+async def test_bytes_that_are_no_piece_of_an_answer_meet_the_deadline(ask, work, end):
+    """Chunks have more to them than content, which can come for ever and brings nothing."""
+    begin, again = end
+    dripping = drips(head(200, "Content-Type: application/x-ndjson", CHUNKED) + begin, again)
+    async with asyncio.timeout(30 * TIMEOUT):
+        _, caught = await ask(dripping, work, timeout=TIMEOUT, transfer_timeout=TIMEOUT)
     assert (caught.code, caught.source) == ("deadline_exceeded", "client")
 
 
