@@ -664,6 +664,7 @@ GUARDS = (
         "agentic/directory/pulling/incoming.py",
         "tests/agentic/directory/pulling/test_hostile.py",
         ("pull: .git", "    reason = is_forbidden(path)\n", "    reason = None\n"),
+        ("pull: a repository by its files", "    _require_no_repository(theirs, there)\n", ""),
         ("pull: names that are one here", "        if is_case_blind():\n", "        if False:\n"),
         (
             "pull: against what was asked",
