@@ -82,7 +82,8 @@ class State:
     def __init__(self, place: Path, fresh: Known) -> None:
         self.place = place
         for unfinished in place.glob("*.tmp"):  # of a command that was killed
-            unfinished.unlink()
+            with told_of(str(unfinished)):
+                unfinished.unlink()
         self.notes: list[str] = []
         self.blobs = Blobs(place / "blobs")
         self.known: Known = self._read("known.json", fresh, Known.model_validate_json)

@@ -62,6 +62,6 @@ class Blobs:
                     path.unlink()
 
     def _all(self) -> Iterator[tuple[os.stat_result, Path]]:
-        for path in self._directory.iterdir():
+        for path in self._directory.glob("*"):  # nothing, where somebody has removed it
             with suppress(FileNotFoundError):
                 yield path.stat(), path

@@ -134,6 +134,14 @@ async def test_foreign_state_is_passed_over_with_a_note(directory, state_directo
     assert (again.known.workspace, len(again.notes)) == (None, 1)
 
 
+async def test_what_cannot_be_swept_out_of_a_state_is_named(directory, state_directory):
+    """In a sentence, and not in a traceback."""
+    odd = (await visit(directory)).place / "odd.tmp"
+    odd.mkdir()
+    with pytest.raises(AgenticError, match=r"odd\.tmp"):
+        await visit(directory)
+
+
 async def test_two_commands_in_one_directory_do_not_interleave(directory, state_directory):
     """The second waits, and says for whom when it has waited long enough."""
     with Root(directory) as root:

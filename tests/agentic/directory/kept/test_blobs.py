@@ -2,6 +2,7 @@
 
 import hashlib
 import os
+import shutil
 
 import pytest
 
@@ -52,3 +53,13 @@ def test_the_least_recently_used_go_first(tmp_path):
     assert blobs.find(kept[0]) is not None
     blobs.prune()
     assert [blobs.has(sha256) for sha256 in kept] == [True, False, True]
+
+
+def test_texts_that_somebody_removes_are_missed_by_nobody(tmp_path):
+    """A command that has done its work does not fail for a cache."""
+    blobs = Blobs(tmp_path / "blobs")
+    (tmp_path / "blobs").mkdir()
+    sha256 = keep(blobs, b"text")
+    shutil.rmtree(tmp_path / "blobs")
+    blobs.prune()
+    assert not blobs.has(sha256)
