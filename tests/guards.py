@@ -663,7 +663,7 @@ GUARDS = (
     *guards_of(
         "agentic/directory/pulling/incoming.py",
         "tests/agentic/directory/pulling/test_hostile.py",
-        ("pull: .git", "    reason = is_forbidden(path)\n", "    reason = None\n"),
+        ("pull: .git", "path not in base and is_forbidden(path)", "False"),
         ("pull: a repository by its files", "    _require_no_repository(theirs, there)\n", ""),
         ("pull: names that are one here", "        if is_case_blind():\n", "        if False:\n"),
         (

@@ -70,7 +70,7 @@ class FileDiff:
 
 @dataclass(frozen=True)
 class Diff:
-    """What the workspace changed, by path, against what is here; `skipped`: links and the like."""
+    """What the workspace changed, by path, against what is here; `skipped`: links, `.git` and the like."""
 
     files: list[FileDiff]
     skipped: list[str]
@@ -80,7 +80,7 @@ class Diff:
     def text(self) -> Iterator[str]:
         """Yield the diffs for a terminal: nothing in them can steer it."""
         yield from (file.text() for file in self.files)
-        yield from (harmless(f"skipped: {path} (no file)\n") for path in self.skipped)
+        yield from (harmless(f"left out: {path}\n") for path in self.skipped)
 
 
 async def diff(client: AgenticClient, session_id: str, root: Root, state: State) -> Diff:
@@ -99,7 +99,7 @@ async def diff(client: AgenticClient, session_id: str, root: Root, state: State)
         files = await asyncio.to_thread(_Comparing(root, staging).compare, pairs)
     finally:
         await asyncio.to_thread(staging.clear)
-    return Diff(files, sorted(theirs.skipped), theirs)
+    return Diff(files, theirs.left_out, theirs)
 
 
 Pair = tuple[LocalFile | None, LocalFile | None]

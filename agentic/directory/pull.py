@@ -32,7 +32,7 @@ class Pulled:
     marked: list[str] = field(default_factory=list)
     """Merged files in which a person has to decide on marked places."""
     skipped: list[str] = field(default_factory=list)
-    """Where the workspace has a link or the like by now, which is not taken."""
+    """Where the workspace has a link or the like by now, or a `.git`, which is not taken."""
     recovered: list[Step] = field(default_factory=list)
     """What an earlier pull that was interrupted had left, and was done first."""
 
@@ -79,7 +79,7 @@ async def pull(
     await asyncio.to_thread(journal.write, record)
     done = await carry_out(journal, root, is_begun=False)
     require_none(done.conflicts, choice)
-    return Pulled(done.done, made.kept, marked, sorted(theirs.skipped), recovered.done)
+    return Pulled(done.done, made.kept, marked, theirs.left_out, recovered.done)
 
 
 def _unseen() -> AgenticError:

@@ -68,7 +68,7 @@ def print_pulled(display: Display, pulled: pull.Pulled) -> None:
     told = (
         (pulled.kept, "kept as it is here", ""),
         (pulled.marked, "merged, with places to decide on", "yellow"),
-        (pulled.skipped, "left out (no file)", "dim"),
+        (pulled.skipped, "left out", "dim"),
     )
     for line, style in (
         (line, style) for paths, what, style in told for line in listed(paths, what)

@@ -52,6 +52,7 @@ async def take(
     base, theirs = states
     staging.require_room(sum({file.sha256: file.size for file in wanted.values()}.values()))
     asked = {path: file for path, file in base.items() if path not in theirs.skipped}
+    asked |= theirs.barred
     for path, file in theirs.files.items():
         if path in wanted:
             continue

@@ -32,11 +32,19 @@ class Theirs:
     """What the workspace has now where it differs from a base; None where it has no file.
 
     `skipped`: where it has something that no archive holds, such as a link, instead of a file.
+    `barred`: its files that never come here, such as those in a `.git` that an agent has made.
     """
 
     files: dict[str, LocalFile | None] = field(default_factory=dict)
     skipped: set[str] = field(default_factory=set)
+    barred: dict[str, LocalFile] = field(default_factory=dict)
     generation: str | None = None
+
+    @property
+    def left_out(self) -> list[str]:
+        """What is not taken, sorted: a directory that never comes here stands for all in it."""
+        tops = {next(filter(is_forbidden, reversed([path, *above(path)]))) for path in self.barred}
+        return sorted(self.skipped | tops)
 
 
 def distrust(detail: str) -> AgenticError:
@@ -67,16 +75,16 @@ async def read_differences(
 
 
 def _take(line: Difference, base: Mapping[str, LocalFile], theirs: Theirs) -> None:
-    path = _checked_path(line.path, base)
-    if path in theirs.files or path in theirs.skipped:
+    path = _checked_path(line, base)
+    if any(path in told for told in (theirs.files, theirs.skipped, theirs.barred)):
         raise distrust(f"it names '{path}' twice")
-    if (line.state == "new") == (path in base):
-        raise distrust(f"it says that '{path}' is {line.state}, against what it was asked")
     if line.state != "gone" and line.type == "other":
         theirs.skipped.add(path)
     elif line.state == "gone" or line.type == "directory":
         if path in base:  # a new directory is made with the first file in it
             theirs.files[path] = None
+    elif path not in base and is_forbidden(path):
+        theirs.barred[path] = file_of(line)
     else:
         theirs.files[path] = file_of(line)
 
@@ -88,15 +96,12 @@ def file_of(line: Difference) -> LocalFile:
     return LocalFile(line.sha256, line.size, line.is_executable)
 
 
-def _checked_path(told: str, base: Mapping[str, LocalFile]) -> str:
-    path = plain(told)
-    if path in base:
-        return path
-    reason = is_forbidden(path)
-    if reason is None and _CONTROL.search(b"/".join(parsed(path))):
-        reason = "it has control characters in it"
-    if reason is not None:
-        raise not_allowed(path, reason)
+def _checked_path(line: Difference, base: Mapping[str, LocalFile]) -> str:
+    path = plain(line.path)
+    if (line.state == "new") == (path in base):
+        raise distrust(f"it says that '{path}' is {line.state}, against what it was asked")
+    if path not in base and _CONTROL.search(b"/".join(parsed(path))):
+        raise not_allowed(path, "it has control characters in it")
     return path
 
 

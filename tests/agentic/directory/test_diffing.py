@@ -37,7 +37,7 @@ async def test_a_diff_shows_what_a_pull_would_make_of_the_directory(place):
         "deleted: d/b\n--- a/d/b\n+++ /dev/null\n@@ -1 +0,0 @@\n-two\n"
         "new: new\n--- /dev/null\n+++ b/new\n@@ -0,0 +1 @@\n+new\n\\ No newline at end of file\n"
         "mode: s (executable)\n"
-        "skipped: same (no file)\n"
+        "left out: same\n"
     )
     assert tree(place.directory) == before
     assert sorted(path.name for path in place.kept.iterdir()) == ["blobs", "known.json"]

@@ -6,6 +6,7 @@ from contextlib import asynccontextmanager
 import pytest
 from pydantic import ValidationError
 
+from agentic.directory.names import plain
 from agentic.directory.pulling import incoming
 from agentic.directory.pulling.incoming import Theirs, require_tree
 from common.errors import AgenticError
@@ -121,9 +122,22 @@ async def test_paths_that_lead_elsewhere_are_refused(refusal, path):
     assert hostile.fetched == 0
 
 
-@pytest.mark.parametrize("path", [*GIT.values(), *CONTROL.values()], ids=[*GIT, *CONTROL])
+@pytest.mark.parametrize("path", GIT.values(), ids=GIT)
+async def test_a_git_of_the_workspace_is_left_out_and_named(tmp_path, path):
+    """Its hooks would be run by the next command of git; all else comes, for agents run `git init`."""
+    place = Place(tmp_path, BASE)
+    place.remote.write(plain(path), CONTENT)  # a service writes each name in one way
+    place.remote.write("fine", CONTENT)
+    pulled = await place.pull()
+    assert tree(tmp_path / "dir").keys() == {*BASE, "fine"}
+    assert ([step.path for step in pulled.steps], len(pulled.skipped)) == (["fine"], 1)
+    assert place.base().keys() == {*BASE, "fine"}
+    assert (await place.pull()).steps == []
+
+
+@pytest.mark.parametrize("path", CONTROL.values(), ids=CONTROL)
 async def test_names_that_do_harm_here_are_refused(refusal, path):
-    """A hook of git would be run by the next command; a line break would lie to the next script."""
+    """A line break would lie to the next script, an escape to the terminal."""
     lines = [told("fine"), told(path)]
     hostile = Hostile([*lines, count(lines)])
     assert (await refusal(hostile)).code == "path_not_allowed"
