@@ -29,13 +29,13 @@ class Plan:
         return [self._entry(path, file) for path, file in self.changes.items()]
 
     def _entry(self, path: str, file: LocalFile | None) -> ManifestEntry:
-        there, base = self.comparison.there(path), self.comparison.base.get(path)
-        before = there if self.is_reset else base
-        if file is None and before is not None:
-            return ManifestDeletion(path=path, deleted=True, expected_sha256=before.sha256)
-        if file is None:
-            raise AssertionError  # what neither was there nor is to be there has not changed
-        return manifest_file(path, file, before)
+        before = self.comparison.there(path) if self.is_reset else self.comparison.base.get(path)
+        if file is not None:
+            return manifest_file(path, file, before)
+        expected = None if before is None else before.sha256
+        return ManifestDeletion.model_validate(
+            {"path": path, "deleted": True, "expected_sha256": expected}
+        )
 
 
 def planned(comparison: Comparison, *, force: bool = False, reset: bool = False) -> Plan:

@@ -1,19 +1,32 @@
-"""Answers that may be large: written out in a thread, and not on the event loop as FastAPI would."""
+"""Answers that may be large: written out in a thread, or sent piece by piece until a deadline."""
 
 import asyncio
-from collections.abc import Mapping
+from collections.abc import AsyncIterator, Mapping
+from contextlib import asynccontextmanager
 
 from pydantic import BaseModel
 from starlette.responses import Response
+
+from common.errors import SystemFault
 
 
 async def answered(
     model: BaseModel, status: int = 200, headers: Mapping[str, str] | None = None
 ) -> Response:
-    """Return a model as a JSON answer."""
+    """Return a model as a JSON answer: FastAPI would encode it on the event loop."""
     body = await asyncio.to_thread(_encoded, model)
     return Response(body, status, headers, media_type="application/json")
 
 
 def _encoded(model: BaseModel) -> bytes:
     return model.model_dump_json().encode()
+
+
+@asynccontextmanager
+async def sent_within(seconds: float) -> AsyncIterator[None]:
+    """Send an answer; raise `deadline_exceeded` when its client has not taken it by then."""
+    try:
+        async with asyncio.timeout(seconds):
+            yield
+    except TimeoutError as late:
+        raise SystemFault("deadline_exceeded", "The client takes the answer too slowly") from late

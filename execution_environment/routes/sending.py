@@ -1,13 +1,12 @@
 """Answers that are sent piece by piece: each ends at its deadline, and gives back what it holds."""
 
-import asyncio
 from collections.abc import AsyncIterator
 from typing import Any, Protocol
 
 from fastapi.responses import StreamingResponse
 from starlette.types import Receive, Scope, Send
 
-from common.errors import SystemFault
+from common.web.answers import sent_within
 
 
 class Held(Protocol):
@@ -33,11 +32,7 @@ class Sending(StreamingResponse):
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Send it."""
         try:
-            async with asyncio.timeout(self._held.seconds_left):
+            async with sent_within(self._held.seconds_left):
                 await super().__call__(scope, receive, send)
-        except TimeoutError as late:
-            raise SystemFault(
-                "deadline_exceeded", "The client takes the answer too slowly"
-            ) from late
         finally:
             self._held.close()

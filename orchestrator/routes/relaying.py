@@ -1,6 +1,5 @@
 """Requests that are passed on to the execution environment, and its answers passed back."""
 
-import asyncio
 from collections.abc import AsyncIterator, Mapping
 from dataclasses import dataclass
 from typing import Annotated
@@ -10,7 +9,7 @@ from fastapi.responses import StreamingResponse
 from starlette.types import Receive, Scope, Send
 
 from common.context import ExecutionContext
-from common.errors import SystemFault
+from common.web.answers import sent_within
 from common.web.body import pieces_of
 from orchestrator.execution.transfers import Incoming, Transfer, path_to
 from orchestrator.routes.dependencies import (
@@ -48,12 +47,8 @@ class Relay(StreamingResponse):
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Send it; close the request upstream however that ends."""
         try:
-            async with asyncio.timeout(self._incoming.seconds_left):
+            async with sent_within(self._incoming.seconds_left):
                 await super().__call__(scope, receive, send)
-        except TimeoutError as late:
-            raise SystemFault(
-                "deadline_exceeded", "The client takes the answer too slowly"
-            ) from late
         finally:
             await self._incoming.close()
 
