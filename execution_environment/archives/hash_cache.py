@@ -12,6 +12,7 @@ from typing import NamedTuple
 
 from common.errors import ToolError
 from execution_environment.archives.cache_file import CacheFile
+from execution_environment.workspace.streams import Written
 
 HASHES = "hashes.db"
 """The file's name. It goes at each start: after a power cut a file may have lost what was written to
@@ -47,14 +48,14 @@ def state_of(status: os.stat_result, birth: int | None) -> State:
     return State(status.st_ino, birth, status.st_size, status.st_mtime_ns, status.st_ctime_ns)
 
 
-def moved(staged: os.stat_result, placed: os.stat_result, birth: int | None) -> State | None:
+def moved(staged: Written, placed: os.stat_result, birth: int | None) -> State | None:
     """Return the state of a file that we have renamed, as it is in its place.
 
     None unless it is as it was staged, and a change since would have given it a later time.
     """
-    state, was = state_of(placed, birth), state_of(staged, birth)
-    is_told = state.modified < state.changed - TICK
-    return state if is_told and state == was._replace(changed=state.changed) else None
+    state = state_of(placed, birth)
+    is_same = staged == Written(state.inode, state.size, state.modified)
+    return state if is_same and state.modified < state.changed - TICK else None
 
 
 class HashCache:
@@ -109,18 +110,6 @@ class HashCache:
     ) -> None:
         """Keep the hash of a file that was read between these two looks, if it is `settled`."""
         if (state := self.settled(before, after, birth, since)) is not None:
-            self.note_all(workspace, [(state, sha256)])
-
-    def note_moved(
-        self,
-        workspace: str,
-        staged: os.stat_result,
-        placed: os.stat_result,
-        birth: int | None,
-        sha256: str,
-    ) -> None:
-        """Keep the hash of a file that we have renamed, if that `moved` it as it was."""
-        if (state := moved(staged, placed, birth)) is not None:
             self.note_all(workspace, [(state, sha256)])
 
     def note_all(self, workspace: str, hashes: Iterable[tuple[State, str]]) -> None:

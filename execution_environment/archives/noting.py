@@ -27,4 +27,4 @@ def _state(root: WorkspaceRoot, item: Placed) -> State | None:
     *directory, leaf = root.base + item.entry.parts
     with opened(root.descriptor, tuple(directory), ANY | os.O_DIRECTORY) as parent:
         status = os.stat(leaf, dir_fd=parent, follow_symlinks=False)
-        return moved(item.incoming.status, status, birth_of(parent, leaf))
+        return moved(item.incoming.written, status, birth_of(parent, leaf))

@@ -4,8 +4,10 @@ import errno
 import os
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
+from dataclasses import dataclass, replace
+from typing import ClassVar
 
-from pydantic import BaseModel, ConfigDict, TypeAdapter
+from pydantic import ConfigDict, TypeAdapter
 
 from execution_environment.sandbox.descriptors import (
     ANY,
@@ -22,19 +24,24 @@ _ELSEWHERE = {errno.ENOENT, errno.ENOTDIR, errno.ELOOP, errno.EXDEV, errno.EACCE
 """A directory was taken out by a later step, or by others, who may also have barred the way to it."""
 
 
-class _Stored(BaseModel):
-    model_config = ConfigDict(frozen=True, ser_json_bytes="hex", val_json_bytes="hex")
+_STORED = ConfigDict(ser_json_bytes="hex", val_json_bytes="hex")
 
 
-class Location(_Stored):
+# Light objects, for an archive has as many as it has files: a model of pydantic takes eight times
+# the memory.
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Location:
     """A leaf: in a directory beneath the root of all workspaces, or in a process's staging."""
+
+    __pydantic_config__: ClassVar[ConfigDict] = _STORED
 
     leaf: bytes
     directory: Parts = ()
     process: str | None = None
 
 
-class Rename(_Stored):
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Rename:
     """One step of a change.
 
     Whether it has been taken is told later by its source: what was staged is there or is not, since
@@ -56,7 +63,8 @@ class Rename(_Stored):
 
 
 RENAMES = TypeAdapter(list[Rename])
-"""How the ledger keeps them."""
+RENAME = TypeAdapter(Rename)
+"""How the ledger keeps them, and a list one of them."""
 
 
 class Renamer:
@@ -155,8 +163,8 @@ class Renamer:
 
 def _changed(rename: Rename) -> Iterator[Location]:
     """Yield the directories that a step changes, each as a location without a leaf."""
-    yield rename.target.model_copy(update={"leaf": b""})
+    yield replace(rename.target, leaf=b"")
     # What leaves staging need not be seen to have left: the two ends are one step of the file
     # system's journal, and the ledger knows what to do if it was none.
     if rename.source.process is None:
-        yield rename.source.model_copy(update={"leaf": b""})
+        yield replace(rename.source, leaf=b"")

@@ -18,7 +18,7 @@ from pydantic import ValidationError
 
 from common.errors import ClientError
 from common.tools import Receipt
-from execution_environment.sandbox.renames import Rename
+from execution_environment.sandbox.renames import RENAME, Rename
 
 GRACE = timedelta(days=1)
 """How long a list that nothing names is kept: it may be about to be named."""
@@ -60,7 +60,7 @@ class ChangeLists:
             renames.append(line)
         if digest.hexdigest() != name:
             raise _damaged(name)
-        return [Rename.model_validate_json(line) for line in renames]
+        return [RENAME.validate_json(line) for line in renames]
 
     def receipts(
         self, name: str, cursor: str | None, limit: int
@@ -104,7 +104,7 @@ class ChangeLists:
 def _lines(renames: Iterable[Rename], receipts: Iterable[Receipt]) -> Iterator[bytes]:
     yield from (receipt.model_dump_json().encode() + b"\n" for receipt in receipts)
     yield _EMPTY
-    yield from (rename.model_dump_json().encode() + b"\n" for rename in renames)
+    yield from (RENAME.dump_json(rename) + b"\n" for rename in renames)
 
 
 def _write(path: Path, lines: Iterable[bytes]) -> str:

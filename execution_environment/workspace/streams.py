@@ -8,6 +8,7 @@ import time
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime
+from typing import NamedTuple
 
 from common.errors import SystemFault
 from execution_environment.sandbox.descriptors import PERMISSIONS, READ, opened, write_all
@@ -53,6 +54,14 @@ class OutgoingFile:
             self._descriptor = None
 
 
+class Written(NamedTuple):
+    """What a rename leaves as it is; `size` in bytes, `modified` in nanoseconds."""
+
+    inode: int
+    size: int
+    modified: int
+
+
 class IncomingFile:
     """A new file in staging that is written as it comes, within the quota.
 
@@ -60,10 +69,16 @@ class IncomingFile:
     take turns, since a descriptor's number is soon another file's.
     """
 
-    is_kept = True
-    """Whether what comes is written; else it is only hashed."""
-    status: os.stat_result
-    """As it was when it was finished, before it got its mode."""
+    # An archive has as many as it has files, all until it is over.
+    __slots__ = (
+        "_descriptor", "_digest", "_durable", "_lock", "_meter", "_staging", "is_kept", "name",
+        "sha256", "size", "written",
+    )  # fmt: skip
+
+    sha256: str
+    """Hash of what has come, in hex, once it is finished."""
+    written: Written
+    """As it was then, before it got its mode and its place."""
 
     def __init__(self, staging: Staging, meter: QuotaMeter, *, durable: bool = True) -> None:
         self._durable = durable
@@ -73,6 +88,8 @@ class IncomingFile:
         self._descriptor: int | None = staging.create(self.name)
         self._lock = threading.Lock()
         self._digest = hashlib.sha256()
+        self.is_kept = True
+        """Whether what comes is written; else it is only hashed."""
         self.size = 0
 
     def write(self, data: bytes) -> None:
@@ -90,7 +107,10 @@ class IncomingFile:
         is_synced = self.is_kept and self._durable
         with self._lock:
             assert self._descriptor is not None  # noqa: S101  # finished once
-            self.status = os.fstat(self._descriptor)
+            status = os.fstat(self._descriptor)
+            self.written = Written(status.st_ino, status.st_size, status.st_mtime_ns)
+            self.sha256 = self._digest.hexdigest()
+            del self._digest
             if is_synced:
                 os.fsync(self._descriptor)
         self.close()
@@ -113,11 +133,6 @@ class IncomingFile:
             if self._descriptor is not None:
                 os.close(self._descriptor)
                 self._descriptor = None
-
-    @property
-    def sha256(self) -> str:
-        """Hash of what has come, in hex."""
-        return self._digest.hexdigest()
 
 
 class ReceivedFiles:
