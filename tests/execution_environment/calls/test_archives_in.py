@@ -189,7 +189,7 @@ async def test_archives_of_one_user_hold_no_more_than_his_threads(assemble):
         for name in ("one", "two", "three")
     ]
     async with asyncio.timeout(10):
-        while len(parts.threads._waiting) < 2:
+        while not begun or len(parts.threads._waiting) < 2:
             await asyncio.sleep(0.01)
     assert len(begun) == 1
     gate.set()
