@@ -1,11 +1,16 @@
 """Crashes to be tested: changes of every kind, and a process that dies in the middle of one."""
 
 import json
-import os
-import subprocess
-import sys
+import multiprocessing
 from pathlib import Path
 
+from common.tools import ToolCall
+from tests.execution_environment.transactions import dying
+
+_FORKS = multiprocessing.get_context("forkserver")
+_FORKS.set_forkserver_preload([dying.__name__])  # which takes a second; the change itself does not
+DEADLINE = 60
+"""Seconds for a call to be made or to die."""
 PATCH = """\
 --- a/file
 +++ b/file
@@ -39,14 +44,17 @@ CHANGES = {
 }
 
 
-def die_at(data_dir: Path, call, step: str, number: int) -> int:
-    """Make a call in a process that dies; return its exit code."""
-    script = Path(__file__).with_name("dying.py")
-    root = Path(__file__).parents[3]
-    command = [sys.executable, script, data_dir, call.model_dump_json(), step, str(number)]
-    return subprocess.run(
-        command, env={**os.environ, "PYTHONPATH": str(root)}, check=False, timeout=60
-    ).returncode
+def die_at(data_dir: Path, call: ToolCall, step: str, number: int) -> int | None:
+    """Make a call in a process that dies; return its exit code, None when it never ends."""
+    process = _FORKS.Process(target=dying.make, args=(data_dir, call, step, number))
+    process.start()
+    process.join(DEADLINE)
+    code = process.exitcode
+    if code is None:
+        process.kill()
+        process.join()
+    process.close()
+    return code
 
 
 def own_records(data_dir: Path, call_id: str) -> list[bool]:

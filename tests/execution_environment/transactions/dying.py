@@ -1,13 +1,8 @@
-"""Makes one call in a process of its own and dies at a step of the commit protocol.
-
-Usage: python dying.py DATA_DIR CALL STEP NUMBER: at the NUMBER-th time that STEP is reached the
-process kills itself, as a crash would. Without a STEP the call is made to its end.
-"""
+"""One call that dies at a step of the commit protocol, and the process with it."""
 
 import asyncio
 import os
 import signal
-import sys
 from datetime import timedelta
 from pathlib import Path
 
@@ -33,14 +28,16 @@ class Death:
             os.kill(os.getpid(), signal.SIGKILL)
 
 
-async def make(data_dir: Path, call: ToolCall, death: Death) -> None:
-    """Make the call."""
+def make(data_dir: Path, call: ToolCall, step: str, number: int) -> None:
+    """Make a call; at the `number`-th time that `step` is reached the process kills itself.
+
+    Without a step the call is made to its end.
+    """
+    asyncio.run(_make(data_dir, call, Death(step, number)))
+
+
+async def _make(data_dir: Path, call: ToolCall, death: Death) -> None:
     allowed = ServiceLimits(10**6, 10**6, Usage(10**8, 10**4))
     parts = Assembly(data_dir, allowed, ThreadPool(2, 8), timedelta(days=1), observe=death)
     await (bulk.make(parts, call) if call.tool == bulk.BULK else parts.executor.run(call))
     await parts.close()
-
-
-if __name__ == "__main__":
-    directory, wanted, at, count = sys.argv[1:]
-    asyncio.run(make(Path(directory), ToolCall.model_validate_json(wanted), Death(at, int(count))))
