@@ -18,7 +18,8 @@ Parts = tuple[bytes, ...]
 MAX_PATH = 4095
 MAX_NAME = 255
 """Bytes."""
-_STAGED = b".agentic-", b".tmp"
+_STAGED = re.compile(rb"\.agentic-[0-9a-f]{16}e?[\x80-\xff]*\.tmp")
+"""With a mark beyond ASCII in it, in either normal form, where spellings are tried."""
 _ESCAPE = re.compile(rb"\\(?:x([0-9a-fA-F]{2})|\\)")
 _IGNORED = re.compile("[\u200c-\u200f\u202a-\u202e\u206a-\u206f\ufeff]")
 """Characters that HFS+ passes over when it compares names (Apple TN1150; git's utf8.c)."""
@@ -84,7 +85,7 @@ def repositories(paths: Iterable[str]) -> set[str]:
     """
     signs: dict[str, set[str]] = defaultdict(set)
     for path in paths:
-        names = _folded(path).split("/")
+        names = folded(path).split("/")
         for depth, name in enumerate(names):
             if name in _SIGNS:
                 signs["/".join(names[:depth])].add(name)
@@ -97,17 +98,17 @@ def repositories(paths: Iterable[str]) -> set[str]:
 
 def lies_in(path: str, directories: Container[str]) -> bool:
     """Tell whether a path lies in one of these directories, which are folded; `""` is DIR itself."""
-    return "" in directories or any(above in directories for above in _with_parents(_folded(path)))
+    return "" in directories or any(above in directories for above in _with_parents(folded(path)))
 
 
 def staged_name(mark: bytes = b"") -> bytes:
     """Return a fresh name for a file that is not complete."""
-    return _STAGED[0] + secrets.token_hex(8).encode() + mark + _STAGED[1]
+    return b".agentic-" + secrets.token_hex(8).encode() + mark + b".tmp"
 
 
 def is_staged(name: bytes) -> bool:
     """Tell whether a name is of something incomplete, by us: it is never sent."""
-    return name.startswith(_STAGED[0]) and name.endswith(_STAGED[1])
+    return _STAGED.fullmatch(name) is not None
 
 
 def is_forbidden(path: str, *, is_windows: bool = os.name == "nt") -> str | None:
@@ -148,7 +149,7 @@ def collisions(paths: Iterable[str]) -> list[list[str]]:
     spellings: dict[str, set[str]] = defaultdict(set)
     for path in paths:
         for above in _with_parents(path):
-            spellings[_folded(above)].add(above)
+            spellings[folded(above)].add(above)
     return sorted(sorted(same) for same in spellings.values() if len(same) > 1)
 
 
@@ -158,7 +159,8 @@ def _with_parents(path: str) -> Iterable[str]:
         path = path.rpartition("/")[0]
 
 
-def _folded(path: str) -> str:
+def folded(path: str) -> str:
+    """Return a path as every spelling of it becomes that differs by case or normal form only."""
     return path if path.isascii() and path.islower() else _canonical(path)
 
 

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 
 from agentic.directory.faults import refusal, told_of
 from agentic.directory.ignoring import Listing, list_files
-from agentic.directory.names import Parts, parsed, shown
+from agentic.directory.names import Parts, folded, parsed, shown
 from agentic.directory.root import Root
 from agentic.directory.state import LocalFile, Stamp
 from common.errors import AgenticError
@@ -122,23 +122,37 @@ def _facts(status: os.stat_result) -> tuple[int, int, int, int]:
 def _add_tracked(root: Root, listing: Listing, tracked: Iterable[str]) -> set[str]:
     """Add what is tracked and not listed; return what is left alone nevertheless."""
     left_alone: set[str] = set()
-    unlisted: dict[Parts, list[bytes]] = defaultdict(list)
-    for parts in map(parsed, tracked):
-        if parts not in listing.files:
-            unlisted[parts[:-1]].append(parts[-1])
+    unlisted = _by_directory(parts for parts in map(parsed, tracked) if parts not in listing.files)
+    listed = _by_folded_path(listing) if unlisted else {}
     for directory, names in unlisted.items():
         found = root.statuses(directory, names)
         for parts in ((*directory, name) for name in names):
             if found is None or not listing.may_hold(parts):
                 left_alone.add(shown(parts))
-            else:
-                _add_file(listing, parts, found.get(parts[-1]))
+            elif _is_another(found.get(parts[-1]), listed.get(folded(shown(parts)))):
+                listing.files[parts] = found[parts[-1]]
     return left_alone
 
 
-def _add_file(listing: Listing, parts: Parts, status: os.stat_result | None) -> None:
-    if status is not None and not stat.S_ISDIR(status.st_mode):
-        listing.files[parts] = status
+def _by_directory(paths: Iterable[Parts]) -> dict[Parts, list[bytes]]:
+    names: dict[Parts, list[bytes]] = defaultdict(list)
+    for *above, name in paths:
+        names[tuple(above)].append(name)
+    return names
+
+
+def _by_folded_path(listing: Listing) -> dict[str, os.stat_result]:
+    return {folded(shown(parts)): status for parts, status in listing.files.items()}
+
+
+def _is_another(status: os.stat_result | None, listed: os.stat_result | None) -> bool:
+    """Tell whether there is a file, and not the listed one under the name that it had before.
+
+    It is found under that as well where the disk takes the two spellings for one.
+    """
+    if status is None or stat.S_ISDIR(status.st_mode):
+        return False
+    return listed is None or status.st_nlink > 1 or not os.path.samestat(status, listed)
 
 
 def _raise_for(unreadable: list[AgenticError]) -> None:

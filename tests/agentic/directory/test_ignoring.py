@@ -9,7 +9,7 @@ import subprocess
 import pytest
 
 from agentic.directory.ignoring import list_files
-from agentic.directory.names import shown
+from agentic.directory.names import shown, staged_name
 from agentic.directory.root import Root
 
 GIT = ("git", "-c", "user.name=x", "-c", "user.email=x@x", "-c", "protocol.file.allow=always")
@@ -86,7 +86,7 @@ def test_agenticignore_takes_away_from_both(place):
 def test_no_git_directory_belongs_whoever_made_it(place):
     """Not under another spelling either; and nothing of ours that is incomplete."""
     write(place, **{"a": "", "sub/.GIT/config": "", ".git./x": "", "GIT~1": "",
-                    ".agentic-00.tmp": "", "sub/.gitmodules": ""})  # fmt: skip
+                    staged_name().decode(): "", "sub/.gitmodules": ""})  # fmt: skip
     assert listed(place) == ["a", "sub/.gitmodules"]
 
 

@@ -114,4 +114,6 @@ def test_what_is_not_complete_can_be_told_by_its_name():
     """It is never sent, and is swept away."""
     assert is_staged(staged_name())
     assert staged_name() != staged_name()
-    assert not is_staged(b".agenticignore")
+    assert is_staged(staged_name("\u00e9".encode()))
+    for name in (b".agenticignore", b".agentic-notes.tmp", b".agentic-.tmp", b"x" + staged_name()):
+        assert not is_staged(name)

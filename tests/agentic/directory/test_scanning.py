@@ -187,3 +187,30 @@ def test_tracked_files_are_looked_at_though_they_are_ignored(root, directory):
     found = scan(root, {}, ["a.o", "secret", "gone", "link/passwd", "gone/too"])
     assert found.files.keys() == {".gitignore", ".agenticignore", "a.o"}
     assert found.left_alone == {"secret", "link/passwd"}
+
+
+class Folding(Root):
+    """A root on a disk that takes spellings of a name for one, as those of macOS do."""
+
+    def statuses(self, parts, names):
+        found = super().statuses(parts, [name.swapcase() for name in names])
+        return {name.swapcase(): status for name, status in found.items()}
+
+    def open_file(self, parts):
+        return super().open_file(tuple(part.lower() for part in parts))
+
+
+@pytest.mark.parametrize("kind", [Folding, Root])
+def test_a_file_that_was_renamed_to_another_spelling_is_seen_once(directory, kind):
+    """Else both would be sent, and no pull could ever write the two here."""
+    write(directory, "readme", b"1")
+    with kind(directory) as opened:
+        assert scan(opened, {}, ["README"]).files.keys() == {"readme"}
+
+
+def test_two_files_of_one_content_and_like_names_are_both_seen(directory):
+    """This disk tells them apart, though the second is ignored, and a link to the first."""
+    write(directory, ".gitignore", b"README\n")
+    (directory / "README").hardlink_to(write(directory, "readme", b"1"))
+    with Root(directory) as opened:
+        assert {"README", "readme"} <= scan(opened, {}, ["README"]).files.keys()

@@ -5,6 +5,7 @@ import stat
 
 import pytest
 
+from agentic.directory.names import staged_name
 from agentic.directory.root import Root
 from agentic.directory.writing import Writer
 from common.errors import AgenticError
@@ -132,7 +133,7 @@ def test_a_directory_in_the_place_is_not_replaced(writer, directory):
 
 def test_what_was_left_incomplete_is_swept_away(writer, directory):
     """After a crash; other hidden files are the person's."""
-    (directory / ".agentic-0011.tmp").write_text("half")
+    (directory / staged_name().decode()).write_text("half")
     (directory / ".agenticignore").write_text("")
     writer.sweep(())
     assert os.listdir(directory) == [".agenticignore"]
