@@ -2,16 +2,17 @@
 
 import asyncio
 from collections.abc import AsyncIterator, Callable, Coroutine
-from typing import Any
+from typing import Annotated, Any
 
 from fastapi import Request, Response
-from fastapi.exceptions import RequestValidationError
 from fastapi.routing import APIRoute
+from pydantic import TypeAdapter, ValidationError
+from pydantic.fields import FieldInfo
 from starlette.requests import ClientDisconnect
 
 from common import strict_json
-from common.errors import ClientError
-from common.web.errors import MAX_FIELDS
+from common.errors import ClientError, fields_of
+from common.web.errors import invalid
 
 PATIENCE = 20.0
 """Seconds to wait for the next piece of a body."""
@@ -19,9 +20,6 @@ WHOLE = 120.0
 """Seconds for all of a JSON body."""
 SMALL = 64 * 1024
 """Bytes that are parsed and validated on the event loop: sooner done there than in a thread."""
-
-Validate = Callable[..., tuple[Any, list[dict[str, Any]]]]
-"""As FastAPI validates: the value, or errors."""
 
 
 class _ParsedRequest(Request):
@@ -47,32 +45,39 @@ class JsonRoute(APIRoute):
         handle, field = super().get_route_handler(), self.body_field
         if field is None:
             return handle
+        model = _adapter(field.field_info)
 
         async def parse_then_handle(request: Request) -> Response:
             body = await read_body(request, request.app.state.max_body)
             if not body:
                 return await handle(_ParsedRequest(request, body, None))
             _require_json(request)
-            return await handle(_ParsedRequest(request, body, await parse(body, field.validate)))
+            return await handle(_ParsedRequest(request, body, await parse(body, model)))
 
         return parse_then_handle
 
 
-async def parse(body: bytes, validate: Validate) -> Any:
+def _adapter(info: FieldInfo) -> TypeAdapter[Any]:
+    kind: Any = info.annotation
+    return TypeAdapter(Annotated[kind, *info.metadata] if info.metadata else kind)
+
+
+async def parse(body: bytes, model: TypeAdapter[Any]) -> Any:
     """Return what strict JSON says; a large body keeps a thread busy and not the event loop.
 
     What is validated there is a model already, which FastAPI takes as it is.
     """
     if len(body) <= SMALL:
         return strict_json.loads(body)
-    return await asyncio.to_thread(_validated, body, validate)
+    return await asyncio.to_thread(_validated, body, model)
 
 
-def _validated(body: bytes, validate: Validate) -> Any:
-    value, errors = validate(strict_json.loads(body), loc=("body",))
-    if errors:  # there may be as many as values: the first ones are told
-        raise RequestValidationError(errors[:MAX_FIELDS])
-    return value
+def _validated(body: bytes, model: TypeAdapter[Any]) -> Any:
+    try:
+        return model.validate_python(strict_json.loads(body))
+    except ValidationError as error:
+        refusal = invalid(fields_of(error))
+    raise refusal  # by itself: there may be as many errors as values, which go here and not on the loop
 
 
 async def read_body(request: Request, limit: int) -> bytes:

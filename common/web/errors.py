@@ -1,7 +1,7 @@
 """Every error of a service as RFC 9457 problem+json: ours, the framework's and the unforeseen."""
 
 import math
-from typing import Any
+from collections.abc import Sequence
 
 from fastapi import FastAPI, Request
 from fastapi.exceptions import RequestValidationError, WebSocketRequestValidationError
@@ -19,13 +19,13 @@ from common.errors import (
     Source,
     SystemFault,
     error,
+    field_errors,
+    told_of_fields,
 )
 from common.logs import get_logger
 from common.web.methods import allowed_methods
 
 log = get_logger(__name__)
-MAX_FIELDS = 20
-MAX_FIELD_LENGTH = 200
 
 _BY_STATUS = {
     400: "malformed_request",
@@ -68,18 +68,9 @@ def problem_response(
     )
 
 
-def field_errors(errors: Any, skip: int = 0) -> list[FieldError]:
-    """Turn pydantic's errors into fields and messages, without the input they complain about.
-
-    `skip` leaves out leading parts of the location, such as "body".
-    """
-    return [
-        FieldError(
-            field=".".join(str(part) for part in item["loc"][skip:])[:MAX_FIELD_LENGTH],
-            message=item["msg"][:MAX_FIELD_LENGTH],
-        )
-        for item in errors[:MAX_FIELDS]
-    ]
+def invalid(fields: Sequence[FieldError]) -> ClientError:
+    """Return the refusal of a request some of whose fields are wrong."""
+    return ClientError("invalid_request", told_of_fields(fields, "the body"), fields=fields)
 
 
 async def _known(request: Request, failure: Exception) -> Response:
@@ -91,18 +82,13 @@ async def _known(request: Request, failure: Exception) -> Response:
 
 async def _invalid(request: Request, failure: Exception) -> Response:
     assert isinstance(failure, RequestValidationError)  # noqa: S101  # as above
-    return problem_response(_refusal(failure.errors()), request.scope)
+    return problem_response(invalid(field_errors(failure.errors(), skip=1)), request.scope)
 
 
 async def _invalid_socket(socket: WebSocket, failure: Exception) -> None:
     assert isinstance(failure, WebSocketRequestValidationError)  # noqa: S101  # as above
-    await socket.send_denial_response(problem_response(_refusal(failure.errors()), socket.scope))
-
-
-def _refusal(errors: Any) -> ClientError:
-    fields = field_errors(errors, skip=1)
-    names = ", ".join(field.field or "the body" for field in fields)
-    return ClientError("invalid_request", f"Not valid: {names}", fields=fields)
+    refusal = invalid(field_errors(failure.errors(), skip=1))
+    await socket.send_denial_response(problem_response(refusal, socket.scope))
 
 
 async def _framework(request: Request, failure: Exception) -> Response:

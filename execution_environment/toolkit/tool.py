@@ -7,12 +7,10 @@ from typing import Any, get_type_hints
 
 from pydantic import BaseModel, ConfigDict, ValidationError
 
-from common.errors import FieldError, ToolError
+from common.errors import ToolError, fields_of, told_of_fields
 from common.tools import Effect, ToolSpec
 from execution_environment.workspace.reader import Reader
 from execution_environment.workspace.workspace import Workspace
-
-MAX_FIELDS = 20
 
 
 class Arguments(BaseModel):
@@ -52,12 +50,8 @@ class Tool:
         try:
             return self.arguments.model_validate(arguments)
         except ValidationError as error:
-            fields = [
-                FieldError(field=".".join(map(str, item["loc"]))[:200], message=item["msg"][:200])
-                for item in error.errors(include_input=False, include_url=False)[:MAX_FIELDS]
-            ]
-            names = ", ".join(field.field or "arguments" for field in fields)
-            raise ToolError("invalid_arguments", f"Not valid: {names}", fields=fields) from error
+            fields = fields_of(error)
+        raise ToolError("invalid_arguments", told_of_fields(fields, "arguments"), fields=fields)
 
     def run(self, arguments: Arguments, view: Reader | Workspace) -> dict[str, Any]:
         """Return the tool's output as JSON has it; `view` is a reader where it only reads."""
