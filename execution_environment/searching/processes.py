@@ -3,19 +3,16 @@
 import json
 import socket
 import subprocess
-import sys
 from collections.abc import Callable, Sequence
 
+from common.processes.isolated import isolated
+from execution_environment.searching import worker
 from execution_environment.searching.worker import PIECE, Answer, Request
 
 LOOK = 0.05
 """Seconds between two looks at the clock while an answer is waited for."""
 _PATIENCE = 5.0
 """Seconds for a process that has nothing else to do to take a request."""
-_ENTRY = (
-    "import sys; sys.path[:] = sys.argv[2:];"
-    " from execution_environment.searching.worker import main; main(int(sys.argv[1]))"
-)
 
 
 class SearchProcess:
@@ -27,9 +24,8 @@ class SearchProcess:
         number = theirs.fileno()
         try:
             with theirs:
-                # -I and -S: what a path file or a variable would start takes longer than the rest
                 self._process = subprocess.Popen(
-                    [sys.executable, "-I", "-S", "-c", _ENTRY, str(number), *sys.path],
+                    isolated(worker.__name__, number),
                     pass_fds=(number,),
                     stdin=subprocess.DEVNULL,
                     stdout=subprocess.DEVNULL,

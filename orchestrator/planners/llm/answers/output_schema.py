@@ -1,127 +1,113 @@
 """The JSON schema that a run's answer has to match: checked itself first, for it comes from a client."""
 
 import json
-from collections.abc import Callable, Iterator
-from itertools import islice
-from typing import Any
+import re
+import subprocess
+from threading import BoundedSemaphore
 
-from jsonschema import Draft202012Validator, FormatChecker
-from jsonschema.exceptions import SchemaError, ValidationError
-from jsonschema.validators import extend
 from pydantic import JsonValue
-from referencing import Registry
 
 from common import strict_json
-from common.errors import ClientError
-from common.globs import compile_pattern
+from common.errors import ClientError, SystemFault
+from common.processes.isolated import isolated
 from common.tools import JsonSchema
-from orchestrator.planners.llm.answers.schemas import References, UnusableSchema, check_parts
-
-_Judge = Callable[[Any, Any, Any, Any], Iterator[Any] | None]
+from orchestrator.planners.llm.answers import judge
 
 MAX_SCHEMA = 20_000
 """Characters as JSON: the model has to read it as well."""
-MAX_JUDGED = 100_000
-"""Keywords for one answer: references that name each other twice could be followed for ever."""
-MAX_SHOWN = 300
-MAX_ERRORS = 10
-_NO_FORMATS = FormatChecker(formats=())
-"""Patterns are RE2's: what Python's would make of them does not matter."""
+MAX_WAIT = 60.0
+"""Seconds for a judge: far more than its CPU, however busy the machine is."""
+_FENCED = re.compile(r"```(?:[A-Za-z]*\s*\n|json)?(.*)```", re.DOTALL)
+_CHECKS, _ANSWERS = BoundedSemaphore(2), BoundedSemaphore(2)
+"""Judges at a time; those of answers, which were paid for, do not stand in line with the others."""
+_PATIENCE = {_CHECKS: 1.0, _ANSWERS: MAX_WAIT}
+"""Seconds to wait for a place: a thread is held meanwhile."""
 
 
 class AnswerMismatch(Exception):  # a state of affairs, not an error: the model is asked again
     """The answer is no JSON, or not as the schema wants it; the message says what is wrong."""
 
 
+class _TooMuch(Exception):
+    """The judge has ended without a word."""
+
+
 def check_schema(schema: JsonSchema) -> None:
-    """Raise ClientError `invalid_request` for what is no schema, or could not be checked in bounded time."""
+    """Raise ClientError `invalid_request` for what is no schema, or takes too much to be judged by.
+
+    Raises SystemFault `overloaded` where too many are being checked. Holds its thread for a while.
+    """
     if len(json.dumps(schema, ensure_ascii=False)) > MAX_SCHEMA:
         raise _invalid(f"is longer than {MAX_SCHEMA} characters")
     try:
-        check_parts(schema)
-        Draft202012Validator.check_schema(schema, format_checker=_NO_FORMATS)
-        next(_Bounded(schema).errors(None), None)
-    except UnusableSchema as error:
-        raise _invalid(str(error)[:MAX_SHOWN]) from error
-    except SchemaError as error:
-        raise _invalid(f"is no JSON schema: {error.message[:MAX_SHOWN]}") from error
-    except (RecursionError, _TooMuch) as error:
-        raise _invalid("refers to itself without an end, or takes too long to follow") from error
+        faults = _judged(_CHECKS, judge.Question(schema=schema, answer=None))
+    except _TooMuch as error:
+        raise _invalid(f"refers to itself without an end, or {_limits()}") from error
+    if faults:
+        raise _invalid(faults[0])
 
 
 def matching_json(text: str, schema: JsonSchema) -> str:
-    """Return the JSON of an answer, compact; it may stand in a fence. Raises AnswerMismatch."""
-    value = _parsed(text)
+    """Return the JSON of an answer, compact; it may stand in a fence.
+
+    Raises AnswerMismatch, and SystemFault `overloaded`. Holds its thread for a while.
+    """
+    answer = json.dumps(_parsed(text), ensure_ascii=False, separators=(",", ":"))
     try:
-        errors = list(islice(_Bounded(schema).errors(value), MAX_ERRORS))
-    except (RecursionError, UnusableSchema, _TooMuch) as error:
-        raise AnswerMismatch("output_schema cannot be followed to its end") from error
-    if errors:
-        raise AnswerMismatch("\n".join(map(_told, errors)))
-    return json.dumps(value, ensure_ascii=False, separators=(",", ":"))
+        faults = _judged(_ANSWERS, judge.Question(schema=schema, answer=answer))
+    except _TooMuch as error:
+        raise AnswerMismatch(f"To judge it by the schema {_limits()}. Say less.") from error
+    if faults:
+        raise AnswerMismatch("\n".join(faults))
+    return answer
 
 
 def _invalid(fault: str) -> ClientError:
     return ClientError("invalid_request", f"output_schema {fault}")
 
 
-def _parsed(text: str) -> JsonValue:
-    parts = text.split("```")
-    wanted = parts[1].removeprefix("json") if len(parts) == 3 else text  # one fence: what is in it
+def _limits() -> str:
+    return f"takes more than {judge.MAX_SECONDS} s or {judge.MAX_MEMORY // 2**20} MiB"
+
+
+def _judged(places: BoundedSemaphore, question: judge.Question) -> list[str]:
+    """Ask a process of its own; raise _TooMuch when it ends without an answer."""
+    if not places.acquire(timeout=_PATIENCE[places]):
+        raise SystemFault("overloaded", "Too many schemas are being judged at the moment")
     try:
-        value: JsonValue = strict_json.loads(wanted.strip().encode(), "The answer")
+        done = subprocess.run(
+            isolated(judge.__name__),
+            input=json.dumps(question).encode(),
+            stdout=subprocess.PIPE,
+            stderr=subprocess.DEVNULL,
+            env={},
+            start_new_session=True,  # Ctrl-C is the service's
+            timeout=MAX_WAIT,
+            check=True,
+        )
+    except (subprocess.CalledProcessError, subprocess.TimeoutExpired) as error:
+        raise _TooMuch from error
+    finally:
+        places.release()
+    faults: list[str] = json.loads(done.stdout)
+    return faults
+
+
+def _parsed(text: str) -> JsonValue:
+    """Return what an answer says, as it stands or else within its fences."""
+    try:
+        return _json(text)
+    except AnswerMismatch:
+        fenced = _FENCED.search(text)
+        if fenced is None:
+            raise
+    return _json(fenced[1])
+
+
+def _json(text: str) -> JsonValue:
+    try:
+        value: JsonValue = strict_json.loads(text.strip().encode(), "The answer")
     except (ClientError, UnicodeError) as error:
         detail = error.detail if isinstance(error, ClientError) else str(error)
         raise AnswerMismatch(detail) from error
     return value
-
-
-def _told(error: ValidationError) -> str:
-    where = ".".join(map(str, error.absolute_path)) or "the answer"
-    return f"{where}: {error.message}"[:MAX_SHOWN]
-
-
-class _TooMuch(Exception):
-    """More keywords were judged than are allowed."""
-
-
-class _Bounded:
-    """A validator whose work is bounded, and which reads no other documents."""
-
-    def __init__(self, schema: JsonSchema) -> None:
-        self._judged = 0
-        self._references = References(schema)
-        judges = {**Draft202012Validator.VALIDATORS, **_OWN, "$ref": self._follow}
-        bounded = {keyword: self._counted(judge) for keyword, judge in judges.items()}
-        kind = extend(Draft202012Validator, bounded)  # type: ignore[no-untyped-call]
-        self.errors: Callable[[JsonValue], Iterator[ValidationError]] = kind(
-            schema, registry=Registry()
-        ).iter_errors
-
-    def _counted(self, judge: _Judge) -> _Judge:
-        def counted(validator: Any, rule: Any, value: Any, schema: Any) -> Iterator[Any] | None:
-            self._judged += 1
-            if self._judged > MAX_JUDGED:
-                raise _TooMuch
-            return judge(validator, rule, value, schema)
-
-        return counted
-
-    def _follow(self, validator: Any, rule: Any, value: Any, _schema: Any) -> Iterator[Any]:
-        yield from validator.descend(value, self._references[rule])
-
-
-def _unique(_validator: Any, rule: Any, value: Any, _schema: Any) -> Iterator[ValidationError]:
-    """Judge in one pass: the library compares each item with each other one."""
-    if rule is True and isinstance(value, list):
-        seen = {json.dumps(item, sort_keys=True) for item in value}
-        if len(seen) < len(value):
-            yield ValidationError("it has an item twice")
-
-
-def _pattern(_validator: Any, pattern: str, value: Any, _schema: Any) -> Iterator[ValidationError]:
-    if isinstance(value, str) and not compile_pattern(pattern).search(value):
-        yield ValidationError(f"it does not match {pattern}")
-
-
-_OWN: dict[str, _Judge] = {"pattern": _pattern, "uniqueItems": _unique}
