@@ -1,7 +1,7 @@
 """Request bodies: read within a bound, parsed strictly, before FastAPI sees them."""
 
 import asyncio
-from collections.abc import AsyncIterator, Callable, Coroutine
+from collections.abc import AsyncIterator, Callable, Coroutine, Sequence
 from typing import Annotated, Any
 
 from fastapi import Request, Response
@@ -11,8 +11,7 @@ from pydantic.fields import FieldInfo
 from starlette.requests import ClientDisconnect
 
 from common import strict_json
-from common.errors import ClientError, fields_of
-from common.web.errors import invalid
+from common.errors import ClientError, FieldError, fields_of, told_of_fields
 
 PATIENCE = 20.0
 """Seconds to wait for the next piece of a body."""
@@ -20,6 +19,14 @@ WHOLE = 120.0
 """Seconds for all of a JSON body."""
 SMALL = 64 * 1024
 """Bytes that are parsed and validated on the event loop: sooner done there than in a thread."""
+
+
+class InvalidBody(ClientError):
+    """A body that is JSON, but not what the route takes; `body` is what it says."""
+
+    def __init__(self, fields: Sequence[FieldError], body: Any) -> None:
+        super().__init__("invalid_request", told_of_fields(fields, "the body"), fields=fields)
+        self.body = body
 
 
 class _ParsedRequest(Request):
@@ -63,21 +70,23 @@ def _adapter(info: FieldInfo) -> TypeAdapter[Any]:
 
 
 async def parse(body: bytes, model: TypeAdapter[Any]) -> Any:
-    """Return what strict JSON says; a large body keeps a thread busy and not the event loop.
+    """Return the model that a body gives; a large one keeps a thread busy and not the event loop.
 
-    What is validated there is a model already, which FastAPI takes as it is.
+    FastAPI takes it as it is; what it would list of errors has no bound.
     """
     if len(body) <= SMALL:
-        return strict_json.loads(body)
+        return _validated(body, model)
     return await asyncio.to_thread(_validated, body, model)
 
 
 def _validated(body: bytes, model: TypeAdapter[Any]) -> Any:
+    value = strict_json.loads(body)
     try:
-        return model.validate_python(strict_json.loads(body))
+        return model.validate_python(value)
     except ValidationError as error:
-        refusal = invalid(fields_of(error))
-    raise refusal  # by itself: there may be as many errors as values, which go here and not on the loop
+        fields = fields_of(error)
+    # by itself: there may be as many errors as values, which go here and not on the loop
+    raise InvalidBody(fields, value)
 
 
 async def read_body(request: Request, limit: int) -> bytes:

@@ -2,6 +2,7 @@
 
 import math
 from collections.abc import Sequence
+from typing import Any
 
 from fastapi import FastAPI, Request
 from fastapi.exceptions import RequestValidationError, WebSocketRequestValidationError
@@ -15,7 +16,6 @@ from common.errors import (
     MEDIA_TYPE,
     AgenticError,
     ClientError,
-    FieldError,
     Source,
     SystemFault,
     error,
@@ -68,11 +68,6 @@ def problem_response(
     )
 
 
-def invalid(fields: Sequence[FieldError]) -> ClientError:
-    """Return the refusal of a request some of whose fields are wrong."""
-    return ClientError("invalid_request", told_of_fields(fields, "the body"), fields=fields)
-
-
 async def _known(request: Request, failure: Exception) -> Response:
     assert isinstance(failure, AgenticError)  # noqa: S101  # Starlette's handlers are typed loosely
     if isinstance(failure, SystemFault):
@@ -82,13 +77,17 @@ async def _known(request: Request, failure: Exception) -> Response:
 
 async def _invalid(request: Request, failure: Exception) -> Response:
     assert isinstance(failure, RequestValidationError)  # noqa: S101  # as above
-    return problem_response(invalid(field_errors(failure.errors(), skip=1)), request.scope)
+    return problem_response(_refusal(failure.errors()), request.scope)
 
 
 async def _invalid_socket(socket: WebSocket, failure: Exception) -> None:
     assert isinstance(failure, WebSocketRequestValidationError)  # noqa: S101  # as above
-    refusal = invalid(field_errors(failure.errors(), skip=1))
-    await socket.send_denial_response(problem_response(refusal, socket.scope))
+    await socket.send_denial_response(problem_response(_refusal(failure.errors()), socket.scope))
+
+
+def _refusal(errors: Sequence[Any]) -> ClientError:
+    fields = field_errors(errors, skip=1)
+    return ClientError("invalid_request", told_of_fields(fields, "the body"), fields=fields)
 
 
 async def _framework(request: Request, failure: Exception) -> Response:

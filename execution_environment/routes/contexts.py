@@ -14,7 +14,7 @@ from common import strict_json
 from common.audit import SETTLE
 from common.context import ExecutionContext
 from common.errors import ClientError
-from common.web.body import JsonRoute
+from common.web.body import InvalidBody, JsonRoute
 from execution_environment.audit.records import arguments_digest
 from execution_environment.routes.dependencies import services_of
 
@@ -75,12 +75,12 @@ class RecordedRoute(JsonRoute):
     def _is_of_no_call(self, refusal: Exception) -> bool:
         """Tell whether a request was refused before there was a call, which is on record itself."""
         if isinstance(refusal, ClientError) and self.body_field is not None:
-            return refusal.code in _UNREADABLE
+            return isinstance(refusal, InvalidBody) or refusal.code in _UNREADABLE
         return isinstance(refusal, (RequestValidationError, RefusedContext))
 
 
 def _note(request: Request, endpoint: str, refusal: Exception) -> None:
-    body = refusal.body if isinstance(refusal, RequestValidationError) else None
+    body = refusal.body if isinstance(refusal, RequestValidationError | InvalidBody) else None
     said = body if isinstance(body, dict) else _said_beside_the_body(request)
     context = said.get("context")
     claimed = context if isinstance(context, dict) else {}
