@@ -663,14 +663,25 @@ GUARDS = (
     *guards_of(
         "agentic/directory/pulling/incoming.py",
         "tests/agentic/directory/pulling/test_hostile.py",
-        ("pull: .git", "path not in base and is_forbidden(path)", "False"),
-        ("pull: a repository by its files", "    _require_no_repository(theirs, there)\n", ""),
+        ("pull: .git", "path not in base and _is_barred(path)", "False"),
         ("pull: names that are one here", "        if is_case_blind():\n", "        if False:\n"),
         (
             "pull: against what was asked",
             '    if (line.state == "new") == (path in base):\n',
             "    if False:\n",
         ),
+    ),
+    *guards_of(
+        "agentic/directory/pulling/repositories.py",
+        "tests/agentic/directory/pulling/test_repositories.py",
+        ("pull: a repository by what is told", " | told[_name(above)]", ""),
+        ("pull: a repository by what is here", "_signs_here(root, above) | ", ""),
+        ("pull: a DIR that is git's own", "    _require_outside(Path(root.identity.path))\n", ""),
+    ),
+    *guards_of(
+        "agentic/directory/writing.py",
+        "tests/agentic/directory/test_writing.py",
+        ("pull: a mode of other names", "if os.fstat(descriptor).st_nlink == 1:", "if True:"),
     ),
     *guards_of(
         "agentic/directory/pulling/asking.py",

@@ -9,7 +9,7 @@ import re
 import secrets
 import unicodedata
 from collections import defaultdict
-from collections.abc import Container, Iterable
+from collections.abc import Iterable, Set
 from functools import lru_cache
 
 from agentic.directory.faults import refusal
@@ -25,8 +25,8 @@ _IGNORED = re.compile("[\u200c-\u200f\u202a-\u202e\u206a-\u206f\ufeff]")
 """Characters that HFS+ passes over when it compares names (Apple TN1150; git's utf8.c)."""
 _GIT = re.compile(r"\.git|git~[0-9]+")
 """The repository's directory, and the short names that NTFS and FAT may give it."""
-_SIGNS = {"head", "objects", "refs", "commondir"}
-"""What tells git that a directory is a repository, folded."""
+SIGNS = {"head": b"HEAD", "objects": b"objects", "refs": b"refs", "commondir": b"commondir"}
+"""What tells git that a directory is a repository: folded, and as git spells it."""
 _RESERVED = re.compile(
     r"(con|prn|aux|nul|conin\$|conout\$|(com|lpt)[0-9\u00b9\u00b2\u00b3])\s*(\..*)?", re.DOTALL
 )
@@ -52,7 +52,7 @@ def parsed(path: str) -> Parts:
     A server that is hostile or broken may name `/etc/passwd`, `../x`, `a//b` or an empty path.
     """
     try:
-        raw = _ESCAPE.sub(_unescaped, path.encode())
+        raw = _bytes_of(path)
     except UnicodeEncodeError:
         raise refusal("upstream_failed", "A path of the answer is not valid Unicode") from None
     parts = tuple(raw.split(b"/"))
@@ -61,6 +61,10 @@ def parsed(path: str) -> Parts:
             "upstream_failed", f"The answer names '{path[:200]}', which is no file's path"
         )
     return parts
+
+
+def _bytes_of(path: str) -> bytes:
+    return _ESCAPE.sub(_unescaped, path.encode())
 
 
 def _unescaped(found: re.Match[bytes]) -> bytes:
@@ -73,32 +77,36 @@ def is_plain(part: bytes) -> bool:
 
 
 def plain(path: str) -> str:
-    """Return a path as this side writes it: which characters are printable differs by version."""
-    return shown(parsed(path))
+    """Return a path as this side writes it: which characters are printable differs by version.
+
+    Raises `upstream_failed` for what leads elsewhere, or could never be sent.
+    """
+    written = shown(parsed(path))
+    if len(written) > MAX_PATH:
+        raise refusal(
+            "upstream_failed", f"The answer names a path that is too long: '{path[:200]}'"
+        )
+    return written
 
 
-def repositories(paths: Iterable[str]) -> set[str]:
-    """Return the directories, folded, that git would take for repositories though none is a `.git`.
+def signs(paths: Iterable[str]) -> dict[str, set[str]]:
+    """Return by directory what files tell git that it is a repository; all of it folded."""
+    found: dict[str, set[str]] = defaultdict(set)
+    for path in paths:
+        names = folded(path).split("/")
+        for depth, name in enumerate(names):
+            if name in SIGNS:
+                found["/".join(names[:depth])].add(name)
+    return found
+
+
+def is_repository(seen: Set[str]) -> bool:
+    """Tell whether git would take a directory with these signs for a repository, however it is called.
 
     It looks into any directory that it is run in (gitrepository-layout(5)), reads a `config` there,
     and runs the programs that this names.
     """
-    signs: dict[str, set[str]] = defaultdict(set)
-    for path in paths:
-        names = folded(path).split("/")
-        for depth, name in enumerate(names):
-            if name in _SIGNS:
-                signs["/".join(names[:depth])].add(name)
-    return {
-        directory
-        for directory, seen in signs.items()
-        if "head" in seen and ("commondir" in seen or {"objects", "refs"} <= seen)
-    }
-
-
-def lies_in(path: str, directories: Container[str]) -> bool:
-    """Tell whether a path lies in one of these directories, which are folded; `""` is DIR itself."""
-    return "" in directories or any(above in directories for above in _with_parents(folded(path)))
+    return "head" in seen and ("commondir" in seen or {"objects", "refs"} <= seen)
 
 
 def staged_name(mark: bytes = b"") -> bytes:
@@ -117,8 +125,8 @@ def is_forbidden(path: str, *, is_windows: bool = os.name == "nt") -> str | None
     A `.git`, however it is spelt and wherever it lies, is the machine's own: a hook in it would
     be run by the next command of git.
     """
-    parts = parsed(path)
-    if any(map(_is_repository, parts)):
+    parts = _bytes_of(path).split(b"/")
+    if any(map(_is_git, parts)):
         return "it lies in a repository's .git"
     if is_windows:
         return next(filter(None, map(_windows_reason, parts)), None)
@@ -126,7 +134,7 @@ def is_forbidden(path: str, *, is_windows: bool = os.name == "nt") -> str | None
 
 
 @lru_cache(maxsize=16384)  # a tree has the same names over and over
-def _is_repository(part: bytes) -> bool:
+def _is_git(part: bytes) -> bool:
     text = _IGNORED.sub("", part.decode(errors="surrogateescape")).casefold()
     pieces = (piece.partition(":")[0].rstrip(" .") for piece in text.split("\\"))
     return any(_GIT.fullmatch(piece) for piece in pieces)

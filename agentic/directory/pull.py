@@ -17,6 +17,7 @@ from agentic.directory.pulling.journal import Journal, Record, unobserved
 from agentic.directory.pulling.looking import content_of, look
 from agentic.directory.pulling.merging import Merger, merge, merge_all
 from agentic.directory.pulling.planning import Choice, Plan, Step, plan
+from agentic.directory.pulling.repositories import require_no_repository
 from agentic.directory.root import Root
 from agentic.directory.state import LocalFile, State
 from agentic.directory.writing import Writer
@@ -91,7 +92,9 @@ def _unseen() -> AgenticError:
 def _planned(
     root: Root, writer: Writer, base: Files, theirs: Theirs, choice: Choice | None
 ) -> Plan:
-    require_tree(theirs, base, writer.is_case_blind)
+    there = theirs.beside(base)
+    require_tree(there, writer.is_case_blind)
+    require_no_repository(root, theirs.files.keys() & there, there)
     mine = {path: look(root, path) for path in theirs.files}
     renamed = [path for path in respelt(theirs) if isinstance(mine[path], LocalFile)]
     if renamed and writer.is_case_blind():

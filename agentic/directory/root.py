@@ -73,19 +73,22 @@ class Root:
             self._descriptor = None
 
     @contextmanager
-    def directory(self, parts: Parts) -> Iterator[int]:
-        """Open a directory beneath; yield its descriptor. Raises errors that name it."""
+    def directory(self, parts: Parts, *, is_made: bool = False) -> Iterator[int]:
+        """Open a directory beneath, made if need be; yield its descriptor. Raises errors that name it."""
         with told_of(shown(parts)):
-            descriptor = self._descend(parts)
+            descriptor = self._descend(parts, is_made=is_made)
         try:
             yield descriptor
         finally:
             os.close(descriptor)
 
-    def _descend(self, parts: Parts) -> int:
+    def _descend(self, parts: Parts, *, is_made: bool = False) -> int:
         descriptor = os.open(".", DIRECTORY, dir_fd=self._descriptor)
         for part in parts:
             try:
+                if is_made:
+                    with suppress(FileExistsError):
+                        os.mkdir(part, dir_fd=descriptor)
                 below = _below(descriptor, part)
             finally:
                 os.close(descriptor)

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 
 from agentic.directory.faults import refusal, told_of
 from agentic.directory.ignoring import Listing, list_files
-from agentic.directory.names import Parts, folded, parsed, shown
+from agentic.directory.names import MAX_PATH, Parts, folded, parsed, shown
 from agentic.directory.root import Root
 from agentic.directory.state import LocalFile, Stamp
 from common.errors import AgenticError
@@ -19,6 +19,7 @@ PIECE = 1024 * 1024
 """Bytes that are read at a time."""
 SETTLED_NS = 2_000_000_000
 """A file must have been left alone for so long before its hash is remembered: times are coarse."""
+MAX_SHOWN = 200
 _ATTEMPTS = 3
 _NAMED = 10
 
@@ -56,6 +57,7 @@ def scan(
             found.skipped.append(path)
             continue
         try:
+            _require_sendable(path)
             settled = clock() - SETTLED_NS
             _look_at(root, parts, status, stamps.get(path), settled, found)
         except AgenticError as error:
@@ -64,6 +66,16 @@ def scan(
     _raise_for(unreadable)
     found.skipped.sort()
     return found
+
+
+def _require_sendable(path: str) -> None:
+    if len(path) > MAX_PATH:  # in characters as the services write them: four for an odd byte
+        raise refusal(
+            "path_not_allowed",
+            f"'{path[:MAX_SHOWN]}…' has a path of {len(path)} characters; {MAX_PATH} can be sent",
+            hint="Give it a shorter name, or name it in .agenticignore.",
+            path=path[:MAX_SHOWN],
+        )
 
 
 def _look_at(

@@ -15,6 +15,8 @@ from agentic.directory.faults import refusal, told_of
 from agentic.directory.names import Parts, is_forbidden, is_staged, shown, staged_name
 from agentic.directory.root import Root
 
+PIECE = 1024 * 1024
+"""Bytes that are copied at a time."""
 _NEW = os.O_WRONLY | os.O_CREAT | os.O_EXCL | getattr(os, "O_NOFOLLOW", 0)
 
 
@@ -24,12 +26,14 @@ class Staged:
 
     parts: Parts
     """Where it lies; what `replace` takes."""
+    place: Parts
+    """Where it goes; what an error names."""
     descriptor: int
 
     def write(self, piece: bytes) -> None:
         """Write a piece of its content."""
         view = memoryview(piece)
-        with told_of(shown(self.parts)):
+        with told_of(shown(self.place)):
             while view:
                 view = view[os.write(self.descriptor, view) :]
 
@@ -61,7 +65,7 @@ class Writer:
             try:
                 _take_mode(descriptor, parts[-1], directory)
                 _set_executable(descriptor, is_executable)
-                yield Staged((*parts[:-1], name), descriptor)
+                yield Staged((*parts[:-1], name), parts, descriptor)
                 with told_of(shown(parts)):
                     os.fsync(descriptor)
             except BaseException:
@@ -108,22 +112,24 @@ class Writer:
             above = above[:-1]
 
     def set_executable(self, parts: Parts, is_executable: bool) -> None:
-        """Give the right to execute to those who may read, or take it from all."""
+        """Give the right to execute to those who may read, or take it from all.
+
+        A file that has other names gets a copy in its place: they may lie outside the directory.
+        """
         with self._root.open_file(_allowed(parts)) as descriptor, told_of(shown(parts)):
-            _set_executable(descriptor, is_executable)
-            os.fsync(descriptor)
+            if os.fstat(descriptor).st_nlink == 1:
+                _set_executable(descriptor, is_executable)
+                os.fsync(descriptor)
+                return
+            with self.staging(parts, is_executable=is_executable) as staged:
+                while piece := os.read(descriptor, PIECE):
+                    staged.write(piece)
+            self.replace(parts, staged.parts)
 
     def make_directories(self, parts: Parts) -> None:
-        """Make a directory and those above it, where they are not there."""
-        for length in range(1, len(parts) + 1):
-            self._make_directory(parts[:length])
-        with self._root.directory(parts):
-            """Every step is a directory, and none a link."""
-
-    def _make_directory(self, parts: Parts) -> None:
-        above = self._root.directory(parts[:-1])
-        with above as directory, told_of(shown(parts)), suppress(FileExistsError):
-            os.mkdir(parts[-1], dir_fd=directory)
+        """Make a directory and those above it, where they are not there; none of them is a link."""
+        with self._root.directory(parts, is_made=True):
+            """Every step is a directory."""
 
     def is_case_blind(self) -> bool:
         """Tell whether the file system here takes names for one that Unicode folds together.

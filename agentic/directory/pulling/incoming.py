@@ -12,18 +12,17 @@ from agentic.directory.faults import refusal
 from agentic.directory.names import (
     collisions,
     is_forbidden,
-    lies_in,
     parsed,
     plain,
-    repositories,
 )
 from agentic.directory.state import LocalFile
 from common.errors import AgenticError
 from common.files.archives import Difference, DifferenceCount
 
 MAX_DIFFERENCES = 500_000
-MAX_PATHS = 64 * 1024 * 1024
-"""Differences that are taken, and characters of all their paths together."""
+MAX_PATHS = 128 * 1024 * 1024
+"""Differences that are taken, and characters of their paths, each times its components: the
+directories above a path are looked at as well."""
 _CONTROL = re.compile(rb"[\x00-\x1f\x7f]")
 
 
@@ -32,7 +31,8 @@ class Theirs:
     """What the workspace has now where it differs from a base; None where it has no file.
 
     `skipped`: where it has something that no archive holds, such as a link, instead of a file.
-    `barred`: its files that never come here, such as those in a `.git` that an agent has made.
+    `barred`: its files that never come here: those in a `.git` that an agent has made, and names
+    that would lie to a terminal or a script.
     """
 
     files: dict[str, LocalFile | None] = field(default_factory=dict)
@@ -40,10 +40,15 @@ class Theirs:
     barred: dict[str, LocalFile] = field(default_factory=dict)
     generation: str | None = None
 
+    def beside(self, base: Mapping[str, LocalFile]) -> set[str]:
+        """Return the files that there are when these changes are made to a base."""
+        now = {**base, **self.files}
+        return {path for path, file in now.items() if file is not None}
+
     @property
     def left_out(self) -> list[str]:
         """What is not taken, sorted: a directory that never comes here stands for all in it."""
-        tops = {next(filter(is_forbidden, reversed([path, *above(path)]))) for path in self.barred}
+        tops = {next(filter(_is_barred, reversed([path, *above(path)]))) for path in self.barred}
         return sorted(self.skipped | tops)
 
 
@@ -67,7 +72,7 @@ async def read_differences(
             theirs.generation = line.generation
             return theirs
         counts[line.state] += 1
-        room -= len(line.path)
+        room -= len(line.path) * (1 + line.path.count("/"))
         if sum(counts.values()) > MAX_DIFFERENCES or room < 0:
             raise distrust(f"it names more than {MAX_DIFFERENCES} differences, or too long paths")
         _take(line, base, theirs)
@@ -83,10 +88,14 @@ def _take(line: Difference, base: Mapping[str, LocalFile], theirs: Theirs) -> No
     elif line.state == "gone" or line.type == "directory":
         if path in base:  # a new directory is made with the first file in it
             theirs.files[path] = None
-    elif path not in base and is_forbidden(path):
+    elif path not in base and _is_barred(path):
         theirs.barred[path] = file_of(line)
     else:
         theirs.files[path] = file_of(line)
+
+
+def _is_barred(path: str) -> bool:
+    return is_forbidden(path) is not None or _CONTROL.search(b"/".join(parsed(path))) is not None
 
 
 def file_of(line: Difference) -> LocalFile:
@@ -100,8 +109,6 @@ def _checked_path(line: Difference, base: Mapping[str, LocalFile]) -> str:
     path = plain(line.path)
     if (line.state == "new") == (path in base):
         raise distrust(f"it says that '{path}' is {line.state}, against what it was asked")
-    if path not in base and _CONTROL.search(b"/".join(parsed(path))):
-        raise not_allowed(path, "it has control characters in it")
     return path
 
 
@@ -112,31 +119,17 @@ def not_allowed(path: str, reason: str) -> AgenticError:
     return refusal("path_not_allowed", detail, hint=hint, path=path[:200])
 
 
-def require_tree(
-    theirs: Theirs, base: Mapping[str, LocalFile], is_case_blind: Callable[[], bool]
-) -> None:
+def require_tree(there: set[str], is_case_blind: Callable[[], bool]) -> None:
     """Raise for files that cannot lie side by side: one below the other, or of one name here.
-
-    And for what would make a repository together, or change one that is not called `.git`.
 
     `is_case_blind` tells whether names that Unicode folds together are one here; it is asked only
     where there are such.
     """
-    now = {**base, **theirs.files}
-    there = {path for path, file in now.items() if file is not None}
     for parent in sorted({parent for path in there for parent in above(path)} & there):
         raise distrust(f"'{parent[:200]}' cannot be a file and have other files in it")
-    _require_no_repository(theirs, there)
     for same in collisions(there):
         if is_case_blind():
             raise not_allowed(same[0], f"'{same[1][:200]}' has the same name on this disk")
-
-
-def _require_no_repository(theirs: Theirs, there: set[str]) -> None:
-    found = repositories(there)
-    for path in sorted(theirs.files.keys() & there) if found else ():
-        if lies_in(path, found):
-            raise not_allowed(path, "git would take the directory for a repository")
 
 
 def respelt(theirs: Theirs) -> set[str]:

@@ -10,6 +10,7 @@ from agentic.directory.scanning import hashed, is_executable
 from agentic.directory.state import LocalFile
 from common.errors import AgenticError
 
+_NO_DIRECTORY = {"path_not_found", "not_a_directory", "path_not_allowed"}
 MAX_HELD = 10_000
 """Entries of a directory in a file's way that are looked at: one with more in it stays."""
 
@@ -17,12 +18,8 @@ MAX_HELD = 10_000
 def look(root: Root, path: str) -> Mine:
     """Return what is at a path. A file is hashed, however old its last hash is."""
     parts = parsed(path)
-    for length in range(1, len(parts)):
-        above = root.status(parts[:length])
-        if above is None:
-            return None
-        if not stat.S_ISDIR(above.st_mode):
-            return Obstacle(shown(parts[:length]), stat.S_ISREG(above.st_mode))
+    if not is_directory(root, parts[:-1]):
+        return _in_the_way(root, parts[:-1])
     status = root.status(parts)
     if status is None:
         return None
@@ -33,11 +30,24 @@ def look(root: Root, path: str) -> Mine:
 
 def is_directory(root: Root, parts: Parts) -> bool:
     """Tell whether a directory is there, behind no link."""
+    try:
+        with root.directory(parts):
+            return True
+    except AgenticError as error:
+        if error.code not in _NO_DIRECTORY:
+            raise
+    return False
+
+
+def _in_the_way(root: Root, parts: Parts) -> Obstacle | None:
+    """Return the first that is no directory of some that lie in each other; None: one is not there."""
     for length in range(1, len(parts) + 1):
         status = root.status(parts[:length])
-        if status is None or not stat.S_ISDIR(status.st_mode):
-            return False
-    return True
+        if status is None:
+            break
+        if not stat.S_ISDIR(status.st_mode):
+            return Obstacle(shown(parts[:length]), stat.S_ISREG(status.st_mode))
+    return None
 
 
 def _file(root: Root, parts: Parts) -> LocalFile | None:

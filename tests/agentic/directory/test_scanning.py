@@ -4,6 +4,7 @@ import hashlib
 import os
 import time
 from contextlib import contextmanager
+from pathlib import Path
 
 import pytest
 
@@ -150,6 +151,15 @@ def test_files_that_cannot_be_read_are_named_all_at_once(directory):
     with Watched(directory, refused=("c",)) as root, pytest.raises(AgenticError) as caught:
         scan(root, {})
     assert caught.value.context.path == "c"
+
+
+def test_a_path_that_is_too_long_to_be_sent_is_named(root, directory):
+    """An odd byte is written in four characters: no server would take it."""
+    above = Path(directory, *[os.fsdecode(b"\xff" * 200)] * 6)
+    above.mkdir(parents=True)
+    (above / "a").touch()
+    with pytest.raises(AgenticError, match="a path of 4807 characters"):
+        scan(root, {})
 
 
 def test_a_file_that_goes_while_it_is_looked_for_is_not_there(root, directory):

@@ -67,6 +67,17 @@ def test_a_mode_stays_but_for_the_right_to_execute(writer, directory):
     assert modes(directory) == {"private": 0o700, "script": 0o640, "plain": 0o644}
 
 
+def test_a_mode_is_given_to_no_other_name_of_a_file(writer, directory, tmp_path):
+    """It may lie outside: a hard link is one file in two places."""
+    put(writer, b"script")
+    (tmp_path / "outside").hardlink_to(directory / "script")
+    before = (tmp_path / "outside").stat().st_mode
+    writer.set_executable((b"script",), True)
+    assert modes(directory) == {"script": 0o755}
+    assert (directory / "script").read_bytes() == (tmp_path / "outside").read_bytes()
+    assert (tmp_path / "outside").stat().st_mode == before
+
+
 def test_files_and_the_directories_that_they_leave_empty_are_removed(writer, directory):
     """As git does; what has something in it stays, and the directory itself always."""
     put(writer, b"a", b"b", b"c")

@@ -8,12 +8,12 @@ from pydantic import ValidationError
 
 from agentic.directory.names import plain
 from agentic.directory.pulling import incoming
-from agentic.directory.pulling.incoming import Theirs, require_tree
+from agentic.directory.pulling.incoming import require_tree
 from common.errors import AgenticError
 from common.files.archives import DIFFERENCE_LINE, MANIFEST, Difference, DifferenceCount
 from common.files.tar_stream import END, header_of, padding_of
 from tests.agentic.directory.fakes import FakeArchives, sha256
-from tests.agentic.directory.pulling.places import Place, a_file, tree
+from tests.agentic.directory.pulling.places import Place, tree
 
 BASE = {"a": b"one\n", "d/b": b"two\n"}
 CONTENT = b"theirs\n"
@@ -92,6 +92,7 @@ PATHS = {
     "too long": "d/" * 2100 + "x",
     "too long a name": "d" * 256,
     "too long, escaped": "\\x41" * 300,
+    "too long when it is escaped": "/".join(["\\xff" * 200] * 10),
 }
 GIT = {
     "plain": ".git/hooks/pre-commit",
@@ -122,9 +123,12 @@ async def test_paths_that_lead_elsewhere_are_refused(refusal, path):
     assert hostile.fetched == 0
 
 
-@pytest.mark.parametrize("path", GIT.values(), ids=GIT)
-async def test_a_git_of_the_workspace_is_left_out_and_named(tmp_path, path):
-    """Its hooks would be run by the next command of git; all else comes, for agents run `git init`."""
+@pytest.mark.parametrize("path", [*GIT.values(), *CONTROL.values()], ids=[*GIT, *CONTROL])
+async def test_what_does_harm_here_is_left_out_and_named(tmp_path, path):
+    """A hook would be run by the next command of git, a line break would lie to the next script.
+
+    All else comes: agents run `git init`, and anybody may push a file of any name.
+    """
     place = Place(tmp_path, BASE)
     place.remote.write(plain(path), CONTENT)  # a service writes each name in one way
     place.remote.write("fine", CONTENT)
@@ -133,46 +137,6 @@ async def test_a_git_of_the_workspace_is_left_out_and_named(tmp_path, path):
     assert ([step.path for step in pulled.steps], len(pulled.skipped)) == (["fine"], 1)
     assert place.base().keys() == {*BASE, "fine"}
     assert (await place.pull()).steps == []
-
-
-@pytest.mark.parametrize("path", CONTROL.values(), ids=CONTROL)
-async def test_names_that_do_harm_here_are_refused(refusal, path):
-    """A line break would lie to the next script, an escape to the terminal."""
-    lines = [told("fine"), told(path)]
-    hostile = Hostile([*lines, count(lines)])
-    assert (await refusal(hostile)).code == "path_not_allowed"
-    assert hostile.fetched == 0
-
-
-REPOSITORIES = {
-    "here": ["HEAD", "config", "objects/x", "refs/x"],
-    "below": ["d/s/HEAD", "d/s/config", "d/s/objects/x", "d/s/refs/x"],
-    "programs for directories": ["s/HEAD", "s/config", "s/objects", "s/refs"],
-    "elsewhere": ["s/HEAD", "s/commondir", "t/config", "t/objects/x", "t/refs/x"],
-    "another case": ["s/head", "s/Config", "s/OBJECTS/x", "s/Refs/x"],
-}
-
-
-@pytest.mark.parametrize("paths", REPOSITORIES.values(), ids=REPOSITORIES)
-async def test_a_repository_that_is_not_called_so_is_refused(refusal, paths):
-    """Whoever runs git in it, as many a prompt does, runs the programs that its `config` names."""
-    lines = [told("fine"), *map(told, paths)]
-    hostile = Hostile([*lines, count(lines)])
-    assert (await refusal(hostile)).code == "path_not_allowed"
-    assert hostile.fetched == 0
-
-
-def test_a_repository_comes_in_no_two_steps_and_is_not_changed():
-    """What both had before counts, too; what is beside a person's own one may come."""
-    base = {path: a_file(b"") for path in ("s/HEAD", "s/objects/x")}
-    with pytest.raises(AgenticError, match="repository"):
-        require_tree(Theirs({"s/refs/x": a_file(b"")}), base, lambda: False)
-    base["s/refs/x"] = a_file(b"")
-    with pytest.raises(AgenticError, match="repository"):
-        require_tree(Theirs({"s/config": a_file(b"")}), base, lambda: False)
-    beside = {"HEAD": a_file(b""), "t/objects/x": a_file(b""), "sx": a_file(b"")}
-    require_tree(Theirs({**beside, "s/HEAD": None}), base, lambda: False)
-    require_tree(Theirs(dict(beside)), base, lambda: False)
 
 
 LINES = {
@@ -251,6 +215,15 @@ async def test_differences_with_endless_paths_are_refused_on_the_way(monkeypatch
     assert hostile.yielded == 6
 
 
+async def test_differences_with_endless_directories_are_refused_on_the_way(monkeypatch):
+    """All those above a path are looked at, and held, as well."""
+    monkeypatch.setattr(incoming, "MAX_PATHS", 1_000_000)
+    hostile = Hostile(told(f"{number}/" + "d/" * 1000 + "x") for number in range(10_000))
+    with pytest.raises(AgenticError, match="too long paths"):
+        await anext_error(hostile)
+    assert hostile.yielded == 1
+
+
 async def anext_error(hostile):
     """Read the differences of a hostile server."""
     await incoming.read_differences(hostile.diff(None, None), {})
@@ -261,11 +234,10 @@ async def anext_error(hostile):
 )
 def test_names_that_are_one_here_are_refused(one, other):
     """Where the disk takes them for the same, one would be written over the other."""
-    theirs = Theirs({one: a_file(b"1"), other: a_file(b"2")})
     with pytest.raises(AgenticError, match="same name") as caught:
-        require_tree(theirs, {}, lambda: True)
+        require_tree({one, other}, lambda: True)
     assert caught.value.code == "path_not_allowed"
-    require_tree(theirs, {}, lambda: False)
+    require_tree({one, other}, lambda: False)
 
 
 # The archive
