@@ -8,19 +8,18 @@ and what differs is a conflict.
 import asyncio
 import hashlib
 import os
-import time
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from pathlib import Path
-from typing import Any, Literal, NamedTuple, TextIO
+from typing import Any, Literal, NamedTuple
 from urllib.parse import urlsplit
 
 from platformdirs import user_state_path
 from pydantic import TypeAdapter, ValidationError
 
-from agentic.directory.faults import refusal, told_of
+from agentic.directory.faults import told_of
 from agentic.directory.kept.blobs import Blobs
-from agentic.directory.kept.locking import try_lock
+from agentic.directory.kept.locking import held
 from agentic.directory.kept.sealed import read_sealed, write_sealed
 from agentic.directory.root import Root
 from common.files.archives import Sha256
@@ -28,8 +27,7 @@ from common.models import Lenient
 
 VARIABLE = "AGENTIC_STATE_DIR"
 PATIENCE = 30.0
-PAUSE = 0.1
-"""Seconds to wait for another command in the same directory, and between two looks."""
+"""Seconds to wait for another command in the same directory."""
 _PORTS = {"http": 80, "https": 443}
 
 
@@ -147,31 +145,10 @@ async def opened_state(
     with told_of(str(place)):
         place.mkdir(mode=0o700, exist_ok=True)
         (place / "blobs").mkdir(exist_ok=True)
-        file = (place / "lock").open("a+")
-    with file:
-        await _locked(file, patience)
+    async with held(place / "lock", patience):
         state = await asyncio.to_thread(State, place, fresh)
         yield state
         await asyncio.to_thread(state.blobs.prune)
-
-
-async def _locked(file: TextIO, patience: float) -> None:
-    deadline = time.monotonic() + patience
-    while not try_lock(file):
-        if time.monotonic() > deadline:
-            raise refusal(
-                "invalid_state", f"Another command works on this directory{_holder(file)}"
-            )
-        await asyncio.sleep(PAUSE)
-    file.truncate(0)
-    file.write(str(os.getpid()))
-    file.flush()
-
-
-def _holder(file: TextIO) -> str:
-    file.seek(0)
-    pid = file.read(20)
-    return f" (process {pid})" if pid.isdigit() else ""
 
 
 def state_directory() -> Path:
