@@ -140,7 +140,7 @@ async def opened_state(
     Raises `invalid_state` where another command holds it for longer than `patience` seconds, and
     errors that name the path where the state directory cannot be used.
     """
-    fresh = Known(server=normal_url(server), directory=root.identity.path)
+    fresh = Known(server=normal_url(server), directory=_as_text(root.identity.path))
     place = state_directory() / _name(fresh.server, api_key, root)
     with told_of(str(place)):
         place.mkdir(mode=0o700, exist_ok=True)
@@ -167,6 +167,11 @@ def normal_url(server: str) -> str:
     port = "" if url.port in (None, _PORTS.get(scheme)) else f":{url.port}"
     host = f"[{host}]" if ":" in host else host
     return f"{scheme}://{host}{port}{url.path.rstrip('/')}"
+
+
+def _as_text(path: str) -> str:
+    """Return a path as JSON can hold it: a name's bytes that are no UTF-8 stand as escapes."""
+    return path.encode(errors="backslashreplace").decode()
 
 
 def _name(server: str, api_key: str | None, root: Root) -> str:

@@ -6,6 +6,7 @@ import signal
 import stat
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
 
@@ -77,6 +78,19 @@ async def test_a_directory_that_was_made_again_or_moved_is_another(
     assert (await visit(tmp_path / "moved")).known.workspace is None
     directory.mkdir()
     assert (await visit(directory)).known.workspace is None
+
+
+async def test_a_directory_is_remembered_whatever_bytes_its_name_has(state_directory, tmp_path):
+    """A name is bytes: what is no UTF-8 is a directory like any other, and not the one beside it."""
+    odd, other = (
+        Path(os.fsdecode(os.fsencode(tmp_path / "odd") + end)) for end in (b"\xff", b"\xfe")
+    )
+    for made in (odd, other):
+        made.mkdir()
+    await visit(odd, workspace="w", base={"a": FILE})
+    again = await visit(odd)
+    assert (again.known.workspace, again.known.base, again.notes) == ("w", {"a": FILE}, [])
+    assert (await visit(other)).known.workspace is None
 
 
 async def test_a_directory_is_the_same_through_a_link(directory, state_directory, tmp_path):
