@@ -9,7 +9,7 @@ import asyncio
 import hashlib
 import os
 from collections.abc import AsyncIterator, Callable
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, nullcontext
 from pathlib import Path
 from typing import Any, Literal, NamedTuple
 from urllib.parse import urlsplit
@@ -135,7 +135,7 @@ class State:
 async def opened_state(
     root: Root, server: str, api_key: str | None, *, patience: float = PATIENCE
 ) -> AsyncIterator[State]:
-    """Hold what is remembered of a directory for one server and user, alone.
+    """Hold what is remembered of a directory for one server and user, and the directory, alone.
 
     Raises `invalid_state` where another command holds it for longer than `patience` seconds, and
     errors that name the path where the state directory cannot be used.
@@ -145,10 +145,11 @@ async def opened_state(
     with told_of(str(place)):
         place.mkdir(mode=0o700, exist_ok=True)
         (place / "blobs").mkdir(exist_ok=True)
-    async with held(place / "lock", patience):
-        state = await asyncio.to_thread(State, place, fresh)
-        yield state
-        await asyncio.to_thread(state.blobs.prune)
+    with root.directory(()) if root.by_descriptor else nullcontext() as itself:
+        async with held(place / "lock", itself, patience):
+            state = await asyncio.to_thread(State, place, fresh)
+            yield state
+            await asyncio.to_thread(state.blobs.prune)
 
 
 def state_directory() -> Path:

@@ -10,6 +10,7 @@ from pathlib import Path
 
 import pytest
 
+from agentic.directory.kept.locking import held
 from agentic.directory.kept.sealed import write_sealed
 from agentic.directory.root import Root
 from agentic.directory.state import (
@@ -169,6 +170,32 @@ async def test_two_commands_in_one_directory_do_not_interleave(directory, state_
             await asyncio.sleep(0)
             assert not waiting.done()
         await waiting
+
+
+@pytest.mark.parametrize(
+    "other", [{"server": "http://localhost:8000"}, {"key": "other"}], ids=["server", "user"]
+)
+async def test_commands_in_one_directory_do_not_interleave_whatever_server_they_name(
+    directory, state_directory, other
+):
+    """One server has many names, and two pulls at once would change the same files."""
+    how = {"server": "http://127.0.0.1:8000", "key": "key", **other}
+    with Root(directory) as root, Root(directory) as again:
+        async with opened_state(root, "http://127.0.0.1:8000", "key"):
+            with pytest.raises(AgenticError, match="Another command works on this directory"):
+                async with opened_state(again, how["server"], how["key"], patience=0.01):
+                    pass
+            waiting = asyncio.create_task(visit(directory, **how, workspace="second"))
+            await asyncio.sleep(0)
+            assert not waiting.done()
+        await waiting
+
+
+async def test_a_directory_on_a_disk_without_locks_can_be_used(tmp_path):
+    """NFS says so of what is open for reading only: its state's lock has to do."""
+    never_opened = 1_000_000
+    async with held(tmp_path / "lock", never_opened, 0.0):
+        assert (tmp_path / "lock").read_text() == str(os.getpid())
 
 
 @pytest.mark.parametrize("obstacle", ["file", "below a file"])
