@@ -52,9 +52,10 @@ async def held(path: Path, directory: int | None, patience: float) -> AsyncItera
         file = path.open("ab+", buffering=0)
     with file:
         deadline = time.monotonic() + patience
-        await _taken(lambda: try_lock(file), lambda: _holder(file), deadline)
-        file.truncate(0)
-        file.write(str(os.getpid()).encode())
+        with told_of(str(path)):
+            await _taken(lambda: try_lock(file), lambda: _holder(file), deadline)
+            file.truncate(0)
+            file.write(str(os.getpid()).encode())
         await _taken(lambda: _try_directory(directory), str, deadline)
         yield
 

@@ -2,10 +2,12 @@
 
 import asyncio
 import os
+import resource
 import signal
 import stat
 import subprocess
 import sys
+from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
@@ -24,6 +26,17 @@ from agentic.directory.state import (
 from common.errors import AgenticError
 
 FILE = LocalFile("0" * 64, 7, True)
+
+
+@contextmanager
+def no_room():
+    """No file can grow: as a full disk, it ends the first write."""
+    soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (0, hard))
+    try:
+        yield
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
 
 
 async def visit(directory, server="http://server", key="key", **changes):
@@ -211,6 +224,18 @@ async def test_a_state_directory_that_cannot_be_used_is_named(
         await visit(directory)
     assert str(where) in caught.value.detail
     assert caught.value.source == "client"
+
+
+async def test_a_lock_that_cannot_be_written_is_named(directory, state_directory):
+    """On a full disk it is the first thing that fails, and its path says which disk is meant."""
+    with no_room(), pytest.raises(AgenticError) as caught:
+        await visit(directory)
+    [place] = state_directory.iterdir()
+    assert str(place / "lock") in caught.value.detail
+    (place / "lock").unlink()
+    (place / "lock").symlink_to(os.devnull)
+    with pytest.raises(AgenticError, match=str(place / "lock")):
+        await visit(directory)
 
 
 def test_the_state_lies_in_the_users_own_place(monkeypatch, tmp_path):
