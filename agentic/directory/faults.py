@@ -20,7 +20,7 @@ _CODES = {
 }
 _HINTS = {
     "no_space": "Free some space on this machine's disk.",
-    "permission_denied": "Look at its mode and owner.",
+    "permission_denied": "Look at its mode, its owner and its attributes.",
 }
 
 

@@ -14,25 +14,29 @@ _TEXTS: dict[Kind, str] = {
     "in_the_way": "something else is in its place here",
     "changed_meanwhile": "changed here during the pull",
 }
+_IN_THE_MIDST: set[Kind] = {"changed_meanwhile"}
+"""What ends a pull that has begun; every other conflict is found before."""
 
 
 def require_none(conflicts: list[PullConflict], choice: Choice | None) -> None:
     """Raise `changed_elsewhere` for conflicts; its context has the first of them, by path and kind."""
     if not conflicts:
         return
+    kinds = {one.kind for one in conflicts}
     named = [f"  {one.path}: {_TEXTS[one.kind]}" for one in conflicts[:SHOWN]]
     more = [f"  and {len(conflicts) - SHOWN} more"] if len(conflicts) > SHOWN else []
     raise refusal(
         "changed_elsewhere",
         "\n".join(["Somebody has to decide about these files:", *named, *more]),
-        hint=_hint({one.kind for one in conflicts}, choice),
+        hint=_hint(kinds, choice),
+        outcome="unknown" if kinds == _IN_THE_MIDST else None,
         conflicts=[{"path": one.path, "kind": one.kind} for one in conflicts[:MOST_NAMED]],
         actual=len(conflicts),
     )
 
 
 def _hint(kinds: set[Kind], choice: Choice | None) -> str:
-    if kinds == {"changed_meanwhile"}:
+    if kinds == _IN_THE_MIDST:
         return "What came before it is here. Pull again: it will be asked about."
     if choice == "theirs" or kinds == {"in_the_way"}:
         return "Nothing was changed here. Move what is in the way, or keep it: agentic pull --ours."

@@ -1,14 +1,20 @@
-"""Carries out a pull's journal beside the event loop: at once, or after a crash."""
+"""Carries out a pull's journal beside the event loop: at once, or after a crash.
+
+What stands in its way is told as what it is: a pull that has begun, and can be gone on with.
+"""
 
 import asyncio
 import threading
 from contextlib import suppress
 
+from agentic.directory.faults import refusal
 from agentic.directory.pulling.applying import Observe
 from agentic.directory.pulling.journal import Finished, Interrupted, Journal, unobserved
 from agentic.directory.root import Root
 from agentic.directory.state import State
 from common.errors import AgenticError
+
+_GO_ON = "After that any command here goes on with it."
 
 
 async def finish(root: Root, state: State, *, observe: Observe = unobserved) -> Finished:
@@ -32,8 +38,22 @@ async def carry_out(journal: Journal, root: Root, *, is_begun: bool) -> Finished
     )
     try:
         return await asyncio.shield(work)
+    except AgenticError as error:
+        raise _unfinished(error, is_begun=is_begun) from error
     except asyncio.CancelledError:
         stop.set()
         with suppress(Interrupted, AgenticError):
             await work
         raise
+
+
+def _unfinished(error: AgenticError, *, is_begun: bool) -> AgenticError:
+    """Return the error of a pull of which some files may be here already, and others are not."""
+    told = "An earlier pull is to be finished first" if is_begun else "The pull has begun"
+    return refusal(
+        error.code,
+        f"{told}, and cannot go on: {error.detail}",
+        hint=f"{error.hint} {_GO_ON}",
+        outcome="unknown",
+        **error.context.model_dump(exclude_none=True),
+    )

@@ -101,7 +101,9 @@ class Journal:
         for step in steps:
             if is_stopped():
                 raise Interrupted
-            if not applier.apply(step):
+            with told_of(step.path):
+                is_done = applier.apply(step)
+            if not is_done:
                 finished.conflicts.append(PullConflict(step.path, "changed_meanwhile"))
                 break
             finished.done.append(step)

@@ -4,6 +4,7 @@ import asyncio
 import ctypes
 import os
 import sys
+from contextlib import contextmanager
 from pathlib import Path
 
 from common.errors import AgenticError
@@ -19,6 +20,25 @@ def drop_capabilities():
     header, none = (ctypes.c_uint32 * 2)(_VERSION_3, 0), (ctypes.c_uint32 * 6)()
     if libc.capset(header, none) != 0:
         raise OSError(ctypes.get_errno(), "capset")
+
+
+@contextmanager
+def modes_binding():
+    """Let modes bind root, too, for a while: in this thread, and in those that it starts meanwhile."""
+    if os.geteuid() != 0:
+        yield
+        return
+    libc = ctypes.CDLL(None, use_errno=True)
+    header, sets = (ctypes.c_uint32 * 2)(_VERSION_3, 0), (ctypes.c_uint32 * 6)()
+    libc.capget(header, sets)
+    effective = sets[0], sets[3]
+    try:
+        sets[0] = sets[3] = 0
+        libc.capset(header, sets)
+        yield
+    finally:
+        sets[0], sets[3] = effective
+        libc.capset(header, sets)
 
 
 async def main(made):
