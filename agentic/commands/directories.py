@@ -32,7 +32,7 @@ def push(
     )
 
 
-def pull(
+def pull(  # noqa: PLR0913 - typer reads the options from the parameters
     directory: options.Directory = CWD,
     *,
     workspace: options.ItsWorkspace = None,
@@ -45,6 +45,12 @@ def pull(
     merge: Annotated[
         bool, typer.Option("--merge", help="Where both changed: merge, with marks in the text.")
     ] = False,
+    give_up: Annotated[
+        bool,
+        typer.Option(
+            "--give-up", help="End an earlier pull that cannot be finished; pull nothing."
+        ),
+    ] = False,
     as_json: options.AsJson = False,
     url: options.Url = options.LOCAL_URL,
     api_key: options.ApiKey = None,
@@ -53,8 +59,10 @@ def pull(
     here = _here(directory, workspace, url, api_key)
     asked: dict[Choice, bool] = {"theirs": theirs, "ours": ours, "merge": merge}
     choices = [choice for choice, is_asked in asked.items() if is_asked]
-    if len(choices) > 1:
-        raise typer.BadParameter("choose one of --theirs, --ours and --merge")
+    if len(choices) + give_up > 1:
+        raise typer.BadParameter("choose one of --theirs, --ours, --merge and --give-up")
+    if give_up:
+        work.ending.finish(work.directories.give_up_pull(here, is_json=as_json))
     choice = choices[0] if choices else None
     work.ending.finish(work.directories.pull_directory(here, choice=choice, is_json=as_json))
 

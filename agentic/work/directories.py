@@ -5,6 +5,7 @@ from typing import Any, Literal
 
 from agentic.api.client import AgenticClient
 from agentic.directory import diffing, pull, push, status
+from agentic.directory.pulling import finishing
 from agentic.directory.pulling.planning import Choice, Step
 from agentic.directory.push import Pushed
 from agentic.terminal.output import Output
@@ -76,6 +77,24 @@ def print_pulled(display: Display, pulled: pull.Pulled) -> None:
         display.line(line, style)
     if not (pulled.steps or pulled.recovered):
         display.line("nothing to take: the workspace has changed nothing that is not here")
+
+
+async def give_up_pull(here: Here, *, is_json: bool) -> int:
+    """End an earlier pull that cannot be finished."""
+    async with here.opened() as (root, state):
+        ended = await finishing.give_up(root, state)
+    if is_json:
+        told = {"done": ended.done, "left": ended.left}
+        Output().json({name: list(map(_step_as_json, steps)) for name, steps in told.items()})
+        return ExitCode.SUCCEEDED
+    display = new_display()
+    if not (ended.done or ended.left):
+        display.line("no pull is to be finished here")
+        return ExitCode.SUCCEEDED
+    display.line(f"gave up an interrupted pull: {counted(len(ended.done), 'file')} done")
+    for line in listed([step.path for step in ended.left], "left to the next pull"):
+        display.line(line, "yellow")
+    return ExitCode.SUCCEEDED
 
 
 async def show_status(here: Here, *, is_json: bool) -> int:

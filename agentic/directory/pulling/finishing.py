@@ -14,7 +14,7 @@ from agentic.directory.root import Root
 from agentic.directory.state import State
 from common.errors import AgenticError
 
-_GO_ON = "After that any command here goes on with it."
+_GO_ON = "After that any command here goes on with it; agentic pull --give-up leaves it as far as it came."
 
 
 async def finish(root: Root, state: State, *, observe: Observe = unobserved) -> Finished:
@@ -28,6 +28,11 @@ async def finish(root: Root, state: State, *, observe: Observe = unobserved) -> 
             f"A pull was interrupted, and '{one.path}' was edited since: pull again."
         )
     return finished
+
+
+async def give_up(root: Root, state: State) -> Finished:
+    """End a pull that cannot be finished as far as it came: `Journal.give_up`, and no server."""
+    return await asyncio.to_thread(Journal(state).give_up, root)
 
 
 async def carry_out(journal: Journal, root: Root, *, is_begun: bool) -> Finished:

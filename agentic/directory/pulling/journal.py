@@ -6,15 +6,20 @@ next pull finds them the same.
 """
 
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass, field
+from functools import partial
+from itertools import takewhile
 
 from agentic.directory.faults import told_of
 from agentic.directory.kept.sealed import read_sealed, write_sealed
 from agentic.directory.pulling.applying import Applier, Observe
-from agentic.directory.pulling.planning import PullConflict, Step
+from agentic.directory.pulling.looking import look
+from agentic.directory.pulling.planning import Obstacle, PullConflict, Step
 from agentic.directory.pulling.staging import Staging
 from agentic.directory.root import Root
 from agentic.directory.state import LocalFile, State
+from common.errors import AgenticError
 from common.models import Lenient
 
 
@@ -32,9 +37,10 @@ class Record(Lenient):
 
 @dataclass
 class Finished:
-    """How far a pull came: what it has done, and the file at which it stopped."""
+    """How far a pull came: what it has done, what is left, and the file at which it stopped."""
 
     done: list[Step] = field(default_factory=list)
+    left: list[Step] = field(default_factory=list)
     conflicts: list[PullConflict] = field(default_factory=list)
 
 
@@ -107,13 +113,36 @@ class Journal:
                 finished.conflicts.append(PullConflict(step.path, "changed_meanwhile"))
                 break
             finished.done.append(step)
+        finished.left = steps[len(finished.done) :]
         return finished
+
+    def give_up(self, root: Root) -> Finished:
+        """End a pull that cannot be finished as far as it came: no file is placed or removed.
+
+        Steps are done in their order: up to the first that is not, what is here now is noted. The
+        rest is left to another pull.
+        """
+        record = self.read()
+        if record is None:
+            return Finished()
+        done = list(takewhile(partial(_is_done, root), record.steps))
+        finished = Finished(done, record.steps[len(done) :])
+        self._clean(root, record.steps)
+        self._settle(record, finished)
+        return finished
+
+    def _clean(self, root: Root, steps: list[Step]) -> None:
+        """Remove what lies incomplete beside the files, where that can be: nobody sends or sees it."""
+        applier = Applier(root, self.staging, self._observe)
+        for step in {step.path.rpartition("/")[0]: step for step in steps}.values():
+            with suppress(AgenticError):
+                applier.sweep([step])
 
     def _settle(self, record: Record, finished: Finished) -> None:
         """Note the new base, then drop the journal: between the two, doing it again is harmless."""
         known = self._state.known
         base = dict(known.base) if known.generation == record.generation else {}
-        left_out = {step.path for step in record.steps} - {step.path for step in finished.done}
+        left_out = {step.path for step in finished.left}
         for path, file in record.base.items():
             if path in left_out:
                 continue
@@ -130,3 +159,14 @@ class Journal:
         with told_of(str(self._path)):
             self._path.unlink(missing_ok=True)
         self.staging.clear()
+
+
+def _is_done(root: Root, step: Step) -> bool:
+    """Tell whether a file is as a step makes it; of what cannot be looked at nobody knows."""
+    try:
+        now = look(root, step.path)
+    except AgenticError:
+        return False
+    return now == step.becomes or (
+        step.becomes is None and isinstance(now, Obstacle) and now.is_ours
+    )

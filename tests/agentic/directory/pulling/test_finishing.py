@@ -1,4 +1,4 @@
-"""Pulls that have begun and cannot go on: what is told then."""
+"""Pulls that have begun and cannot go on: what is told then, and how they are given up."""
 
 import errno
 import os
@@ -8,16 +8,18 @@ import pytest
 
 from agentic.directory.diffing import diff
 from agentic.directory.pull import pull
+from agentic.directory.pulling.finishing import give_up
 from agentic.directory.push import push
 from agentic.directory.status import status
 from common.errors import AgenticError
 from tests.agentic.directory.fakes import SESSION
 from tests.agentic.directory.pulling.forbidden import modes_binding
-from tests.agentic.directory.pulling.places import Place, tree, write
+from tests.agentic.directory.pulling.places import Place, a_file, tree, write
 
 BASE = {"a": b"old\n", "f": b"old\n", "gone": b"old\n", "shut/b": b"old\n", "z": b"old\n"}
-OPEN, SHUT = 0o755, 0o555
-"""Modes of the directory `shut`: everybody can write there, or nobody."""
+DONE, LEFT = ["gone", "f", "a", "f/y"], ["shut/b", "z"]
+OPEN, SHUT, DARK = 0o755, 0o555, 0
+"""Modes of the directory `shut`: nobody can write there, or read either."""
 
 
 @pytest.fixture
@@ -62,6 +64,7 @@ async def test_a_pull_that_cannot_go_on_is_told_as_one_that_has_begun(place):
     assert (error.context.path, error.context.errno) == ("shut/b", "EACCES")
     assert error.detail.startswith("The pull has begun, and cannot go on: 'shut/b' cannot be used")
     assert "attributes. After that any command here goes on with it" in error.hint
+    assert "agentic pull --give-up" in error.hint
 
 
 @pytest.mark.parametrize("command", [pull, push, status, diff])
@@ -99,3 +102,67 @@ async def test_a_pull_that_an_edit_has_stopped_is_not_told_as_one_that_did_nothi
     assert (error.code, error.outcome) == ("changed_elsewhere", "unknown")
     place.remote.write("z", b"newer\n")
     assert (await refused(place, mode=OPEN)).outcome == "not_executed"
+
+
+async def given_up(place, mode=SHUT):
+    """Give up what is to be finished there; return the paths that were done, and those left."""
+    with opened(place, mode) as (root, state):
+        ended = await give_up(root, state)
+    return [step.path for step in ended.done], [step.path for step in ended.left]
+
+
+async def test_a_pull_that_is_given_up_stays_as_far_as_it_came(place):
+    """What is here is what both have; the rest is as it was, and blocks no command any more."""
+    await refused(place)
+    before = tree(place.directory)
+    assert await given_up(place) == (DONE, LEFT)
+    assert before == {**place.workspace(), **dict.fromkeys(LEFT, (b"old\n", False))}
+    assert tree(place.directory) == before
+    assert place.base() == {path: a_file(content) for path, (content, _) in before.items()}
+    assert sorted(path.name for path in place.kept.iterdir()) == ["blobs", "known.json"]
+    assert (await run(place, push)).sent == []
+    assert [one.path for one in (await run(place, status)).to_pull] == LEFT
+
+
+async def test_what_was_left_is_asked_for_anew(place):
+    """The workspace has gone on: what was fetched is not what it has now."""
+    await refused(place)
+    await given_up(place)
+    for path in ("a", "z"):
+        place.remote.write(path, b"newer\n")
+    place.remote.write("shut/b", BASE["shut/b"])
+    await run(place)
+    assert tree(place.directory) == place.workspace()
+
+
+async def test_what_was_edited_before_the_pull_was_given_up_is_no_part_of_it(place):
+    """It is asked about as any other edit."""
+    await refused(place)
+    write(place.directory, "a", b"mine\n")
+    assert await given_up(place) == (DONE[:2], [*DONE[2:], *LEFT])
+    error = await refused(place, mode=OPEN)
+    assert error.context.conflicts == [{"path": "a", "kind": "both_changed"}]
+
+
+async def test_what_cannot_be_looked_at_is_left(place):
+    """A directory that lets nobody in must not keep a pull from being given up."""
+    await refused(place)
+    assert (await refused(place, status, mode=DARK)).code == "permission_denied"
+    assert await given_up(place, mode=DARK) == (DONE, LEFT)
+    assert place.base()["shut/b"] == a_file(b"old\n")
+
+
+async def test_a_file_that_was_incomplete_goes_when_the_pull_is_given_up(place):
+    """Where it lies beside one that nobody can write, it stays, and is never sent."""
+    await refused(place)
+    for above in ("", "shut/"):
+        write(place.directory, f"{above}.agentic-{'0' * 16}.tmp", b"half")
+    await given_up(place)
+    assert {f"shut/.agentic-{'0' * 16}.tmp", "a", "f/y", *LEFT} == set(tree(place.directory))
+
+
+async def test_where_nothing_is_to_be_finished_nothing_is_given_up(place):
+    """It is no error: a script may ask for it."""
+    assert await given_up(place) == ([], [])
+    await run(place, mode=OPEN)
+    assert await given_up(place) == ([], [])
