@@ -6,13 +6,11 @@ and what differs is a conflict.
 """
 
 import asyncio
-import hashlib
 import os
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager, nullcontext
 from pathlib import Path
 from typing import Any, Literal, NamedTuple
-from urllib.parse import urlsplit
 
 from platformdirs import user_state_path
 from pydantic import TypeAdapter, ValidationError
@@ -20,6 +18,7 @@ from pydantic import TypeAdapter, ValidationError
 from agentic.directory.faults import told_of
 from agentic.directory.kept.blobs import Blobs
 from agentic.directory.kept.locking import held
+from agentic.directory.kept.naming import as_text, name_of, normal_url
 from agentic.directory.kept.sealed import read_sealed, write_sealed
 from agentic.directory.root import Root
 from common.files.archives import Sha256
@@ -28,7 +27,6 @@ from common.models import Lenient
 VARIABLE = "AGENTIC_STATE_DIR"
 PATIENCE = 30.0
 """Seconds to wait for another command in the same directory."""
-_PORTS = {"http": 80, "https": 443}
 
 
 class LocalFile(NamedTuple):
@@ -140,8 +138,8 @@ async def opened_state(
     Raises `invalid_state` where another command holds it for longer than `patience` seconds, and
     errors that name the path where the state directory cannot be used.
     """
-    fresh = Known(server=normal_url(server), directory=_as_text(root.identity.path))
-    place = state_directory() / _name(fresh.server, api_key, root)
+    fresh = Known(server=normal_url(server), directory=as_text(root.identity.path))
+    place = state_directory() / name_of(fresh.server, api_key, root.identity)
     with told_of(str(place)):
         place.mkdir(mode=0o700, exist_ok=True)
         (place / "blobs").mkdir(exist_ok=True)
@@ -159,24 +157,3 @@ def state_directory() -> Path:
     with told_of(str(path)):
         path.mkdir(mode=0o700, parents=True, exist_ok=True)
     return path
-
-
-def normal_url(server: str) -> str:
-    """Return the one way to write a server's URL: `HTTP://Host:80/` is `http://host`."""
-    url = urlsplit(server)
-    scheme, host = url.scheme.lower(), (url.hostname or "").lower()
-    port = "" if url.port in (None, _PORTS.get(scheme)) else f":{url.port}"
-    host = f"[{host}]" if ":" in host else host
-    return f"{scheme}://{host}{port}{url.path.rstrip('/')}"
-
-
-def _as_text(path: str) -> str:
-    """Return a path as JSON can hold it: a name's bytes that are no UTF-8 stand as escapes."""
-    return path.encode(errors="backslashreplace").decode()
-
-
-def _name(server: str, api_key: str | None, root: Root) -> str:
-    """Return the name of a directory's state: of the API key only its digest goes in."""
-    user = hashlib.sha256((api_key or "").encode()).hexdigest()
-    facts = (server, user, *map(str, root.identity))
-    return hashlib.sha256("\0".join(facts).encode(errors="surrogateescape")).hexdigest()[:32]

@@ -13,13 +13,13 @@ from pathlib import Path
 import pytest
 
 from agentic.directory.kept.locking import held
+from agentic.directory.kept.naming import normal_url
 from agentic.directory.kept.sealed import write_sealed
 from agentic.directory.root import Root
 from agentic.directory.state import (
     VARIABLE,
     LocalFile,
     Stamp,
-    normal_url,
     opened_state,
     state_directory,
 )
