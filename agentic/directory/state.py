@@ -27,6 +27,8 @@ from common.models import Lenient
 VARIABLE = "AGENTIC_STATE_DIR"
 PATIENCE = 30.0
 """Seconds to wait for another command in the same directory."""
+FORMAT: Literal[1] = 1
+"""Of what is remembered: a later version that writes it in another form says so."""
 
 
 class LocalFile(NamedTuple):
@@ -47,6 +49,12 @@ class Stamp(NamedTuple):
     sha256: Sha256
 
 
+class _Written(Lenient):
+    """What is told of its form by every version of what is remembered."""
+
+    format: int
+
+
 class Known(Lenient):
     """What is remembered; `base` by path, as it was when both sides last had the same.
 
@@ -54,7 +62,7 @@ class Known(Lenient):
     of, and `pending_call` is the id of its result, if it has one.
     """
 
-    format: Literal[1] = 1
+    format: Literal[1] = FORMAT
     server: str
     directory: str
     workspace: str | None = None
@@ -115,18 +123,33 @@ class State:
             write_sealed(self.place / "stamps.json", _STAMPS.dump_json(stamps), is_durable=False)
 
     def _read(self, name: str, missing: Any, parse: Callable[[bytes], Any]) -> Any:
+        content = None
         try:
             content = read_sealed(self.place / name)
             return missing if content is None else parse(content)
-        except (ValueError, ValidationError):
-            self._forget(name)
+        except ValueError:
+            self._forget(name, content)
             return missing
 
-    def _forget(self, name: str) -> None:
-        self.notes.append(
-            f"What was remembered of this directory in {self.place / name} is damaged:"
+    def _forget(self, name: str, content: bytes | None = None) -> None:
+        what = "was written by a newer agentic" if _is_newer(content) else "is damaged"
+        note = (
+            f"What was remembered of this directory in {self.place / name} {what}:"
             " it is passed over."
         )
+        if name == "known.json":
+            note += (
+                " Its workspace is not known any more: --workspace NAME takes the one there was,"
+                " without it a push makes another."
+            )
+        self.notes.append(note)
+
+
+def _is_newer(content: bytes | None) -> bool:
+    try:
+        return content is not None and _Written.model_validate_json(content).format > FORMAT
+    except ValidationError:
+        return False
 
 
 @asynccontextmanager

@@ -48,12 +48,20 @@ class Here:
 
     @asynccontextmanager
     async def opened(self) -> AsyncIterator[tuple[Root, State]]:
-        """Yield the directory and what is remembered of it; what is to be noted is printed after."""
+        """Yield the directory and what is remembered of it.
+
+        What is to be noted of that is printed first: who reads that the workspace is forgotten can
+        still end a push. What comes up later is printed at the end, however that is.
+        """
         with Root(self.directory) as root:
             _require_apart(Path(root.identity.path), state_directory().resolve())
             async with opened_state(root, self.target.server, self.target.api_key) as state:
-                yield root, state
-        print_notes(state.notes)
+                print_notes(state.notes)
+                told = len(state.notes)
+                try:
+                    yield root, state
+                finally:
+                    print_notes(state.notes[told:])
 
     async def session(self, client: AgenticClient, state: State, *, is_made: bool = True) -> str:
         """Return a session on the workspace: the last one, another that is there, or a new one.

@@ -142,7 +142,8 @@ async def test_damaged_state_is_passed_over_with_a_note(directory, state_directo
     assert again.known.base == ({} if name == "known.json" else {"a": FILE})
     assert again.stamps == ({} if name == "stamps.json" else state.stamps)
     [note] = again.notes
-    assert name in note
+    assert f"{name} is damaged" in note
+    assert ("--workspace NAME" in note) == (name == "known.json")
     await visit(directory, workspace="w")
     assert (await visit(directory)).known.workspace == "w"
 
@@ -160,6 +161,16 @@ async def test_foreign_state_is_passed_over_with_a_note(directory, state_directo
     write_sealed(state.place / "known.json", content)
     again = await visit(directory)
     assert (again.known.workspace, len(again.notes)) == (None, 1)
+
+
+async def test_state_of_a_newer_version_is_told_as_that(directory, state_directory):
+    """Nothing is wrong with it: who goes back to the newer one has no disk to look after."""
+    state = await visit(directory, workspace="w")
+    newer = b'{"format": 2, "server": "http://server", "workspace": {"name": "w"}}'
+    write_sealed(state.place / "known.json", newer)
+    [note] = (await visit(directory)).notes
+    assert "known.json was written by a newer agentic" in note
+    assert "--workspace NAME takes the one there was" in note
 
 
 async def test_what_cannot_be_swept_out_of_a_state_is_named(directory, state_directory):

@@ -69,6 +69,31 @@ async def test_a_first_push_makes_a_workspace_whose_name_is_remembered(here):
     assert remembered.workspace.startswith("project-")
 
 
+async def test_what_is_forgotten_is_told_before_anything_is_done(here, capsys):
+    """A push would make a second workspace, and a pull would say that there never was one."""
+    ours = here({})
+    async with ours.opened() as (_, state):
+        state.update(workspace="demo")
+    (state.place / "known.json").write_bytes(b"garbage")
+    async with ours.opened():
+        told = capsys.readouterr().err.replace("\n", " ")
+        assert "--workspace NAME takes the one there was" in told
+    assert capsys.readouterr().err == ""
+
+
+async def test_what_comes_up_in_a_command_that_fails_is_told_as_well(here, capsys):
+    """It may be why."""
+
+    async def fail():
+        async with here({}).opened() as (_, state):
+            state.notes.append("look here")
+            raise ClientError("invalid_state", "it failed")
+
+    with pytest.raises(ClientError):
+        await fail()
+    assert capsys.readouterr().err == "note: look here\n"
+
+
 async def test_a_pull_makes_no_workspace(here):
     """Where none is known there is nothing to pull; and one that is named has to be there."""
     with pytest.raises(ClientError) as unknown:
