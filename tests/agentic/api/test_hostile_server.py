@@ -8,6 +8,7 @@ import pytest
 
 from agentic import AgenticClient, AgenticError, ClientError, SystemFault
 from agentic.api import transport
+from agentic.api.documents import MOST_VALUES
 from agentic.api.transport import MOST
 from common.errors import error
 from tests.agentic.api.hostile import drips, head, hostile, never_ends, says, silent
@@ -236,6 +237,25 @@ async def test_a_problem_document_is_understood_although_something_in_it_is_odd(
     _, caught = await ask(says(raw(a_problem(**odd))), read)
     assert (type(caught).__name__, caught.code) == ("ToolError", "path_not_found")
     assert caught.source == "orchestrator"
+
+
+MANY = b'{"x": [%s0]}' % (b"0," * MOST_VALUES)
+
+
+@pytest.mark.parametrize("status", [200, 404])
+async def test_an_answer_of_too_many_values_is_refused_before_they_are_made(ask, status):
+    """64 MiB of zeros, or of `{}`, became 12 GB in a minute."""
+    _, caught = await ask(says(raw(MANY, status)), read)
+    assert (caught.code, caught.source) == ("upstream_failed", "client")
+    assert f"more than {MOST_VALUES} values" in caught.detail
+
+
+async def test_an_event_of_too_many_values_is_refused_before_they_are_made(ask, monkeypatch):
+    """Likewise: its data may be anything."""
+    monkeypatch.setattr("agentic.api.following.ATTEMPTS", 1)
+    _, caught = await ask(says(EVENTS + b"data: " + MANY + b"\n\n"), follow)
+    assert (caught.code, caught.source) == ("upstream_failed", "client")
+    assert f"more than {MOST_VALUES} values" in caught.detail
 
 
 async def test_a_problem_of_a_code_that_is_not_known_is_upstream_failed(ask):
