@@ -219,6 +219,19 @@ async def test_a_redirect_takes_the_key_to_no_other_host(ask, status):
     assert (caught.code, other.heads) == ("upstream_failed", [])
 
 
+@pytest.mark.parametrize("status", [302, 307])
+@pytest.mark.parametrize("address", ["foo:bar", "http://xn--a/", "http://[", "//", "http://a:b/"])
+@pytest.mark.parametrize("work", [read, compare], ids=lambda work: work.__name__)
+async def test_a_redirect_to_what_is_no_address_is_an_answer_like_any_redirect(
+    ask, status, address, work
+):
+    """It is looked at although it is not followed: httpx raises what is no error of a transport."""
+    moved = says(head(status, f"Location: {address}", "Content-Length: 0"))
+    _, caught = await ask(moved, work)
+    assert (caught.code, caught.source) == ("upstream_failed", "client")
+    assert f"HTTP {status}" in caught.detail
+
+
 @pytest.mark.parametrize(
     "odd",
     [
