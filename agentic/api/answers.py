@@ -7,6 +7,7 @@ from typing import TypeVar
 import httpx
 
 from agentic.api.documents import Unreadable, read_document
+from agentic.api.problems import bounded
 from agentic.api.transport import MOST, fault
 from common.errors import Problem, SystemFault, from_problem
 
@@ -76,7 +77,7 @@ def raise_for_error(answer: Answer) -> None:
     """Raise the service's own error, rebuilt from the table, for an answer that is not a success."""
     if answer.is_success:
         return
-    raise from_problem(_read(answer, Problem))
+    raise from_problem(bounded(_read(answer, Problem)))
 
 
 def _read(answer: Answer, model: type[T]) -> T:

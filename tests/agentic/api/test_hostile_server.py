@@ -9,6 +9,7 @@ import pytest
 from agentic import AgenticClient, AgenticError, ClientError, SystemFault
 from agentic.api import transport
 from agentic.api.documents import MOST_VALUES
+from agentic.api.problems import MOST_TEXT
 from agentic.api.transport import MOST
 from common.errors import error
 from tests.agentic.api.hostile import drips, head, hostile, never_ends, says, silent
@@ -250,6 +251,20 @@ async def test_a_problem_document_is_understood_although_something_in_it_is_odd(
     _, caught = await ask(says(raw(a_problem(**odd))), read)
     assert (type(caught).__name__, caught.code) == ("ToolError", "path_not_found")
     assert caught.source == "orchestrator"
+
+
+async def test_a_problem_document_is_cut_to_what_a_person_reads(ask):
+    """A detail of 6 MB took 2 GB and a minute to print; a hundred thousand fields are as many lines."""
+    fields = [{"field": f"f{n}", "message": "m" * 1000} for n in range(10_000)]
+    context = {"path": "p" * 5000, "fields": fields, "missing": ["h" * 5000] * 5000}
+    document = a_problem(detail="A\n" * 3_000_000, hint="h" * 5000, context=context)
+    _, caught = await ask(says(raw(document)), read)
+    assert (caught.detail, caught.hint) == ("A\n" * (MOST_TEXT // 2) + "…", "h" * MOST_TEXT + "…")
+    facts = caught.context
+    assert (len(facts.path), len(facts.missing), len(facts.missing[0])) == (4001, 1000, 4001)
+    assert [one.field for one in facts.fields] == [*(f"f{n}" for n in range(20)), "…"]
+    assert {len(one.message) for one in facts.fields[:20]} == {201}
+    assert facts.fields[20].message == "and 9980 more"
 
 
 MANY = b'{"x": [%s0]}' % (b"0," * MOST_VALUES)
