@@ -1,11 +1,14 @@
 """Ignore files in the syntax of gitignore, wherever in a directory they lie."""
 
 import os
+import re
 import stat
+import warnings
 
 from pathspec import GitIgnoreSpec
+from pathspec.patterns.gitignore.spec import GitIgnoreSpecPattern
 
-from agentic.directory.names import Parts
+from agentic.directory.names import Parts, shown
 from agentic.directory.root import Root
 
 MAX_SIZE = 1024 * 1024
@@ -13,11 +16,15 @@ MAX_SIZE = 1024 * 1024
 
 
 class Rules:
-    """The ignore files of one name, nested as git has them: the deepest that matches decides."""
+    """The ignore files of one name, nested as git has them: the deepest that matches decides.
 
-    def __init__(self, root: Root, name: bytes) -> None:
+    A line that is no rule is passed over, as git does, and told in `notes`.
+    """
+
+    def __init__(self, root: Root, name: bytes, notes: list[str]) -> None:
         self._root = root
         self._name = name
+        self._notes = notes
         self._specs: dict[Parts, GitIgnoreSpec | None] = {}
         self._ignored: dict[Parts, bool] = {(): False}
 
@@ -44,9 +51,20 @@ class Rules:
 
     def _spec(self, directory: Parts) -> GitIgnoreSpec | None:
         if directory not in self._specs:
-            lines = _lines(self._root, (*directory, self._name))
-            self._specs[directory] = _compiled(lines) if lines else None
+            path = (*directory, self._name)
+            lines = _lines(self._root, path)
+            self._specs[directory] = self._compiled(lines, shown(path)) if lines else None
         return self._specs[directory]
+
+    def _compiled(self, lines: list[str], path: str) -> GitIgnoreSpec:
+        compiled = {number: _rule(line) for number, line in enumerate(lines, 1) if line}
+        odd = [number for number, rule in compiled.items() if rule is None]
+        if odd:
+            more = f", like {len(odd) - 1} more" if len(odd) > 1 else ""
+            note = f"Line {odd[0]} of '{path}' is no rule and is passed over{more}."
+            self._notes += [] if note in self._notes else [note]  # a repository within looks again
+        # other backends are used where they are installed: re2 takes no name that is not UTF-8
+        return GitIgnoreSpec([rule for rule in compiled.values() if rule], backend="simple")
 
 
 def _lines(root: Root, parts: Parts) -> list[str]:
@@ -57,14 +75,11 @@ def _lines(root: Root, parts: Parts) -> list[str]:
         return os.fsdecode(os.read(descriptor, MAX_SIZE)).splitlines()
 
 
-def _compiled(lines: list[str]) -> GitIgnoreSpec:
-    """Return the rules of a file; a line that is none is passed over, as git does."""
-    return GitIgnoreSpec.from_lines([line for line in lines if _is_rule(line)])
-
-
-def _is_rule(line: str) -> bool:
-    try:
-        GitIgnoreSpec.from_lines([line])
-    except ValueError:
-        return False
-    return True
+def _rule(line: str) -> GitIgnoreSpecPattern | None:
+    """Return a line as a rule; None where it is none, such as `[z-a]`."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", FutureWarning)  # `[[a]` may mean something else to re later
+        try:
+            return GitIgnoreSpecPattern(line)
+        except (ValueError, re.error):
+            return None

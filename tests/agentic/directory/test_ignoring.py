@@ -216,6 +216,25 @@ def test_an_ignore_file_that_is_odd_is_passed_over(directory, tmp_path):
     assert listed(directory) == [".agenticignore", ".gitignore", "a", "sub/a"]
 
 
+@pytest.mark.parametrize("name", [".gitignore", ".agenticignore"])
+def test_a_line_that_is_no_rule_is_passed_over_and_told(directory, name):
+    """A range from z to a is none; what else the file says holds."""
+    write(
+        directory, **{name: "[z-a]\nb\n!\n[[c]\n", "a": "", "b": "", "c": "", "sub/b": "", "z": ""}
+    )
+    (directory / "sub/.git").mkdir()
+    assert listed(directory) == [name, "a", "z"]
+    assert f"Line 1 of '{name}' is no rule and is passed over, like 1 more." in notes(directory)
+    assert len([note for note in notes(directory) if name in note and "no rule" in note]) == 1
+
+
+def test_a_name_that_is_not_utf8_is_compared_with_rules(directory):
+    """Where re2 is installed it was asked, and takes only text."""
+    (directory / "caf\udce9.log").write_text("")
+    write(directory, **{".agenticignore": "*.log\n"})
+    assert listed(directory) == [".agenticignore"]
+
+
 @pytest.mark.parametrize("relative", [".", ""], ids=["dot", "empty"])
 def test_no_git_of_the_directorys_own_is_run(directory, monkeypatch, relative):
     """A relative directory on the PATH means the one that is listed: a program in it may be anybody's."""
