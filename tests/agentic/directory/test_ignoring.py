@@ -8,9 +8,12 @@ import subprocess
 
 import pytest
 
+from agentic.directory import rules
 from agentic.directory.ignoring import list_files
 from agentic.directory.names import shown, staged_name
 from agentic.directory.root import Root
+from agentic.directory.rules import MAX_RULES, MAX_SIZE
+from common.errors import AgenticError
 
 GIT = ("git", "-c", "user.name=x", "-c", "user.email=x@x", "-c", "protocol.file.allow=always")
 
@@ -226,6 +229,34 @@ def test_a_line_that_is_no_rule_is_passed_over_and_told(directory, name):
     assert listed(directory) == [name, "a", "z"]
     assert f"Line 1 of '{name}' is no rule and is passed over, like 1 more." in notes(directory)
     assert len([note for note in notes(directory) if name in note and "no rule" in note]) == 1
+
+
+def refused(directory):
+    with pytest.raises(AgenticError) as caught:
+        listed(directory)
+    assert (caught.value.code, caught.value.source) == ("invalid_request", "client")
+    return caught.value.detail
+
+
+def test_an_ignore_file_of_too_many_rules_is_refused_by_its_name(directory):
+    """150,000 of them took a minute for 100 files; whoever wrote it may be anybody."""
+    write(directory, **{"sub/.agenticignore": "*%x\n" * (MAX_RULES + 1)})
+    assert refused(directory).startswith("'sub/.agenticignore' has more than 10000 rules")
+    write(directory, **{"sub/.agenticignore": "# why\n\n" * MAX_RULES + "a\n", "sub/a": ""})
+    assert listed(directory) == ["sub/.agenticignore"]
+
+
+def test_ignore_files_of_too_many_rules_together_are_refused(directory, monkeypatch):
+    """One in each directory would be as much."""
+    monkeypatch.setattr(rules, "MAX_ALL_RULES", 3)
+    write(directory, **{".agenticignore": "a\nb\n", "c/.agenticignore": "a\nb\n"})
+    assert refused(directory).startswith("'c/.agenticignore' has more than")
+
+
+def test_an_ignore_file_that_is_too_long_is_refused(directory):
+    """Its end was not read: what that names would have been sent."""
+    write(directory, **{".agenticignore": "#" * MAX_SIZE + "\nsecret\n", "secret": ""})
+    assert refused(directory).startswith("'.agenticignore' has more than 1048576 bytes")
 
 
 def test_a_name_that_is_not_utf8_is_compared_with_rules(directory):
