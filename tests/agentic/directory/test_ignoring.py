@@ -5,8 +5,11 @@ import os
 import shutil
 import struct
 import subprocess
+import time
 
 import pytest
+from hypothesis import assume, given, strategies as st
+from pathspec import GitIgnoreSpec
 
 from agentic.directory import rules
 from agentic.directory.ignoring import list_files
@@ -257,6 +260,28 @@ def test_an_ignore_file_that_is_too_long_is_refused(directory):
     """Its end was not read: what that names would have been sent."""
     write(directory, **{".agenticignore": "#" * MAX_SIZE + "\nsecret\n", "secret": ""})
     assert refused(directory).startswith("'.agenticignore' has more than 1048576 bytes")
+
+
+@pytest.mark.parametrize("rule", ["*a" * 40 + "*b", "*" * 200 + "b", "x/" + "*a*?" * 20 + "b"])
+def test_a_rule_of_many_stars_is_compared_at_once(directory, rule):
+    """Each star was tried at every place: five of them took 8 s for one name."""
+    write(directory, **{".agenticignore": rule, "a" * 200: "", "x/" + "a" * 200: ""})
+    before = time.process_time()
+    assert listed(directory) == [".agenticignore", "a" * 200, "x/" + "a" * 200]
+    assert time.process_time() - before < 5
+
+
+@given(
+    st.lists(st.sampled_from(["*", "**", "?", "a", "b", "/", "[ab]", "\\a"]), min_size=1),
+    st.lists(st.sampled_from("ab/"), min_size=1, max_size=12),
+)
+def test_rules_match_what_pathspec_says(pattern, name):
+    """They are only quicker. `[!a]` matches a `/` there, and not in git: it is left out."""
+    line, path = "".join(pattern), "/".join(filter(None, "".join(name).split("/"))) or "a"
+    rule = rules._rule(line)
+    assume(rule is not None)
+    theirs = GitIgnoreSpec.from_lines([line], backend="simple").check_file(path).include
+    assert GitIgnoreSpec([rule], backend="simple").check_file(path).include == theirs
 
 
 def test_a_name_that_is_not_utf8_is_compared_with_rules(directory):
