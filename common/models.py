@@ -1,7 +1,6 @@
 """The two base models: requests refuse unknown fields, everything that comes back ignores them."""
 
 import re
-from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
 from typing import Annotated, Any, Generic, TypeVar
 
@@ -10,6 +9,7 @@ from pydantic import (
     BaseModel,
     BeforeValidator,
     ConfigDict,
+    FailFast,
     Field,
     PlainSerializer,
     WithJsonSchema,
@@ -76,8 +76,13 @@ class Lenient(BaseModel):
     model_config = ConfigDict(extra="ignore", frozen=True)
 
 
+Items = Annotated[list[T], FailFast()]
+"""A list that comes back: the first item that is none is all there is to say of it. An error for each
+of a million takes gigabytes."""
+
+
 class Page(Lenient, Generic[T]):
     """One page of a list; `next_cursor` is null on the last."""
 
-    items: Sequence[T]
+    items: Items[T]
     next_cursor: str | None = None

@@ -5,7 +5,7 @@ from typing import Annotated, Literal, Self
 from pydantic import Field, JsonValue, StringConstraints, model_validator
 
 from common.errors import Problem
-from common.models import Lenient, Strict, UtcTime
+from common.models import Items, Lenient, Strict, UtcTime
 from common.tools import Effect, ToolName
 
 StepName = Annotated[str, StringConstraints(pattern=r"^[a-z][a-z0-9_]{0,62}$")]
@@ -77,7 +77,7 @@ class Turn(Lenient):
 
     t: int
     """Counts from 1 within the run."""
-    calls: list[TurnCall] = []
+    calls: Items[TurnCall] = []
     answer: str | None = None
     question: str | None = None
     feedback: str | None = None
@@ -86,7 +86,7 @@ class Turn(Lenient):
     """The last turn that this compaction is about: the tool outputs up to it are left out."""
     summary: str | None = None
     """What stands for all up to `covers`."""
-    messages: list[Message] = []
+    messages: Items[Message] = []
     """What people had sent since the turn before; the planner has seen it."""
     workspace_instructions: str | None = None
     """AGENTS.md as it was before the run's first turn, which keeps it."""

@@ -7,7 +7,7 @@ from pydantic import AfterValidator, Field, JsonValue, WithJsonSchema, model_val
 
 from common.errors import Problem
 from common.ids import Name, RunId, SessionId, StepId
-from common.models import Duration, Lenient, Strict, UtcTime
+from common.models import Duration, Items, Lenient, Strict, UtcTime
 from common.plans import Plan, Usage
 from common.tools import JsonSchema, Receipt, ToolName
 
@@ -106,7 +106,7 @@ class Step(Lenient):
     arguments: dict[str, JsonValue] | None
     """Null where the run's plan says the same under this name: nothing comes twice in an answer."""
     output: dict[str, JsonValue] | None = None
-    receipts: list[Receipt] = []
+    receipts: Items[Receipt] = []
     error: Problem | None = None
     status: StepStatus = "pending"
     attempts: int = 0
@@ -118,7 +118,7 @@ class RunResult(Lenient):
     """What a run came to: its answer, and each path that is not as it was, as it is now (`fold`)."""
 
     answer: str
-    changes: list[Receipt]
+    changes: Items[Receipt]
 
 
 class RunUsage(Usage):
@@ -148,7 +148,7 @@ class Run(Lenient):
     instructions: str | None = None
     workspace_instructions: str | None = None
     """The workspace's AGENTS.md, as the run keeps to it."""
-    steps: list[Step]
+    steps: Items[Step]
     usage: RunUsage = RunUsage()
     question: str | None = None
     """What a run that is `awaiting_input` wants to know."""
@@ -186,5 +186,5 @@ class PlannerSpec(Lenient):
     available: bool = True
     reason: str | None = None
     """Why it is not available."""
-    models: list[str] = []
+    models: Items[str] = []
     """Those that a run may name; the first one is the deployment's own."""

@@ -42,17 +42,23 @@ def _depth(value: Any) -> int:
     return depth
 
 
-def _require_few(body: bytes, name: str) -> None:
-    """Raise `request_too_large` before anything is made of too many values.
+def count_values(body: bytes, most: int) -> int:
+    """Return how many values a document has, before they are made; beyond `most` about how many.
 
     What is not within a string has to be structure. This agrees with the parser about strings up to
     the first error, and there the parser stops.
     """
     plain = body.replace(rb"\\", b"").replace(rb"\"", b"")
-    values = plain.count(b'"') // 2
-    if values <= 2 * MAX_VALUES:  # half of the strings may be keys
-        outside = b"".join(plain.split(b'"')[::2])
-        values = sum(map(outside.count, (b",", b"[", b"{")))
+    strings = plain.count(b'"') // 2
+    if strings > 2 * most:  # half of them may be keys
+        return strings
+    outside = b"".join(plain.split(b'"')[::2])
+    return sum(map(outside.count, (b",", b"[", b"{")))
+
+
+def _require_few(body: bytes, name: str) -> None:
+    """Raise `request_too_large` before anything is made of too many values."""
+    values = count_values(body, MAX_VALUES)
     if values > MAX_VALUES:
         raise ClientError(
             "request_too_large", f"{name} has too many values", limit=MAX_VALUES, actual=values

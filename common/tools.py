@@ -8,7 +8,7 @@ from pydantic import Field, JsonValue
 
 from common.context import ExecutionContext
 from common.ids import CallId
-from common.models import Lenient, Strict
+from common.models import Items, Lenient, Strict
 
 Effect = Literal["read", "write", "destructive"]
 Operation = Literal["create", "replace", "move", "copy", "delete"]
@@ -53,7 +53,7 @@ class ToolResult(Lenient):
     id: CallId
     tool: ToolName
     output: dict[str, JsonValue]
-    receipts: list[Receipt]
+    receipts: Items[Receipt]
     replayed: bool = False
     duration_ms: float
 

@@ -5,14 +5,13 @@ from dataclasses import dataclass
 from typing import TypeVar
 
 import httpx
-from pydantic import TypeAdapter, ValidationError
 
+from agentic.api.documents import Unreadable, read_document
+from agentic.api.problems import bounded
 from agentic.api.transport import MOST, fault
 from common.errors import Problem, SystemFault, from_problem
 
 T = TypeVar("T")
-
-_FOREIGN = "is not the orchestrator's"
 
 
 @dataclass(frozen=True)
@@ -71,18 +70,18 @@ def stream_of(answer: httpx.Response) -> Stream:
 def read_answer(answer: Answer, model: type[T]) -> T:
     """Return a successful answer's body; raise the error that any other answer carries."""
     raise_for_error(answer)
-    try:
-        return TypeAdapter(model).validate_json(answer.content)
-    except ValidationError as error:
-        raise answer.unreadable(_FOREIGN) from error
+    return _read(answer, model)
 
 
 def raise_for_error(answer: Answer) -> None:
     """Raise the service's own error, rebuilt from the table, for an answer that is not a success."""
     if answer.is_success:
         return
+    raise from_problem(bounded(_read(answer, Problem)))
+
+
+def _read(answer: Answer, model: type[T]) -> T:
     try:
-        problem = Problem.model_validate_json(answer.content)
-    except ValidationError as error:
-        raise answer.unreadable(_FOREIGN) from error
-    raise from_problem(problem)
+        return read_document(answer.content, model)
+    except Unreadable as error:
+        raise answer.unreadable(str(error)) from error

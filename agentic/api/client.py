@@ -15,7 +15,7 @@ from agentic.api.following import follow
 from agentic.api.requests import Requests
 from agentic.api.transport import body_of, connect, path_of
 from agentic.api.workspaces import Workspaces
-from common.models import Page
+from common.models import Items, Page
 from common.plans import Plan, Turn
 from common.runs import (
     Budget,
@@ -147,7 +147,7 @@ class AgenticClient:
 
     async def turns(self, session_id: str, run_id: str) -> list[Turn]:
         """Return what a run's planner has decided, turn by turn."""
-        return await self._requests.read(_at(session_id, "runs", run_id, "turns"), list[Turn])
+        return await self._requests.read(_at(session_id, "runs", run_id, "turns"), Items[Turn])
 
     async def send(
         self, session_id: str, run_id: str, text: str, idempotency_key: str | None = None
@@ -173,11 +173,11 @@ class AgenticClient:
 
     async def tools(self) -> list[ToolSpec]:
         """Return the tools that plans can use."""
-        return await self._requests.read("/v1/tools", list[ToolSpec])
+        return await self._requests.read("/v1/tools", Items[ToolSpec])
 
     async def planners(self) -> list[PlannerSpec]:
         """Return the planners that a run can name."""
-        return await self._requests.read("/v1/planners", list[PlannerSpec])
+        return await self._requests.read("/v1/planners", Items[PlannerSpec])
 
     def events(
         self, session_id: str, run_id: str | None = None, after_seq: int = 0

@@ -7,9 +7,9 @@ from contextlib import aclosing
 from dataclasses import dataclass
 
 import httpx
-from pydantic import ValidationError
 
 from agentic.api import sse
+from agentic.api.documents import Unreadable, read_document
 from agentic.api.events import is_last, readable
 from agentic.api.requests import Requests
 from agentic.api.transport import fault, given, path_of, pause
@@ -97,9 +97,9 @@ def _is_new(event: Event, place: _Place) -> bool:
 def _event(item: sse.ServerSentEvent) -> Event:
     """Return the event; raise `upstream_failed` for none, or for a place that cannot be sent back."""
     try:
-        event = Event.model_validate_json(item.data)
-    except ValidationError as error:
-        raise fault("upstream_failed", "The event stream holds what is not an event") from error
+        event = read_document(item.data.encode(), Event)
+    except Unreadable as error:
+        raise fault("upstream_failed", f"An event of the stream {error}") from error
     if not _ID.fullmatch(item.last_id):
         raise fault("upstream_failed", "The event stream holds an odd id")
     return event

@@ -68,11 +68,22 @@ def connect(
             transport=transport,
             trust_env=not is_loopback(url),
             follow_redirects=False,
+            event_hooks={"response": [_refuse_redirect]},
         )
     except (ValueError, httpx.InvalidURL, ImportError, OSError) as error:
         raise refusal(
             f"A proxy or a certificate that the environment names cannot be used: {error}"
         ) from error
+
+
+async def _refuse_redirect(answer: httpx.Response) -> None:
+    """Raise `upstream_failed` before the address is looked at: what is none is a fault of httpx's."""
+    if answer.has_redirect_location:
+        refused = fault(
+            "upstream_failed", f"The answer (HTTP {answer.status_code}) leads elsewhere"
+        )
+        refused.request_id = answer.headers.get("x-request-id")
+        raise refused
 
 
 def visible(text: str, what: str) -> str:

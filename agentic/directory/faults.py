@@ -31,6 +31,12 @@ def refusal(code: str, detail: str, *, hint: str | None = None, **context: objec
     return fault
 
 
+def distrust(detail: str) -> AgenticError:
+    """Return the error of an answer that cannot be right."""
+    hint = "Nothing was changed here. The server is broken, or not to be trusted."
+    return refusal("upstream_failed", f"The server's answer is refused: {detail}", hint=hint)
+
+
 @contextmanager
 def told_of(path: str) -> Iterator[None]:
     """Raise what the system says of a path on this machine as an error that names it."""

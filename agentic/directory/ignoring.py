@@ -53,7 +53,8 @@ class Listing:
 
 def list_files(root: Root) -> Listing:
     """Return what belongs to the directory. Raises errors that name what cannot be looked into."""
-    listing = Listing(Rules(root, OWN))
+    notes: list[str] = []
+    listing = Listing(Rules(root, OWN, notes), notes=notes)
     _list(root, (), listing)
     return listing
 
@@ -80,7 +81,7 @@ def _add(root: Root, parts: Parts, status: os.stat_result, listing: Listing) -> 
 
 def _walk(root: Root, directory: Parts, listing: Listing) -> None:
     """List a directory by its ignore files."""
-    rules = Rules(root, _GITIGNORE)
+    rules = Rules(root, _GITIGNORE, listing.notes)
     pending = [directory]
     while pending:
         here = pending.pop()

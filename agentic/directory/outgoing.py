@@ -11,7 +11,7 @@ from common.files.archives import MOST_NAMED, Conflict, ManifestDeletion, Manife
 
 HINT = "Run 'agentic pull' first; or push with --force, which overwrites the workspace's files."
 _NAMED = 5
-"""Conflicts that the error's text names; its context has more."""
+"""Paths that an error's text names; its context has more."""
 
 
 @dataclass(frozen=True)
@@ -63,15 +63,19 @@ def planned(comparison: Comparison, *, force: bool = False, reset: bool = False)
 
 
 def _refused(comparison: Comparison, paths: list[str]) -> AgenticError:
-    named = ", ".join(f"'{path}'" for path in paths[:_NAMED])
-    more = "" if len(paths) <= _NAMED else f" and {len(paths) - _NAMED} more"
     return refusal(
         "changed_elsewhere",
-        f"Here and in the workspace {named}{more} changed differently",
+        f"Here and in the workspace {named(paths)} changed differently",
         hint=HINT,
         conflicts=[conflict(comparison, path).model_dump() for path in paths[:MOST_NAMED]],
         actual=len(paths),
     )
+
+
+def named(paths: list[str]) -> str:
+    """Return the first paths, and how many more there are."""
+    more = "" if len(paths) <= _NAMED else f" and {len(paths) - _NAMED} more"
+    return ", ".join(f"'{path}'" for path in paths[:_NAMED]) + more
 
 
 def conflict(comparison: Comparison, path: str) -> Conflict:

@@ -7,16 +7,16 @@ from collections.abc import Callable, Iterable
 from contextlib import suppress
 from dataclasses import dataclass, field
 
-from agentic.directory.archives import ChangedMeanwhile, Progress, archive_body
+from agentic.directory.archives import Body, ChangedMeanwhile, Progress, archive_body
 from agentic.directory.comparing import Comparison, Remote, call_id, compare
 from agentic.directory.faults import refusal
 from agentic.directory.kept.blobs import MAX_SIZE
 from agentic.directory.names import parsed
-from agentic.directory.outgoing import HINT, Plan, planned
+from agentic.directory.outgoing import HINT, Plan, named, planned
 from agentic.directory.pulling.finishing import finish
 from agentic.directory.root import Root
 from agentic.directory.state import LocalFile, State
-from common.errors import AgenticError, ClientError
+from common.errors import AgenticError, ClientError, ToolError
 from common.files.archives import ArchiveResult
 
 ATTEMPTS = 3
@@ -108,9 +108,7 @@ class _Push:
         while True:
             body = archive_body(self.root, entries, contents, self.report)
             try:
-                return await self.client.archives.put(
-                    self.session_id, body, force=self.force, key=key
-                )
+                return await self._put(body, plan, key)
             except ClientError as error:
                 more = _missing(error, plan)
                 if more.keys() <= contents.keys():
@@ -118,11 +116,30 @@ class _Push:
                     raise
                 contents = {**contents, **more}
 
+    async def _put(self, body: Body, plan: Plan, key: str) -> ArchiveResult:
+        try:
+            return await self.client.archives.put(self.session_id, body, force=self.force, key=key)
+        except ToolError as error:
+            if error.code == "file_too_large":
+                _name_files(error, plan)
+            raise
+
     async def _remember(self, plan: Plan) -> None:
         """Remember what both have now; in a workspace that was made just now, as it says itself."""
         if plan.changes and plan.comparison.generation is None:
             plan = Plan(await self._compare(), {}, {})
         await asyncio.to_thread(_remember, self.root, self.state, plan, plan.changes)
+
+
+def _name_files(error: ToolError, plan: Plan) -> None:
+    """Say which files are too large: the server knows contents by their hashes alone."""
+    most = error.context.limit
+    files = ((path, file) for path, file in plan.changes.items() if file is not None)
+    paths = [path for path, file in files if most is not None and file.size > most]
+    if paths:
+        error.detail = f"{named(paths)}: more than the {most} bytes that the server takes of a file"
+        error.hint = "Name it in .agenticignore, or have the server take larger files."
+        error.add_context(path=paths[0])
 
 
 def _missing(error: ClientError, plan: Plan) -> dict[str, str]:

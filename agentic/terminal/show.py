@@ -5,7 +5,7 @@ from rich.status import Status
 from rich.text import Text
 
 from agentic.terminal.speech import LAST_ATTEMPT, Delta, Speech
-from agentic.terminal.wording import call_in_short, taken, wrong_fields
+from agentic.terminal.wording import call_in_short, lines_of, taken, what_happened
 from common.errors import AgenticError, Problem
 from common.files.printing import harmless
 from common.runs import Event, Run, Step
@@ -112,12 +112,11 @@ class Display:
 
     def problem(self, problem: Problem) -> None:
         """Print an error: what happened, what to do, and how to ask about it."""
-        self.line(f"error: {problem.detail} [{problem.code}]", "bold red")
-        self.line(f"  hint: {problem.hint}")
-        for field in wrong_fields(problem):
-            self.line(f"  {field}")
-        request = "" if problem.request_id is None else f"request: {problem.request_id} "
-        self.line(f"  {request}({problem.source}, {problem.outcome})", "dim")
+        first, *lines, last = lines_of(problem)
+        self.line(first, "bold red")
+        for line in lines:
+            self.line(line)
+        self.line(last, "dim")
 
     def error(self, error: AgenticError) -> None:
         """Print an error that was raised."""
@@ -175,4 +174,4 @@ class Display:
         duration = f"{step.duration_ms or 0:.0f} ms"
         self.line(f"{step.n:>3}  {mark:<6} {call_in_short(step.model_dump())}  {duration}", style)
         if step.error is not None:
-            self.line(f"     {step.error.detail} [{step.error.code}]")
+            self.line(f"     {what_happened(step.error)}")

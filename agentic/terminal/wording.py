@@ -6,11 +6,14 @@ from typing import Any
 
 from pydantic import ValidationError
 
+from agentic.api.problems import bounded, shortened
 from common.errors import ErrorContext, Problem
 from common.models import Lenient
 from common.runs import Run
 
 MAX_ARGUMENT = 60
+MAX_CALL = 1000
+"""Characters."""
 
 
 class Call(Lenient):
@@ -27,7 +30,7 @@ def call_in_short(step: Mapping[str, Any]) -> str:
     call = Call.model_validate(step)
     given = call.arguments
     pairs = ["…"] if given is None else [f"{key}={_short(given[key])}" for key in given]
-    return f"{call.name}: {call.tool}({', '.join(pairs)})"
+    return _in_one_line(shortened(f"{call.name}: {call.tool}({', '.join(pairs)})", MAX_CALL))
 
 
 def _short(value: Any) -> str:
@@ -35,7 +38,30 @@ def _short(value: Any) -> str:
     return text if len(text) <= MAX_ARGUMENT else f"{text[:MAX_ARGUMENT]}…"
 
 
-def wrong_fields(problem: Problem) -> list[str]:
+def what_happened(problem: Problem) -> str:
+    """Return the detail of an error and its code."""
+    return _in_one_line(f"{shortened(problem.detail)} [{shortened(problem.code)}]")
+
+
+def lines_of(problem: Problem) -> list[str]:
+    """Return an error in lines: what happened, what to do, and how to ask about it."""
+    told = bounded(problem)
+    request = "" if told.request_id is None else f"request: {told.request_id} "
+    lines = [
+        f"error: {what_happened(told)}",
+        f"  hint: {told.hint}",
+        *(f"  {field}" for field in _wrong_fields(told)),
+        f"  {request}({told.source}, {told.outcome})",
+    ]
+    return list(map(_in_one_line, lines))
+
+
+def _in_one_line(text: str) -> str:
+    """Return what a server says so that none of it begins a line, and passes for the command's own."""
+    return text.replace("\n", " ")
+
+
+def _wrong_fields(problem: Problem) -> list[str]:
     """Return what an error says of fields of the input; of an odd document nothing."""
     try:
         fields = ErrorContext.model_validate(problem.context).fields or []

@@ -10,7 +10,7 @@ from typing import Annotated, Literal
 from pydantic import Field, StringConstraints, TypeAdapter
 
 from common.ids import CallId
-from common.models import Lenient, Strict
+from common.models import Items, Lenient, Strict
 from common.tools import Receipt
 
 MANIFEST = "manifest.ndjson"
@@ -115,7 +115,7 @@ class ArchiveResult(Lenient):
     bytes_written: int
     receipts_sha256: str | None
     """Hash of the list of all changes, which the audit trail has, too; null where nothing changed."""
-    receipts: list[Receipt]
+    receipts: Items[Receipt]
     next_cursor: str | None = None
     replayed: bool = False
     duration_ms: float

@@ -1,6 +1,6 @@
 """What is in a directory, page by page, as the orchestrator's file routes tell it."""
 
-from common.models import Lenient, UtcTime
+from common.models import Items, Lenient, UtcTime
 
 
 class DirectoryEntry(Lenient):
@@ -18,5 +18,5 @@ class DirectoryEntry(Lenient):
 class DirectoryPage(Lenient):
     """Entries ordered by the bytes of their paths; `next_cursor` is null on the last page."""
 
-    entries: list[DirectoryEntry]
+    entries: Items[DirectoryEntry]
     next_cursor: str | None = None

@@ -1,7 +1,7 @@
 """Workspaces as things of their own: how large they are, and who works on them."""
 
 from common.ids import Name, SessionId
-from common.models import Lenient, UtcTime
+from common.models import Items, Lenient, UtcTime
 
 
 class WorkspaceUsage(Lenient):
@@ -20,4 +20,4 @@ class WorkspaceUsage(Lenient):
 class Workspace(WorkspaceUsage):
     """A workspace with the sessions that name it."""
 
-    sessions: list[SessionId]
+    sessions: Items[SessionId]

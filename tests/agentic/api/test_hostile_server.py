@@ -8,6 +8,8 @@ import pytest
 
 from agentic import AgenticClient, AgenticError, ClientError, SystemFault
 from agentic.api import transport
+from agentic.api.documents import MOST_VALUES
+from agentic.api.problems import MOST_TEXT
 from agentic.api.transport import MOST
 from common.errors import error
 from tests.agentic.api.hostile import drips, head, hostile, never_ends, says, silent
@@ -218,6 +220,19 @@ async def test_a_redirect_takes_the_key_to_no_other_host(ask, status):
     assert (caught.code, other.heads) == ("upstream_failed", [])
 
 
+@pytest.mark.parametrize("status", [302, 307])
+@pytest.mark.parametrize("address", ["foo:bar", "http://xn--a/", "http://[", "//", "http://a:b/"])
+@pytest.mark.parametrize("work", [read, compare], ids=lambda work: work.__name__)
+async def test_a_redirect_to_what_is_no_address_is_an_answer_like_any_redirect(
+    ask, status, address, work
+):
+    """It is looked at although it is not followed: httpx raises what is no error of a transport."""
+    moved = says(head(status, f"Location: {address}", "Content-Length: 0"))
+    _, caught = await ask(moved, work)
+    assert (caught.code, caught.source) == ("upstream_failed", "client")
+    assert f"HTTP {status}" in caught.detail
+
+
 @pytest.mark.parametrize(
     "odd",
     [
@@ -236,6 +251,39 @@ async def test_a_problem_document_is_understood_although_something_in_it_is_odd(
     _, caught = await ask(says(raw(a_problem(**odd))), read)
     assert (type(caught).__name__, caught.code) == ("ToolError", "path_not_found")
     assert caught.source == "orchestrator"
+
+
+async def test_a_problem_document_is_cut_to_what_a_person_reads(ask):
+    """A detail of 6 MB took 2 GB and a minute to print; a hundred thousand fields are as many lines."""
+    fields = [{"field": f"f{n}", "message": "m" * 1000} for n in range(10_000)]
+    context = {"path": "p" * 5000, "fields": fields, "missing": ["h" * 5000] * 5000}
+    document = a_problem(detail="A\n" * 3_000_000, hint="h" * 5000, context=context)
+    _, caught = await ask(says(raw(document)), read)
+    assert (caught.detail, caught.hint) == ("A\n" * (MOST_TEXT // 2) + "…", "h" * MOST_TEXT + "…")
+    facts = caught.context
+    assert (len(facts.path), len(facts.missing), len(facts.missing[0])) == (4001, 1000, 4001)
+    assert [one.field for one in facts.fields] == [*(f"f{n}" for n in range(20)), "…"]
+    assert {len(one.message) for one in facts.fields[:20]} == {201}
+    assert facts.fields[20].message == "and 9980 more"
+
+
+MANY = b'{"x": [%s0]}' % (b"0," * MOST_VALUES)
+
+
+@pytest.mark.parametrize("status", [200, 404])
+async def test_an_answer_of_too_many_values_is_refused_before_they_are_made(ask, status):
+    """64 MiB of zeros, or of `{}`, became 12 GB in a minute."""
+    _, caught = await ask(says(raw(MANY, status)), read)
+    assert (caught.code, caught.source) == ("upstream_failed", "client")
+    assert f"more than {MOST_VALUES} values" in caught.detail
+
+
+async def test_an_event_of_too_many_values_is_refused_before_they_are_made(ask, monkeypatch):
+    """Likewise: its data may be anything."""
+    monkeypatch.setattr("agentic.api.following.ATTEMPTS", 1)
+    _, caught = await ask(says(EVENTS + b"data: " + MANY + b"\n\n"), follow)
+    assert (caught.code, caught.source) == ("upstream_failed", "client")
+    assert f"more than {MOST_VALUES} values" in caught.detail
 
 
 async def test_a_problem_of_a_code_that_is_not_known_is_upstream_failed(ask):

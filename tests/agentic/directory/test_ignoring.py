@@ -5,12 +5,18 @@ import os
 import shutil
 import struct
 import subprocess
+import time
 
 import pytest
+from hypothesis import assume, given, strategies as st
+from pathspec import GitIgnoreSpec
 
+from agentic.directory import rules
 from agentic.directory.ignoring import list_files
 from agentic.directory.names import shown, staged_name
 from agentic.directory.root import Root
+from agentic.directory.rules import MAX_RULES, MAX_SIZE
+from common.errors import AgenticError
 
 GIT = ("git", "-c", "user.name=x", "-c", "user.email=x@x", "-c", "protocol.file.allow=always")
 
@@ -214,6 +220,75 @@ def test_an_ignore_file_that_is_odd_is_passed_over(directory, tmp_path):
     write(directory, **{"a": "", "b": "", ".agenticignore": "!\n/\n\\\nb\n", "sub/a": ""})
     (directory / "sub/.gitignore").mkdir()
     assert listed(directory) == [".agenticignore", ".gitignore", "a", "sub/a"]
+
+
+@pytest.mark.parametrize("name", [".gitignore", ".agenticignore"])
+def test_a_line_that_is_no_rule_is_passed_over_and_told(directory, name):
+    """A range from z to a is none; what else the file says holds."""
+    write(
+        directory, **{name: "[z-a]\nb\n!\n[[c]\n", "a": "", "b": "", "c": "", "sub/b": "", "z": ""}
+    )
+    (directory / "sub/.git").mkdir()
+    assert listed(directory) == [name, "a", "z"]
+    assert f"Line 1 of '{name}' is no rule and is passed over, like 1 more." in notes(directory)
+    assert len([note for note in notes(directory) if name in note and "no rule" in note]) == 1
+
+
+def refused(directory):
+    with pytest.raises(AgenticError) as caught:
+        listed(directory)
+    assert (caught.value.code, caught.value.source) == ("invalid_request", "client")
+    return caught.value.detail
+
+
+def test_an_ignore_file_of_too_many_rules_is_refused_by_its_name(directory):
+    """150,000 of them took a minute for 100 files; whoever wrote it may be anybody."""
+    write(directory, **{"sub/.agenticignore": "*%x\n" * (MAX_RULES + 1)})
+    assert refused(directory).startswith("'sub/.agenticignore' has more than 10000 rules")
+    write(directory, **{"sub/.agenticignore": "# why\n\n" * MAX_RULES + "a\n", "sub/a": ""})
+    assert listed(directory) == ["sub/.agenticignore"]
+
+
+def test_ignore_files_of_too_many_rules_together_are_refused(directory, monkeypatch):
+    """One in each directory would be as much."""
+    monkeypatch.setattr(rules, "MAX_ALL_RULES", 3)
+    write(directory, **{".agenticignore": "a\nb\n", "c/.agenticignore": "a\nb\n"})
+    assert refused(directory).startswith("'c/.agenticignore' has more than")
+
+
+def test_an_ignore_file_that_is_too_long_is_refused(directory):
+    """Its end was not read: what that names would have been sent."""
+    write(directory, **{".agenticignore": "#" * MAX_SIZE + "\nsecret\n", "secret": ""})
+    assert refused(directory).startswith("'.agenticignore' has more than 1048576 bytes")
+
+
+@pytest.mark.parametrize("rule", ["*a" * 40 + "*b", "*" * 200 + "b", "x/" + "*a*?" * 20 + "b"])
+def test_a_rule_of_many_stars_is_compared_at_once(directory, rule):
+    """Each star was tried at every place: five of them took 8 s for one name."""
+    write(directory, **{".agenticignore": rule, "a" * 200: "", "x/" + "a" * 200: ""})
+    before = time.process_time()
+    assert listed(directory) == [".agenticignore", "a" * 200, "x/" + "a" * 200]
+    assert time.process_time() - before < 5
+
+
+@given(
+    st.lists(st.sampled_from(["*", "**", "?", "a", "b", "/", "[ab]", "\\a"]), min_size=1),
+    st.lists(st.sampled_from("ab/"), min_size=1, max_size=12),
+)
+def test_rules_match_what_pathspec_says(pattern, name):
+    """They are only quicker. `[!a]` matches a `/` there, and not in git: it is left out."""
+    line, path = "".join(pattern), "/".join(filter(None, "".join(name).split("/"))) or "a"
+    rule = rules._rule(line)
+    assume(rule is not None)
+    theirs = GitIgnoreSpec.from_lines([line], backend="simple").check_file(path).include
+    assert GitIgnoreSpec([rule], backend="simple").check_file(path).include == theirs
+
+
+def test_a_name_that_is_not_utf8_is_compared_with_rules(directory):
+    """Where re2 is installed it was asked, and takes only text."""
+    (directory / "caf\udce9.log").write_text("")
+    write(directory, **{".agenticignore": "*.log\n"})
+    assert listed(directory) == [".agenticignore"]
 
 
 @pytest.mark.parametrize("relative", [".", ""], ids=["dot", "empty"])

@@ -6,7 +6,7 @@ import sys
 
 import pytest
 
-from common.errors import AgenticError, SystemFault
+from common.errors import AgenticError, SystemFault, ToolError
 from tests.agentic.directory.fakes import sha256
 
 
@@ -189,6 +189,27 @@ async def test_a_file_that_changes_all_the_time_ends_the_push_with_its_name(pers
     assert caught.value.code == "invalid_state"
     assert "z.log" in caught.value.detail
     assert person.files() == {}
+
+
+async def test_a_file_that_is_larger_than_the_server_takes_is_named(person):
+    """It knows the content by its hash, which says nothing to a person."""
+    for name in ("fits", "large", "copy of large"):
+        person.write(name, b"1234" if name == "fits" else b"12345")
+    person.write("larger", b"123456")
+
+    def refuse():
+        content = f"The content '{sha256(b'12345')}' is larger than 4 bytes"
+        raise ToolError("file_too_large", content, limit=4, actual=5)
+
+    person.remote.before_put = refuse
+    with pytest.raises(ToolError) as caught:
+        await person.push()
+    assert caught.value.code == "file_too_large"
+    assert caught.value.detail.startswith(
+        "'copy of large', 'large', 'larger': more than the 4 bytes"
+    )
+    assert caught.value.context.path == "copy of large"
+    assert ".agenticignore" in caught.value.hint
 
 
 async def test_progress_ends_with_all_that_had_to_be_sent(person):

