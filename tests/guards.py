@@ -661,15 +661,19 @@ GUARDS = (
         ("pull: the room for it", "        if size > free:\n", "        if False:\n"),
     ),
     *guards_of(
+        "agentic/directory/differences.py",
+        "tests/agentic/directory/pulling/test_hostile.py",
+        (
+            "pull: against what was asked",
+            '    if (line.state == "new") == (path in asked):\n',
+            "    if False:\n",
+        ),
+    ),
+    *guards_of(
         "agentic/directory/pulling/incoming.py",
         "tests/agentic/directory/pulling/test_hostile.py",
         ("pull: .git", "path not in base and _is_barred(path)", "False"),
         ("pull: names that are one here", "        if is_case_blind():\n", "        if False:\n"),
-        (
-            "pull: against what was asked",
-            '    if (line.state == "new") == (path in base):\n',
-            "    if False:\n",
-        ),
     ),
     *guards_of(
         "agentic/directory/pulling/repositories.py",

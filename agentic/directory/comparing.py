@@ -2,15 +2,14 @@
 
 import asyncio
 import hashlib
-from collections import Counter
-from collections.abc import AsyncIterator, Callable, Container, Mapping
+from collections.abc import AsyncIterator, Callable, Mapping
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Literal, Protocol
 
 from agentic.directory.archives import Body, manifest_body
-from agentic.directory.faults import distrust
-from agentic.directory.names import is_forbidden, plain
+from agentic.directory.differences import read_differences
+from agentic.directory.names import is_forbidden
 from agentic.directory.root import Root
 from agentic.directory.scanning import Scan, scan
 from agentic.directory.state import LocalFile, State
@@ -21,9 +20,6 @@ from common.tools import Receipt
 
 Side = Literal["same", "here", "there", "both"]
 """Where a path has changed since both sides had the same; `both`: and differently."""
-MAX_DIFFERENCES = 500_000
-MAX_PATHS = 64 * 1024 * 1024
-"""Differences that are taken from a server, which may be hostile or broken; characters of their paths."""
 _SPECIAL = ("", False)
 """What equals no file."""
 
@@ -123,43 +119,13 @@ async def compare(client: Remote, session_id: str, root: Root, state: State) -> 
     found = await asyncio.to_thread(scan, root, state.stamps, tracked)
     await asyncio.to_thread(state.save_stamps, found.stamps)
     lines = client.archives.diff(session_id, manifest_body(found.files))
-    differences, generation = await read_differences(lines, found.files)
+    differences: dict[str, Difference] = {}
+    generation = await read_differences(lines, found.files, differences.__setitem__)
     is_known = generation is not None and generation == known.generation
     base = dict(known.base) if is_known else {}
     comparison = Comparison(found, base, differences, generation)
     settle(base, known.pending, comparison.there)
     return comparison
-
-
-async def read_differences(
-    lines: AsyncIterator[Difference | DifferenceCount], asked: Container[str]
-) -> tuple[dict[str, Difference], str | None]:
-    """Return what differs from the files that were asked about, by path, and the generation.
-
-    Raises `upstream_failed` for what is true of no workspace: a path twice, `new` of what was asked
-    about, other counts than those of the lines; and for more than is taken.
-    """
-    told: dict[str, Difference] = {}
-    room = MAX_PATHS
-    async for line in lines:
-        if isinstance(line, DifferenceCount):
-            _require_counted(told, line)
-            return told, line.generation
-        path, room = plain(line.path), room - len(line.path)
-        if len(told) == MAX_DIFFERENCES or room < 0:
-            raise distrust(f"it names more than {MAX_DIFFERENCES} differences, or too long paths")
-        if path in told:
-            raise distrust(f"it names '{path}' twice")
-        if (line.state == "new") == (path in asked):
-            raise distrust(f"it says that '{path}' is {line.state}, against what it was asked")
-        told[path] = line
-    raise distrust("it ends before it is complete")
-
-
-def _require_counted(told: Mapping[str, Difference], count: DifferenceCount) -> None:
-    states = Counter(difference.state for difference in told.values())
-    if any(states[state] != getattr(count, state) for state in ("new", "changed", "gone")):
-        raise distrust("it counts other differences than it names")
 
 
 async def confirm(client: Remote, session_id: str, state: State) -> None:

@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 
 from agentic.directory.faults import refusal, told_of
-from agentic.directory.ignoring import Listing, list_files
+from agentic.directory.ignoring.listing import Listing, list_files
 from agentic.directory.names import MAX_PATH, Parts, folded, parsed, shown
 from agentic.directory.root import Root
 from agentic.directory.state import LocalFile, Stamp

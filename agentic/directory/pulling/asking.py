@@ -7,7 +7,7 @@ from agentic.api.client import AgenticClient
 from agentic.directory.archives import manifest_body
 from agentic.directory.comparing import settle
 from agentic.directory.pulling.fetching import fetch
-from agentic.directory.pulling.incoming import Theirs, read_differences
+from agentic.directory.pulling.incoming import Theirs, read_theirs
 from agentic.directory.pulling.staging import Staging
 from agentic.directory.state import Known, LocalFile
 
@@ -32,7 +32,7 @@ async def changes(client: AgenticClient, session_id: str, known: Known) -> tuple
 
 async def _differences(client: AgenticClient, session_id: str, base: Files) -> Theirs:
     async with aclosing(client.archives.diff(session_id, manifest_body(base))) as lines:
-        return await read_differences(lines, base)
+        return await read_theirs(lines, base)
 
 
 async def take(

@@ -8,8 +8,8 @@ from collections.abc import AsyncIterator, Mapping
 from contextlib import aclosing
 
 from agentic.api.archives import differences_in
-from agentic.directory.faults import refusal
-from agentic.directory.pulling.incoming import distrust, read_differences
+from agentic.directory.faults import distrust, refusal
+from agentic.directory.pulling.incoming import read_theirs
 from agentic.directory.pulling.staging import PIECE, Staging
 from agentic.directory.state import LocalFile
 from common.files.archives import MANIFEST
@@ -49,7 +49,7 @@ async def _read_manifest(
         raise distrust("its archive does not begin with its manifest")
     content = reader.content()
     async with aclosing(differences_in(content)) as lines:
-        theirs = await read_differences(lines, asked)
+        theirs = await read_theirs(lines, asked)
     if await anext(content, None) is not None:
         raise distrust("its manifest does not end with its end line")
     if theirs.files != wanted:

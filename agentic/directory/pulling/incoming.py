@@ -8,21 +8,13 @@ import re
 from collections.abc import AsyncIterator, Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 
-from agentic.directory.faults import refusal
-from agentic.directory.names import (
-    collisions,
-    is_forbidden,
-    parsed,
-    plain,
-)
+from agentic.directory.differences import read_differences
+from agentic.directory.faults import distrust, refusal
+from agentic.directory.names import collisions, is_forbidden, parsed
 from agentic.directory.state import LocalFile
 from common.errors import AgenticError
 from common.files.archives import Difference, DifferenceCount
 
-MAX_DIFFERENCES = 500_000
-MAX_PATHS = 128 * 1024 * 1024
-"""Differences that are taken, and characters of their paths, each times its components: the
-directories above a path are looked at as well."""
 _CONTROL = re.compile(rb"[\x00-\x1f\x7f]")
 
 
@@ -52,37 +44,20 @@ class Theirs:
         return sorted(self.skipped | tops)
 
 
-def distrust(detail: str) -> AgenticError:
-    """Return the error of an answer that cannot be right."""
-    hint = "Nothing was changed here. The server is broken, or not to be trusted."
-    return refusal("upstream_failed", f"The server's answer is refused: {detail}", hint=hint)
-
-
-async def read_differences(
+async def read_theirs(
     lines: AsyncIterator[Difference | DifferenceCount], base: Mapping[str, LocalFile]
 ) -> Theirs:
     """Return what differs from the base; raise `upstream_failed` or `path_not_allowed`."""
     theirs = Theirs()
-    counts = dict.fromkeys(("new", "changed", "gone"), 0)
-    room = MAX_PATHS
-    async for line in lines:
-        if isinstance(line, DifferenceCount):
-            if counts != {state: getattr(line, state) for state in counts}:
-                raise distrust("it counts other differences than it names")
-            theirs.generation = line.generation
-            return theirs
-        counts[line.state] += 1
-        room -= len(line.path) * (1 + line.path.count("/"))
-        if sum(counts.values()) > MAX_DIFFERENCES or room < 0:
-            raise distrust(f"it names more than {MAX_DIFFERENCES} differences, or too long paths")
-        _take(line, base, theirs)
-    raise distrust("it ends before it is complete")
+
+    def take(path: str, line: Difference) -> None:
+        _take(path, line, base, theirs)
+
+    theirs.generation = await read_differences(lines, base, take)
+    return theirs
 
 
-def _take(line: Difference, base: Mapping[str, LocalFile], theirs: Theirs) -> None:
-    path = _checked_path(line, base)
-    if any(path in told for told in (theirs.files, theirs.skipped, theirs.barred)):
-        raise distrust(f"it names '{path}' twice")
+def _take(path: str, line: Difference, base: Mapping[str, LocalFile], theirs: Theirs) -> None:
     if line.state != "gone" and line.type == "other":
         theirs.skipped.add(path)
     elif line.state == "gone" or line.type == "directory":
@@ -103,13 +78,6 @@ def file_of(line: Difference) -> LocalFile:
     if line.type != "file" or line.sha256 is None or line.size is None or line.mode is None:
         raise distrust(f"what it says of '{line.path[:200]}' is not true of any file")
     return LocalFile(line.sha256, line.size, line.is_executable)
-
-
-def _checked_path(line: Difference, base: Mapping[str, LocalFile]) -> str:
-    path = plain(line.path)
-    if (line.state == "new") == (path in base):
-        raise distrust(f"it says that '{path}' is {line.state}, against what it was asked")
-    return path
 
 
 def not_allowed(path: str, reason: str) -> AgenticError:

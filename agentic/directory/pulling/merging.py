@@ -8,7 +8,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import NamedTuple
 
-from agentic.directory.ignoring import found_git
+from agentic.directory.ignoring.listing import found_git
 from agentic.directory.kept.blobs import MAX_SIZE, Blobs
 from agentic.directory.pulling.looking import content_of
 from agentic.directory.pulling.planning import Merge, Plan, PullConflict, Step

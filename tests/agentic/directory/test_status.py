@@ -2,8 +2,7 @@
 
 import pytest
 
-from agentic.directory import comparing
-from agentic.directory.pulling import incoming
+from agentic.directory import differences
 from common.errors import AgenticError
 from common.files.archives import DifferenceCount
 from tests.agentic.directory.fakes import difference, sha256
@@ -103,18 +102,12 @@ def count(**counts):
 @pytest.mark.parametrize("bound", ["MAX_PATHS", "MAX_DIFFERENCES"])
 async def test_a_server_that_names_differences_for_ever_comes_to_an_end(person, monkeypatch, bound):
     """990,000 of them took 1.5 GB and a minute."""
-    monkeypatch.setattr(comparing, bound, {"MAX_PATHS": 1000, "MAX_DIFFERENCES": 10}[bound])
+    monkeypatch.setattr(differences, bound, {"MAX_PATHS": 1000, "MAX_DIFFERENCES": 10}[bound])
     told = (new(f"{n:0100}") for n in range(1000))
     says(person, told)
     with pytest.raises(AgenticError, match="or too long paths"):
         await person.status()
     assert len(list(told)) == 1000 - 11
-
-
-def test_as_many_differences_are_taken_by_a_push_as_by_a_pull():
-    """What one of them shows the other has to be able to bring."""
-    bounds = comparing.MAX_DIFFERENCES, comparing.MAX_PATHS
-    assert bounds == (incoming.MAX_DIFFERENCES, incoming.MAX_PATHS)
 
 
 @pytest.mark.parametrize("work", ["push", "status"])

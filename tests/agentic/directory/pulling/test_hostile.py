@@ -6,9 +6,9 @@ from contextlib import asynccontextmanager
 import pytest
 from pydantic import ValidationError
 
+from agentic.directory import differences
 from agentic.directory.names import plain
-from agentic.directory.pulling import incoming
-from agentic.directory.pulling.incoming import require_tree
+from agentic.directory.pulling.incoming import read_theirs, require_tree
 from common.errors import AgenticError
 from common.files.archives import DIFFERENCE_LINE, MANIFEST, Difference, DifferenceCount
 from common.files.tar_stream import END, header_of, padding_of
@@ -199,7 +199,7 @@ async def test_a_difference_is_refused_that_does_not_end_or_counts_wrongly(refus
 
 async def test_ten_million_differences_are_refused_on_the_way(refusal, monkeypatch):
     """Memory is what a server would use up next."""
-    monkeypatch.setattr(incoming, "MAX_DIFFERENCES", 1000)
+    monkeypatch.setattr(differences, "MAX_DIFFERENCES", 1000)
     hostile = Hostile(told(f"x{number}") for number in range(10_000_000))
     with pytest.raises(AgenticError, match="more than 1000"):
         await anext_error(hostile)
@@ -208,7 +208,7 @@ async def test_ten_million_differences_are_refused_on_the_way(refusal, monkeypat
 
 async def test_differences_with_endless_paths_are_refused_on_the_way(monkeypatch):
     """Few lines may take up as much as many."""
-    monkeypatch.setattr(incoming, "MAX_PATHS", 1000)
+    monkeypatch.setattr(differences, "MAX_PATHS", 1000)
     hostile = Hostile(told(f"{number:0200}") for number in range(10_000))
     with pytest.raises(AgenticError, match="too long paths"):
         await anext_error(hostile)
@@ -217,7 +217,7 @@ async def test_differences_with_endless_paths_are_refused_on_the_way(monkeypatch
 
 async def test_differences_with_endless_directories_are_refused_on_the_way(monkeypatch):
     """All those above a path are looked at, and held, as well."""
-    monkeypatch.setattr(incoming, "MAX_PATHS", 1_000_000)
+    monkeypatch.setattr(differences, "MAX_PATHS", 1_000_000)
     hostile = Hostile(told(f"{number}/" + "d/" * 1000 + "x") for number in range(10_000))
     with pytest.raises(AgenticError, match="too long paths"):
         await anext_error(hostile)
@@ -226,7 +226,7 @@ async def test_differences_with_endless_directories_are_refused_on_the_way(monke
 
 async def anext_error(hostile):
     """Read the differences of a hostile server."""
-    await incoming.read_differences(hostile.diff(None, None), {})
+    await read_theirs(hostile.diff(None, None), {})
 
 
 @pytest.mark.parametrize(

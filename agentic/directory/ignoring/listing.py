@@ -11,9 +11,9 @@ import subprocess
 from collections import defaultdict
 from dataclasses import dataclass, field
 
+from agentic.directory.ignoring.rules import Rules
 from agentic.directory.names import Parts, is_forbidden, is_plain, is_staged, shown
 from agentic.directory.root import Root
-from agentic.directory.rules import Rules
 
 OWN = b".agenticignore"
 _GITIGNORE = b".gitignore"

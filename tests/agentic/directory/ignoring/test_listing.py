@@ -11,11 +11,11 @@ import pytest
 from hypothesis import assume, given, strategies as st
 from pathspec import GitIgnoreSpec
 
-from agentic.directory import rules
-from agentic.directory.ignoring import list_files
+from agentic.directory.ignoring import rules
+from agentic.directory.ignoring.listing import list_files
+from agentic.directory.ignoring.rules import MAX_RULES, MAX_SIZE
 from agentic.directory.names import shown, staged_name
 from agentic.directory.root import Root
-from agentic.directory.rules import MAX_RULES, MAX_SIZE
 from common.errors import AgenticError
 
 GIT = ("git", "-c", "user.name=x", "-c", "user.email=x@x", "-c", "protocol.file.allow=always")
