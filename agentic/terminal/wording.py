@@ -14,6 +14,8 @@ from common.runs import Run
 MAX_ARGUMENT = 60
 MAX_CALL = 1000
 """Characters."""
+MAX_LINES = 20
+"""Of a detail."""
 
 
 class Call(Lenient):
@@ -47,18 +49,23 @@ def lines_of(problem: Problem) -> list[str]:
     """Return an error in lines: what happened, what to do, and how to ask about it."""
     told = bounded(problem)
     request = "" if told.request_id is None else f"request: {told.request_id} "
-    lines = [
-        f"error: {what_happened(told)}",
-        f"  hint: {told.hint}",
-        *(f"  {field}" for field in _wrong_fields(told)),
-        f"  {request}({told.source}, {told.outcome})",
+    return [
+        f"error: {_set_in(told.detail)} [{_in_one_line(told.code)}]",
+        f"  hint: {_in_one_line(told.hint)}",
+        *(f"  {_in_one_line(field)}" for field in _wrong_fields(told)),
+        f"  {_in_one_line(request)}({told.source}, {told.outcome})",
     ]
-    return list(map(_in_one_line, lines))
 
 
 def _in_one_line(text: str) -> str:
     """Return what a server says so that none of it begins a line, and passes for the command's own."""
     return text.replace("\n", " ")
+
+
+def _set_in(text: str) -> str:
+    """Return a text whose lines, such as a list of files, begin further in than the command's own do."""
+    *lines, rest = text.split("\n", MAX_LINES)
+    return "\n    ".join([*lines, _in_one_line(rest)])
 
 
 def _wrong_fields(problem: Problem) -> list[str]:

@@ -23,8 +23,8 @@ def require_none(conflicts: list[PullConflict], choice: Choice | None) -> None:
     if not conflicts:
         return
     kinds = {one.kind for one in conflicts}
-    named = [f"  {one.path}: {_TEXTS[one.kind]}" for one in conflicts[:SHOWN]]
-    more = [f"  and {len(conflicts) - SHOWN} more"] if len(conflicts) > SHOWN else []
+    named = [f"{one.path}: {_TEXTS[one.kind]}" for one in conflicts[:SHOWN]]
+    more = [f"and {len(conflicts) - SHOWN} more"] if len(conflicts) > SHOWN else []
     raise refusal(
         "changed_elsewhere",
         "\n".join(["Somebody has to decide about these files:", *named, *more]),

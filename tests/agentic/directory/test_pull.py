@@ -111,7 +111,7 @@ async def test_conflicts_refuse_the_whole_pull_and_say_what_can_be_chosen(place)
         "way/y": "in_the_way",
     }
     assert "--theirs, --ours or --merge" in error.hint
-    assert "\n  a: changed here and in the workspace\n" in error.detail
+    assert "\na: changed here and in the workspace\n" in error.detail
     assert tree(place.directory) == before
     assert sorted(place.base()) == sorted(BASE)
 

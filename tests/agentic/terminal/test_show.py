@@ -119,8 +119,22 @@ def test_no_text_of_an_error_begins_a_line_that_could_be_the_commands_own(printe
     display.problem(failed)
     lines = text().splitlines()
     begun = [line.partition(":")[0] for line in lines]
-    assert begun == ["error", "  hint", *["  x succeeded"] * 20, "  …", "  request"]
-    assert lines[22] == "  …: and 80 more"
+    set_in = ["    succeeded", "      hint"]
+    assert begun == ["error", *set_in, "  hint", *["  x succeeded"] * 20, "  …", "  request"]
+    assert lines[24] == "  …: and 80 more"
+
+
+def test_the_lines_of_an_error_are_few_and_set_in(printed):
+    """A list of files is read line by line; a server's million would leave nothing else to be read."""
+    display, text = printed()
+    display.problem(
+        error("changed_elsewhere", "Decide:\na: here\nb: there").problem("client", None)
+    )
+    assert text().startswith(
+        "error: Decide:\n    a: here\n    b: there [changed_elsewhere]\n  hint:"
+    )
+    display.problem(error("changed_elsewhere", "x\n" * 1000).problem("client", None))
+    assert text().count("    x\n") == 19
 
 
 def test_an_error_of_a_step_is_cut_and_in_one_line(printed):
