@@ -584,7 +584,11 @@ GUARDS = (
     *guards_of(
         "agentic/api/transport.py",
         "tests/agentic/api/test_hostile_server.py",
-        ("a key that goes along", "follow_redirects=False", "follow_redirects=True"),
+        (
+            "a key that goes along",
+            'follow_redirects=False,\n            event_hooks={"response": [_refuse_redirect]}',
+            "follow_redirects=True",
+        ),
         ("a key within a header", "    if not _VISIBLE.fullmatch(text):\n", "    if False:\n"),
     ),
     *guards_of(

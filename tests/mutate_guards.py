@@ -132,7 +132,13 @@ def _run_tests(copy: Path, tests: Sequence[str]) -> tuple[int, str]:
     # No bytecode: a mutated file may have the size and the second of the one before it.
     env = {**os.environ, "PYTHONDONTWRITEBYTECODE": "1"}
     with subprocess.Popen(
-        command, cwd=copy, env=env, stdout=subprocess.PIPE, text=True, start_new_session=True
+        command,
+        cwd=copy,
+        env=env,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,  # what a red test leaves open is told there, by the page
+        text=True,
+        start_new_session=True,
     ) as process:
         try:
             output, _ = process.communicate(timeout=ALL_SECONDS)
