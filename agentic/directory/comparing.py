@@ -118,6 +118,7 @@ async def compare(client: Remote, session_id: str, root: Root, state: State) -> 
     tracked = {**known.base, **known.pending}
     found = await asyncio.to_thread(scan, root, state.stamps, tracked)
     await asyncio.to_thread(state.save_stamps, found.stamps)
+    state.notes += [note for note in found.notes if note not in state.notes]
     lines = client.archives.diff(session_id, manifest_body(found.files))
     differences: dict[str, Difference] = {}
     generation = await read_differences(lines, found.files, differences.__setitem__)

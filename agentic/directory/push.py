@@ -182,6 +182,6 @@ def _told(plan: Plan, result: ArchiveResult | None, notes: list[str]) -> Pushed:
         deleted=[path for path, file in plan.changes.items() if file is None],
         sent_size=sum(sizes[sha256] for sha256 in plan.contents),
         skipped=plan.comparison.scan.skipped,
-        notes=[*notes, *plan.comparison.scan.notes],
+        notes=notes,
         result=result,
     )

@@ -65,7 +65,7 @@ def status_of(comparison: Comparison, notes: list[str]) -> Status:
         skipped=comparison.scan.skipped,
         same=sum(side == "same" and here(p) is not None for p, side in sides.items()),
         has_workspace=comparison.generation is not None,
-        notes=[*notes, *comparison.scan.notes],
+        notes=notes,
     )
 
 

@@ -8,6 +8,7 @@ import typer
 from rich.console import Console
 
 from agentic.directory.state import VARIABLE
+from agentic.directory.status import status
 from agentic.terminal.show import Display
 from agentic.work import runs
 from agentic.work.directories import offer
@@ -92,6 +93,17 @@ async def test_what_comes_up_in_a_command_that_fails_is_told_as_well(here, capsy
     with pytest.raises(ClientError):
         await fail()
     assert capsys.readouterr().err == "note: look here\n"
+
+
+async def test_what_a_scan_has_to_note_is_printed_as_well(here, capsys):
+    """It stood in the JSON of a status and of a push alone."""
+    ours = here({})
+    (ours.directory / ".agenticignore").write_text("[z-a]\n")
+    async with ours.opened() as (root, state):
+        for _ in range(2):
+            found = await status(FakeClient({}), SESSION.id, root, state)
+    noted = "Line 1 of '.agenticignore' is no rule and is passed over."
+    assert (found.notes, capsys.readouterr().err) == ([noted], f"note: {noted}\n")
 
 
 async def test_a_pull_makes_no_workspace(here):
