@@ -19,6 +19,8 @@ MIB = 1024 * 1024
 DEADLINE = 2.0
 """Seconds that a hostile call asks for."""
 CROWD = 3000
+AT_WORK = b"at work\n"
+"""What a load says when all of it has come to be felt."""
 _HEADERS = {"Authorization": f"Bearer {TOKEN}", "Content-Type": "application/json"}
 _LETTERS = "".join(chr(0x100 + number) for number in range(150))
 
@@ -101,11 +103,13 @@ class Load:
     """Callers in a process of their own, so that they take no turns from those who measure."""
 
     def __init__(self, port: int, callers: int) -> None:
-        """Begin."""
+        """Begin, and wait until each caller has got an answer."""
         command = [sys.executable, "-m", "tests.system.hostile", str(port), str(callers)]
         self._process = subprocess.Popen(
             command, cwd=ROOT, stdin=subprocess.PIPE, stdout=subprocess.PIPE
         )
+        assert self._process.stdout is not None
+        assert self._process.stdout.readline() == AT_WORK
 
     def stop(self) -> list[tuple[str, float]]:
         """End it, and return how each call ended, and after how many seconds."""
@@ -123,7 +127,9 @@ class _Callers:
     def __init__(self, port: int, callers: int) -> None:
         kinds = calls()
         self._port = port
+        self._callers = callers
         self._stop = threading.Event()
+        self._answered = threading.Semaphore(0)
         self.codes: list[tuple[str, float]] = []
         self._threads = [
             threading.Thread(target=self._go_on, args=(kinds[number % len(kinds)],))
@@ -134,9 +140,13 @@ class _Callers:
         ]
 
     def run_until_told(self) -> None:
-        """Go on until the standard input ends, and each call that is under way is answered."""
+        """Say when each has got an answer, and go on until the standard input ends."""
         for thread in self._threads:
             thread.start()
+        for _ in range(self._callers):
+            self._answered.acquire()
+        sys.stdout.buffer.write(AT_WORK)
+        sys.stdout.flush()
         sys.stdin.read()
         self._stop.set()
         for thread in self._threads:
@@ -147,15 +157,20 @@ class _Callers:
             attack("127.0.0.1", self._port, self._stop)
 
     def _go_on(self, body: bytes) -> None:
-        with closing(Caller(self._port)) as caller:
+        with (
+            closing(Caller(self._port)) as caller,
+            suppress(OSError, http.client.HTTPException, ValueError),  # cut off, as above
+        ):
+            self._call(caller, body)
+            self._answered.release()
             while not self._stop.is_set():
-                begun = time.monotonic()
-                try:
-                    _, answer = caller.call(body)
-                    code = json.loads(answer).get("code", "ok")
-                except (OSError, http.client.HTTPException, ValueError):
-                    return  # cut off by the end of the service
-                self.codes.append((code, time.monotonic() - begun))
+                self._call(caller, body)
+
+    def _call(self, caller: Caller, body: bytes) -> None:
+        begun = time.monotonic()
+        _, answer = caller.call(body)
+        code = json.loads(answer).get("code", "ok")
+        self.codes.append((code, time.monotonic() - begun))
 
 
 if __name__ == "__main__":

@@ -5,6 +5,7 @@ import threading
 import time
 from contextlib import closing
 from pathlib import Path
+from typing import NamedTuple
 
 import pytest
 
@@ -15,12 +16,16 @@ from tests.system.services import execution_environment
 CALLERS = 12
 """Who have the token; beside them go four attacks on connections, which need none."""
 SECONDS = 4.0
-ROUNDS = 3
+ROUNDS = 4
 """Of load: on a machine that is busy with something else too, the best of them counts."""
 GRACE = 1
-READ_WITHIN = 0.250
-LIVE_WITHIN = 0.050
-"""Seconds for 99 of 100, beside ten times what they take on this machine without the load."""
+READ_WITHIN = 7.5
+LIVE_WITHIN = 4.0
+"""Beats of this machine for 99 of 100. Reads take four to six; eight to thirteen when one user gets
+all threads, and ten when threads take turns as seldom as Python lets them by itself."""
+BEAT = 1_000_000
+ADDED_AT_ONCE = 20_000
+"""Additions in a beat (40 ms on a machine that is not slow), of which so many are timed at a time."""
 MAX_GROWTH = 400
 """MiB, with eight calls of the hostile user at work on files of 8 MiB at the same time."""
 
@@ -37,30 +42,53 @@ def service(tmp_path):
     service.kill()
 
 
-class Reader:
-    """Asks for the same again and again, with a pause in between, and notes how long it takes."""
+class Repeated:
+    """Does the same again and again, with a pause in between, and notes how long it takes."""
 
-    def __init__(self, caller, ask):
-        self._caller = caller
-        self._ask = ask
+    def __init__(self, act, pause=0.002):
+        self._act = act
+        self._pause = pause
         self._stop = threading.Event()
         self._thread = threading.Thread(target=self._go_on)
         self._taken = []
         self._thread.start()
 
     def _go_on(self):
-        with closing(self._caller):
-            while not self._stop.wait(0.002):
-                begun = time.monotonic()
-                status, body = self._ask(self._caller)
-                self._taken.append(time.monotonic() - begun)
-                assert status == 200, body
+        while not self._stop.wait(self._pause):
+            begun = time.monotonic()
+            self._act()
+            self._taken.append(time.monotonic() - begun)
 
-    def percentile(self) -> float:
-        """Stop, and return the seconds that 99 of 100 took at most."""
+    def percentile(self, percent: int) -> float:
+        """Stop, and return the seconds that so many of 100 took at most."""
         self._stop.set()
         self._thread.join()
-        return float(sorted(self._taken)[len(self._taken) * 99 // 100])
+        return float(sorted(self._taken)[len(self._taken) * percent // 100])
+
+
+class Reader(Repeated):
+    """Asks for the same again and again, on a connection of its own."""
+
+    def __init__(self, port, ask):
+        self._caller = hostile.Caller(port)
+        self._ask = ask
+        super().__init__(self._answered)
+
+    def _answered(self):
+        status, body = self._ask(self._caller)
+        assert status == 200, body
+
+    def percentile(self, percent: int) -> float:
+        """Stop, hang up, and return the seconds that so many of 100 took at most."""
+        with closing(self._caller):
+            return super().percentile(percent)
+
+
+def add():
+    """Compute a part of a beat: what a second is worth here, and now, shows in how long it takes."""
+    total = 0
+    for number in range(ADDED_AT_ONCE):
+        total += number
 
 
 def memory(pid: int, field: str) -> float:
@@ -77,20 +105,42 @@ def children(pid: int) -> list[str]:
     return [child for thread in threads for child in (thread / "children").read_text().split()]
 
 
-def measured(port: int, seconds: float) -> tuple[float, float]:
-    """Return what 99 of 100 reads took at most, and as many questions whether it lives."""
+def search(port: int) -> None:
+    """Have a process search: those of the hostile user may all be worn out for this minute."""
+    body = hostile.call_of("local", "search_files", timeout=10, path="x", pattern="honest")
+    with closing(hostile.Caller(port)) as caller:
+        status, answer = caller.call(body)
+    assert status == 200, answer
+
+
+class Measured(NamedTuple):
+    """What 99 of 100 reads took at most, and as many questions whether it lives; in beats."""
+
+    read: float
+    live: float
+    beat: float
+    """Seconds, half of the time at most, while the others were measured."""
+
+    def __str__(self) -> str:
+        return f"{self.read:.1f} and {self.live:.1f} beats of {self.beat * 1000:.0f} ms"
+
+
+def measured(port: int, seconds: float) -> Measured:
+    """Read and ask for so long."""
     body = hostile.call_of("local", "read_file", timeout=10, path="x")
-    read = Reader(hostile.Caller(port), lambda caller: caller.call(body))
-    live = Reader(hostile.Caller(port), lambda caller: caller.get("/health/live"))
+    read = Reader(port, lambda caller: caller.call(body))
+    live = Reader(port, lambda caller: caller.get("/health/live"))
+    adding = Repeated(add, pause=0.01)
     time.sleep(seconds)
-    return read.percentile(), live.percentile()
+    beat = adding.percentile(50) * BEAT / ADDED_AT_ONCE
+    return Measured(read.percentile(99) / beat, live.percentile(99) / beat, beat)
 
 
-def best_of(port: int, within: tuple[float, float]) -> tuple[float, float]:
+def under_load(port: int) -> Measured:
     """Measure until both are within their bounds, a few times at most; return the last."""
     for _ in range(ROUNDS):
         taken = measured(port, SECONDS)
-        if taken[0] < within[0] and taken[1] < within[1]:
+        if taken.read < READ_WITHIN and taken.live < LIVE_WITHIN:
             break
     return taken
 
@@ -99,11 +149,11 @@ def best_of(port: int, within: tuple[float, float]) -> tuple[float, float]:
 def test_hostile_callers_keep_nobody_waiting(service, capsys):
     """A deadline binds what is computed: others are served meanwhile, and SIGTERM ends all of it."""
     quiet = measured(service.port, 1)
-    within = (READ_WITHIN + 10 * quiet[0], LIVE_WITHIN + 10 * quiet[1])
     before = memory(service.process.pid, "VmRSS")
     load = hostile.Load(service.port, CALLERS)
-    busy = best_of(service.port, within)
+    busy = under_load(service.port)
     grown = memory(service.process.pid, "VmHWM") - before
+    search(service.port)
     searching = children(service.process.pid)
     begun = time.monotonic()
     code = service.stop()
@@ -112,18 +162,14 @@ def test_hostile_callers_keep_nobody_waiting(service, capsys):
     with capsys.disabled():
         sys.stdout.write(
             f"\n{CALLERS} hostile callers and {len(ATTACKS)} connections, {len(codes)} calls, the longest"
-            f" {max(taken for _, taken in codes):.1f} s: 99 of 100 reads within"
-            f" {_ms(busy[0], quiet[0])}, of live within {_ms(busy[1], quiet[1])};"
+            f" {max(taken for _, taken in codes):.1f} s: 99 of 100 reads, and looks whether it lives,"
+            f" within {busy} ({quiet} without them);"
             f" memory grew by {grown:.0f} MiB; gone {ended:.1f} s after SIGTERM\n"
         )
-    assert busy[0] < within[0]
-    assert busy[1] < within[1]
+    assert busy.read < READ_WITHIN
+    assert busy.live < LIVE_WITHIN
     assert grown < MAX_GROWTH
     assert (code, ended < 2 * GRACE + 1) == (0, True)
     assert searching
     assert not any(Path(f"/proc/{pid}").exists() for pid in searching)
     assert {code for code, _ in codes} >= {"deadline_exceeded", "ok"}
-
-
-def _ms(busy: float, quiet: float) -> str:
-    return f"{busy * 1000:.0f} ms ({quiet * 1000:.0f} without them)"
