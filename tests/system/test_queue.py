@@ -9,7 +9,7 @@ from redis.asyncio import Redis
 
 from common.plans import Plan
 from common.runs import Budget
-from orchestrator.store.backend import StoreConfig
+from orchestrator.store.backend import StoreConfig, StoreUnavailable
 from orchestrator.store.queue.refs import RunRef
 from orchestrator.store.server.embedded import embedded_server
 from orchestrator.store.store import open_store
@@ -81,7 +81,10 @@ async def moment_of(stack, ref, event):
     found = []
 
     async def has_come():
-        events = (await stack.store.events.after(ref.session_id, 0, 10_000)).events
+        try:
+            events = (await stack.store.events.after(ref.session_id, 0, 10_000)).events
+        except StoreUnavailable:  # on a machine that is busy an answer takes too long: ask again
+            return False
         found[:] = [each.time.timestamp() for each in events if each.type == event]
         return bool(found)
 
