@@ -20,6 +20,8 @@ MEND_INTERVAL = 0.05
 MOST_VIOLATIONS = 10
 BUSY = {503: "overloaded", 504: "deadline_exceeded", 507: None}
 """The answers from 500 up that are no fault, and the code that they must carry."""
+UNTOLD = ("unavailable", "not_executed")
+"""The code and outcome of what has to know a file's hash, where that cannot be told: swapped all the time."""
 MISTAKES = {
     "invalid_arguments", "invalid_request", "malformed_request", "tool_not_found",
     "route_not_found", "method_not_allowed", "unauthenticated", "unsupported_media_type",
@@ -69,12 +71,13 @@ def _fault(response: httpx.Response, operation: Operation) -> str | None:
     if response.is_success:
         return None
     try:
-        code = response.json().get("code")
+        problem = response.json()
     except ValueError:
         return f"{response.status_code} without a problem document"
+    code = problem.get("code")
     is_busy = response.status_code in BUSY and BUSY[response.status_code] in {None, code}
-    is_busy = is_busy or (operation.may_break_off and code == "unavailable")
-    if code in MISTAKES or (response.status_code >= 500 and not is_busy):
+    is_refused = operation.hashes_files and (code, problem["outcome"]) == UNTOLD
+    if code in MISTAKES or (response.status_code >= 500 and not is_busy and not is_refused):
         return f"{response.status_code} {response.text[:300]}"
     return None
 

@@ -31,8 +31,13 @@ class Operation:
     arguments: Mapping[str, Any]
 
     @property
+    def hashes_files(self) -> bool:
+        """Whether it is refused where a file is never the same for as long as reading it takes."""
+        return self.name in ARCHIVES
+
+    @property
     def may_break_off(self) -> bool:
-        """Whether its answer ends before its end, or is refused, where files change meanwhile."""
+        """Whether its answer ends before its end where files change meanwhile."""
         return self.name in ARCHIVES - {archives.PUT}
 
     def request(self, client: httpx.AsyncClient) -> httpx.Request:
