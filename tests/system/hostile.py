@@ -21,6 +21,8 @@ DEADLINE = 2.0
 CROWD = 3000
 AT_WORK = b"at work\n"
 """What a load says when all of it has come to be felt."""
+PATIENCE = 60.0
+"""Seconds until each caller must have got an answer."""
 _HEADERS = {"Authorization": f"Bearer {TOKEN}", "Content-Type": "application/json"}
 _LETTERS = "".join(chr(0x100 + number) for number in range(150))
 
@@ -132,11 +134,11 @@ class _Callers:
         self._answered = threading.Semaphore(0)
         self.codes: list[tuple[str, float]] = []
         self._threads = [
-            threading.Thread(target=self._go_on, args=(kinds[number % len(kinds)],))
+            threading.Thread(target=self._go_on, args=(kinds[number % len(kinds)],), daemon=True)
             for number in range(callers)
         ]
         self._threads += [
-            threading.Thread(target=self._attack, args=(attack,)) for attack in ATTACKS
+            threading.Thread(target=self._attack, args=(attack,), daemon=True) for attack in ATTACKS
         ]
 
     def run_until_told(self) -> None:
@@ -144,7 +146,7 @@ class _Callers:
         for thread in self._threads:
             thread.start()
         for _ in range(self._callers):
-            self._answered.acquire()
+            assert self._answered.acquire(timeout=PATIENCE), "a caller got no answer"
         sys.stdout.buffer.write(AT_WORK)
         sys.stdout.flush()
         sys.stdin.read()
