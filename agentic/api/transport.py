@@ -30,7 +30,8 @@ def checked_url(text: str) -> httpx.URL:
         is_good = False
     if not is_good:
         raise refusal("The base URL is not of the form http://host:port")
-    return url
+    # what is remembered of a server takes any number of slashes for none as well
+    return url.copy_with(raw_path=url.raw_path.rstrip(b"/") or b"/")
 
 
 def _is_base(url: httpx.URL) -> bool:

@@ -151,6 +151,15 @@ async def test_a_base_url_that_can_be_one_is_taken(url):
         pass
 
 
+@pytest.mark.parametrize("end", ["", "/", "//", "/below", "/below//"])
+async def test_slashes_at_the_end_of_a_base_url_mean_nothing(end):
+    """Two of them led to routes that there are not; what is remembered of the server was the same."""
+    script = Script(httpx.Response(200, json={"status": "ready"}))
+    async with AgenticClient(f"http://h{end}", transport=script) as client:
+        await client.ready()
+    assert script.requests[0].url.path == f"{end.rstrip('/')}/health/ready"
+
+
 async def test_a_new_services_extra_fields_are_ignored(connect):
     """Rolling upgrades: the service may be newer than its clients."""
     body = {**SESSION.model_dump(mode="json"), "colour": "blue"}
