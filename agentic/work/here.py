@@ -38,7 +38,10 @@ class Here:
 
     def __post_init__(self) -> None:
         """Refuse what nobody means to send: a whole file system, all of a person's, a stack's data."""
-        real = self.directory.resolve()
+        try:
+            real = self.directory.resolve()
+        except OSError as error:  # the working directory was removed beneath its shell
+            raise typer.BadParameter(f"{self.directory} cannot be used: {error.strerror}") from error
         if real in (Path(os.sep).resolve(), Path.home().resolve()):
             raise typer.BadParameter(f"{real} is not one project's: name a directory beneath it")
         if any(map(is_data, (real, *real.parents))):

@@ -166,6 +166,15 @@ def test_changes_come_in_only_when_somebody_says_so(taking, terminal, decision):
     assert runs.Taking(**taking).decide(terminal) == decision
 
 
+def test_a_working_directory_that_was_removed_is_told_as_that(target, tmp_path, monkeypatch):
+    """It was told as a standard output that could not be written."""
+    (tmp_path / "gone").mkdir()
+    monkeypatch.chdir(tmp_path / "gone")
+    (tmp_path / "gone").rmdir()
+    with pytest.raises(typer.BadParameter, match="cannot be used: No such file"):
+        Here(target(routes={}), Path("."))
+
+
 @pytest.mark.parametrize("below", ["", "execution/workspaces/local/demo"])
 def test_the_data_of_a_stack_is_no_directory_to_push(here, tmp_path, below):
     """It changes while it is sent, and other people's workspaces lie in it."""
