@@ -2,18 +2,21 @@
 
 import asyncio
 import hashlib
-from collections.abc import AsyncIterator, Callable, Mapping
+import os
+import threading
+from collections.abc import AsyncIterator, Callable, Iterable, Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Literal, Protocol
 
 from agentic.directory.archives import Body, manifest_body
 from agentic.directory.differences import read_differences
-from agentic.directory.names import is_forbidden
+from agentic.directory.names import is_barred, is_forbidden
 from agentic.directory.root import Root
 from agentic.directory.scanning import Scan, scan
 from agentic.directory.state import LocalFile, State
-from common.errors import ClientError, ToolError
+from common.errors import AgenticError, ClientError, ToolError
 from common.files.archives import ArchiveResult, Difference, DifferenceCount
 from common.models import Page
 from common.tools import Receipt
@@ -94,8 +97,16 @@ class Comparison:
         return {path: self.side(path) for path in sorted(paths - self.left_alone())}
 
     def left_alone(self) -> set[str]:
-        """Return what is neither sent nor deleted nor taken: links here, ignored, `.git` there."""
-        forbidden = {path for path in self.differences if is_forbidden(path)}
+        """Return what is neither sent nor deleted nor taken: links here, ignored, `.git` there.
+
+        So are the workspace's files that no pull brings: nobody here has ever had them.
+        """
+        forbidden = {
+            path
+            for path in self.differences
+            if is_forbidden(path)
+            or (is_barred(path) and path not in self.here and path not in self.base)
+        }
         return {*self.scan.skipped, *self.scan.left_alone, *forbidden}
 
 
@@ -111,12 +122,35 @@ def file_of(difference: Difference) -> LocalFile | None:
     return LocalFile(difference.sha256, difference.size or 0, difference.is_executable)
 
 
+class _Unwanted(Exception):
+    """Nobody waits for the scan any more."""
+
+
+async def _scanned(root: Root, state: State, tracked: Iterable[str]) -> Scan:
+    """Scan the directory; read no further once nobody waits: a file may have no end."""
+    stop = threading.Event()
+
+    def read(descriptor: int, size: int) -> bytes:
+        if stop.is_set():
+            raise _Unwanted
+        return os.read(descriptor, size)
+
+    work = asyncio.ensure_future(asyncio.to_thread(scan, root, state.stamps, tracked, read=read))
+    try:
+        return await asyncio.shield(work)
+    except asyncio.CancelledError:
+        stop.set()
+        with suppress(_Unwanted, AgenticError):
+            await work
+        raise
+
+
 async def compare(client: Remote, session_id: str, root: Root, state: State) -> Comparison:
     """Scan the directory and compare it with the workspace; hashes are remembered."""
     await confirm(client, session_id, state)
     known = state.known
     tracked = {**known.base, **known.pending}
-    found = await asyncio.to_thread(scan, root, state.stamps, tracked)
+    found = await _scanned(root, state, tracked)
     await asyncio.to_thread(state.save_stamps, found.stamps)
     state.notes += [note for note in found.notes if note not in state.notes]
     lines = client.archives.diff(session_id, manifest_body(found.files))

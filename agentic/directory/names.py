@@ -31,6 +31,7 @@ _RESERVED = re.compile(
     r"(con|prn|aux|nul|conin\$|conout\$|(com|lpt)[0-9\u00b9\u00b2\u00b3])\s*(\..*)?", re.DOTALL
 )
 """Devices, with any extension (Microsoft, "Naming Files, Paths, and Namespaces")."""
+_CONTROL = re.compile(rb"[\x00-\x1f\x7f]")
 _UNWRITABLE = re.compile(r'[<>:"|?*\\\x00-\x1f]')
 
 
@@ -131,6 +132,14 @@ def is_forbidden(path: str, *, is_windows: bool = os.name == "nt") -> str | None
     if is_windows:
         return next(filter(None, map(_windows_reason, parts)), None)
     return None
+
+
+def is_barred(path: str) -> bool:
+    """Tell whether a new file of a workspace never comes here: also one whose name has control characters.
+
+    That would lie to a terminal or a script.
+    """
+    return is_forbidden(path) is not None or _CONTROL.search(_bytes_of(path)) is not None
 
 
 @lru_cache(maxsize=16384)  # a tree has the same names over and over

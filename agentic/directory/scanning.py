@@ -19,6 +19,8 @@ PIECE = 1024 * 1024
 """Bytes that are read at a time."""
 SETTLED_NS = 2_000_000_000
 """A file must have been left alone for so long before its hash is remembered: times are coarse."""
+Read = Callable[[int, int], bytes]
+"""As `os.read`: takes a descriptor and a size."""
 MAX_SHOWN = 200
 _ATTEMPTS = 3
 _NAMED = 10
@@ -42,6 +44,7 @@ def scan(
     stamps: dict[str, Stamp],
     tracked: Iterable[str] = (),
     clock: Callable[[], int] = time.time_ns,
+    read: Read = os.read,
 ) -> Scan:
     """Look at what belongs, and at what is `tracked`: as git does, also where it is ignored now.
 
@@ -59,7 +62,7 @@ def scan(
         try:
             _require_sendable(path)
             settled = clock() - SETTLED_NS
-            _look_at(root, parts, status, stamps.get(path), settled, found)
+            _look_at(root, parts, status, stamps.get(path), settled, found, read)
         except AgenticError as error:
             if error.code != "path_not_found":  # it has gone meanwhile
                 unreadable.append(error)
@@ -85,21 +88,20 @@ def _look_at(
     known: Stamp | None,
     settled: int,
     found: Scan,
+    read: Read,
 ) -> None:
     """Add a file; remember its hash if it had been left alone since `settled` (nanoseconds)."""
     path = shown(parts)
     is_known = known is not None and known[:-1] == _facts(status)
     if known is None or not is_known:
-        sha256, status = hashed(root, parts)
+        sha256, status = hashed(root, parts, read)
         known = Stamp(*_facts(status), sha256)
     found.files[path] = LocalFile(known.sha256, known.size, is_executable(status))
     if is_known or max(known.mtime_ns, known.ctime_ns) < settled:
         found.stamps[path] = known
 
 
-def hashed(
-    root: Root, parts: Parts, read: Callable[[int, int], bytes] = os.read
-) -> tuple[str, os.stat_result]:
+def hashed(root: Root, parts: Parts, read: Read = os.read) -> tuple[str, os.stat_result]:
     """Return a file's SHA-256 and its status, which was the same before and after reading.
 
     Raises `invalid_state` where somebody keeps writing to it.

@@ -100,7 +100,9 @@ async def give_up_pull(here: Here, *, is_json: bool) -> int:
 async def show_status(here: Here, *, is_json: bool) -> int:
     """Tell where both differ."""
     async with here.target.client() as client, here.opened() as (root, state):
-        session_id = await here.session(client, state)
+        # who only looks moves the directory to no workspace that is not there, by a slip in its name
+        is_known = here.workspace in (None, state.known.workspace)
+        session_id = await here.session(client, state, is_made=is_known)
         found = await status.status(client, session_id, root, state)
         workspace = str(state.known.workspace)
     if is_json:

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import typer
+from pydantic import TypeAdapter, ValidationError
 from rich.progress import BarColumn, DownloadColumn, Progress, TextColumn
 
 from agentic.api.client import AgenticClient
@@ -21,10 +22,12 @@ from agentic.terminal.output import Output
 from agentic.terminal.show import Display
 from agentic.work.target import Target
 from common.errors import ClientError
+from common.ids import Name
 from common.runs import Session
 
 SHOWN = 10
 """Paths of a kind that are named; of more their number is told."""
+_NAME = TypeAdapter(Name)
 _NOT_IN_NAMES = re.compile(r"[^a-z0-9_-]+")
 
 
@@ -37,11 +40,18 @@ class Here:
     workspace: str | None = None
 
     def __post_init__(self) -> None:
-        """Refuse what nobody means to send: a whole file system, all of a person's, a stack's data."""
+        """Refuse what nobody means to send: a whole file system, all of a person's, a stack's data.
+
+        And what no workspace is called: a variable of a script's that is not set, say.
+        """
+        if self.workspace is not None:
+            _require_name(self.workspace)
         try:
             real = self.directory.resolve()
         except OSError as error:  # the working directory was removed beneath its shell
-            raise typer.BadParameter(f"{self.directory} cannot be used: {error.strerror}") from error
+            raise typer.BadParameter(
+                f"{self.directory} cannot be used: {error.strerror}"
+            ) from error
         if real in (Path(os.sep).resolve(), Path.home().resolve()):
             raise typer.BadParameter(f"{real} is not one project's: name a directory beneath it")
         if any(map(is_data, (real, *real.parents))):
@@ -92,6 +102,15 @@ class Here:
         session = await client.create_session(name)
         state.update(session_id=session.id)
         return session
+
+
+def _require_name(workspace: str) -> None:
+    try:
+        _NAME.validate_python(workspace)
+    except ValidationError as error:
+        raise typer.BadParameter(
+            f"'{workspace}' is no workspace's name: up to 63 of a-z, 0-9, '-' and '_'"
+        ) from error
 
 
 def _require_apart(directory: Path, state: Path) -> None:

@@ -34,6 +34,8 @@ def order_of(
     """Return what is to be run; the plan and the schema are files."""
     if (goal is None) == (plan is None):
         raise typer.BadParameter("give either a GOAL or --plan FILE")
+    if goal is not None and not goal:  # before a directory is sent for it
+        raise typer.BadParameter("the GOAL is empty")
     return Order(
         goal=goal,
         plan=plan_of(plan),

@@ -4,18 +4,15 @@ A server may be hostile or broken, and a workspace holds whatever an agent has m
 cannot be right is refused as a whole, before anything is fetched or changed.
 """
 
-import re
 from collections.abc import AsyncIterator, Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 
 from agentic.directory.differences import read_differences
 from agentic.directory.faults import distrust, refusal
-from agentic.directory.names import collisions, is_forbidden, parsed
+from agentic.directory.names import collisions, is_barred
 from agentic.directory.state import LocalFile
 from common.errors import AgenticError
 from common.files.archives import Difference, DifferenceCount
-
-_CONTROL = re.compile(rb"[\x00-\x1f\x7f]")
 
 
 @dataclass
@@ -40,7 +37,7 @@ class Theirs:
     @property
     def left_out(self) -> list[str]:
         """What is not taken, sorted: a directory that never comes here stands for all in it."""
-        tops = {next(filter(_is_barred, reversed([path, *above(path)]))) for path in self.barred}
+        tops = {next(filter(is_barred, reversed([path, *above(path)]))) for path in self.barred}
         return sorted(self.skipped | tops)
 
 
@@ -63,14 +60,10 @@ def _take(path: str, line: Difference, base: Mapping[str, LocalFile], theirs: Th
     elif line.state == "gone" or line.type == "directory":
         if path in base:  # a new directory is made with the first file in it
             theirs.files[path] = None
-    elif path not in base and _is_barred(path):
+    elif path not in base and is_barred(path):
         theirs.barred[path] = file_of(line)
     else:
         theirs.files[path] = file_of(line)
-
-
-def _is_barred(path: str) -> bool:
-    return is_forbidden(path) is not None or _CONTROL.search(b"/".join(parsed(path))) is not None
 
 
 def file_of(line: Difference) -> LocalFile:

@@ -72,3 +72,9 @@ def test_giving_up_is_no_way_to_pull(directory):
     ended = give_up(directory, "--theirs")
     assert ended.exit_code == 2
     assert "--give-up" in ended.output
+
+
+def test_an_empty_goal_is_refused_before_the_directory_is_sent_for_it(directory):
+    """The server refused it as well, once all was there."""
+    ended = CliRunner().invoke(app, ["run", "", "--dir", str(directory), *NOWHERE])
+    assert (ended.exit_code, "the GOAL is empty" in ended.stderr) == (2, True)

@@ -432,6 +432,21 @@ async def test_a_push_that_resets_undoes_what_the_workspace_changed(person):
     assert (await person.status()).is_clean
 
 
+async def test_a_push_that_resets_leaves_what_no_pull_brings(person):
+    """Nobody here has ever had it, nor been told of it; but what was pushed from here is as any other."""
+    person.write("ours\n", b"ours")
+    await person.push()
+    person.remote.write("theirs\\x0a", b"theirs")
+    assert (await person.status()).to_pull == []
+    assert (await person.push(reset=True)).deleted == []
+    del person.remote.files["ours\\x0a"]
+    await person.push(reset=True)
+    assert person.files() == {"ours\\x0a": b"ours", "theirs\\x0a": b"theirs"}
+    (person.directory / "ours\n").unlink()
+    await person.push()
+    assert person.files() == {"theirs\\x0a": b"theirs"}
+
+
 async def test_a_push_that_resets_does_not_overwrite_what_it_has_not_seen(person):
     """An agent that is still at work changes more: that is a conflict, and nothing is undone."""
     person.write("a", b"a")

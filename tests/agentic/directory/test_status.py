@@ -1,11 +1,16 @@
 """A status tells what push and pull would do, and changes nothing."""
 
+import asyncio
+import os
+from contextlib import suppress
+
 import pytest
 
 from agentic.directory import differences
 from common.errors import AgenticError
 from common.files.archives import DifferenceCount
 from tests.agentic.directory.fakes import difference, sha256
+from tests.orchestrator.fakes import until
 
 
 async def test_a_status_tells_each_sides_changes_and_the_conflicts(person):
@@ -130,3 +135,24 @@ async def test_differences_that_cannot_be_right_are_refused(person, work, lines,
         await getattr(person, work)()
     assert (caught.value.code, caught.value.source) == ("upstream_failed", "client")
     assert person.remote.puts == []
+
+
+def is_open(path):
+    """Tell whether this process has a file open."""
+    found = []
+    for link in os.scandir("/proc/self/fd"):
+        with suppress(FileNotFoundError):  # the one of the listing itself
+            found.append(os.readlink(link.path))
+    return str(path) in found
+
+
+async def test_who_does_not_wait_for_a_file_without_end_is_let_go(person):
+    """Ctrl-C was heard, and the command went on until it had read all of 200 GB."""
+    huge = person.write("huge")
+    os.truncate(huge, 2**40)
+    looking = asyncio.create_task(person.status())
+    await until(lambda: is_open(huge))
+    looking.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await looking
+    assert not is_open(huge)

@@ -11,7 +11,7 @@ from agentic.directory.state import VARIABLE
 from agentic.directory.status import status
 from agentic.terminal.show import Display
 from agentic.work import runs
-from agentic.work.directories import offer
+from agentic.work.directories import offer, show_status
 from agentic.work.here import Here, fresh_name
 from common.errors import AgenticError, ClientError
 from common.runs import Session
@@ -115,6 +115,26 @@ async def test_a_pull_makes_no_workspace(here):
     with pytest.raises(ClientError) as missing:
         await session_of(here({"GET /v1/workspaces/demo": gone}, "demo"), is_made=False)
     assert missing.value.code == "workspace_not_found"
+
+
+async def test_who_only_looks_moves_the_directory_to_no_workspace_that_is_not_there(here):
+    """A slip in a name, and the next push would have gone there."""
+    gone = problem(ClientError("workspace_not_found", "there is none"))
+    ours = here({"GET /v1/workspaces/typo": gone}, "typo")
+    async with ours.opened() as (_, state):
+        state.update(workspace="demo")
+    with pytest.raises(ClientError) as caught:
+        await show_status(ours, is_json=False)
+    assert caught.value.code == "workspace_not_found"
+    async with ours.opened() as (_, state):
+        assert state.known.workspace == "demo"
+
+
+@pytest.mark.parametrize("name", ["", "A B", "../x", "x/", "-x", "x" * 64])
+def test_what_no_workspace_is_called_is_refused(here, name):
+    """Also an empty name, of a variable that is not set: it was taken for none at all."""
+    with pytest.raises(typer.BadParameter, match="is no workspace's name"):
+        here({}, name)
 
 
 @pytest.mark.parametrize("place", [Path("/"), Path.home()], ids=["root", "home"])
