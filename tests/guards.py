@@ -676,8 +676,13 @@ GUARDS = (
     *guards_of(
         "agentic/directory/pulling/incoming.py",
         "tests/agentic/directory/pulling/test_hostile.py",
-        ("pull: .git", "path not in base and _is_barred(path)", "False"),
+        ("pull: .git", "path not in base and is_barred(path)", "False"),
         ("pull: names that are one here", "        if is_case_blind():\n", "        if False:\n"),
+    ),
+    *guards_of(
+        "agentic/directory/comparing.py",
+        "tests/agentic/directory/test_push.py",
+        ("push: what no pull brings", "or (is_barred(path)", "or (False"),
     ),
     *guards_of(
         "agentic/directory/pulling/repositories.py",
