@@ -83,6 +83,17 @@ _TOOL = {
         "Point into an earlier step's name, output or receipts.",
     ),
     "tool_not_found": (404, "No such tool", "GET /v1/tools lists the tools there are."),
+    "rejected": (403, "Rejected by a person", "Mind the reason, and do something else."),
+    "denied_by_rule": (
+        403,
+        "Denied by a rule",
+        "Leave this path or tool alone; GET /v1/rules and the session name the rules.",
+    ),
+    "changed_since_preview": (
+        409,
+        "Changed since the preview",
+        "Preview the change again, and ask anew.",
+    ),
 }
 _CLIENT = {
     "malformed_request": (400, "Malformed request", "Send one JSON document in UTF-8, without duplicate keys or NaN."),

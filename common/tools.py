@@ -22,18 +22,6 @@ NEAR = 0.7
 """Likeness of names: between 0, nothing in common, and 1, the same."""
 
 
-class ToolCall(Strict):
-    """One call of one tool. `id` is its idempotency key, the same on every retry."""
-
-    id: CallId
-    fence: Annotated[int, Field(ge=0, lt=2**63)]
-    """Grows with each new owner of the session: an older owner's call is refused."""
-    tool: ToolName
-    arguments: dict[str, JsonValue]
-    context: ExecutionContext
-    dry_run: bool = False
-
-
 class Receipt(Lenient):
     """What one change did to one path. Sizes in bytes; `mode` in octal, such as "0644"."""
 
@@ -45,6 +33,24 @@ class Receipt(Lenient):
     size: int | None
     mode: str | None
     bytes_written: int
+    tree_sha256: str | None = None
+    """Of a directory that goes, moves or is copied, over all that is in it: in a dry run, and where the
+    call says what it expects."""
+
+
+class ToolCall(Strict):
+    """One call of one tool. `id` is its idempotency key, the same on every retry."""
+
+    id: CallId
+    fence: Annotated[int, Field(ge=0, lt=2**63)]
+    """Grows with each new owner of the session: an older owner's call is refused."""
+    tool: ToolName
+    arguments: dict[str, JsonValue]
+    context: ExecutionContext
+    dry_run: bool = False
+    expected: list[Receipt] | None = None
+    """The receipts that a dry run gave: where the change would have others by now, it is not made. No
+    part of what the id stands for."""
 
 
 class ToolResult(Lenient):

@@ -47,7 +47,7 @@ class Executor:
             try:
                 tool = self._registry.get(call.tool)
                 arguments = tool.parse(call.arguments)
-                require_access(tool.spec.effect, call.context)
+                require_access(tool.spec.effect, call.context, dry_run=call.dry_run)
                 return await self._perform(tool, arguments, call, started)
             except AgenticError as failure:
                 failure.add_context(tool=call.tool, path=_path_of(call))
@@ -66,9 +66,15 @@ class Executor:
 
     def _stage(self, tool: Tool, arguments: Arguments, call: ToolCall, started: float) -> Staged:
         """Stage a change, which is to be committed; make a dry run, and return its result."""
-        workspace = self._workspaces.open(call.context, started, dry_run=call.dry_run)
+        is_pinned = call.expected is not None
+        workspace = self._workspaces.open(
+            call.context, started, dry_run=call.dry_run, hashes_trees=is_pinned or call.dry_run
+        )
         operation = partial(tool.run, arguments)
-        transaction = Transaction(call, workspace, operation, needs_lock=arguments.measures_trees)
+        # What is expected is compared while no other call changes the workspace: a directory's own
+        # identity stays as it was when something in it changes.
+        needs_lock = is_pinned or arguments.measures_trees
+        transaction = Transaction(call, workspace, operation, needs_lock=needs_lock)
         if not call.dry_run:
             return self._coordinator.stage(transaction)
         transaction.stage()

@@ -64,8 +64,12 @@ class WorkspaceFactory:
         *,
         dry_run: bool = False,
         is_bulk: bool = False,
+        hashes_trees: bool = False,
     ) -> Workspace:
-        """Return what a call that changes something gets; `is_bulk`, one that changes many files."""
+        """Return what a call that changes something gets; `is_bulk`, one that changes many files.
+
+        `hashes_trees`: its receipts say what was in the directories that it takes away or copies.
+        """
         root, limits = context.allowed_paths_root, self._limits(context, started)
         asked, allowed = context.limits.workspace_quota_bytes, self._allowed.quota
         quota = Usage(_least(asked, allowed.size), allowed.entries)
@@ -76,7 +80,14 @@ class WorkspaceFactory:
             meter = self._shared_meter(root, quota, used or Usage(0, 0))
         renamer, searchers = self._sandbox.renamer, self._searchers
         return open_workspace(
-            parse(root), renamer, searchers, limits, meter, dry_run=dry_run, is_bulk=is_bulk
+            parse(root),
+            renamer,
+            searchers,
+            limits,
+            meter,
+            dry_run=dry_run,
+            is_bulk=is_bulk,
+            hashes_trees=hashes_trees,
         )
 
     def _limits(self, context: ExecutionContext, started: float) -> CallLimits:
@@ -95,9 +106,12 @@ class WorkspaceFactory:
         )
 
 
-def require_access(effect: str, context: ExecutionContext) -> None:
-    """Raise `permission_denied` for a change on behalf of somebody who may only read."""
-    if effect != "read" and context.access == "read_only":
+def require_access(effect: str, context: ExecutionContext, *, dry_run: bool = False) -> None:
+    """Raise `permission_denied` for a change on behalf of somebody who may only read.
+
+    A dry run changes nothing: whoever may read may see what a change would do.
+    """
+    if effect != "read" and context.access == "read_only" and not dry_run:
         raise ToolError("permission_denied", "This call may only read", errno="EROFS")
 
 

@@ -7,6 +7,7 @@ from contextlib import contextmanager
 from typing import NamedTuple
 
 from common.errors import ToolError
+from execution_environment.sandbox.limits import CallLimits
 from execution_environment.sandbox.paths import Parts
 from execution_environment.sandbox.syscalls import openat2
 
@@ -16,6 +17,7 @@ DIRECTORY = READ | os.O_DIRECTORY
 ANY = os.O_PATH | os.O_NOFOLLOW
 NEW = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC
 PERMISSIONS = 0o777
+CHUNK = 256 * 1024
 
 
 class Identity(NamedTuple):
@@ -52,6 +54,13 @@ def opened_file(root: int, parts: Parts, path: str) -> Iterator[tuple[int, os.st
         status = os.fstat(descriptor)
         require_file(status, path)
         yield descriptor, status
+
+
+def chunks(descriptor: int, limits: CallLimits) -> Iterator[bytes]:
+    """Yield what a file holds, until its end or the deadline."""
+    while chunk := os.read(descriptor, CHUNK):
+        limits.check_deadline()
+        yield chunk
 
 
 def status_at(directory: int, leaf: bytes) -> os.stat_result | None:

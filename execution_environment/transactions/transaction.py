@@ -1,9 +1,11 @@
 """One call that has an effect, or an answer, once: what it stages, and what there is to say of it."""
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from typing import Any
 
+from common.errors import ToolError
 from common.tools import ToolCall, ToolResult
 from execution_environment.audit.records import (
     EXECUTED,
@@ -12,6 +14,7 @@ from execution_environment.audit.records import (
     milliseconds_since,
 )
 from execution_environment.ledger.records import call_key
+from execution_environment.transactions.expecting import changed_since_preview, require_expected
 from execution_environment.workspace.workspace import Workspace
 
 Operation = Callable[[Workspace], dict[str, Any]]
@@ -43,13 +46,29 @@ class Transaction:
         self.key = call_key(call.id, call.fence, call.tool, self._digest, call.context)
 
     def stage(self) -> None:
-        """Make the change from what is there now; leave nothing staged when that fails."""
+        """Make the change from what is there now; leave nothing staged when that fails.
+
+        Raises `changed_since_preview` where it is not what the call expects.
+        """
         self.workspace.limits.check_deadline()
         try:
-            self._output, self.is_staged = self._operation(self.workspace), True
+            with self._as_expected():
+                self._output, self.is_staged = self._operation(self.workspace), True
         except BaseException:
             self.change.discard()
             raise
+
+    @contextmanager
+    def _as_expected(self) -> Iterator[None]:
+        expected = self.call.expected
+        if expected is None:
+            yield
+            return
+        try:
+            yield
+        except ToolError as failure:  # it could be made when it was previewed
+            raise changed_since_preview(failure) from failure
+        require_expected(self.change.receipts(), expected)
 
     @property
     def is_bulk(self) -> bool:

@@ -6,9 +6,10 @@ import stat
 from dataclasses import dataclass
 
 from common.errors import ToolError
-from execution_environment.sandbox.descriptors import PERMISSIONS, identity
+from execution_environment.sandbox.descriptors import PERMISSIONS, chunks, identity
 from execution_environment.sandbox.limits import Usage
 from execution_environment.sandbox.paths import Parts, show_path
+from execution_environment.sandbox.tree_hash import tree_sha256
 from execution_environment.sandbox.walking import measure, read_names
 from execution_environment.workspace.metered import MeteredStream
 from execution_environment.workspace.reader import Reader
@@ -19,7 +20,7 @@ from execution_environment.workspace.receipts import (
     receipts_of_move,
 )
 from execution_environment.workspace.root import WorkspaceRoot
-from execution_environment.workspace.snapshots import Snapshot, chunks
+from execution_environment.workspace.snapshots import Snapshot
 from execution_environment.workspace.staged_change import StagedChange
 from execution_environment.workspace.tree_copy import TreeCopy
 
@@ -31,6 +32,8 @@ class EntryMover:
     root: WorkspaceRoot
     reader: Reader
     change: StagedChange
+    hashes_trees: bool = False
+    """Whether receipts say what was in a directory: that takes reading all of it."""
 
     def remove(self, path: str, before: Snapshot | None, *, recursive: bool) -> int:
         """Stage the removal of whatever the path names; return how many entries go.
@@ -40,13 +43,15 @@ class EntryMover:
         parts = self.change.plan(path)
         status = self.reader.entry(path)
         gone = Usage(status.st_size if stat.S_ISREG(status.st_mode) else 0, 1)
+        tree = None
         if stat.S_ISDIR(status.st_mode):
             with self.root.errors_of(parts):
                 gone = self._measured(parts, recursive=recursive)
+            tree = self._hash_of_tree(parts)
         self.change.take(parts, identity(status), None, None)
         self.change.meter.add(-gone.size, -gone.entries)
         sha256 = None if before is None else before.sha256
-        self.change.add_receipts(receipt_of_removal(show_path(parts), sha256))
+        self.change.add_receipts(receipt_of_removal(show_path(parts), sha256, tree))
         return gone.entries
 
     def move(self, source: str, destination: str, *, overwrite: bool) -> None:
@@ -57,7 +62,7 @@ class EntryMover:
             return
         _require_outside(old, new)
         replaced = self._replaceable(destination, status, overwrite=overwrite)
-        moved = self._moved(source, status)
+        moved = self._moved(old, status)
         self.change.plan(source)
         self.change.plan(destination)
         with self.root.errors_of(new):
@@ -83,7 +88,8 @@ class EntryMover:
             mode |= stat.S_IRWXU  # as beneath it: what we cannot enter we cannot fill
             with self.root.errors_of(old):
                 self.change.put_tree(new, tree, mode)
-            moved, skipped = Moved(mode, tree.size, None), [item.path for item in tree.skipped]
+            moved = Moved(mode, tree.size, None, self._hash_of_tree(old))
+            skipped = [item.path for item in tree.skipped]
         self.change.add_receipts(receipt_of_copy(show_path(new), moved, replaced))
         return skipped
 
@@ -108,11 +114,17 @@ class EntryMover:
             )
         return self.reader.find_file(path)
 
-    def _moved(self, path: str, status: os.stat_result) -> Moved:
+    def _moved(self, parts: Parts, status: os.stat_result) -> Moved:
         mode = status.st_mode & PERMISSIONS
         if not stat.S_ISREG(status.st_mode):
-            return Moved(mode, None, None)
-        return Moved(mode, status.st_size, self.reader.snapshot(path, 0).sha256)
+            return Moved(mode, None, None, self._hash_of_tree(parts))
+        return Moved(mode, status.st_size, self.reader.snapshot(show_path(parts), 0).sha256)
+
+    def _hash_of_tree(self, parts: Parts) -> str | None:
+        if not self.hashes_trees:
+            return None
+        with self.root.errors_of(parts):
+            return tree_sha256(self.root.descriptor, self.root.base, parts, self.reader.limits)
 
     def _measured(self, parts: Parts, *, recursive: bool) -> Usage:
         """Return what goes with a directory, which has to be empty unless `recursive`."""

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from itertools import chain
 
 from common.errors import ToolError
+from execution_environment.sandbox.descriptors import chunks
 from execution_environment.sandbox.limits import CallLimits
 from execution_environment.sandbox.paths import show_path
 from execution_environment.workspace.metered import MeteredStream
@@ -15,7 +16,7 @@ from execution_environment.workspace.receipts import (
     receipt_of_file,
 )
 from execution_environment.workspace.root import WorkspaceRoot
-from execution_environment.workspace.snapshots import Snapshot, chunks
+from execution_environment.workspace.snapshots import Snapshot
 from execution_environment.workspace.staged_change import StagedChange
 from execution_environment.workspace.streams import IncomingFile
 

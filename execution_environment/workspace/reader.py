@@ -12,6 +12,7 @@ from execution_environment.sandbox import walking
 from execution_environment.sandbox.descriptors import (
     ANY,
     READ,
+    chunks,
     open_beneath,
     opened,
     require_file,
@@ -49,7 +50,7 @@ class Reader:
         with self.root.opened_file(path) as (descriptor, status):
             if not is_hashed:
                 return read_window(descriptor, status.st_size, wanted, self.limits, as_text=as_text)
-            pieces = snapshots.chunks(descriptor, self.limits)
+            pieces = chunks(descriptor, self.limits)
             return read_slice(pieces, wanted, as_text=as_text)
 
     def snapshot(self, path: str, max_data: int) -> Snapshot:

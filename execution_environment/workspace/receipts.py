@@ -42,15 +42,18 @@ def receipt_of_directory(path: str) -> Receipt:
 
 @dataclass(frozen=True)
 class Moved:
-    """What a move or a copy brings; a tree has no hash, and its size is known to a copy only."""
+    """What a move or a copy brings; the size of a tree is known to a copy only."""
 
     mode: int
     size: int | None
     sha256: str | None
+    """Of a file."""
+    tree_sha256: str | None = None
+    """Of a directory, where it is asked for."""
 
 
-def receipt_of_removal(path: str, sha256: str | None) -> Receipt:
-    """Return the receipt of what is removed; only a file has a hash."""
+def receipt_of_removal(path: str, sha256: str | None, tree_sha256: str | None = None) -> Receipt:
+    """Return the receipt of what is removed: a file with its hash, a directory with one where asked for."""
     return Receipt(
         path=path,
         operation="delete",
@@ -60,12 +63,14 @@ def receipt_of_removal(path: str, sha256: str | None) -> Receipt:
         size=None,
         mode=None,
         bytes_written=0,
+        tree_sha256=tree_sha256,
     )
 
 
 def receipts_of_move(old: str, new: str, moved: Moved, replaced: Snapshot | None) -> list[Receipt]:
     """Return the receipts of both ends of a move; `replaced` is what was there, if a file was."""
-    left = receipt_of_removal(old, moved.sha256).model_copy(update={"operation": "move"})
+    left = receipt_of_removal(old, moved.sha256, moved.tree_sha256)
+    left = left.model_copy(update={"operation": "move"})
     arrived = receipt_of_copy(new, moved, replaced)
     return [left, arrived.model_copy(update={"operation": "move", "bytes_written": 0})]
 
@@ -81,4 +86,5 @@ def receipt_of_copy(path: str, moved: Moved, replaced: Snapshot | None) -> Recei
         size=moved.size,
         mode=f"{moved.mode:04o}",
         bytes_written=moved.size or 0,
+        tree_sha256=moved.tree_sha256,
     )

@@ -6,8 +6,8 @@ import os
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 
+from execution_environment.sandbox.descriptors import chunks
 from execution_environment.sandbox.limits import CallLimits
-from execution_environment.workspace.snapshots import chunks
 
 
 @dataclass(frozen=True)

@@ -3,20 +3,10 @@
 import hashlib
 import os
 import stat
-from collections.abc import Iterator
 from dataclasses import dataclass
 
-from execution_environment.sandbox.descriptors import PERMISSIONS, Identity, identity
+from execution_environment.sandbox.descriptors import PERMISSIONS, Identity, chunks, identity
 from execution_environment.sandbox.limits import CallLimits
-
-CHUNK = 256 * 1024
-
-
-def chunks(descriptor: int, limits: CallLimits) -> Iterator[bytes]:
-    """Yield what a file holds, until its end or the deadline."""
-    while chunk := os.read(descriptor, CHUNK):
-        limits.check_deadline()
-        yield chunk
 
 
 @dataclass(frozen=True)

@@ -8,6 +8,7 @@ from execution_environment.sandbox import walking
 from execution_environment.sandbox.descriptors import (
     DIRECTORY,
     PERMISSIONS,
+    chunks,
     make_directory,
     opened,
     opened_file,
@@ -18,7 +19,6 @@ from execution_environment.sandbox.paths import Parts
 from execution_environment.sandbox.walking import Entry
 from execution_environment.workspace.metered import MeteredStream
 from execution_environment.workspace.root import WorkspaceRoot
-from execution_environment.workspace.snapshots import chunks
 
 
 class TreeCopy:

@@ -34,10 +34,12 @@ def open_workspace(
     *,
     dry_run: bool,
     is_bulk: bool = False,
+    hashes_trees: bool = False,
 ) -> Workspace:
     """Put together one call's view of the workspace that `base` leads to."""
     root = WorkspaceRoot(renamer.root, base)
     reader = Reader(root, limits, searchers)
     change = StagedChange(root, renamer, meter, dry_run=dry_run, is_bulk=is_bulk)
     files = FileWriter(root, change, limits)
-    return Workspace(reader, files, EntryMover(root, reader, change), change, limits)
+    entries = EntryMover(root, reader, change, hashes_trees)
+    return Workspace(reader, files, entries, change, limits)

@@ -1,0 +1,37 @@
+"""What a person has seen before a change was approved is what the change still has to do."""
+
+from collections.abc import Sequence
+
+from common.errors import ToolError
+from common.tools import Receipt
+
+
+def require_expected(receipts: Sequence[Receipt], expected: Sequence[Receipt]) -> None:
+    """Raise `changed_since_preview`, with the path, unless a change has the receipts of its preview.
+
+    They say what was there before as well as what comes: where nothing was, nothing may have come.
+    """
+    if list(receipts) == list(expected):
+        return
+    found = {receipt.path: receipt for receipt in receipts}
+    seen = {receipt.path: receipt for receipt in expected}
+    differing = (path for path in (*seen, *found) if found.get(path) != seen.get(path))
+    path = next(differing, ".")
+    now = found.get(path)
+    raise ToolError(
+        "changed_since_preview",
+        f"'{path}' is not as it was when this change was previewed",
+        path=path,
+        current_sha256=None if now is None else now.sha256_before,
+    )
+
+
+def changed_since_preview(failure: ToolError) -> ToolError:
+    """Return what it means that a change cannot be made any more whose preview was made."""
+    return ToolError(
+        "changed_since_preview",
+        f"The change cannot be made as it was previewed: {failure.detail}",
+        path=failure.context.path,
+        errno=failure.context.errno,
+        current_sha256=failure.context.current_sha256,
+    )
