@@ -43,8 +43,8 @@ GUARDS = (
         ),
     ),
     *guards_of(
-        "execution_environment/sandbox/paths.py",
-        "tests/execution_environment/sandbox/test_paths.py",
+        "common/files/paths.py",
+        "tests/common/files/test_paths.py",
         ("path: empty", "    if not raw:\n", "    if False:\n"),
         ("path: absolute", '    if raw.startswith(b"/"):\n', "    if False:\n"),
         ("path: NUL", '    if b"\\0" in raw:\n', "    if False:\n"),
@@ -269,8 +269,8 @@ GUARDS = (
         ("dates beyond any clock", "(ValueError, OverflowError)", "ValueError"),
     ),
     *guards_of(
-        "execution_environment/toolkit/quoting.py",
-        "tests/execution_environment/toolkit/test_quoting.py",
+        "common/files/quoting.py",
+        "tests/common/files/test_quoting.py",
         ("names quoted in diffs", "    if name.isprintable() and not", "    if True or not"),
     ),
     *guards_of(
@@ -484,7 +484,7 @@ GUARDS = (
         ),
     ),
     *guards_of(
-        "execution_environment/toolkit/patch_parser.py",
+        "common/files/patch_parser.py",
         "tests/execution_environment/test_deadlines.py",
         ("lines of a patch", "    if count > MAX_LINES:\n", "    if False:\n"),
     ),

@@ -6,11 +6,11 @@ from dataclasses import dataclass
 from typing import Literal
 
 from common.files.archives import Difference, DifferenceCount
+from common.files.paths import show
 from execution_environment.archives.hashing import Found
 from execution_environment.archives.manifest import Entry, Manifest
 from execution_environment.archives.surveying import Survey
 from execution_environment.sandbox.descriptors import PERMISSIONS, Identity, identity
-from execution_environment.sandbox.paths import show
 
 Type = Literal["file", "directory", "other"]
 State = Literal["new", "changed", "gone"]

@@ -8,10 +8,10 @@ import time
 from dataclasses import dataclass
 
 from common.errors import SystemFault, ToolError
+from common.files.paths import Parts, show_path
 from execution_environment.archives.hash_cache import TICK, HashCache, State, state_of
 from execution_environment.sandbox.descriptors import ANY, chunks, kind, opened, opened_file
 from execution_environment.sandbox.limits import CallLimits
-from execution_environment.sandbox.paths import Parts, show_path
 from execution_environment.sandbox.syscalls import birth_of
 from execution_environment.workspace.root import WorkspaceRoot
 

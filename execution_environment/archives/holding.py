@@ -5,10 +5,10 @@ from collections.abc import Container, Iterable
 
 from common.errors import ClientError, ToolError
 from common.files.archives import MOST_NAMED
+from common.files.paths import Parts, show_path
 from execution_environment.archives.hashing import Found
 from execution_environment.archives.planning import Plan
 from execution_environment.archives.surveying import Survey
-from execution_environment.sandbox.paths import Parts, show_path
 from execution_environment.sandbox.descriptors import chunks
 from execution_environment.workspace.streams import IncomingFile
 from execution_environment.workspace.workspace import Workspace

@@ -9,7 +9,7 @@ from pydantic import ValidationError
 from common import strict_json
 from common.errors import ClientError
 from common.files.archives import MAX_LINE, ManifestDeletion, ManifestEntry, ManifestFile
-from execution_environment.sandbox.paths import Parts, parse, show
+from common.files.paths import Parts, parse, show
 
 MEAN_LINE = 1024
 """Bytes that a manifest's lines may have on average: they stay in memory, the paths above all."""

@@ -4,10 +4,10 @@ import os
 from collections.abc import Iterable
 from contextlib import suppress
 
+from common.files.paths import show_path
 from execution_environment.archives.hash_cache import HashCache, State, moved
 from execution_environment.archives.placing import Placed
 from execution_environment.sandbox.descriptors import ANY, opened
-from execution_environment.sandbox.paths import show_path
 from execution_environment.sandbox.syscalls import birth_of
 from execution_environment.workspace.root import WorkspaceRoot
 

@@ -11,8 +11,8 @@ from contextlib import closing
 
 from common.errors import ToolError
 from common.files import tar_stream
+from common.files.paths import Parts, parse, show_path
 from execution_environment.archives.sending import Pieces, bytes_of, changed
-from execution_environment.sandbox.paths import Parts, parse, show_path
 from execution_environment.sandbox.walking import scan
 from execution_environment.workspace.reader import Reader
 

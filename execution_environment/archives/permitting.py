@@ -4,8 +4,8 @@ import errno
 import os
 from collections.abc import Iterable
 
+from common.files.paths import Parts
 from execution_environment.sandbox.descriptors import ANY, opened
-from execution_environment.sandbox.paths import Parts
 from execution_environment.workspace.root import WorkspaceRoot
 
 

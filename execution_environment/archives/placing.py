@@ -5,6 +5,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
+from common.files.paths import show_path
 from execution_environment.archives.hashing import Found
 from execution_environment.archives.holding import Holdings
 from execution_environment.archives.manifest import Entry, Manifest
@@ -13,7 +14,6 @@ from execution_environment.archives.planning import Plan, Planner
 from execution_environment.archives.receiving import Contents
 from execution_environment.archives.surveying import Survey
 from execution_environment.sandbox.descriptors import PERMISSIONS, identity
-from execution_environment.sandbox.paths import show_path
 from execution_environment.workspace.receipts import (
     FILE_MODE,
     receipt_of_file,

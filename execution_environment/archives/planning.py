@@ -9,11 +9,11 @@ from dataclasses import dataclass, field
 
 from common.errors import ClientError, ToolError
 from common.files.archives import MOST_NAMED, Conflict
+from common.files.paths import Parts
 from execution_environment.archives.hashing import Found
 from execution_environment.archives.manifest import Entry, Manifest
 from execution_environment.archives.surveying import Survey
 from execution_environment.sandbox.limits import CallLimits, Usage
-from execution_environment.sandbox.paths import Parts
 
 _OWNER_RUNS = 0o100
 

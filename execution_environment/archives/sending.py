@@ -11,10 +11,10 @@ from contextlib import closing
 from common.errors import SystemFault, ToolError
 from common.files import tar_stream
 from common.files.archives import MANIFEST
+from common.files.paths import show
 from execution_environment.archives.comparing import Comparison, Present
 from execution_environment.sandbox.descriptors import identity
 from execution_environment.sandbox.limits import CallLimits
-from execution_environment.sandbox.paths import show
 from execution_environment.workspace.reader import Reader
 from execution_environment.workspace.streams import OutgoingFile
 

@@ -5,11 +5,11 @@ import stat
 from collections.abc import Callable, Iterator
 
 from common.errors import ToolError
+from common.files.paths import Parts, show_path
 from execution_environment.archives.hash_cache import HashCache, state_of
 from execution_environment.archives.hashing import REPLACED, Found, Hasher
 from execution_environment.sandbox.descriptors import DIRECTORY, kind, opened
 from execution_environment.sandbox.limits import CallLimits
-from execution_environment.sandbox.paths import Parts, show_path
 from execution_environment.sandbox.syscalls import birth_of
 from execution_environment.sandbox.walking import Entry, scan
 from execution_environment.workspace.root import WorkspaceRoot

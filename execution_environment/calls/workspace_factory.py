@@ -4,10 +4,10 @@ from dataclasses import dataclass
 
 from common.context import ExecutionContext
 from common.errors import ToolError
+from common.files.paths import parse
 from execution_environment.ledger.ledger import Ledger
 from execution_environment.ledger.reservations import Reservations
 from execution_environment.sandbox.limits import CallLimits, QuotaMeter, Usage
-from execution_environment.sandbox.paths import parse
 from execution_environment.sandbox.sandbox import Sandbox
 from execution_environment.searching.searchers import Searchers
 from execution_environment.threads import ThreadPool

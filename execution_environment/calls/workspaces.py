@@ -5,6 +5,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 from common.errors import ClientError
+from common.files.paths import parse
 from common.files.workspaces import WorkspaceUsage
 from common.models import Page
 from common.tools import ToolCall, ToolResult
@@ -16,7 +17,6 @@ from execution_environment.ledger.ledger import Ledger
 from execution_environment.sandbox.descriptors import identity
 from execution_environment.sandbox.homes import find_home, names_after
 from execution_environment.sandbox.limits import CallLimits, Usage
-from execution_environment.sandbox.paths import parse
 from execution_environment.sandbox.sandbox import Sandbox
 from execution_environment.threads import ThreadPool
 from execution_environment.transactions.coordinator import Coordinator, Staged

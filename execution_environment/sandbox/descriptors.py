@@ -7,8 +7,8 @@ from contextlib import contextmanager
 from typing import NamedTuple
 
 from common.errors import ToolError
+from common.files.paths import Parts
 from execution_environment.sandbox.limits import CallLimits
-from execution_environment.sandbox.paths import Parts
 from execution_environment.sandbox.syscalls import openat2
 
 READ = os.O_RDONLY | os.O_NONBLOCK | os.O_NOCTTY | os.O_NOFOLLOW

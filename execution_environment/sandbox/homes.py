@@ -10,9 +10,9 @@ from dataclasses import dataclass
 
 from pydantic import TypeAdapter, ValidationError
 
+from common.files.paths import Parts
 from common.ids import Name
 from execution_environment.sandbox.descriptors import ANY, DIRECTORY, opened, status_at
-from execution_environment.sandbox.paths import Parts
 from execution_environment.sandbox.syscalls import birth_of
 
 DIGITS = 16

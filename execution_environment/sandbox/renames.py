@@ -9,6 +9,7 @@ from typing import ClassVar
 
 from pydantic import ConfigDict, TypeAdapter
 
+from common.files.paths import Parts, show_path
 from execution_environment.sandbox.descriptors import (
     ANY,
     DIRECTORY,
@@ -16,7 +17,6 @@ from execution_environment.sandbox.descriptors import (
     opened,
 )
 from execution_environment.sandbox.marks import mark_at
-from execution_environment.sandbox.paths import Parts, show_path
 from execution_environment.sandbox.staging import DIRECTORY_MODE, Staging
 from execution_environment.sandbox.syscalls import rename_new
 

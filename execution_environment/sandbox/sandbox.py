@@ -4,9 +4,9 @@ import errno
 import os
 from pathlib import Path
 
+from common.files.paths import parse
 from execution_environment.sandbox.descriptors import ANY, DIRECTORY, opened
 from execution_environment.sandbox.limits import CallLimits, Usage
-from execution_environment.sandbox.paths import parse
 from execution_environment.sandbox.renames import Renamer
 from execution_environment.sandbox.self_test import prove
 from execution_environment.sandbox.staging import Staging

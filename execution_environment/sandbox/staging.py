@@ -11,6 +11,7 @@ from collections.abc import Container, Iterable, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
+from common.files.paths import Parts
 from common.processes.locking import try_lock
 from execution_environment.sandbox.descriptors import (
     DIRECTORY,
@@ -20,7 +21,6 @@ from execution_environment.sandbox.descriptors import (
     status_at,
     write_file,
 )
-from execution_environment.sandbox.paths import Parts
 from execution_environment.sandbox.syscalls import sync_file_system
 
 DIRECTORY_MODE = 0o755

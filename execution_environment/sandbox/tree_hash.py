@@ -5,6 +5,7 @@ import os
 import stat
 from collections.abc import Iterable
 
+from common.files.paths import Parts
 from execution_environment.sandbox.descriptors import (
     ANY,
     PERMISSIONS,
@@ -14,7 +15,6 @@ from execution_environment.sandbox.descriptors import (
     opened_file,
 )
 from execution_environment.sandbox.limits import CallLimits
-from execution_environment.sandbox.paths import Parts
 from execution_environment.sandbox.walking import Entry, scan
 
 

@@ -9,9 +9,9 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 
 from common.errors import ToolError
+from common.files.paths import Parts, show_path
 from execution_environment.sandbox.descriptors import DIRECTORY, opened
 from execution_environment.sandbox.limits import CallLimits, Usage
-from execution_environment.sandbox.paths import Parts, show_path
 
 MAX_ENTRIES = 200_000
 """Entries that one call looks at."""

@@ -1,7 +1,7 @@
 """Unified diffs of a workspace's files, with names quoted as git does."""
 
 from common.files.hunks import TooLong, hunks
-from execution_environment.toolkit.quoting import NOTHING, header, quoted
+from common.files.quoting import NOTHING, header, quoted
 
 
 def diff(path: str, before: bytes | None, after: bytes | None, old_path: str | None = None) -> str:

@@ -3,9 +3,9 @@
 import bisect
 from collections.abc import Sequence
 
+from common.files.paths import parse
 from common.models import UtcTime
 from execution_environment.sandbox.descriptors import kind
-from execution_environment.sandbox.paths import parse
 from execution_environment.sandbox.walking import Entry
 from execution_environment.toolkit.tool import Output
 from execution_environment.workspace.streams import modified_at

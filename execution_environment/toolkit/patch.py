@@ -1,69 +1,18 @@
-"""Patches, as they were read: what happens to which file, and how a hunk finds its place.
-
-Lines keep their newline, so that "no newline at end of file" is a difference like any other.
-"""
+"""Patches applied: how a hunk finds its place in a text."""
 
 import re
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
-from typing import Self
+from dataclasses import replace
 
-from common.errors import ToolError
+from common.files.patches import MAX_LINES, FilePatch, Hunk, failed
 
 MAX_OFFSET = 1000
 """Lines up and down from where a hunk says it belongs in which its place is looked for."""
 MAX_COMPARED = 2_000_000
 """Lines compared in vain for the hunks of one file."""
-MAX_LINES = 1 << 20
-"""Of a patch, and of a file that is patched: each takes memory of its own."""
 MAX_SHOWN = 80
 _LONG = "Use edit_file, which does not take it apart."
 _LINE = re.compile(r"[^\n]*\n|[^\n]+")
-
-
-@dataclass(frozen=True)
-class Hunk:
-    """Lines that stand in the old file from `start` on (counted from 1), and what replaces them."""
-
-    number: int
-    start: int
-    old: tuple[str, ...]
-    new: tuple[str, ...]
-
-    @classmethod
-    def of(cls, number: int, start: int, body: Sequence[str]) -> Self:
-        """Return the hunk that lines of a diff make; a marker takes the newline from the last."""
-        lines = [
-            (line[:1], line[1:] + ("" if following.startswith("\\") else "\n"))
-            for line, following in zip(body, [*body[1:], ""], strict=True)
-        ]
-        old = tuple(line for tag, line in lines if tag in ("-", " ", ""))
-        new = tuple(line for tag, line in lines if tag in ("+", " ", ""))
-        return cls(number, start, old, new)
-
-    @property
-    def is_whole(self) -> bool:
-        """Whether only the last line of each side lacks its newline, if any does."""
-        return all(line.endswith("\n") for line in self.old[:-1] + self.new[:-1])
-
-
-@dataclass(frozen=True)
-class FilePatch:
-    """What happens to one file. None for a path: there is no file before, or after."""
-
-    old_path: str | None
-    new_path: str | None
-    hunks: tuple[Hunk, ...]
-
-    @property
-    def path(self) -> str:
-        """The path that it is about, for errors."""
-        return self.new_path or self.old_path or "."
-
-
-def failed(detail: str, hint: str | None = None, path: str | None = None) -> ToolError:
-    """Return the error for a patch that cannot be read, or does not apply."""
-    return ToolError("patch_failed", detail, hint=hint, path=path)
 
 
 def apply(file: FilePatch, content: str, check_clock: Callable[[], None] = lambda: None) -> str:

@@ -6,14 +6,14 @@ from typing import Annotated
 from pydantic import Field
 
 from common.errors import ToolError
+from common.files.patch_parser import parse
+from common.files.patches import FilePatch, failed
+from common.files.paths import plain
+from common.files.quoting import renaming
 from common.tools import FOR_PROGRAMS
 from execution_environment.sandbox.limits import CallLimits
-from execution_environment.sandbox.paths import plain
 from execution_environment.toolkit import patch, text
 from execution_environment.toolkit.content import Sha256, diff_of, require_unchanged
-from execution_environment.toolkit.patch import FilePatch, failed
-from execution_environment.toolkit.patch_parser import parse
-from execution_environment.toolkit.quoting import renaming
 from execution_environment.toolkit.tool import Arguments, Output, tool
 from execution_environment.workspace.snapshots import Snapshot
 from execution_environment.workspace.workspace import Workspace

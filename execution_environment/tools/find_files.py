@@ -5,7 +5,7 @@ from typing import Annotated, Literal
 
 from pydantic import Field
 
-from execution_environment.sandbox.paths import parse, show_path
+from common.files.paths import parse, show_path
 from execution_environment.sandbox.walking import Entry
 from execution_environment.toolkit.listing import DirectoryPage, page_of
 from execution_environment.toolkit.patterns import Glob

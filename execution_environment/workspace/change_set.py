@@ -6,9 +6,9 @@ from dataclasses import dataclass, field
 from typing import Literal
 
 from common.errors import ToolError
+from common.files.paths import Parts, show_path
 from common.tools import Receipt
 from execution_environment.sandbox.descriptors import ANY, Identity, identity, status_at
-from execution_environment.sandbox.paths import Parts, show_path
 from execution_environment.sandbox.renames import Location, Rename, Renamer
 from execution_environment.workspace.receipts import receipt_of_directory
 

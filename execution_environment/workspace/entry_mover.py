@@ -6,9 +6,9 @@ import stat
 from dataclasses import dataclass
 
 from common.errors import ToolError
+from common.files.paths import Parts, show_path
 from execution_environment.sandbox.descriptors import PERMISSIONS, chunks, identity
 from execution_environment.sandbox.limits import Usage
-from execution_environment.sandbox.paths import Parts, show_path
 from execution_environment.sandbox.tree_hash import tree_sha256
 from execution_environment.sandbox.walking import measure, read_names
 from execution_environment.workspace.metered import MeteredStream

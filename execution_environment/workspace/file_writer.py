@@ -6,9 +6,9 @@ from dataclasses import dataclass
 from itertools import chain
 
 from common.errors import ToolError
+from common.files.paths import show_path
 from execution_environment.sandbox.descriptors import chunks
 from execution_environment.sandbox.limits import CallLimits
-from execution_environment.sandbox.paths import show_path
 from execution_environment.workspace.metered import MeteredStream
 from execution_environment.workspace.receipts import (
     FILE_MODE,

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from typing import TypeVar
 
 from common.errors import ToolError
+from common.files.paths import parse, show_path
 from execution_environment.sandbox import walking
 from execution_environment.sandbox.descriptors import (
     ANY,
@@ -19,7 +20,6 @@ from execution_environment.sandbox.descriptors import (
     status_at,
 )
 from execution_environment.sandbox.limits import CallLimits
-from execution_environment.sandbox.paths import parse, show_path
 from execution_environment.sandbox.walking import Entry
 from execution_environment.searching.searchers import Searchers
 from execution_environment.workspace import snapshots

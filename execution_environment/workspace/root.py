@@ -5,9 +5,9 @@ from collections.abc import Container, Iterator
 from contextlib import contextmanager
 
 from common.errors import AgenticError, ToolError
+from common.files.paths import Parts, parse, show, show_path
 from execution_environment.sandbox.descriptors import ANY, opened, opened_file
 from execution_environment.sandbox.os_errors import answer_for
-from execution_environment.sandbox.paths import Parts, parse, show, show_path
 from execution_environment.sandbox.renames import Location
 from execution_environment.sandbox.walking import read_names
 from execution_environment.workspace.similarity import most_similar

@@ -3,10 +3,10 @@
 from collections.abc import Callable
 from functools import partial
 
+from common.files.paths import Parts
 from common.tools import Receipt
 from execution_environment.sandbox.descriptors import DIRECTORY, Identity, opened
 from execution_environment.sandbox.limits import QuotaMeter
-from execution_environment.sandbox.paths import Parts
 from execution_environment.sandbox.renames import Location, Rename, Renamer
 from execution_environment.workspace.change_set import ChangeSet, State
 from execution_environment.workspace.metered import MeteredStream

@@ -4,6 +4,7 @@ import os
 import stat
 from collections.abc import Iterator
 
+from common.files.paths import Parts
 from execution_environment.sandbox import walking
 from execution_environment.sandbox.descriptors import (
     DIRECTORY,
@@ -15,7 +16,6 @@ from execution_environment.sandbox.descriptors import (
     write_file,
 )
 from execution_environment.sandbox.limits import CallLimits, QuotaMeter
-from execution_environment.sandbox.paths import Parts
 from execution_environment.sandbox.walking import Entry
 from execution_environment.workspace.metered import MeteredStream
 from execution_environment.workspace.root import WorkspaceRoot

@@ -2,8 +2,8 @@
 
 from dataclasses import dataclass
 
+from common.files.paths import Parts
 from execution_environment.sandbox.limits import CallLimits, QuotaMeter
-from execution_environment.sandbox.paths import Parts
 from execution_environment.sandbox.renames import Renamer
 from execution_environment.searching.searchers import Searchers
 from execution_environment.workspace.entry_mover import EntryMover

@@ -7,10 +7,11 @@ import time
 import pytest
 
 from common.errors import AgenticError, SystemFault
+from common.files import patch_parser
 from execution_environment.calls.workspace_factory import ServiceLimits
 from execution_environment.sandbox import walking
 from execution_environment.sandbox.limits import Usage
-from execution_environment.toolkit import diffs, patch, patch_parser
+from execution_environment.toolkit import diffs, patch
 from tests.execution_environment.conftest import MIB, tool_call
 from tests.execution_environment.searching.patterns import SLOW, slow_text
 

@@ -15,10 +15,10 @@ from hypothesis import HealthCheck, settings, strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, rule
 
 from common.errors import SystemFault, ToolError
+from common.files.paths import show
 from execution_environment.bootstrap import Assembly
 from execution_environment.calls.workspace_factory import ServiceLimits
 from execution_environment.sandbox.limits import Usage
-from execution_environment.sandbox.paths import show
 from execution_environment.threads import ThreadPool
 from tests.execution_environment.conftest import staged_in, tool_call
 

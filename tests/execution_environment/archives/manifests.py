@@ -2,8 +2,8 @@
 
 import json
 
+from common.files.paths import show
 from execution_environment.archives.manifest import Manifest, ManifestReader
-from execution_environment.sandbox.paths import show
 from tests.execution_environment.conftest import sha
 
 

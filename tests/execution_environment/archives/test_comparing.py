@@ -10,11 +10,11 @@ from tempfile import TemporaryDirectory
 from hypothesis import given, settings, strategies as st
 
 from common.files.archives import DIFFERENCE_LINE, DifferenceCount
+from common.files.paths import show
 from execution_environment.archives.comparing import compare
 from execution_environment.archives.hash_cache import HashCache
 from execution_environment.archives.surveying import Survey
 from execution_environment.sandbox.descriptors import DIRECTORY
-from execution_environment.sandbox.paths import show
 from execution_environment.workspace.root import WorkspaceRoot
 from tests.execution_environment.archives.manifests import manifest_of
 from tests.execution_environment.conftest import call_limits, sha

@@ -11,8 +11,8 @@ import pytest
 from hypothesis import HealthCheck, find, given, settings, strategies as st
 from hypothesis.errors import NoSuchExample
 
+from common.files.paths import parse
 from execution_environment.archives.hash_cache import BATCH, HashCache, moved, state_of
-from execution_environment.sandbox.paths import parse
 from execution_environment.workspace.streams import Written
 
 WORKSPACE = "ann/demo"

@@ -4,7 +4,7 @@ import os
 
 import pytest
 
-from execution_environment.sandbox.paths import parse
+from common.files.paths import parse
 from execution_environment.sandbox.renames import Location, Rename
 
 BASE = (b"local", b"demo")

@@ -8,8 +8,8 @@ import time
 import pytest
 
 from common.errors import ToolError
+from common.files.patch_parser import parse
 from execution_environment.toolkit.patch import apply
-from execution_environment.toolkit.patch_parser import parse
 
 ONE = "--- a/f\n+++ b/f\n@@ -1,3 +1,3 @@\n a\n-b\n+B\n c\n"
 EDIT = "--- f\n+++ f\n@@ -1 +1 @@\n-a\n+A\n"

@@ -4,10 +4,10 @@ import stat
 import time
 from typing import Any
 
+from common.files.paths import parse
 from common.tools import ToolCall, ToolResult
 from execution_environment.bootstrap import Assembly
 from execution_environment.sandbox.descriptors import identity
-from execution_environment.sandbox.paths import parse
 from execution_environment.transactions.transaction import Operation, Transaction
 from execution_environment.workspace.receipts import receipt_of_file, receipt_of_removal
 from execution_environment.workspace.snapshots import Snapshot

@@ -5,7 +5,7 @@ import os
 
 import pytest
 
-from execution_environment.sandbox.paths import parse
+from common.files.paths import parse
 from tests.execution_environment.conftest import staged_in, tool_call, workspace_over
 
 

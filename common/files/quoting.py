@@ -6,7 +6,7 @@ the end, is quoted too.
 
 import re
 
-from execution_environment.sandbox.paths import MAX_PATH, parse, show
+from common.files.paths import MAX_PATH, parse, show
 
 MAX_QUOTED = 4 * (MAX_PATH + 2)
 """Characters of a name that are read: what is cut off here is too long whatever they mean."""

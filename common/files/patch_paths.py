@@ -1,6 +1,6 @@
 """The paths that a patch names, as our tools write them."""
 
-from execution_environment.toolkit.quoting import NOTHING, unquoted
+from common.files.quoting import NOTHING, unquoted
 
 
 def stripped(old: str, new: str) -> tuple[str | None, str | None]:

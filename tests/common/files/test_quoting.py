@@ -5,10 +5,10 @@ import subprocess
 
 import pytest
 
-from execution_environment.sandbox.paths import show
+from common.files.patch_parser import parse
+from common.files.paths import show
+from common.files.quoting import header, quoted, renaming, unquoted
 from execution_environment.toolkit import diffs
-from execution_environment.toolkit.patch_parser import parse
-from execution_environment.toolkit.quoting import header, quoted, renaming, unquoted
 
 FORGED = "f\n--- a/g\n+++ b/g\n@@ -1 +1 @@\n-old\n+new\n"
 NAMES = [

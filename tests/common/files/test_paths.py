@@ -3,7 +3,7 @@
 import pytest
 
 from common.errors import ToolError
-from execution_environment.sandbox.paths import parse
+from common.files.paths import parse
 
 
 @pytest.mark.parametrize(

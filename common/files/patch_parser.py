@@ -5,9 +5,9 @@ from collections.abc import Callable, Iterator
 from dataclasses import replace
 
 from common.errors import ToolError
-from execution_environment.toolkit.patch import MAX_LINES, FilePatch, Hunk, failed
-from execution_environment.toolkit.patch_paths import named_twice, renaming, stripped
-from execution_environment.toolkit.quoting import unquoted
+from common.files.patch_paths import named_twice, renaming, stripped
+from common.files.patches import MAX_LINES, FilePatch, Hunk, failed
+from common.files.quoting import unquoted
 
 INTERVAL = 1000
 """Lines between two looks at the clock."""
