@@ -17,9 +17,24 @@ MAX_NAME = 64
 ToolName = Annotated[str, Field(min_length=1, max_length=MAX_NAME)]
 FOR_PROGRAMS = "x-for-programs"
 """In the schema of an argument: a model is not shown it, for it could only invent a value."""
+TOUCHES = "x-touches"
+SHALLOW = "x-shallow"
+"""In the schema of an argument, as `touching` says it."""
 MAX_NEAR = 3
 NEAR = 0.7
 """Likeness of names: between 0, nothing in common, and 1, the same."""
+
+
+Touches = Literal["path", "tree", "patch"]
+
+
+def touching(what: Touches, **shallow: JsonValue) -> Any:
+    """Say of a tool's argument which paths a call touches by it: rules are about those.
+
+    It names a `path`, or several; a `tree`, with all that is in it, unless the arguments have the
+    values of `shallow`; or it is a `patch`. A tool that says it of none is taken to touch everything.
+    """
+    return Field(json_schema_extra={TOUCHES: what, **({SHALLOW: shallow} if shallow else {})})
 
 
 class Receipt(Lenient):

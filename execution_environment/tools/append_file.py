@@ -1,6 +1,9 @@
 """append_file: more at the end of a file."""
 
+from typing import Annotated
+
 from common.errors import ToolError
+from common.tools import touching
 from execution_environment.toolkit.content import (
     Encoding,
     Expected,
@@ -15,7 +18,7 @@ from execution_environment.workspace.workspace import Workspace
 class AppendFileArguments(Arguments):
     """Without `create` the file must be there."""
 
-    path: str
+    path: Annotated[str, touching("path")]
     """The file, relative to the workspace."""
     content: str
     """What to add; begin or end it with a newline where one is needed."""

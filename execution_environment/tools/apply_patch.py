@@ -10,7 +10,7 @@ from common.files.patch_parser import parse
 from common.files.patches import FilePatch, failed
 from common.files.paths import plain
 from common.files.quoting import renaming
-from common.tools import FOR_PROGRAMS
+from common.tools import FOR_PROGRAMS, touching
 from execution_environment.sandbox.limits import CallLimits
 from execution_environment.toolkit import patch, text
 from execution_environment.toolkit.content import Sha256, diff_of, require_unchanged
@@ -24,7 +24,7 @@ MAX_FILES = 1000
 class ApplyPatchArguments(Arguments):
     """The patch as `git diff` or `diff -u` write it; `expected_sha256` by path."""
 
-    patch: Annotated[str, Field(min_length=1)]
+    patch: Annotated[str, Field(min_length=1), touching("patch")]
     """A unified diff with paths relative to the workspace, as `git diff` writes it."""
     expected_sha256: Annotated[
         Annotated[dict[str, Sha256], Field(max_length=MAX_FILES)] | None,

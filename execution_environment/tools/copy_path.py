@@ -1,5 +1,8 @@
 """copy_path: a file or a whole directory."""
 
+from typing import Annotated
+
+from common.tools import touching
 from execution_environment.toolkit.tool import Arguments, Output, tool
 from execution_environment.workspace.workspace import Workspace
 
@@ -7,9 +10,9 @@ from execution_environment.workspace.workspace import Workspace
 class CopyPathArguments(Arguments):
     """With `overwrite` a file replaces a file; directories are never replaced."""
 
-    source: str
+    source: Annotated[str, touching("tree")]
     """The file or directory to copy, relative to the workspace."""
-    destination: str
+    destination: Annotated[str, touching("tree")]
     """The new path itself, not the directory to put it in."""
     overwrite: bool = False
     """Replace a file that is there; never a directory."""

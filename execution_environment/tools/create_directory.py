@@ -1,8 +1,10 @@
 """create_directory: a directory, and those that lead to it."""
 
 import stat
+from typing import Annotated
 
 from common.errors import ToolError
+from common.tools import touching
 from execution_environment.toolkit.tool import Arguments, Output, tool
 from execution_environment.workspace.workspace import Workspace
 
@@ -10,7 +12,7 @@ from execution_environment.workspace.workspace import Workspace
 class CreateDirectoryArguments(Arguments):
     """With `exist_ok` a directory that is there already is no error."""
 
-    path: str
+    path: Annotated[str, touching("path")]
     """The directory, relative to the workspace."""
     exist_ok: bool = True
     """No error if it is there already."""

@@ -1,7 +1,9 @@
 """delete_path: a file, a directory, or a link itself."""
 
 import stat
+from typing import Annotated
 
+from common.tools import touching
 from execution_environment.toolkit.content import Expected, require_unchanged
 from execution_environment.toolkit.tool import Arguments, Output, tool
 from execution_environment.workspace.workspace import Workspace
@@ -10,7 +12,7 @@ from execution_environment.workspace.workspace import Workspace
 class DeletePathArguments(Arguments):
     """A directory that is not empty goes with `recursive` only."""
 
-    path: str
+    path: Annotated[str, touching("tree", recursive=False)]
     """What to delete, relative to the workspace; no glob."""
     recursive: bool = False
     """Delete a directory with all that is in it."""

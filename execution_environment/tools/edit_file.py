@@ -6,6 +6,7 @@ from typing import Annotated
 from pydantic import Field
 
 from common.errors import ToolError
+from common.tools import touching
 from execution_environment.sandbox.limits import CallLimits
 from execution_environment.toolkit import text
 from execution_environment.toolkit.content import Expected, diff_of, require_unchanged
@@ -40,7 +41,7 @@ class Insertion(Arguments):
 class EditFileArguments(Arguments):
     """The edits apply in order, each to what the ones before it made."""
 
-    path: str
+    path: Annotated[str, touching("path")]
     """The file, relative to the workspace."""
     edits: Annotated[list[Replacement | Insertion], Field(min_length=1, max_length=MAX_EDITS)]
     """Made in order, all or none; each sees what those before it made."""

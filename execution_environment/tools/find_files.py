@@ -6,6 +6,7 @@ from typing import Annotated, Literal
 from pydantic import Field
 
 from common.files.paths import parse, show_path
+from common.tools import touching
 from execution_environment.sandbox.walking import Entry
 from execution_environment.toolkit.listing import DirectoryPage, page_of
 from execution_environment.toolkit.patterns import Glob
@@ -20,7 +21,7 @@ class FindFilesArguments(Arguments):
 
     glob: Annotated[str, Field(min_length=1, max_length=1000)]
     """Such as `*.py`: a name, at any depth. With a slash a path: `**/test/*.py`."""
-    path: str = "."
+    path: Annotated[str, touching("tree")] = "."
     """The directory to look in, relative to the workspace."""
     type: Kind | None = None
     """Only files, or only directories."""

@@ -6,7 +6,7 @@ from typing import Annotated
 from pydantic import Field
 
 from common.models import UtcTime
-from common.tools import FOR_PROGRAMS
+from common.tools import FOR_PROGRAMS, touching
 from execution_environment.sandbox.descriptors import kind
 from execution_environment.toolkit.tool import Arguments, Output, tool
 from execution_environment.workspace.reader import Reader
@@ -16,7 +16,7 @@ from execution_environment.workspace.streams import modified_at
 class GetFileInfoArguments(Arguments):
     """The path to look at. The hash of a huge file takes its time: `hash` says whether to make it."""
 
-    path: str
+    path: Annotated[str, touching("path")]
     """The file or directory, relative to the workspace."""
     hash: Annotated[bool, Field(json_schema_extra={FOR_PROGRAMS: True})] = True
     """Return the SHA-256 too; false is faster for huge files."""

@@ -4,6 +4,7 @@ from typing import Annotated
 
 from pydantic import Field
 
+from common.tools import touching
 from execution_environment.toolkit.listing import DirectoryPage, page_of
 from execution_environment.toolkit.tool import Arguments, tool
 from execution_environment.workspace.reader import Reader
@@ -12,7 +13,7 @@ from execution_environment.workspace.reader import Reader
 class ListDirectoryArguments(Arguments):
     """`depth` 1 lists the directory itself; `cursor` is the last page's `next_cursor`."""
 
-    path: str = "."
+    path: Annotated[str, touching("tree", depth=1)] = "."
     """The directory, relative to the workspace."""
     depth: Annotated[int, Field(ge=1, le=100)] = 1
     """Levels to go down; 1: its own entries only."""

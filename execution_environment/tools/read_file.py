@@ -1,5 +1,8 @@
 """read_file: a text or binary file, or a window of it."""
 
+from typing import Annotated
+
+from common.tools import touching
 from execution_environment.toolkit.tool import tool
 from execution_environment.toolkit.windows import FileContent, Window, read
 from execution_environment.workspace.reader import Reader
@@ -8,7 +11,7 @@ from execution_environment.workspace.reader import Reader
 class ReadFileArguments(Window):
     """The window's `start_line` and `max_lines`, or its `offset` and `max_bytes`."""
 
-    path: str
+    path: Annotated[str, touching("path")]
     """The file, relative to the workspace."""
 
 

@@ -5,6 +5,7 @@ from typing import Annotated
 from pydantic import Field
 
 from common.errors import Problem, ToolError
+from common.tools import touching
 from execution_environment.toolkit.tool import Output, tool
 from execution_environment.toolkit.windows import FileContent, Window, read
 from execution_environment.workspace.reader import Reader
@@ -15,7 +16,7 @@ MAX_FILES = 100
 class ReadFilesArguments(Window):
     """The same window of every file."""
 
-    paths: Annotated[list[str], Field(min_length=1, max_length=MAX_FILES)]
+    paths: Annotated[list[str], Field(min_length=1, max_length=MAX_FILES), touching("path")]
     """The files, relative to the workspace."""
 
 

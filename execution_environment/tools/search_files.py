@@ -4,6 +4,7 @@ from typing import Annotated
 
 from pydantic import Field
 
+from common.tools import touching
 from execution_environment.sandbox.walking import Entry
 from execution_environment.toolkit.patterns import Glob
 from execution_environment.toolkit.tool import Arguments, Output, tool
@@ -16,7 +17,7 @@ class SearchFilesArguments(Arguments):
 
     pattern: Annotated[str, Field(min_length=1, max_length=10_000)]
     """A regular expression (RE2), matched within one line."""
-    path: str = "."
+    path: Annotated[str, touching("tree")] = "."
     """The directory or file to search, relative to the workspace."""
     glob: Annotated[str, Field(min_length=1, max_length=1000)] | None = None
     """Only files that match, such as `*.py`."""

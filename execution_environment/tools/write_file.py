@@ -1,9 +1,10 @@
 """write_file: a whole file, created or replaced."""
 
 from hashlib import sha256
-from typing import Literal
+from typing import Annotated, Literal
 
 from common.errors import ToolError
+from common.tools import touching
 from execution_environment.toolkit.content import (
     Encoding,
     Expected,
@@ -21,7 +22,7 @@ Mode = Literal["create", "replace", "upsert"]
 class WriteFileArguments(Arguments):
     """`create` refuses to replace, `replace` refuses to create, `upsert` does either."""
 
-    path: str
+    path: Annotated[str, touching("path")]
     """The file, relative to the workspace."""
     content: str
     """The whole file, from its first to its last line."""

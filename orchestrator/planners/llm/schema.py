@@ -3,12 +3,14 @@
 from collections.abc import Mapping
 from typing import Any
 
-from common.tools import FOR_PROGRAMS, JsonSchema
+from common.tools import FOR_PROGRAMS, SHALLOW, TOUCHES, JsonSchema
 
 _NULL = {"type": "null"}
 _FOR_MACHINES = frozenset(
     {
         FOR_PROGRAMS,
+        TOUCHES,
+        SHALLOW,
         "$defs",
         "title",
         "pattern",
