@@ -13,7 +13,11 @@ MAX_GLOB = 1024
 RuleEffect = Literal["allow", "ask", "deny"]
 
 
-def _compiles(glob: str) -> str:
+def _plain(glob: str) -> str:
+    """Return a glob as paths are written; refuse one that no path could match, for it would deny nothing."""
+    glob = glob.removeprefix("./").rstrip("/")
+    if not glob or glob.startswith("/") or ".." in glob.split("/"):
+        raise ValueError("it is relative to the workspace, without '..'")
     try:
         compile_glob(glob)
     except InvalidPattern as error:
@@ -21,8 +25,9 @@ def _compiles(glob: str) -> str:
     return glob
 
 
-PathGlob = Annotated[str, Field(min_length=1, max_length=MAX_GLOB), AfterValidator(_compiles)]
-"""A path in the workspace, as `common.globs` has it; a directory's stands for all that is in it."""
+PathGlob = Annotated[str, Field(min_length=1, max_length=MAX_GLOB), AfterValidator(_plain)]
+"""Paths of the workspace, as tools show them: `*.pem` at any depth, `secrets` with all that is in it,
+`docs/**/*.md`."""
 
 
 class Rule(Strict):
@@ -34,16 +39,17 @@ class Rule(Strict):
 
 
 RuleList = Annotated[list[Rule], Field(max_length=MAX_RULES)]
+"""In order: of those that match a path the first one counts, but any `deny` wins."""
 
 
-class Rules(Strict):
-    """All rules of a user, in no order: where several match, the strictest counts."""
+class RulesReplace(Strict):
+    """All rules of a user: they take the place of those there were."""
 
-    rules: RuleList = []
+    rules: RuleList
 
 
-class RulesKept(Lenient):
-    """A user's rules as they are kept; `revision` is their ETag."""
+class Rules(Lenient):
+    """A user's rules; `revision` is their ETag."""
 
     rules: list[Rule] = []
     revision: int = 0
