@@ -1,6 +1,6 @@
 """What a person has seen before a change was approved is what the change still has to do."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 
 from common.errors import ToolError
 from common.tools import Receipt
@@ -9,14 +9,13 @@ from common.tools import Receipt
 def require_expected(receipts: Sequence[Receipt], expected: Sequence[Receipt]) -> None:
     """Raise `changed_since_preview`, with the path, unless a change has the receipts of its preview.
 
-    They say what was there before as well as what comes: where nothing was, nothing may have come.
+    They say what was there before as well as what comes: where nothing was, nothing may have come. That
+    a directory is there by now that would have been made, or has to be made again, harms nobody.
     """
-    if list(receipts) == list(expected):
+    found, seen = _that_count(receipts), _that_count(expected)
+    if found == seen:
         return
-    found = {receipt.path: receipt for receipt in receipts}
-    seen = {receipt.path: receipt for receipt in expected}
-    differing = (path for path in (*seen, *found) if found.get(path) != seen.get(path))
-    path = next(differing, ".")
+    path = next(path for path in (*seen, *found) if found.get(path) != seen.get(path))
     now = found.get(path)
     raise ToolError(
         "changed_since_preview",
@@ -35,3 +34,11 @@ def changed_since_preview(failure: ToolError) -> ToolError:
         errno=failure.context.errno,
         current_sha256=failure.context.current_sha256,
     )
+
+
+def _that_count(receipts: Iterable[Receipt]) -> dict[str, Receipt]:
+    return {receipt.path: receipt for receipt in receipts if not _makes_directory(receipt)}
+
+
+def _makes_directory(receipt: Receipt) -> bool:
+    return receipt.operation == "create" and receipt.sha256_after is None
