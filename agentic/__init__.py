@@ -10,7 +10,16 @@ if TYPE_CHECKING:
     from agentic.api.client import AgenticClient
     from common.errors import AgenticError, ClientError, SystemFault, ToolError
     from common.plans import Message, Plan, PlanStep, Turn, TurnCall, Usage
-    from common.runs import Budget, Event, PlannerSpec, Run, RunResult, RunUsage, Session, Step
+    from common.runs import (
+        Budget,
+        Event,
+        PlannerSpec,
+        Run,
+        RunResult,
+        RunUsage,
+        Step,
+    )
+    from common.sessions import Session
 
 __all__ = [
     "AgenticClient",

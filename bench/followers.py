@@ -25,7 +25,7 @@ from starlette.routing import Route
 
 from agentic import AgenticClient
 from agentic.local.stack import Stack, running_stack
-from common.runs import Session
+from common.sessions import Session
 
 FOLLOWERS = 1000
 EVENTS = 20

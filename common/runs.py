@@ -1,13 +1,14 @@
-"""Sessions, runs, steps and events: the wire between the orchestrator and its clients."""
+"""Runs, steps and events: the wire between the orchestrator and its clients."""
 
-from datetime import timedelta
 from typing import Annotated, Any, Literal, Self
 
-from pydantic import AfterValidator, Field, JsonValue, WithJsonSchema, model_validator
+from pydantic import Field, JsonValue, model_validator
 
+from common.approvals.reviews import Policy
+from common.context import Access
 from common.errors import Problem
-from common.ids import Name, RunId, SessionId, StepId
-from common.models import Duration, Items, Lenient, Strict, UtcTime
+from common.ids import RunId, SessionId, StepId
+from common.models import Items, Lenient, Strict, UtcTime
 from common.plans import Plan, Usage
 from common.tools import JsonSchema, Receipt, ToolName
 
@@ -18,45 +19,6 @@ StepStatus = Literal["pending", "running", "succeeded", "failed", "skipped", "ca
 OnBusy = Literal["reject", "enqueue"]
 FINAL_STATUSES = frozenset({"succeeded", "failed", "cancelled"})
 FINAL_EVENTS = frozenset({"run.succeeded", "run.failed", "run.cancelled"})
-MIN_TTL = timedelta(seconds=60)
-"""A session that went sooner would be gone between two looks of whoever keeps it."""
-
-
-def long_enough(ttl: timedelta) -> timedelta:
-    """Return a session's time to live; refuse one below the bound, and say the bound."""
-    if ttl < MIN_TTL:
-        raise ValueError(f"it must be at least {MIN_TTL.total_seconds():.0f} seconds")
-    return ttl
-
-
-SessionTtl = Annotated[
-    Duration,
-    AfterValidator(long_enough),
-    WithJsonSchema({"type": "number", "minimum": MIN_TTL.total_seconds()}),
-]
-Metadata = dict[Annotated[str, Field(max_length=64)], Annotated[str, Field(max_length=512)]]
-
-
-class SessionCreate(Strict):
-    """A session to open: sessions of one user that name the same workspace share it."""
-
-    workspace: Name | None = None
-    metadata: Annotated[Metadata, Field(max_length=32)] = {}
-    ttl: SessionTtl | None = None
-    """Seconds that an idle session is kept: 60 at least, at most what the service allows."""
-
-
-class Session(Lenient):
-    """A client's place to run things in: one user, one workspace, any number of runs."""
-
-    id: SessionId
-    user_id: Name
-    workspace: Name
-    metadata: Metadata = {}
-    ttl: float
-    """Seconds."""
-    active_run: RunId | None = None
-    created_at: UtcTime
 
 
 class Budget(Strict):
@@ -84,7 +46,10 @@ class RunCreate(Strict):
     """The only tools that the model may use; unset: all."""
     output_schema: JsonSchema | None = None
     """The JSON schema that the model's answer has to match; it is JSON then."""
-    approval: Literal["never"] = "never"
+    approval: Policy | None = None
+    """What asks a person first; unset: as the deployment has it."""
+    access: Access = "read_write"
+    """With `read_only` nothing of the run can change anything: the execution environment refuses it."""
     budget: Budget = Budget()
     on_busy: OnBusy = "reject"
 
@@ -144,6 +109,8 @@ class Run(Lenient):
     goal: str | None
     planner: str
     plan: Plan | None
+    approval: Policy = "never"
+    access: Access = "read_write"
     model: str | None = None
     instructions: str | None = None
     workspace_instructions: str | None = None
@@ -152,6 +119,8 @@ class Run(Lenient):
     usage: RunUsage = RunUsage()
     question: str | None = None
     """What a run that is `awaiting_input` wants to know."""
+    plan_revision: int = 0
+    """Of the turn that waits, or has waited, for a person: the ETag of its plan."""
     text: str | None = None
     """What the run's planner is saying at the moment."""
     result: RunResult | None = None

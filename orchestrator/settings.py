@@ -18,7 +18,7 @@ from pydantic_settings import NoDecode, SettingsConfigDict
 
 from common.context import MAX_TIMEOUT
 from common.ids import Name
-from common.runs import long_enough
+from common.sessions import long_enough
 from common.settings import Directory, Seconds, ServiceSettings
 from orchestrator.planners.llm.config import LoopLimits, ModelConfig
 from orchestrator.store.server.addresses import read_address

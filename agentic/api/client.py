@@ -21,14 +21,12 @@ from common.runs import (
     Budget,
     Event,
     MessageCreate,
-    Metadata,
     OnBusy,
     PlannerSpec,
     Run,
     RunCreate,
-    Session,
-    SessionCreate,
 )
+from common.sessions import Metadata, Session, SessionCreate
 from common.tools import JsonSchema, ToolSpec
 
 AGENT = f"agentic-python/{version('agentic-framework')}"

@@ -8,7 +8,7 @@ from agentic.terminal.prompt import Interrupted, Prompt
 from agentic.terminal.running import Order, run_and_show
 from agentic.terminal.show import Display
 from common.errors import AgenticError
-from common.runs import Session
+from common.sessions import Session
 
 HELP = """\
 A line is what to do next; the session's earlier runs are remembered.

@@ -9,7 +9,8 @@ from agentic.api.client import AgenticClient
 from agentic.work.listing import each
 from common.errors import ClientError
 from common.ids import made_at
-from common.runs import MIN_TTL, Run, Session
+from common.runs import Run
+from common.sessions import MIN_TTL, Session
 
 LOOKED_AT = 200
 """Sessions that may be asked for a run."""

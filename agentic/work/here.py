@@ -23,7 +23,7 @@ from agentic.terminal.show import Display
 from agentic.work.target import Target
 from common.errors import ClientError
 from common.ids import Name
-from common.runs import Session
+from common.sessions import Session
 
 SHOWN = 10
 """Paths of a kind that are named; of more their number is told."""

@@ -17,7 +17,7 @@ from agentic.work.ending import ExitCode, code_of, new_display
 from agentic.work.finding import find_run
 from agentic.work.here import Here, progress_bar
 from agentic.work.target import Target
-from common.runs import Session
+from common.sessions import Session
 
 
 async def run(target: Target, order: Order, workspace: str | None) -> int:

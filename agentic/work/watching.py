@@ -12,7 +12,8 @@ from agentic.work.ending import ExitCode, code_of, new_display
 from agentic.work.finding import find_run
 from agentic.work.listing import each, print_list
 from agentic.work.target import Target
-from common.runs import Run, Session
+from common.runs import Run
+from common.sessions import Session
 
 GOAL_LENGTH = 60
 

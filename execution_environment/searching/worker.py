@@ -14,7 +14,7 @@ from typing import Any, TypedDict
 
 import re2
 
-from common.globs import InvalidPattern, compile_pattern
+from common.files.globs import InvalidPattern, compile_pattern
 from execution_environment.searching import matching
 from execution_environment.searching.matching import Occurrences
 

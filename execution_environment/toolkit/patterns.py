@@ -4,7 +4,7 @@ from collections.abc import Iterable
 from typing import Any
 
 from common.errors import ToolError
-from common.globs import InvalidPattern, compile_glob
+from common.files.globs import InvalidPattern, compile_glob
 from execution_environment.sandbox.limits import CallLimits
 from execution_environment.sandbox.walking import Entry
 

@@ -6,8 +6,9 @@ from itertools import takewhile
 from typing import Any
 
 from common.approvals.rules import Rule, RuleEffect
+from common.errors import ClientError, FieldError, ToolError
+from common.files.globs import InvalidPattern, compile_glob
 from common.files.paths import Parts, parse, show
-from common.globs import compile_glob
 from orchestrator.approvals.paths import Touched
 
 _WILD = frozenset("*?[")
@@ -19,6 +20,18 @@ class Verdict:
 
     effect: RuleEffect
     rule: Rule
+
+
+def check_rules(rules: Sequence[Rule]) -> None:
+    """Raise `invalid_request` for a path that is no glob: it would rule nothing, in silence."""
+    for number, rule in enumerate(rules):
+        try:
+            _Compiled(rule)
+        except (InvalidPattern, ToolError) as error:
+            why = error.detail if isinstance(error, ToolError) else str(error)
+            fields = [FieldError(field=f"rules.{number}.path", message=why)]
+            detail = f"The path of rule {number + 1} is no glob: {why}"
+            raise ClientError("invalid_request", detail, fields=fields) from error
 
 
 class RuleBook:

@@ -12,7 +12,7 @@ from starlette.requests import HTTPConnection
 from common.context import RequestSource
 from common.ids import SessionId
 from common.models import Digits
-from common.runs import Session
+from common.sessions import Session
 from orchestrator.execution.catalogue import Catalogue
 from orchestrator.execution.upstream import Upstream
 from orchestrator.planners.protocol import Planner

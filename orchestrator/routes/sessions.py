@@ -7,7 +7,7 @@ from fastapi import APIRouter, Request, Response
 from common.context import RequestSource
 from common.errors import ClientError
 from common.models import Page
-from common.runs import Session, SessionCreate
+from common.sessions import Session, SessionCreate
 from common.web.answers import answered
 from common.web.body import JsonRoute
 from common.web.openapi import problems

@@ -13,7 +13,8 @@ from common.errors import Problem
 from common.ids import RunId, SessionId
 from common.models import Lenient
 from common.plans import Plan, Turn, Usage
-from common.runs import Budget, RunResult, Session, Step
+from common.runs import Budget, RunResult, Step
+from common.sessions import Session
 from common.tools import JsonSchema, ToolName
 
 T = TypeVar("T")

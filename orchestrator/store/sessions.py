@@ -7,7 +7,7 @@ from typing import Any
 from common.errors import ClientError
 from common.ids import made_at, new_id
 from common.models import Page
-from common.runs import Metadata, Session
+from common.sessions import Metadata, Session
 from orchestrator.store.backend import Backend, milliseconds
 from orchestrator.store.records import length_of, off_loop, read_session, read_sessions
 

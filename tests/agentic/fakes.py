@@ -11,7 +11,8 @@ import httpx
 from common.errors import AgenticError
 from common.ids import new_id
 from common.plans import Turn
-from common.runs import Event, Run, Session
+from common.runs import Event, Run
+from common.sessions import Session
 
 NOW = datetime(2026, 1, 1, tzinfo=UTC)
 SESSION = Session(id=new_id("ses"), user_id="local", workspace="demo", ttl=60.0, created_at=NOW)

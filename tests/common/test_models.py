@@ -12,7 +12,15 @@ from common.files.workspaces import Workspace
 from common.ids import new_id, request_id_from
 from common.models import Digits, Page, UtcTime
 from common.plans import Plan, Turn
-from common.runs import Budget, PlannerSpec, Run, RunCreate, RunResult, Session, SessionCreate, Step
+from common.runs import (
+    Budget,
+    PlannerSpec,
+    Run,
+    RunCreate,
+    RunResult,
+    Step,
+)
+from common.sessions import Session, SessionCreate
 from common.tools import ToolCall, ToolResult
 
 CONTEXT = {

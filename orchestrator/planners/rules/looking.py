@@ -5,7 +5,7 @@ from typing import Any, Literal
 
 from lark import Token, Transformer
 
-from common.globs import compile_glob
+from common.files.globs import compile_glob
 from orchestrator.planners.rules.commands import (
     Arguments,
     Command,

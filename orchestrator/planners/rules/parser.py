@@ -11,7 +11,7 @@ from lark import Lark, Token, Tree, UnexpectedInput, UnexpectedToken
 from lark.exceptions import VisitError
 
 from common.errors import ClientError
-from common.globs import InvalidPattern
+from common.files.globs import InvalidPattern
 from orchestrator.planners.rules.changing import Changing
 from orchestrator.planners.rules.commands import Command
 from orchestrator.planners.rules.forms import CHANGING, nearest

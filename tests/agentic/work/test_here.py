@@ -14,7 +14,7 @@ from agentic.work import runs
 from agentic.work.directories import offer, show_status
 from agentic.work.here import Here, fresh_name
 from common.errors import AgenticError, ClientError
-from common.runs import Session
+from common.sessions import Session
 from tests.agentic.directory.fakes import FakeClient
 from tests.agentic.fakes import SESSION, problem
 from tests.agentic.work.test_files import a_workspace

@@ -9,7 +9,8 @@ from agentic.work import watching
 from agentic.work.ending import ExitCode
 from common.errors import ClientError, error
 from common.ids import new_id
-from common.runs import RunResult, Session
+from common.runs import RunResult
+from common.sessions import Session
 from tests.agentic.fakes import SESSION, a_run, a_step, an_event, problem, stream
 
 NOW = datetime.now(UTC)

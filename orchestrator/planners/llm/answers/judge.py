@@ -25,7 +25,7 @@ from jsonschema.exceptions import SchemaError, ValidationError
 from jsonschema.validators import extend
 from referencing import Registry
 
-from common.globs import InvalidPattern, compile_pattern
+from common.files.globs import InvalidPattern, compile_pattern
 from orchestrator.planners.llm.answers.schemas import parts_of
 
 MAX_SECONDS = 5

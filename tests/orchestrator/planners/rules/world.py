@@ -1,7 +1,7 @@
 """A small workspace as the planner sees it, and its calls in the words of docs/rules.md."""
 
 from common.errors import ToolError
-from common.globs import compile_glob
+from common.files.globs import compile_glob
 from orchestrator.planners.decisions import CallTools
 from orchestrator.planners.protocol import History, Surroundings
 from orchestrator.planners.rules.planner import RulesPlanner

@@ -2,7 +2,7 @@
 
 import pytest
 
-from common.globs import InvalidPattern, compile_glob, compile_pattern
+from common.files.globs import InvalidPattern, compile_glob, compile_pattern
 
 PATHS = [
     "a.py", "b.txt", "src/a.py", "src/deep/a.py", "src/deep/b.txt", "a\nb.py", ".hidden", "[x]",
