@@ -53,7 +53,7 @@ class Runner:
             ending = await self._until_ended(run)
         except Waiting as waiting:
             question = json.dumps({"question": waiting.question})
-            await self._leases.park(lease, "awaiting_input", question)
+            await self._leases.park(lease, question)
             return
         if ending is None:
             await self._leases.release(lease)

@@ -130,6 +130,7 @@ class Backend:
             self.keys.turns(session_id, run_id),
             self.keys.text(session_id, run_id),
             self.keys.inbox(session_id, run_id),
+            self.keys.reviews(session_id, run_id),
             *more_keys,
         )
         expiry = milliseconds(ttl or self.config.session_ttl)

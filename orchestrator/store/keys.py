@@ -17,7 +17,7 @@ class Keys:
     def session(self, session_id: str) -> str:
         """HASH: document, user, workspace, time it was made, TTL, active run, waiting runs, fence, last
         event's number, when its runs were last kept and up to which one, whether a client's key stands
-        for it.
+        for it; its rules, those that were remembered, its revision.
         """
         return f"{self.prefix}:{{{session_id}}}:session"
 
@@ -34,7 +34,8 @@ class Keys:
         (spent) and start of the present one (since), cancel flag, attempts, revision, bytes stored,
         key of its idempotency, number of its first event, times, ending; what it has used of a model, has
         reserved and has lost (spending.py); how often its planner began to speak (sayings); how many
-        messages it was sent, and for each what it stood for (`sent:…`).
+        messages it was sent, and for each what it stood for (`sent:…`); the revision of the plan that
+        waits, for each one that was answered what was said (`answered:…`), and until when it waits.
         """
         return f"{self.prefix}:{{{session_id}}}:run:{run_id}"
 
@@ -49,6 +50,10 @@ class Keys:
     def inbox(self, session_id: str, run_id: str) -> str:
         """LIST: what people have sent to the run and no turn of it has kept yet, as JSON."""
         return f"{self.prefix}:{{{session_id}}}:run:{run_id}:inbox"
+
+    def reviews(self, session_id: str, run_id: str) -> str:
+        """HASH: number of a turn → what people are shown of it, and what they have said, as JSON."""
+        return f"{self.prefix}:{{{session_id}}}:run:{run_id}:reviews"
 
     def steps(self, session_id: str, run_id: str) -> str:
         """HASH: number of a step → its JSON, without what its turn says of it."""
@@ -79,6 +84,12 @@ class Keys:
     def user_sessions(self, user_id: str) -> str:
         """ZSET: the user's sessions; all scores are 0, session ids sort by their time."""
         return f"{self.prefix}:user:{{{user_id}}}:sessions"
+
+    def rules(self, user_id: str) -> str:
+        """HASH: the user's rules as JSON, and their revision. It never expires: a denial that did would
+        be a permission.
+        """
+        return f"{self.prefix}:user:{{{user_id}}}:rules"
 
     def limit(self, user_id: str, name: str) -> str:
         """What a limit counts of a user; for `streams` a ZSET: open stream → when it lapses, ms; for

@@ -1,15 +1,18 @@
 """Leases: how one worker owns a run until it ends, gives it back, or falls silent."""
 
-from datetime import datetime, timedelta
+from datetime import timedelta
 from typing import Literal
 
-from common.errors import Problem, SystemFault
+from common.errors import Problem, SystemFault, ToolError
+from common.plans import TurnCall
+from common.runs import Step
 from orchestrator.store.backend import Backend, milliseconds
-from orchestrator.store.encoding.run_records import read_lease
+from orchestrator.store.encoding.run_records import dump_step, read_lease
+from orchestrator.store.encoding.telling import to_json
 from orchestrator.store.fencing import write_as_owner
 from orchestrator.store.queue.queue import Queue
 from orchestrator.store.queue.refs import RunRef
-from orchestrator.store.records import Lease, length_of, off_loop
+from orchestrator.store.records import Lease, Review, length_of, off_loop
 
 Parked = Literal["awaiting_approval", "awaiting_input"]
 
@@ -55,9 +58,9 @@ class LeaseStore:
         pipeline = redis.pipeline(transaction=True)
         pipeline.hgetall(keys.session(session_id)).hgetall(keys.run(session_id, run_id))
         pipeline.hgetall(keys.steps(session_id, run_id)).hgetall(keys.turns(session_id, run_id))
-        session, run, steps, turns = await self._backend.do(pipeline.execute())
-        size = length_of(session, run, steps, turns)
-        return await off_loop(size, read_lease, session, run, steps, turns, fence)
+        pipeline.hgetall(keys.reviews(session_id, run_id))
+        found = await self._backend.do(pipeline.execute())
+        return await off_loop(length_of(*found), read_lease, *found, fence)
 
     async def renew(self, lease: Lease) -> bool:
         """Keep the lease for another period; tell whether the run shall be cancelled.
@@ -79,25 +82,50 @@ class LeaseStore:
         await write_as_owner(self._backend, "release", lease, "release", floor)
         await self._queue.give_back(RunRef.of(lease))
 
-    async def park(
-        self, lease: Lease, status: Parked, data: str, answer_by: datetime | None = None
-    ) -> None:
-        """Let a run wait for a person: it has no owner, and no wake-up starts it.
+    async def park(self, lease: Lease, data: str) -> None:
+        """Let a run wait for an answer to its question; `data` is the event's, in JSON.
 
-        One that was to be cancelled meanwhile ends.
-
-        `data` is the event's, in JSON. The reaper looks at the run at `answer_by` at the latest.
+        It has no owner then, and no wake-up starts it. One that was to be cancelled meanwhile ends.
         """
+        await self._park(lease, "awaiting_input", data, *[""] * 7)
+
+    async def ask(
+        self,
+        lease: Lease,
+        review: Review,
+        patience: timedelta | None,
+        again: tuple[Step, TurnCall] | None = None,
+    ) -> None:
+        """Let a run wait, likewise, until a person has answered to its turn; it fails after `patience`.
+
+        `again` is the step of a call that was refused for what it would have changed by now.
+
+        Raises `output_too_large` when the run cannot store the review.
+        """
+        text, waits = review.model_dump_json(), ""
+        size, most = len(text.encode()), self._backend.config.max_run_output
+        if patience is not None:
+            waits = str(milliseconds(patience))
+            until = await self._queue.now() + milliseconds(patience)
+            await self._queue.keep_until(RunRef.of(lease), until)
+        step = ("", "") if again is None else (again[0].n, dump_step(*again))
+        shown = (review.t, text, size, most, waits, *step)
+        asking = to_json(review.asking)
+        if await self._park(lease, "awaiting_approval", asking, *shown) == "full":
+            raise ToolError(
+                "output_too_large", "The run cannot store what it asks", limit=most, actual=size
+            )
+
+    async def _park(self, lease: Lease, status: Parked, data: str, *shown: str | int) -> str:
         ref = RunRef.of(lease)
-        if answer_by is not None:
-            await self._queue.keep_until(ref, round(answer_by.timestamp() * 1000))
         outcome, following = await write_as_owner(
-            self._backend, "park", lease, f"park:{status}", status, data
+            self._backend, "park", lease, f"park:{status}", status, data, *shown
         )
         if outcome == "cancelled":
             await self._queue.hand_over(ref, following)
-        else:
+        elif outcome != "full":
             await self._queue.free(ref)
+        return str(outcome)
 
 
 def _given_up(attempts: int) -> Problem:

@@ -1,11 +1,10 @@
 """Messages from people to a run: they answer what it asks, or tell it what to do from now on."""
 
 import secrets
-from contextlib import suppress
 
 from common.errors import AgenticError, error
 from common.runs import Run
-from orchestrator.store.backend import Backend, StoreUnavailable, milliseconds
+from orchestrator.store.backend import Backend, milliseconds
 from orchestrator.store.encoding.telling import to_json
 from orchestrator.store.keys import message_field
 from orchestrator.store.queue.queue import Queue
@@ -55,8 +54,7 @@ class MessageStore:
         if outcome != "sent":
             raise _refused(outcome, run_id)
         if can_start:
-            with suppress(StoreUnavailable):  # it is stored, and the reaper sees to it
-                await self._queue.offer(ref)
+            await self._queue.offer_if_possible(ref)
         return await self._runs.get(session_id, run_id)
 
     async def _send(self, ref: RunRef, *arguments: str | int) -> tuple[str, int, str]:

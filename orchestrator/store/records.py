@@ -6,18 +6,21 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from typing import Any, Literal, TypeVar
 
-from pydantic import JsonValue
+from pydantic import JsonValue, TypeAdapter
 
-from common.context import RequestSource
+from common.approvals.reviews import CallState, Policy, Preview
+from common.approvals.rules import Rule
+from common.context import Access, RequestSource
 from common.errors import Problem
 from common.ids import RunId, SessionId
-from common.models import Lenient
+from common.models import Items, Lenient
 from common.plans import Plan, Turn, Usage
 from common.runs import Budget, RunResult, Step
 from common.sessions import Session
 from common.tools import JsonSchema, ToolName
 
 T = TypeVar("T")
+RULES = TypeAdapter(list[Rule])
 SMALL = 64 * 1024
 """Characters that are read on the event loop: sooner done there than in a thread."""
 
@@ -34,6 +37,8 @@ class RunDocument(Lenient):
     request_id: str
     request_source: RequestSource
     traceparent: str | None
+    approval: Policy = "never"
+    access: Access = "read_write"
     model: str | None = None
     instructions: str | None = None
     tools: list[ToolName] | None = None
@@ -45,6 +50,52 @@ class StoredTurn(Turn):
 
     message: JsonValue = None
     """A model's answer, verbatim."""
+
+
+class ReviewedCall(Lenient):
+    """A call of the turn, by the number of its step."""
+
+    n: int
+    state: CallState
+    arguments: dict[str, JsonValue] | None = None
+    """Those that a person has put in place of the turn's."""
+    preview: Preview | None = None
+    seen: dict[str, str | None] = {}
+    """Of a call that depends on another: the hashes of what it touches, as they were when the person
+    was asked; null where nothing was."""
+    reason: str | None = None
+    k: int = 1
+    """Number of the tool call that is going to be made for it."""
+
+
+class Review(Lenient):
+    """An entry for each call of the turn, in its order."""
+
+    t: int
+    calls: Items[ReviewedCall]
+
+    @property
+    def asking(self) -> list[int]:
+        """The numbers of the calls that still ask."""
+        return [call.n for call in self.calls if call.state == "asks"]
+
+    @property
+    def by_number(self) -> Mapping[int, ReviewedCall]:
+        """The calls by the number of their step."""
+        return {call.n: call for call in self.calls}
+
+
+class RuleLayers(Lenient):
+    """The rules that hold for a run now."""
+
+    remembered: Items[Rule] = []
+    session: Items[Rule] = []
+    user: Items[Rule] = []
+
+    @property
+    def in_order(self) -> list[list[Rule]]:
+        """Those that count first, first."""
+        return [self.remembered, self.session, self.user]
 
 
 @dataclass(frozen=True)
@@ -75,6 +126,8 @@ class Lease:
     """How long the run was under earlier leases."""
     used: Spent = field(default_factory=Spent)
     """What it has used of a model by then."""
+    review: Review | None = None
+    """What people were shown of its last turn, and have said of it."""
 
 
 @dataclass(frozen=True)
@@ -99,11 +152,23 @@ def moment(value: str | None) -> datetime | None:
     return None if value is None else datetime.fromtimestamp(int(value) / 1000, UTC)
 
 
+def read_rules(text: str | None) -> list[Rule]:
+    """Read rules as they are kept; none where nobody has set any."""
+    return [] if not text else RULES.validate_json(text)
+
+
 def read_session(fields: Fields) -> Session:
     """Read a session's hash."""
     document = Session.model_validate_json(fields["document"])
-    return document.model_copy(
-        update={"active_run": fields["active"] or None, "created_at": moment(fields["created"])}
+    return Session.model_validate(
+        document.model_dump()
+        | {
+            "active_run": fields["active"] or None,
+            "created_at": moment(fields["created"]),
+            "rules": read_rules(fields.get("rules")),
+            "remembered": read_rules(fields.get("remembered")),
+            "revision": int(fields.get("revision", 0)),
+        }
     )
 
 

@@ -11,6 +11,7 @@ from orchestrator.store.encoding.spending import read_spent
 from orchestrator.store.records import (
     Fields,
     Lease,
+    Review,
     RunDocument,
     StoredTurn,
     moment,
@@ -82,6 +83,8 @@ def _asked(document: RunDocument) -> dict[str, object]:
         "session_id": document.session_id,
         "goal": document.goal,
         "planner": document.planner,
+        "approval": document.approval,
+        "access": document.access,
         "model": document.model,
         "instructions": document.instructions,
     }
@@ -93,6 +96,7 @@ def _state(fields: Fields) -> dict[str, object]:
         "result": _read_json(RunResult, fields.get("result")),
         "error": _read_json(Problem, fields.get("error")),
         "revision": int(fields["revision"]),
+        "plan_revision": int(fields.get("plan_revision", 0)),
         "created_at": moment(fields["created"]),
         "started_at": moment(fields.get("started")),
         "finished_at": moment(fields.get("finished")),
@@ -115,7 +119,9 @@ def _read_json(
     return None if text is None else model.model_validate_json(text)
 
 
-def read_lease(session: Fields, run: Fields, steps: Fields, turns: Fields, fence: int) -> Lease:
+def read_lease(
+    session: Fields, run: Fields, steps: Fields, turns: Fields, reviews: Fields, fence: int
+) -> Lease:
     """Read what the owner of a run goes on from."""
     document = RunDocument.model_validate_json(run["document"])
     stored = read_turns(turns)
@@ -127,11 +133,17 @@ def read_lease(session: Fields, run: Fields, steps: Fields, turns: Fields, fence
         turns=tuple(stored),
         adopted=None if stored else _turn_of_format_2(made, document.plan),
         steps=tuple(made),
+        review=_review(reviews, stored),
         fence=fence,
         cancel_requested=run["cancel"] == "1",
         spent=timedelta(milliseconds=int(run.get("spent", 0))),
         used=read_spent(run),
     )
+
+
+def _review(reviews: Fields, turns: Sequence[Turn]) -> Review | None:
+    text = reviews.get(str(turns[-1].t)) if turns else None
+    return None if text is None else Review.model_validate_json(text)
 
 
 def _turn_of_format_2(steps: Sequence[Step], plan: Plan | None) -> StoredTurn | None:

@@ -1,9 +1,10 @@
 -- What every script begins with. Redis runs a script as a whole: what one script does together is
 -- never seen half done. Each returns a list: its outcome, then what belongs to that.
--- KEYS: 1 session, 2 run, 3 steps, 4 events, 5 runs, 6 turns, 7 text, 8 inbox; a script may have more.
+-- KEYS: 1 session, 2 run, 3 steps, 4 events, 5 runs, 6 turns, 7 text, 8 inbox, 9 reviews; a script may
+-- have more.
 -- ARGV: 1 expiry in ms (for a session that has none of its own yet), 2 length of the event log,
 -- 3 channel, 4 session id, 5 run id; from OWN + 1 on, the script's own.
-local SESSION, RUN, STEPS, EVENTS, RUNS, TURNS, TEXT, INBOX = unpack(KEYS, 1, 8)
+local SESSION, RUN, STEPS, EVENTS, RUNS, TURNS, TEXT, INBOX, REVIEWS = unpack(KEYS, 1, 9)
 local LOG, CHANNEL, SESSION_ID, RUN_ID = ARGV[2], ARGV[3], ARGV[4], ARGV[5]
 local EXPIRY = redis.call('HGET', SESSION, 'ttl') or ARGV[1]
 local OWN = 5
@@ -26,7 +27,7 @@ end
 -- The keys of the session's other runs, which a script is not given: they share the session's hash
 -- tag, so that they lie where those do that it is given. The names are those of keys.py.
 local OF_RUNS = string.gsub(SESSION, ':session$', ':run:')
-local PARTS = { '', ':steps', ':turns', ':text', ':inbox' }
+local PARTS = { '', ':steps', ':turns', ':text', ':inbox', ':reviews' }
 
 -- What has ended is kept a little longer than the session, so that it never goes before it: `touch`
 -- sets the expiry of one run alone. Nobody reaches a run without its session.
@@ -90,6 +91,16 @@ local function store_bytes(bytes, most)
   if (redis.call('HGET', RUN, 'stored') or 0) + bytes > tonumber(most) then return false end
   redis.call('HINCRBY', RUN, 'stored', bytes)
   return true
+end
+
+-- Stores what a person is shown of a turn, in place of what was shown before; returns false when it does
+-- not fit below `most`, else the data of the event that asks for an answer.
+local function show_review(t, review, bytes, most, steps)
+  local before = redis.call('HSTRLEN', REVIEWS, t)
+  if not store_bytes(bytes - before, most) then return false end
+  redis.call('HSET', REVIEWS, t, review)
+  local revision = redis.call('HINCRBY', RUN, 'plan_revision', 1)
+  return '{"t":' .. t .. ',"plan_revision":' .. int(revision) .. ',"steps":' .. steps .. '}'
 end
 
 -- Adds what a model's answer took ('' for nothing to add), as an object of fields and whole numbers: what

@@ -1,8 +1,8 @@
 -- Stores a run: active when the session has no other one, in line or refused when it has.
--- KEYS: 9 idempotency (or the session again)
+-- KEYS: 10 idempotency (or the session again)
 -- ARGV: 6 document, 7 on_busy, 8 digest ('' for no key), 9 longest queue
 -- Returns { outcome, id of the run, whether it can start, when it has to be kept from expiring, ms }.
-local IDEMPOTENCY, DIGEST = KEYS[9], ARGV[OWN + 3]
+local IDEMPOTENCY, DIGEST = KEYS[10], ARGV[OWN + 3]
 if redis.call('EXISTS', SESSION) == 0 then return { 'session_not_found', '', 0, '0' } end
 local keep_until = int(now_ms + EXPIRY / 2)
 -- The id is new for each request: where it is there already, this very script has come again.

@@ -1,7 +1,7 @@
 -- Stores a session, unless the same client's key has stored it before.
--- KEYS: 9 there when a session of this id was deleted
+-- KEYS: 10 there when a session of this id was deleted
 -- ARGV: 6 document, 7 id of the user, 8 workspace, 9 whether a client's key stands for it ('1')
-if redis.call('EXISTS', KEYS[9]) == 1 then return { 'deleted' } end
+if redis.call('EXISTS', KEYS[10]) == 1 then return { 'deleted' } end
 if redis.call('EXISTS', SESSION) == 0 then
   redis.call('HSET', SESSION, 'document', ARGV[OWN + 1], 'user', ARGV[OWN + 2],
     'workspace', ARGV[OWN + 3], 'created', int(now_ms), 'active', '', 'waiting', '[]',

@@ -1,8 +1,9 @@
 """How runs get to workers: in line, woken, taken, and out of line again."""
 
+from contextlib import suppress
 from datetime import timedelta
 
-from orchestrator.store.backend import Backend, milliseconds
+from orchestrator.store.backend import Backend, StoreUnavailable, milliseconds
 from orchestrator.store.queue.indexes import AT_ONCE, Indexes
 from orchestrator.store.queue.places import Places
 from orchestrator.store.queue.refs import RunRef
@@ -57,6 +58,11 @@ class Queue:
     async def offer(self, ref: RunRef) -> bool:
         """Put a run that could go on in its user's line; tell whether a worker was woken for it."""
         return await self._change(ref.user_id, None, ref)
+
+    async def offer_if_possible(self, ref: RunRef) -> None:
+        """Offer a run that is stored as one that could go on: the reaper sees to it as well."""
+        with suppress(StoreUnavailable):
+            await self.offer(ref)
 
     async def take(self, ref: RunRef) -> bool:
         """Take one of its user's places for a run, before its lease; tell whether there was one.

@@ -1,6 +1,6 @@
 """The format of what Redis holds: looked at on each new connection, so that no command pays for it.
 
-Format 1 had no number, format 2 no turns: both are taken over. A program that knows less than what is
+Format 1 had no number, format 2 no turns, format 3 no approvals: all are taken over. A program that knows less than what is
 there must not touch it, also when a newer one has come while it ran.
 """
 
@@ -14,7 +14,7 @@ from redis.exceptions import (
     ResponseError,
 )
 
-FORMAT = 3
+FORMAT = 4
 """What this program writes, and the newest that it can read."""
 
 

@@ -1,0 +1,51 @@
+"""The rules of users and sessions."""
+
+import secrets
+from collections.abc import Sequence
+
+from common.approvals.rules import Rule, Rules
+from common.errors import error
+from orchestrator.store.backend import Backend
+from orchestrator.store.records import RULES, RuleLayers, read_rules
+
+_OF_SESSION = ("rules", "remembered")
+
+
+class RuleStore:
+    """A user's rules are kept for ever, a session's with the session."""
+
+    def __init__(self, backend: Backend) -> None:
+        self._backend = backend
+
+    async def of_user(self, user_id: str) -> Rules:
+        """Return a user's own rules; none where nobody has set any."""
+        redis, key = self._backend.redis, self._backend.keys.rules(user_id)
+        text, revision = await self._backend.do(redis.hmget(key, "rules", "revision"))
+        return Rules(rules=read_rules(text), revision=int(revision or 0))
+
+    async def replace(self, user_id: str, rules: Sequence[Rule], expected: int | None) -> Rules:
+        """Replace a user's rules; raise `precondition_failed` unless they have this revision."""
+        outcome, revision = await self._backend.script_on(
+            "set_rules",
+            [self._backend.keys.rules(user_id)],
+            "" if expected is None else str(expected),
+            RULES.dump_json(list(rules)).decode(),
+            secrets.token_hex(8),
+        )
+        if outcome == "changed":
+            raise error(
+                "precondition_failed",
+                f"The rules have revision {revision}, and not {expected}",
+                actual=int(revision),
+            )
+        return Rules(rules=list(rules), revision=int(revision))
+
+    async def for_run(self, session_id: str, user_id: str) -> RuleLayers:
+        """Return the rules that hold for a session's runs at this moment."""
+        redis, keys = self._backend.redis, self._backend.keys
+        pipeline = redis.pipeline(transaction=False)
+        pipeline.hmget(keys.session(session_id), _OF_SESSION).hget(keys.rules(user_id), "rules")
+        (session, remembered), user = await self._backend.do(pipeline.execute())
+        return RuleLayers(
+            remembered=read_rules(remembered), session=read_rules(session), user=read_rules(user)
+        )
