@@ -52,6 +52,11 @@ class Receipt(Lenient):
     """Of a directory that goes, moves or is copied, over all that is in it: in a dry run, and where the
     call says what it expects."""
 
+    @property
+    def makes_directory(self) -> bool:
+        """Whether it is about a new directory, be it only one on the way to something else."""
+        return self.operation == "create" and self.sha256_after is None
+
 
 class ToolCall(Strict):
     """One call of one tool. `id` is its idempotency key, the same on every retry."""

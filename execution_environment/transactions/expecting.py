@@ -37,8 +37,4 @@ def changed_since_preview(failure: ToolError) -> ToolError:
 
 
 def _that_count(receipts: Iterable[Receipt]) -> dict[str, Receipt]:
-    return {receipt.path: receipt for receipt in receipts if not _makes_directory(receipt)}
-
-
-def _makes_directory(receipt: Receipt) -> bool:
-    return receipt.operation == "create" and receipt.sha256_after is None
+    return {receipt.path: receipt for receipt in receipts if not receipt.makes_directory}
