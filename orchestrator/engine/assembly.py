@@ -3,8 +3,9 @@
 from dataclasses import dataclass
 from datetime import timedelta
 
-from orchestrator.engine.decisions import Decider
-from orchestrator.engine.instructions import WorkspaceInstructions
+from orchestrator.engine.deciding.decisions import Decider
+from orchestrator.engine.deciding.instructions import WorkspaceInstructions
+from orchestrator.engine.gate import Gate
 from orchestrator.engine.runner import Runner
 from orchestrator.engine.steps import StepMaker
 from orchestrator.engine.turns import TurnMaker
@@ -24,6 +25,8 @@ class WorkBounds:
     parallel_reads: int
     concurrency: int
     """Runs at the same time."""
+    approval_timeout: timedelta | None = None
+    """For a person's answer to a turn that waits; None: for ever."""
 
 
 def make_worker(
@@ -31,7 +34,9 @@ def make_worker(
 ) -> Worker:
     """Return a worker that takes runs from the store once it serves."""
     steps = StepMaker(store.progress, client, bounds.call_timeout)
-    turns = TurnMaker(steps, bounds.parallel_reads)
+    gate = Gate(store.rules, tools.tools, client, bounds.call_timeout)
+    turns = TurnMaker(gate, steps, bounds.parallel_reads)
     instructions = WorkspaceInstructions(client, bounds.call_timeout)
     decider = Decider(planners, tools.tools, store, instructions)
-    return Worker(store, Runner(store, decider, turns), bounds.concurrency)
+    runner = Runner(store, decider, turns, bounds.approval_timeout)
+    return Worker(store, runner, bounds.concurrency)

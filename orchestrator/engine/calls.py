@@ -2,10 +2,13 @@
 
 from pydantic import JsonValue
 
-from common.context import ExecutionContext
+from common.context import Access, ExecutionContext
 from common.errors import AgenticError, SystemFault
 from common.tools import ToolCall
-from orchestrator.store.records import Lease
+from orchestrator.approvals.dry_running import DryRun, dry_runs
+from orchestrator.engine.state import RunState
+from orchestrator.execution.retrying import Executor
+from orchestrator.store.records import Lease, StoredStep
 
 
 class FenceTooLow(Exception):  # a state of affairs, not an error
@@ -19,32 +22,56 @@ class FenceTooLow(Exception):  # a state of affairs, not an error
         self.highest = highest
 
 
-def tool_call(
-    lease: Lease,
-    n: int,
-    tool: str,
-    arguments: dict[str, JsonValue],
-    *,
-    timeout: float,
-    step_id: str | None = None,
-) -> ToolCall:
-    """Return call `n` of a run, which has `timeout` seconds; those of steps count from 1."""
-    run, session = lease.run, lease.session
+def step_call(lease: Lease, step: StoredStep, access: Access, *, timeout: float) -> ToolCall:
+    """Return the call of a step, which has `timeout` seconds."""
     return ToolCall(
-        id=f"{run.id}:{n}:1",
+        id=f"{lease.run.id}:{step.n}:{step.k}",
+        fence=lease.fence,
+        tool=step.tool,
+        arguments=step.arguments or {},
+        context=context_of(lease, access, timeout=timeout, step_id=step.id),
+        expected=step.expected,
+    )
+
+
+def own_read(
+    lease: Lease, tool: str, arguments: dict[str, JsonValue], *, timeout: float
+) -> ToolCall:
+    """Return a read that the engine makes for itself, before those of the run's steps: they count from 1."""
+    return ToolCall(
+        id=f"{lease.run.id}:0:1",
         fence=lease.fence,
         tool=tool,
         arguments=arguments,
-        context=ExecutionContext(
-            request_id=run.request_id,
-            session_id=session.id,
-            run_id=run.id,
-            step_id=step_id,
-            user_id=session.user_id,
-            request_source=run.request_source,
-            allowed_paths_root=f"{session.user_id}/{session.workspace}",
-            timeout=timeout,
-        ),
+        context=context_of(lease, "read_only", timeout=timeout),
+    )
+
+
+def dry_runs_of(run: RunState, executor: Executor, timeout: float) -> DryRun:
+    """Return what makes dry runs for a run, each with `timeout` seconds; a cancel ends them."""
+    return dry_runs(
+        executor,
+        context_of(run.lease, "read_only", timeout=timeout),
+        run.lease.run.traceparent,
+        run.signals.cancelled,
+    )
+
+
+def context_of(
+    lease: Lease, access: Access, *, timeout: float, step_id: str | None = None
+) -> ExecutionContext:
+    """Return in whose name a run's calls are made, and within which bounds."""
+    run, session = lease.run, lease.session
+    return ExecutionContext(
+        request_id=run.request_id,
+        session_id=session.id,
+        run_id=run.id,
+        step_id=step_id,
+        user_id=session.user_id,
+        request_source=run.request_source,
+        allowed_paths_root=f"{session.user_id}/{session.workspace}",
+        access=access,
+        timeout=timeout,
     )
 
 

@@ -3,13 +3,15 @@
 import asyncio
 import json
 from collections.abc import Awaitable
+from datetime import timedelta
 
-from common.errors import AgenticError, SystemFault
+from common.errors import AgenticError, SystemFault, ToolError
 from common.folding import fold
 from common.logs import get_logger
 from common.runs import RunResult
 from orchestrator.engine.budget import BudgetMeter
-from orchestrator.engine.decisions import Decider
+from orchestrator.engine.deciding.decisions import Decider
+from orchestrator.engine.gate import WaitingForApproval
 from orchestrator.engine.signals import Signals
 from orchestrator.engine.state import RunState
 from orchestrator.engine.turns import TurnMaker, known_ending
@@ -35,7 +37,15 @@ class Waiting(Exception):  # a state of affairs, not an error
 class Runner:
     """Takes a leased run to its end, or to the next step boundary when the worker drains."""
 
-    def __init__(self, store: Store, decider: Decider, turns: TurnMaker) -> None:
+    def __init__(
+        self,
+        store: Store,
+        decider: Decider,
+        turns: TurnMaker,
+        patience: timedelta | None = None,
+    ) -> None:
+        """Run with the parts; `patience`: how long a person is waited for, who has to approve."""
+        self._patience = patience
         self._leases = store.leases
         self._progress = store.progress
         self._conversation = store.conversation
@@ -60,6 +70,14 @@ class Runner:
             return
         code = None if ending.error is None else ending.error.code
         log.info("run ended", status=ending.status, steps=len(run.history), code=code)
+
+    async def _ask(self, lease: Lease, waiting: WaitingForApproval) -> None:
+        """Let the run wait for a person, without the diffs where they are more than it can store."""
+        try:
+            await self._leases.ask(lease, waiting.review, self._patience, waiting.again)
+        except ToolError:
+            review = waiting.review.without_diffs
+            await self._leases.ask(lease, review, self._patience, waiting.again)
 
     async def _confirm(self, run: RunState) -> None:
         """See that the turns of earlier owners are where they have to be, before anything is done."""

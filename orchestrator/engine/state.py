@@ -4,11 +4,12 @@ from collections.abc import Sequence
 from itertools import takewhile
 
 from common.plans import Turn, TurnCall
-from common.runs import Step
 from orchestrator.engine.purse import Spending
 from orchestrator.engine.signals import Signals
 from orchestrator.planners.protocol import EarlierRun
-from orchestrator.store.records import Lease, StoredTurn
+from orchestrator.store.records import Lease, Review, StoredStep, StoredTurn
+
+_WITHOUT_OUTCOME = ("pending", "running")
 
 
 class RunState:
@@ -24,9 +25,9 @@ class RunState:
         self._steps = {step.n: step for step in lease.steps}
 
     @property
-    def history(self) -> list[Step]:
+    def history(self) -> list[StoredStep]:
         """The steps that have an outcome, in order."""
-        made = (step for step in self._steps.values() if step.status != "running")
+        made = (step for step in self._steps.values() if step.status not in _WITHOUT_OUTCOME)
         return sorted(made, key=lambda step: step.n)
 
     @property
@@ -49,9 +50,18 @@ class RunState:
         """The number of the next turn."""
         return self.turns[-1].t + 1 if self.turns else 1
 
-    def begun(self, call: TurnCall) -> Step | None:
-        """Return the step of a call that a lost worker has begun, if one has."""
-        return self._steps.get(call.n)
+    def begun(self, call: TurnCall) -> StoredStep | None:
+        """Return the step of a call that a lost worker has begun, or that has an outcome, if it is there.
+
+        One that a person is asked about once more has to begin anew.
+        """
+        step = self._steps.get(call.n)
+        return None if step is None or step.status == "pending" else step
+
+    def review_of(self, turn: Turn) -> Review | None:
+        """Return what people were shown of a turn, and have said of it."""
+        review = self.lease.review
+        return review if review is not None and review.t == turn.t else None
 
     def open_calls(self, turn: Turn) -> Sequence[TurnCall]:
         """Return the calls of a turn that a lost worker has begun, and whose outcome is not known."""
@@ -83,7 +93,7 @@ class RunState:
         if turn.usage is not None:
             self.spending.settle(turn.usage)
 
-    def note(self, step: Step) -> None:
+    def note(self, step: StoredStep) -> None:
         """Note a step as it is now: begun, or with its outcome."""
         self._steps[step.n] = step
 

@@ -6,23 +6,19 @@ from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-from pydantic import JsonValue
-
 from common.errors import AgenticError, Problem, SystemFault, ToolError
 from common.ids import new_id
 from common.plans import TurnCall
-from common.runs import Step
-from common.tools import ToolCall, ToolResult
-from orchestrator.engine.calls import meaning_of, tool_call
+from common.tools import Receipt, ToolCall, ToolResult
+from orchestrator.approvals.pinning import is_as_seen, left_by
+from orchestrator.approvals.weighing import MAX_ARGUMENTS
+from orchestrator.engine.calls import dry_runs_of, meaning_of, step_call
+from orchestrator.engine.granting import Grant
 from orchestrator.engine.state import RunState
 from orchestrator.execution.retrying import Cancelled, Executor, RetryingCall
 from orchestrator.planners.plan.references import resolve_arguments
 from orchestrator.store.progress import Progress
-from orchestrator.store.records import Lease
-
-MAX_ARGUMENTS = 4 * 1024 * 1024
-"""Bytes of a step's arguments, what references resolve to included."""
-
+from orchestrator.store.records import Lease, StoredStep
 
 Now = Callable[[], datetime]
 
@@ -30,6 +26,15 @@ Now = Callable[[], datetime]
 def utc_now() -> datetime:
     """Return the time of day."""
     return datetime.now(UTC)
+
+
+class ChangedSincePreview(Exception):  # a state of affairs, not an error
+    """A call would not do any more what a person has approved; its step, where it was begun."""
+
+    def __init__(self, n: int, step: StoredStep | None = None) -> None:
+        super().__init__(n)
+        self.n = n
+        self.step = step
 
 
 class StepMaker:
@@ -43,65 +48,102 @@ class StepMaker:
         self._call_timeout = call_timeout.total_seconds()
         self._now = now
 
-    async def perform(self, run: RunState, call: TurnCall, seconds_left: float) -> Step:
+    async def perform(
+        self, run: RunState, call: TurnCall, grant: Grant, seconds_left: float
+    ) -> StoredStep:
         """Make a call of a turn; return its step as recorded, its error included.
 
         Where a lost worker has begun it, the very same call is made again: it is answered with its
-        result if it had taken effect. One that the turn says is wrong is not made.
+        result if it had taken effect. One that the turn says is wrong, or that is refused, is not made.
+
+        Raises ChangedSincePreview when it would do something else by now than what was approved.
         """
         started = time.perf_counter()
-        if call.error is None:
-            step, outcome = await self._made(run, call, seconds_left)
+        if problem := call.error or grant.refusal:
+            step, outcome = self._step(call, grant), _not_made(problem)
         else:
-            step, outcome = self._step(call, call.arguments), _not_made(call.error)
+            step, outcome = await self._made(run, call, grant, seconds_left)
         outcome["duration_ms"] = round((time.perf_counter() - started) * 1000, 3)
-        ended = step.model_copy(update=outcome)
+        return await self._commit(run, call, step, outcome)
+
+    async def refuse(
+        self, run: RunState, call: TurnCall, step: StoredStep | None, problem: Problem
+    ) -> StoredStep:
+        """Record that a call is not made, after all."""
+        refused = step or self._step(call, Grant())
+        return await self._commit(run, call, refused, {**_not_made(problem), "duration_ms": 0.0})
+
+    async def _commit(
+        self, run: RunState, call: TurnCall, step: StoredStep, outcome: dict[str, Any]
+    ) -> StoredStep:
+        # what it was sent with is of use only as long as it may have to be sent again
+        ended = step.model_copy(update={**outcome, "expected": None})
         ended = await self._progress.commit_step(run.lease, ended, call)
         run.note(ended)
         return ended
 
     async def _made(
-        self, run: RunState, call: TurnCall, seconds_left: float
-    ) -> tuple[Step, dict[str, Any]]:
-        begun = run.begun(call)
+        self, run: RunState, call: TurnCall, grant: Grant, seconds_left: float
+    ) -> tuple[StoredStep, dict[str, Any]]:
+        begun, seconds = run.begun(call), min(self._call_timeout, seconds_left)
         try:
-            step = begun or await self._begin(run, call)
+            step = begun or await self._begin(run, call, grant, seconds)
         except ToolError as refusal:  # the arguments cannot be made: there is nothing to call
-            step = self._step(call, call.arguments)
-            return step, _not_made(refusal.problem("orchestrator", run.lease.run.request_id))
-        sent = tool_call(
-            run.lease,
-            step.n,
-            step.tool,
-            step.arguments or {},
-            timeout=min(self._call_timeout, seconds_left),
-            step_id=step.id,
-        )
-        return step, await self._outcome(run, sent, is_open=begun is not None)
+            problem = refusal.problem("orchestrator", run.lease.run.request_id)
+            return self._step(call, grant), _not_made(problem)
+        sent = step_call(run.lease, step, grant.access, timeout=seconds)
+        outcome = await self._outcome(run, sent, is_open=begun is not None)
+        error = outcome.get("error")
+        if error is not None and error.code == "changed_since_preview":
+            raise ChangedSincePreview(call.n, step)
+        return step, outcome
 
-    async def _begin(self, run: RunState, call: TurnCall) -> Step:
+    async def _begin(
+        self, run: RunState, call: TurnCall, grant: Grant, seconds: float
+    ) -> StoredStep:
         """Record a step before its call; raise ToolError when its arguments cannot be made."""
-        arguments = call.arguments
+        step = self._step(call, grant)
         if call.has_references:
-            by_name = {step.name: step for step in run.history}
+            by_name = {made.name: made for made in run.history}
             # they may be long, and renewals share the loop
             arguments = await asyncio.to_thread(
-                resolve_arguments, arguments, by_name, MAX_ARGUMENTS
+                resolve_arguments, step.arguments or {}, by_name, MAX_ARGUMENTS
             )
-        step = self._step(call, arguments)
+            step = step.model_copy(update={"arguments": arguments})
+        if grant.depends_on is not None:
+            expected = await self._pinned(run, step, grant, seconds)
+            step = step.model_copy(update={"expected": expected})
         await self._progress.start_step(run.lease, step, call)
         run.note(step)
         return step
 
-    def _step(self, call: TurnCall, arguments: dict[str, JsonValue]) -> Step:
-        return Step(
+    async def _pinned(
+        self, run: RunState, step: StoredStep, grant: Grant, seconds: float
+    ) -> list[Receipt]:
+        """Return what a call is going to do whose preview had to wait for an earlier one of its turn.
+
+        Raises ChangedSincePreview unless it finds what that one has left, and else what was shown.
+        """
+        dry_run = dry_runs_of(run, self._executor, seconds)
+        receipts = (await dry_run(step.tool, step.arguments or {})).receipts
+        of_turn = [made for made in run.history if made.n >= run.turns[-1].calls[0].n]
+        is_made = any(made.n == grant.depends_on and made.error is None for made in of_turn)
+        left = left_by(receipt for made in of_turn for receipt in made.receipts)
+        if not (is_made and is_as_seen(receipts, left, grant.seen)):
+            raise ChangedSincePreview(step.n)
+        return receipts
+
+    def _step(self, call: TurnCall, grant: Grant) -> StoredStep:
+        return StoredStep(
             id=new_id("stp"),
             n=call.n,
             name=call.name,
             tool=call.tool,
-            arguments=arguments,
+            arguments=call.arguments if grant.arguments is None else grant.arguments,
             status="running",
             started_at=self._now(),
+            k=grant.k,
+            expected=grant.expected,
         )
 
     async def _outcome(self, run: RunState, sent: ToolCall, *, is_open: bool) -> dict[str, Any]:

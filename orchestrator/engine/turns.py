@@ -1,14 +1,17 @@
 """Performs a turn that was stored: reads that stand together side by side, each change alone."""
 
 import asyncio
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Container, Iterable, Iterator, Mapping, Sequence
 
 from common.error_table import ERRORS
 from common.plans import Turn, TurnCall
 from common.runs import Step
 from orchestrator.engine.budget import BudgetMeter
+from orchestrator.engine.gate import Gate
+from orchestrator.engine.granting import Grant, unasked
 from orchestrator.engine.state import RunState
-from orchestrator.engine.steps import StepMaker
+from orchestrator.engine.steps import ChangedSincePreview, StepMaker
+from orchestrator.execution.retrying import Cancelled
 from orchestrator.planners.plan.references import named_steps
 from orchestrator.store.records import CANCELLED, Ending
 
@@ -21,7 +24,8 @@ IN_FLIGHT_TIME = 30.0
 class TurnMaker:
     """Goes on with a turn, wherever the last worker was lost in it."""
 
-    def __init__(self, steps: StepMaker, parallel_reads: int) -> None:
+    def __init__(self, gate: Gate, steps: StepMaker, parallel_reads: int) -> None:
+        self._gate = gate
         self._steps = steps
         self._parallel_reads = parallel_reads
 
@@ -29,55 +33,92 @@ class TurnMaker:
         """Make the calls of a turn that are left; return the run's ending when one of them ends it.
 
         Of a turn with calls in flight, only those: what they mean is asked anew (`known_ending`).
-        Nothing is begun of a turn that needs more steps than the budget has.
+        Nothing is begun of a turn that needs more steps than the budget has, or that a person has to
+        be asked about: WaitingForApproval.
         """
         if not run.has_begun(turn):
             budget.require_steps(turn)
-        if in_flight := run.open_calls(turn):
-            # First, and alone: nothing that keeps another call from being begun may end the run before
-            # their outcome is known.
-            await self._together(run, in_flight, budget)
+        try:
+            if run.has_open_call:
+                # First, and alone: nothing that keeps another call from being begun may end the run
+                # before their outcome is known.
+                await self._finish_open(run, turn, budget)
+                return None
+            return await self._go_on(run, turn, budget)
+        except Cancelled:  # before anything was sent: what that means for the run is asked anew
             return None
-        calls = run.left_of(turn)
-        for group in await _groups(calls, self._parallel_reads):
+
+    async def _finish_open(self, run: RunState, turn: Turn, budget: BudgetMeter) -> None:
+        """Make the calls again that a lost worker has begun: all that was granted is in their steps."""
+        calls = run.open_calls(turn)
+        grants = {call.n: unasked(call, run.lease.run) for call in calls}
+        await self._together(run, turn, calls, grants, budget)
+
+    async def _go_on(self, run: RunState, turn: Turn, budget: BudgetMeter) -> Ending | None:
+        grants = await self._gate.admit(run, turn, budget.seconds_left())
+        calls = [call for call in run.left_of(turn) if call.n in grants]
+        for group in await _groups(calls, grants, self._parallel_reads):
             if run.is_interrupted:
                 return None
-            await self._together(run, group, budget)
+            await self._together(run, turn, group, grants, budget)
             if (ending := _ending_after(run, group)) is not None:
                 return ending
         return None
 
     async def _together(
-        self, run: RunState, group: Sequence[TurnCall], budget: BudgetMeter
+        self,
+        run: RunState,
+        turn: Turn,
+        group: Sequence[TurnCall],
+        grants: Mapping[int, Grant],
+        budget: BudgetMeter,
     ) -> None:
         seconds = {call.n: _seconds_for(run, call, budget) for call in group}
         made = await asyncio.gather(
-            *(self._steps.perform(run, call, seconds[call.n]) for call in group),
+            *(self._steps.perform(run, call, grants[call.n], seconds[call.n]) for call in group),
             return_exceptions=True,  # one that fails leaves no other behind
         )
         failures = [result for result in made if isinstance(result, BaseException)]
-        if failures:
+        if not failures:
+            return
+        if not isinstance(failures[0], ChangedSincePreview):
             raise failures[0]
+        await self._ask_again(run, turn, failures[0], budget)
+
+    async def _ask_again(
+        self, run: RunState, turn: Turn, changed: ChangedSincePreview, budget: BudgetMeter
+    ) -> None:
+        seconds = max(budget.seconds_left(), 1.0)
+        problem = await self._gate.ask_again(run, turn, changed.n, changed.step, seconds)
+        call = next(call for call in turn.calls if call.n == changed.n)
+        await self._steps.refuse(run, call, changed.step, problem)
 
 
 def _seconds_for(run: RunState, call: TurnCall, budget: BudgetMeter) -> float:
     return IN_FLIGHT_TIME if run.begun(call) is not None else budget.seconds_left()
 
 
-async def _groups(calls: Sequence[TurnCall], most: int) -> Sequence[Sequence[TurnCall]]:
+async def _groups(
+    calls: Sequence[TurnCall], grants: Mapping[int, Grant], most: int
+) -> Sequence[Sequence[TurnCall]]:
+    refused = {n for n, grant in grants.items() if grant.refusal is not None}
     if len(calls) <= FEW and not any(call.has_references for call in calls):
-        return list(grouped(calls, most))
-    return await asyncio.to_thread(lambda: list(grouped(calls, most)))
+        return list(grouped(calls, most, refused))
+    return await asyncio.to_thread(lambda: list(grouped(calls, most, refused)))
 
 
-def grouped(calls: Iterable[TurnCall], most: int) -> Iterator[Sequence[TurnCall]]:
+def grouped(
+    calls: Iterable[TurnCall], most: int, refused: Container[int] = ()
+) -> Iterator[Sequence[TurnCall]]:
     """Yield calls that may be made side by side, in order: a change, or up to `most` reads.
 
-    A read that refers to what another one gives waits for it.
+    A read that refers to what another one gives waits for it. A call that is `refused` stands alone:
+    where that ends the run, nothing behind it is made.
     """
     group: list[TurnCall] = []
     for call in calls:
-        if group and not (len(group) < most and _may_join(call, group)):
+        is_alone = bool(group) and (call.n in refused or group[0].n in refused)
+        if group and not (len(group) < most and not is_alone and _may_join(call, group)):
             yield group
             group = []
         group.append(call)

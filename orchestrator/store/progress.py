@@ -4,7 +4,6 @@ import asyncio
 
 from common.errors import ToolError
 from common.plans import TurnCall
-from common.runs import Step
 from orchestrator.store.backend import Backend, milliseconds
 from orchestrator.store.encoding.run_records import dump_step
 from orchestrator.store.encoding.spending import dump_usage
@@ -19,7 +18,7 @@ from orchestrator.store.encoding.telling import (
 from orchestrator.store.fencing import write_as_owner
 from orchestrator.store.queue.queue import Queue
 from orchestrator.store.queue.refs import RunRef
-from orchestrator.store.records import Ending, Lease, StoredTurn
+from orchestrator.store.records import Ending, Lease, StoredStep, StoredTurn
 
 
 class Progress:
@@ -72,7 +71,7 @@ class Progress:
             period = milliseconds(config.lease)
             await write_as_owner(self._backend, "renew", lease, period, is_replicated=True)
 
-    async def start_step(self, lease: Lease, step: Step, call: TurnCall) -> None:
+    async def start_step(self, lease: Lease, step: StoredStep, call: TurnCall) -> None:
         """Store a step before its call is made; raise `output_too_large` for what is too much.
 
         What references have become counts like an output.
@@ -89,7 +88,7 @@ class Progress:
                 actual=size,
             )
 
-    async def commit_step(self, lease: Lease, step: Step, call: TurnCall) -> Step:
+    async def commit_step(self, lease: Lease, step: StoredStep, call: TurnCall) -> StoredStep:
         """Store what came of a step; return it as stored: an output past the bounds is left out."""
         config = self._backend.config
         size = length(step.output) if step.output else 0
@@ -100,14 +99,14 @@ class Progress:
             await self._commit(lease, step, call, 0)
         return step
 
-    async def _commit(self, lease: Lease, step: Step, call: TurnCall, size: int) -> str:
+    async def _commit(self, lease: Lease, step: StoredStep, call: TurnCall, size: int) -> str:
         event = "step.succeeded" if step.status == "succeeded" else "step.failed"
         told = step.model_copy(update={"output": None, "arguments": brief(step.arguments)})
         data = told.model_dump_json(exclude={"output"})
         return await self._record(lease, step, call, event, data, size)
 
     async def _record(
-        self, lease: Lease, step: Step, call: TurnCall, event: str, data: str, size: int
+        self, lease: Lease, step: StoredStep, call: TurnCall, event: str, data: str, size: int
     ) -> str:
         [outcome] = await write_as_owner(
             self._backend,
@@ -157,7 +156,7 @@ def _last_turn(turn: StoredTurn | None) -> tuple[int | str, str, int | str, str,
     return turn.t, turn.model_dump_json(), shown, dump_usage(turn.usage), told
 
 
-def _without_output(lease: Lease, step: Step, limit: int, actual: int) -> Step:
+def _without_output(lease: Lease, step: StoredStep, limit: int, actual: int) -> StoredStep:
     path = (step.arguments or {}).get("path")
     problem = ToolError(
         "output_too_large",

@@ -17,7 +17,7 @@ from common.models import Items, Lenient
 from common.plans import Plan, Turn, Usage
 from common.runs import Budget, RunResult, Step
 from common.sessions import Session
-from common.tools import JsonSchema, ToolName
+from common.tools import JsonSchema, Receipt, ToolName
 
 T = TypeVar("T")
 RULES = TypeAdapter(list[Rule])
@@ -52,6 +52,15 @@ class StoredTurn(Turn):
     """A model's answer, verbatim."""
 
 
+class StoredStep(Step):
+    """A step with what its call is sent with, for whoever has to send the very same one again."""
+
+    k: int = 1
+    """Number of the call: a further one where a person was asked once more."""
+    expected: list[Receipt] | None = None
+    """The receipts that it has to have."""
+
+
 class ReviewedCall(Lenient):
     """A call of the turn, by the number of its step."""
 
@@ -78,6 +87,19 @@ class Review(Lenient):
     def asking(self) -> list[int]:
         """The numbers of the calls that still ask."""
         return [call.n for call in self.calls if call.state == "asks"]
+
+    @property
+    def without_diffs(self) -> "Review":
+        """The same with receipts only, for want of room."""
+        calls = [
+            (
+                call.model_copy(update={"preview": call.preview.model_copy(update={"diff": None})})
+                if call.preview is not None
+                else call
+            )
+            for call in self.calls
+        ]
+        return self.model_copy(update={"calls": calls})
 
     @property
     def by_number(self) -> Mapping[int, ReviewedCall]:
@@ -117,7 +139,7 @@ class Lease:
     session: Session
     run: RunDocument
     turns: tuple[StoredTurn, ...]
-    steps: tuple[Step, ...]
+    steps: tuple[StoredStep, ...]
     fence: int
     cancel_requested: bool
     adopted: StoredTurn | None = None

@@ -1,4 +1,4 @@
-"""The store as the rest of the service sees it: twelve parts over one backend.
+"""The store as the rest of the service sees it: fifteen parts over one backend.
 
 The event log and the texts have a backend of their own, over other connections.
 """
@@ -8,6 +8,8 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from typing import Any
 
+from orchestrator.store.approvals.reviews import ReviewStore
+from orchestrator.store.approvals.rules import RuleStore
 from orchestrator.store.backend import Backend, StoreConfig, StoreUnavailable
 from orchestrator.store.conversation import Conversation
 from orchestrator.store.events import EventLog
@@ -40,6 +42,8 @@ class Store:
     workspaces: WorkspaceStore
     runs: RunStore
     messages: MessageStore
+    reviews: ReviewStore
+    rules: RuleStore
     leases: LeaseStore
     progress: Progress
     conversation: Conversation
@@ -73,6 +77,8 @@ def make_store(
         workspaces=WorkspaceStore(backend),
         runs=runs,
         messages=MessageStore(backend, queue, runs),
+        reviews=ReviewStore(backend, queue),
+        rules=RuleStore(backend),
         leases=LeaseStore(backend, queue),
         progress=Progress(backend, queue),
         conversation=Conversation(backend),

@@ -8,8 +8,8 @@ from common.errors import ClientError, SystemFault, ToolError
 from common.plans import Usage
 from common.runs import PlannerSpec
 from common.tools import Settlement, ToolResult, ToolSpec
-from orchestrator.engine.decisions import Decider
-from orchestrator.engine.instructions import WorkspaceInstructions
+from orchestrator.engine.deciding.decisions import Decider
+from orchestrator.engine.deciding.instructions import WorkspaceInstructions
 from orchestrator.engine.runner import Runner
 from orchestrator.engine.steps import StepMaker
 from orchestrator.engine.turns import TurnMaker

@@ -13,6 +13,7 @@ from orchestrator.store.records import (
     Lease,
     Review,
     RunDocument,
+    StoredStep,
     StoredTurn,
     moment,
     read_session,
@@ -33,18 +34,18 @@ def read_turns(fields: Fields) -> list[StoredTurn]:
     return sorted(turns, key=lambda turn: turn.t)
 
 
-def read_steps(fields: Fields, turns: Iterable[Turn], *, has_plan: bool = False) -> list[Step]:
+def read_steps(fields: Fields, turns: Iterable[Turn], *, has_plan: bool = False) -> list[StoredStep]:
     """Read a run's steps, in order; with `has_plan`, arguments that the plan has are left out."""
     calls = {call.n: call for turn in turns for call in turn.calls}
     steps = [_step(json.loads(text), calls, has_plan) for text in fields.values()]
     return sorted(steps, key=lambda step: step.n)
 
 
-def _step(kept: dict[str, object], calls: Mapping[int, TurnCall], has_plan: bool) -> Step:
+def _step(kept: dict[str, object], calls: Mapping[int, TurnCall], has_plan: bool) -> StoredStep:
     call = calls.get(int(str(kept["n"])))  # a step of format 2 is complete by itself
     told = {} if call is None else {"name": call.name, "tool": call.tool}
     arguments = None if call is None or has_plan else call.arguments
-    return Step.model_validate({"arguments": arguments, **told, **kept})
+    return StoredStep.model_validate({"arguments": arguments, **told, **kept})
 
 
 def read_plan(document: RunDocument, turns: Sequence[Turn]) -> Plan | None:

@@ -6,7 +6,7 @@ import pytest
 
 from common.errors import SystemFault, ToolError
 from common.runs import Budget
-from orchestrator.engine import decisions
+from orchestrator.engine.deciding import decisions
 from orchestrator.engine.runner import MAX_IDLE_TURNS
 from orchestrator.engine.signals import Signals
 from orchestrator.planners.decisions import Ask, Call, CallTools, Compact, Finish, Reconsider

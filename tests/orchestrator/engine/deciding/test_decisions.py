@@ -6,7 +6,7 @@ from common.errors import ClientError, ToolError
 from common.models import Page
 from common.plans import Usage
 from common.runs import PlannerSpec
-from orchestrator.engine.earlier import earlier_runs
+from orchestrator.engine.deciding.earlier import earlier_runs
 from orchestrator.engine.signals import Signals
 from orchestrator.planners.decisions import Ask, Call, CallTools, Finish, ModelAnswer
 from orchestrator.store.records import CANCELLED

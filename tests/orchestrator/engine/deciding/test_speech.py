@@ -4,7 +4,7 @@ import asyncio
 
 import pytest
 
-from orchestrator.engine.speech import RunSpeech
+from orchestrator.engine.deciding.speech import RunSpeech
 from orchestrator.store.backend import StoreUnavailable
 from orchestrator.store.fencing import Fenced
 from tests.orchestrator.fakes import until

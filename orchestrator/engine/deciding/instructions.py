@@ -3,17 +3,17 @@
 import asyncio
 from datetime import timedelta
 
+from pydantic import JsonValue
+
 from common.errors import AgenticError, ToolError
 from common.tools import ToolResult
-from orchestrator.engine.calls import meaning_of, tool_call
+from orchestrator.engine.calls import meaning_of, own_read
 from orchestrator.execution.retrying import Executor, RetryingCall
 from orchestrator.store.records import Lease
 
 FILE = "AGENTS.md"
 MAX_BYTES = 32 * 1024
 """Bytes of it that a run keeps to."""
-NUMBER = 0
-"""Its call comes before those of the run's steps, which count from 1."""
 
 
 class WorkspaceInstructions:
@@ -28,13 +28,9 @@ class WorkspaceInstructions:
 
         Raises the SystemFault or ClientError that a step would fail with, or FenceTooLow.
         """
-        sent = tool_call(
-            lease,
-            NUMBER,
-            "read_file",
-            {"path": FILE, "max_bytes": MAX_BYTES, "hash": False},
-            timeout=min(self._call_timeout, seconds_left),
-        )
+        arguments: dict[str, JsonValue] = {"path": FILE, "max_bytes": MAX_BYTES, "hash": False}
+        timeout = min(self._call_timeout, seconds_left)
+        sent = own_read(lease, "read_file", arguments, timeout=timeout)
         # Whoever waits for this stops waiting when the run is cancelled: a read leaves nothing behind.
         never = asyncio.Event()
         call = RetryingCall(self._executor, sent, lease.run.traceparent, never)

@@ -8,11 +8,11 @@ from common.logs import get_logger
 from common.plans import Message
 from common.tools import Tools
 from orchestrator.engine.budget import BudgetMeter
-from orchestrator.engine.drafts import draft
-from orchestrator.engine.earlier import earlier_runs
-from orchestrator.engine.instructions import WorkspaceInstructions
+from orchestrator.engine.deciding.drafts import draft
+from orchestrator.engine.deciding.earlier import earlier_runs
+from orchestrator.engine.deciding.instructions import WorkspaceInstructions
+from orchestrator.engine.deciding.speech import RunSpeech
 from orchestrator.engine.purse import RunPurse
-from orchestrator.engine.speech import RunSpeech
 from orchestrator.engine.state import RunState
 from orchestrator.engine.steps import Now, utc_now
 from orchestrator.planners.protocol import (

@@ -1,0 +1,64 @@
+"""Makes the review of a turn: what a person is shown of each call, before anything of it is done."""
+
+from collections.abc import Iterable, Sequence
+
+from orchestrator.approvals.dependence import EarlierChanges
+from orchestrator.approvals.previewing import Change, Previewer, Seen
+from orchestrator.approvals.weighing import Weighed
+from orchestrator.store.records import Review, ReviewedCall
+
+
+async def reviewed(
+    t: int,
+    calls: Sequence[Weighed],
+    previewer: Previewer,
+    before: Review | None,
+    *,
+    shows_all: bool = False,
+) -> Review:
+    """Return the review of turn `t`, of which `calls` are left; with `shows_all` each change is previewed.
+
+    What a person has approved keeps the preview that they saw. Of `before` the calls that are made
+    stay as they were.
+    """
+    changes = list(_to_preview(calls, shows_all))
+    seen = await previewer.previews(changes)
+    left = {one.call.n for one in calls}
+    made = [] if before is None else [call for call in before.calls if call.n not in left]
+    now = [_entry(one, seen.get(one.call.n)) for one in calls]
+    return Review(t=t, calls=sorted((*made, *now), key=lambda call: call.n))
+
+
+def asked_anew(review: Review | None) -> Review | None:
+    """Return a review whose approvals have lapsed: the files are others by now."""
+    if review is None:
+        return None
+    calls = [
+        call.model_copy(update={"state": "asks"}) if call.state == "approved" else call
+        for call in review.calls
+    ]
+    return review.model_copy(update={"calls": calls})
+
+
+def _to_preview(calls: Iterable[Weighed], shows_all: bool) -> Iterable[Change]:
+    """Yield the changes that have to be shown; what they depend on is told by all that go before."""
+    earlier = EarlierChanges()
+    for one in calls:
+        if not one.changes:
+            continue
+        touched, n = one.judgement.touched, one.call.n
+        if one.arguments is not None and (one.state == "asks" or shows_all):
+            depends_on = earlier.last_about(touched)
+            yield Change(n, one.call.tool, one.arguments, touched, depends_on)
+        earlier.add(n, touched)
+
+
+def _entry(one: Weighed, seen: Seen | None) -> ReviewedCall:
+    """Return a call's entry; nobody is asked about one that cannot be made, unless it was edited."""
+    entry = one.reviewed
+    if seen is None:
+        return entry
+    shown = entry.model_copy(update={"preview": seen.preview, "seen": seen.hashes})
+    if seen.preview.error is None or entry.arguments is not None:
+        return shown
+    return shown.model_copy(update={"state": "free"})
