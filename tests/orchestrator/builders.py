@@ -8,10 +8,10 @@ from common.context import RequestSource
 from common.errors import AgenticError
 from common.ids import new_id
 from common.plans import TurnCall
-from common.runs import Budget, RunResult, Step
+from common.runs import Budget, RunResult
 from common.tools import Receipt
 from orchestrator.store.queue.refs import RunRef
-from orchestrator.store.records import Ending, RunDocument, StoredTurn
+from orchestrator.store.records import Ending, RunDocument, StoredStep, StoredTurn
 
 
 async def keys_without_expiry(redis) -> list[str]:
@@ -38,10 +38,10 @@ def document(session_id, **changed) -> RunDocument:
     )
 
 
-def step(n=1, **changed) -> Step:
+def step(n=1, **changed) -> StoredStep:
     """Return a step."""
     given = {"id": new_id("stp"), "n": n, "name": f"s{n}", "tool": "t", "arguments": {}}
-    return Step(**{**given, "status": "running", **changed})
+    return StoredStep(**{**given, "status": "running", **changed})
 
 
 def turn(*calls, t=1, **more) -> StoredTurn:
@@ -74,7 +74,7 @@ async def send(store, lease, text, idempotency=None):
 async def ask(store, lease, t=1) -> None:
     """Have the run ask a person, and wait."""
     await store.progress.record_turn(lease, turn(t=t, question="which one?"))
-    await store.leases.park(lease, "awaiting_input", "{}")
+    await store.leases.park(lease, "{}")
 
 
 def answer(t, *shown, **more) -> Ending:

@@ -10,6 +10,7 @@ from common.runs import PlannerSpec
 from common.tools import Settlement, ToolResult, ToolSpec
 from orchestrator.engine.deciding.decisions import Decider
 from orchestrator.engine.deciding.instructions import WorkspaceInstructions
+from orchestrator.engine.gate import Gate
 from orchestrator.engine.runner import Runner
 from orchestrator.engine.steps import StepMaker
 from orchestrator.engine.turns import TurnMaker
@@ -121,9 +122,16 @@ TOOLS = {
 
 
 def runner_of(
-    store, executor, planner, call_timeout=5.0, parallel_reads=8, name="rules", tools=None
+    store,
+    executor,
+    planner,
+    call_timeout=5.0,
+    parallel_reads=8,
+    name="rules",
+    tools=None,
+    patience=None,
 ):
-    """Return a runner that knows one planner; `tools` tells the tools there are."""
+    """Return a runner that knows one planner; `tools` tells the tools there are, `patience` how long it waits."""
 
     async def usual_tools():
         return TOOLS
@@ -132,7 +140,8 @@ def runner_of(
     steps = StepMaker(store.progress, executor, timeout)
     instructions = WorkspaceInstructions(executor, timeout)
     decider = Decider({name: planner}, tools or usual_tools, store, instructions)
-    return Runner(store, decider, TurnMaker(steps, parallel_reads))
+    gate = Gate(store.rules, tools or usual_tools, executor, timeout)
+    return Runner(store, decider, TurnMaker(gate, steps, parallel_reads), patience)
 
 
 def call(name="a", tool="read_file", **more):
