@@ -62,22 +62,30 @@ class Runner:
         try:
             ending = await self._until_ended(run)
         except Waiting as waiting:
-            question = json.dumps({"question": waiting.question})
-            await self._leases.park(lease, question)
+            await self._leases.park(lease, json.dumps({"question": waiting.question}))
             return
+        except WaitingForApproval as waiting:
+            ending = await _ending_of(run, self._ask(lease, waiting))
+            if ending is None:
+                return
+            await self._progress.finish(lease, ending)
         if ending is None:
             await self._leases.release(lease)
             return
         code = None if ending.error is None else ending.error.code
         log.info("run ended", status=ending.status, steps=len(run.history), code=code)
 
-    async def _ask(self, lease: Lease, waiting: WaitingForApproval) -> None:
-        """Let the run wait for a person, without the diffs where they are more than it can store."""
+    async def _ask(self, lease: Lease, waiting: WaitingForApproval) -> Ending | None:
+        """Let the run wait for a person, without the diffs where they are more than it can store.
+
+        That is no ending, unless the run cannot store what it asks.
+        """
         try:
             await self._leases.ask(lease, waiting.review, self._patience, waiting.again)
         except ToolError:
             review = waiting.review.without_diffs
             await self._leases.ask(lease, review, self._patience, waiting.again)
+        return None
 
     async def _confirm(self, run: RunState) -> None:
         """See that the turns of earlier owners are where they have to be, before anything is done."""

@@ -1,0 +1,169 @@
+"""Runs over the execution environment's own parts, with files on the disk, and the people who answer."""
+
+from dataclasses import dataclass, field
+from datetime import timedelta
+from pathlib import Path
+
+from common.plans import Plan
+from execution_environment.bootstrap import Assembly
+from execution_environment.calls.workspace_factory import ServiceLimits
+from execution_environment.sandbox.limits import Usage
+from execution_environment.threads import ThreadPool
+from execution_environment.transactions.settlement import SettleRequest
+from orchestrator.engine.signals import Signals
+from orchestrator.planners.plan.planner import PlanPlanner
+from orchestrator.store.approvals.reviews import Said
+from orchestrator.store.queue.refs import RunRef
+from tests.orchestrator.builders import event_types, expire_lease
+from tests.orchestrator.fakes import runner_of
+
+MIB = 1024 * 1024
+
+
+class LostError(Exception):
+    """The worker is gone."""
+
+
+class Files:
+    """The execution environment as the orchestrator sees it; `before` is done ahead of a call's n-th attempt.
+
+    `calls` are those that were made, `looks` the dry runs.
+    """
+
+    def __init__(self, parts: Assembly, root: Path) -> None:
+        self._parts = parts
+        self._root = root
+        self.calls = []
+        self.looks = []
+        self.before = {}
+        self.after = {}
+
+    async def run(self, call, traceparent=None):
+        """Make an attempt."""
+        del traceparent
+        (self.looks if call.dry_run else self.calls).append(call)
+        place = ("look", call.tool) if call.dry_run else ":".join(call.id.split(":")[1:])
+        self.before.pop(place, lambda: None)()
+        result = await self._parts.executor.run(call)
+        self.after.pop(place, lambda: None)()
+        return result
+
+    async def settle(self, call):
+        """Say what became of a call."""
+        asked = SettleRequest(call.id, call.fence, call.context.request_id, call.context)
+        return await self._parts.settler.settle(asked)
+
+    async def tools(self):
+        """Return the tools there are."""
+        return {tool.spec.name: tool.spec for tool in self._parts.registry.all()}
+
+    def workspace(self, session) -> Path:
+        """Return where a session's files lie."""
+        path = self._root / "workspaces" / session.user_id / session.workspace
+        path.mkdir(parents=True, exist_ok=True)
+        return path
+
+
+def opened_parts(root: Path) -> Assembly:
+    """Put the execution environment together over a directory."""
+    root.mkdir()
+    allowed = ServiceLimits(MIB, MIB, Usage(100 * MIB, 10_000))
+    return Assembly(root, allowed, ThreadPool(8, 64), result_ttl=timedelta(days=1))
+
+
+@dataclass
+class World:
+    """One run: workers that take it up, people who answer, and the files that it is about."""
+
+    store: object
+    redis: object
+    executor: Files
+    planner: object
+    lease: object = None
+    workers: int = 0
+    runner_options: dict = field(default_factory=dict)
+
+    async def go(self, signals=None):
+        """Have a worker take the run up until it ends, waits, or the worker is lost; return the run."""
+        self.workers += 1
+        if self.lease is None:
+            ref = RunRef(*self.ref)
+            await self.store.queue.take(ref)
+            self.lease = await self.store.leases.acquire(*self.ids, f"worker-{self.workers}")
+            assert self.lease is not None
+        runner = runner_of(
+            self.store,
+            self.executor,
+            self.planner,
+            name=self.planner.spec.name,
+            tools=self.executor.tools,
+            **self.runner_options,
+        )
+        try:
+            await runner.execute(self.lease, signals or Signals())
+        except LostError:
+            await expire_lease(self.redis, self.lease)
+        self.lease = None
+        return await self.run()
+
+    async def run(self):
+        """Return the run as clients see it."""
+        return await self.store.runs.get(*self.ids)
+
+    async def review(self):
+        """Return what people are shown."""
+        return (await self.store.reviews.get(*self.ids)).review
+
+    async def say(self, **states):
+        """Answer for the calls of the turn that waits: `approved`, `rejected` for each by its name."""
+        waiting = await self.store.reviews.get(*self.ids)
+        numbers = {call.name: call.n for call in waiting.turn.calls}
+        said = {numbers[name]: state for name, state in states.items()}
+        await self._answer(
+            waiting,
+            lambda call: (
+                {"state": said[call.n], "reason": "no, thanks"} if call.n in said else {}
+            ),
+        )
+
+    async def approve(self):
+        """Approve all that asks."""
+        waiting = await self.store.reviews.get(*self.ids)
+        await self._answer(
+            waiting, lambda call: {"state": "approved"} if call.state == "asks" else {}
+        )
+
+    async def edit(self, n, **arguments):
+        """Approve a call with other arguments, whose preview is as it was."""
+        waiting = await self.store.reviews.get(*self.ids)
+        await self._answer(waiting, lambda call: {"arguments": arguments} if call.n == n else {})
+
+    async def _answer(self, waiting, changed):
+        calls = [call.model_copy(update=changed(call)) for call in waiting.review.calls]
+        review = waiting.review.model_copy(update={"calls": calls})
+        said = Said(waiting.revision, review, review, "approval.received", {})
+        await self.store.reviews.say(*self.ids, said, user_id=self.session.user_id)
+
+    async def events(self):
+        """Return the types of the session's events."""
+        return await event_types(self.store, self.ids[0])
+
+    def begin(self, lease):
+        """Take a leased run up."""
+        self.lease, self.session = lease, lease.session
+        self.ids = lease.session.id, lease.run.id
+        self.ref = lease.session.user_id, *self.ids
+        self.files = self.executor.workspace(lease.session)
+        return self
+
+
+def plan_of(*steps) -> Plan:
+    """Return a plan of these steps: name, tool, arguments."""
+    return Plan.model_validate(
+        {"steps": [{"name": n, "tool": t, "arguments": a, **m} for n, t, a, m in steps]}
+    )
+
+
+def planner() -> PlanPlanner:
+    """Return the planner of clients' plans."""
+    return PlanPlanner()
