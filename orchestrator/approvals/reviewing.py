@@ -1,6 +1,6 @@
 """Makes the review of a turn: what a person is shown of each call, before anything of it is done."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Container, Iterable, Sequence
 
 from orchestrator.approvals.dependence import EarlierChanges
 from orchestrator.approvals.previewing import Change, Previewer, Seen
@@ -29,12 +29,14 @@ async def reviewed(
     return Review(t=t, calls=sorted((*made, *now), key=lambda call: call.n))
 
 
-def asked_anew(review: Review | None) -> Review | None:
-    """Return a review whose approvals have lapsed: the files are others by now."""
-    if review is None:
-        return None
+def asked_anew(review: Review, left: Container[int]) -> Review:
+    """Return a review whose approvals have lapsed for calls that are `left`: the files are others by now."""
     calls = [
-        call.model_copy(update={"state": "asks"}) if call.state == "approved" else call
+        (
+            call.model_copy(update={"state": "asks"})
+            if call.n in left and call.state == "approved"
+            else call
+        )
         for call in review.calls
     ]
     return review.model_copy(update={"calls": calls})

@@ -83,7 +83,9 @@ class Gate:
 
         Raises WaitingForApproval, and as `admit` does.
         """
-        before = _asked_about(n, asked_anew(run.review_of(turn)), turn, is_begun=step is not None)
+        shown = run.review_of(turn) or Review(t=turn.t, calls=[])
+        before = asked_anew(shown, {call.n for call in run.left_of(turn)})
+        before = _asking(n, before, is_begun=step is not None)
         judge = await self._judge(run, before, seconds_left)
         calls = await self._weighed(run, turn, judge, before)
         review = await self._review(run, turn, calls, before, seconds_left)
@@ -156,10 +158,11 @@ def _until_deferred(calls: Iterable[Weighed]) -> Iterable[Weighed]:
         yield one
 
 
-def _asked_about(n: int, review: Review | None, turn: Turn, *, is_begun: bool) -> Review:
+def _asking(n: int, review: Review, *, is_begun: bool) -> Review:
     """Return a review in which call `n` asks, under a further number if it was begun."""
-    entries = {} if review is None else dict(review.by_number)
+    entries = dict(review.by_number)
     entry = entries.get(n) or ReviewedCall(n=n, state="asks")
     k = entry.k + 1 if is_begun else entry.k
     entries[n] = entry.model_copy(update={"state": "asks", "k": k})
-    return Review(t=turn.t, calls=sorted(entries.values(), key=lambda one: one.n))
+    calls = sorted(entries.values(), key=lambda one: one.n)
+    return review.model_copy(update={"calls": calls})

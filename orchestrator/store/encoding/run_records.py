@@ -34,7 +34,9 @@ def read_turns(fields: Fields) -> list[StoredTurn]:
     return sorted(turns, key=lambda turn: turn.t)
 
 
-def read_steps(fields: Fields, turns: Iterable[Turn], *, has_plan: bool = False) -> list[StoredStep]:
+def read_steps(
+    fields: Fields, turns: Iterable[Turn], *, has_plan: bool = False
+) -> list[StoredStep]:
     """Read a run's steps, in order; with `has_plan`, arguments that the plan has are left out."""
     calls = {call.n: call for turn in turns for call in turn.calls}
     steps = [_step(json.loads(text), calls, has_plan) for text in fields.values()]

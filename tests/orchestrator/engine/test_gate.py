@@ -5,10 +5,11 @@ import pytest
 from common.approvals.rules import Rule
 from common.runs import Budget
 from orchestrator.engine.signals import Signals
+from orchestrator.planners.plan.planner import PlanPlanner
 from orchestrator.store.backend import StoreConfig
 from orchestrator.store.store import make_store
 from tests.orchestrator.builders import expire_lease
-from tests.orchestrator.engine.world import Files, LostError, World, opened_parts, plan_of, planner
+from tests.orchestrator.engine.world import Files, LostError, World, opened_parts, plan_of
 
 pytestmark = pytest.mark.usefixtures("impatient")
 
@@ -340,7 +341,7 @@ async def test_worker_that_is_lost_before_a_call_that_depends_on_another_overwri
     world, files
 ):
     """What that call may find is stored before it is sent."""
-    one = await world(write("write", "x", "a\n"), edit("edit", "x", "a", "b"), present=HAS_X)
+    one = await world(write("write", "x", "one\n"), edit("edit", "x", "one", "b"), present=HAS_X)
     await one.go()
     await one.approve()
 
@@ -349,10 +350,10 @@ async def test_worker_that_is_lost_before_a_call_that_depends_on_another_overwri
 
     files.before["2:1"] = lose
     await one.go()
-    (one.files / "x").write_text("a, and somebody's\n")
+    (one.files / "x").write_text("one, and somebody's\n")
     run = await one.go()
     assert (run.status, (one.files / "x").read_text()) == (
-        "awaiting_approval", "a, and somebody's\n",
+        "awaiting_approval", "one, and somebody's\n",
     )  # fmt: skip
 
 

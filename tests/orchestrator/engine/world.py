@@ -1,6 +1,5 @@
 """Runs over the execution environment's own parts, with files on the disk, and the people who answer."""
 
-from dataclasses import dataclass, field
 from datetime import timedelta
 from pathlib import Path
 
@@ -11,7 +10,6 @@ from execution_environment.sandbox.limits import Usage
 from execution_environment.threads import ThreadPool
 from execution_environment.transactions.settlement import SettleRequest
 from orchestrator.engine.signals import Signals
-from orchestrator.planners.plan.planner import PlanPlanner
 from orchestrator.store.approvals.reviews import Said
 from orchestrator.store.queue.refs import RunRef
 from tests.orchestrator.builders import event_types, expire_lease
@@ -57,7 +55,7 @@ class Files:
         """Return the tools there are."""
         return {tool.spec.name: tool.spec for tool in self._parts.registry.all()}
 
-    def workspace(self, session) -> Path:
+    def workspace(self, session):
         """Return where a session's files lie."""
         path = self._root / "workspaces" / session.user_id / session.workspace
         path.mkdir(parents=True, exist_ok=True)
@@ -71,24 +69,21 @@ def opened_parts(root: Path) -> Assembly:
     return Assembly(root, allowed, ThreadPool(8, 64), result_ttl=timedelta(days=1))
 
 
-@dataclass
 class World:
     """One run: workers that take it up, people who answer, and the files that it is about."""
 
-    store: object
-    redis: object
-    executor: Files
-    planner: object
-    lease: object = None
-    workers: int = 0
-    runner_options: dict = field(default_factory=dict)
+    def __init__(self, store, redis, executor, planner, lease):
+        self.store, self.redis, self.executor, self.planner = store, redis, executor, planner
+        self.lease, self.session = lease, lease.session
+        self.ids = lease.session.id, lease.run.id
+        self.files = executor.workspace(lease.session)
+        self.workers = 0
 
     async def go(self, signals=None):
         """Have a worker take the run up until it ends, waits, or the worker is lost; return the run."""
         self.workers += 1
         if self.lease is None:
-            ref = RunRef(*self.ref)
-            await self.store.queue.take(ref)
+            await self.store.queue.take(RunRef(self.session.user_id, *self.ids))
             self.lease = await self.store.leases.acquire(*self.ids, f"worker-{self.workers}")
             assert self.lease is not None
         runner = runner_of(
@@ -97,7 +92,6 @@ class World:
             self.planner,
             name=self.planner.spec.name,
             tools=self.executor.tools,
-            **self.runner_options,
         )
         try:
             await runner.execute(self.lease, signals or Signals())
@@ -148,22 +142,9 @@ class World:
         """Return the types of the session's events."""
         return await event_types(self.store, self.ids[0])
 
-    def begin(self, lease):
-        """Take a leased run up."""
-        self.lease, self.session = lease, lease.session
-        self.ids = lease.session.id, lease.run.id
-        self.ref = lease.session.user_id, *self.ids
-        self.files = self.executor.workspace(lease.session)
-        return self
-
 
 def plan_of(*steps) -> Plan:
     """Return a plan of these steps: name, tool, arguments."""
     return Plan.model_validate(
         {"steps": [{"name": n, "tool": t, "arguments": a, **m} for n, t, a, m in steps]}
     )
-
-
-def planner() -> PlanPlanner:
-    """Return the planner of clients' plans."""
-    return PlanPlanner()
