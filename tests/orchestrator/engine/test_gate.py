@@ -27,9 +27,9 @@ def world(store, redis, leased, files):
     """Start a plan, which asks as `approval` says; its workspace has what is given."""
 
     async def begin(*steps, approval="writes", present=None, **asked):
-        given = World(store, redis, files, planner())
         plan = plan_of(*((*step, {})[:4] for step in steps))
-        given.begin(await leased(planner="plan", goal=None, plan=plan, approval=approval, **asked))
+        lease = await leased(planner="plan", goal=None, plan=plan, approval=approval, **asked)
+        given = World(store, redis, files, PlanPlanner(), lease)
         for path, content in (present or {}).items():
             (given.files / path).parent.mkdir(parents=True, exist_ok=True)
             (given.files / path).write_text(content)

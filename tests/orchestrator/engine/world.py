@@ -2,6 +2,7 @@
 
 from datetime import timedelta
 from pathlib import Path
+from typing import Any
 
 from common.plans import Plan
 from execution_environment.bootstrap import Assembly
@@ -29,12 +30,11 @@ class Files:
     """
 
     def __init__(self, parts: Assembly, root: Path) -> None:
-        self._parts = parts
-        self._root = root
-        self.calls = []
-        self.looks = []
-        self.before = {}
-        self.after = {}
+        self._parts, self._root = parts, root
+        self.calls: list[Any] = []
+        self.looks: list[Any] = []
+        self.before: dict[Any, Any] = {}
+        self.after: dict[Any, Any] = {}
 
     async def run(self, call, traceparent=None):
         """Make an attempt."""
