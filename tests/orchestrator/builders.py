@@ -116,10 +116,15 @@ async def code_of(pending) -> str:
 
 async def expire_lease(redis, lease, ago=1000):
     """Let the lease run out, as time would, that many milliseconds ago."""
+    await expire_run(redis, lease.session, lease.run.id, ago)
+
+
+async def expire_run(redis, session, run_id, ago=1000):
+    """Let whatever lease there is of a run run out, likewise."""
     past = await server_time(redis) - ago
-    await redis.hset(f"test:{{{lease.session.id}}}:run:{lease.run.id}", "deadline", past)
-    member = RunRef.of(lease).member
-    for index in ("test:running", f"test:user:{{{lease.session.user_id}}}:running"):
+    await redis.hset(f"test:{{{session.id}}}:run:{run_id}", "deadline", past)
+    member = RunRef(session.user_id, session.id, run_id).member
+    for index in ("test:running", f"test:user:{{{session.user_id}}}:running"):
         await redis.zadd(index, {member: past}, xx=True)
 
 

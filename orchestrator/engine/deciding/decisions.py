@@ -75,7 +75,8 @@ class Decider:
             _wishes(asked, run.turns[0].workspace_instructions if run.turns else instructions),
         )
         async with RunSpeech(self._conversation, run.lease, run.next_turn) as speech:
-            decision = await planner.next(history, self._around(run, tools, speech))
+            around = self._around(run, _offered(tools, asked), speech)
+            decision = await planner.next(history, around)
         # it may hold a thousand calls, or megabytes, and renewals share the loop
         return await asyncio.to_thread(
             draft, decision, run, tools, self._now(), messages, instructions
@@ -132,6 +133,13 @@ class Decider:
         if most not in run.earlier:
             run.earlier[most] = await earlier_runs(self._runs, run.lease, most)
         return run.earlier[most]
+
+
+def _offered(tools: Tools, asked: RunDocument) -> Tools:
+    """Return the tools that a run may use: a model that may only read is not offered what would be refused."""
+    if asked.access == "read_write":
+        return tools
+    return {name: spec for name, spec in tools.items() if spec.effect == "read"}
 
 
 def _wishes(asked: RunDocument, workspace_instructions: str | None) -> Wishes:

@@ -9,17 +9,9 @@ from orchestrator.planners.plan.planner import PlanPlanner
 from orchestrator.store.backend import StoreConfig
 from orchestrator.store.store import make_store
 from tests.orchestrator.builders import expire_lease
-from tests.orchestrator.engine.world import Files, LostError, World, opened_parts, plan_of
+from tests.orchestrator.engine.world import LostError, World, plan_of
 
 pytestmark = pytest.mark.usefixtures("impatient")
-
-
-@pytest.fixture
-async def files(tmp_path):
-    """An execution environment, in this process."""
-    parts = opened_parts(tmp_path / "data")
-    yield Files(parts, tmp_path / "data")
-    await parts.close()
 
 
 @pytest.fixture

@@ -13,7 +13,7 @@ from execution_environment.transactions.settlement import SettleRequest
 from orchestrator.engine.signals import Signals
 from orchestrator.store.approvals.reviews import Said
 from orchestrator.store.queue.refs import RunRef
-from tests.orchestrator.builders import event_types, expire_lease
+from tests.orchestrator.builders import event_types, expire_run
 from tests.orchestrator.fakes import runner_of
 
 MIB = 1024 * 1024
@@ -96,9 +96,14 @@ class World:
         try:
             await runner.execute(self.lease, signals or Signals())
         except LostError:
-            await expire_lease(self.redis, self.lease)
+            await self.lose()
         self.lease = None
         return await self.run()
+
+    async def lose(self):
+        """Let the lease run out of a worker that is gone."""
+        await expire_run(self.redis, self.session, self.ids[1])
+        self.lease = None
 
     async def run(self):
         """Return the run as clients see it."""
