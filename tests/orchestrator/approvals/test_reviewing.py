@@ -57,11 +57,12 @@ async def test_only_what_asks_is_previewed(previewer):
 
 async def test_call_that_cannot_be_made_asks_nobody_unless_somebody_has_edited_it(previewer):
     """Who has typed something wrong is told so, and can type again."""
-    edited = {"path": "broken"}
-    calls = [weighed(1, "asks", b"broken"), weighed(2, "asks", b"broken", arguments=edited)]
-    review = await reviewed(1, calls, previewer, None)
-    assert [call.state for call in review.calls] == ["free", "asks"]
-    assert {call.preview.error.code for call in review.calls} == {"text_not_found"}
+    asks = weighed(1, "asks", b"broken"), weighed(
+        1, "asks", b"broken", arguments={"path": "broken"}
+    )
+    for one, state in zip(asks, ("free", "asks"), strict=True):
+        [call] = (await reviewed(1, [one], previewer, None)).calls
+        assert (call.state, call.preview.error.code) == (state, "text_not_found")
 
 
 async def test_call_depends_on_what_is_going_to_be_made_before_it(previewer):
