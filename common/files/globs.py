@@ -51,5 +51,11 @@ def _translate(token: str) -> str:
         return _FIXED[token]
     if len(token) > 1:
         body = token[1:-1].replace("\\", "\\\\")
-        return f"[^/{body[1:]}]" if body.startswith("!") else f"[{body}]"
+        return _without(body[1:]) if body.startswith("!") else f"[{body}]"
     return re.escape(token)
+
+
+def _without(left_out: str) -> str:
+    """What stands first in a set is only itself there, and a slash stands before it now."""
+    escape = "\\" if left_out[:1] in ("]", "-") else ""
+    return f"[^/{escape}{left_out}]"
