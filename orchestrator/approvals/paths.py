@@ -30,22 +30,21 @@ EVERYTHING = Touched((), is_tree=True)
 
 
 def touched_by(spec: ToolSpec | None, arguments: Arguments) -> Sequence[Touched]:
-    """Return what a call touches; everything, where its tool does not say that.
+    """Return what a call touches; everything, where its tool or the call does not say that.
 
     Raises ToolError for paths and patches that cannot be read: such a call is refused by its tool as
     well. A patch may be megabytes: this is for a thread.
     """
     properties: Mapping[str, Any] = {} if spec is None else spec.arguments_schema["properties"]
     declared = {name: schema for name, schema in properties.items() if TOUCHES in schema}
-    if not declared:
-        return [EVERYTHING]
-    return [
+    found = [
         touched
         for name, schema in declared.items()
         for touched in _named(
             schema, arguments.get(name, schema.get("default")), arguments, properties
         )
     ]
+    return found or [EVERYTHING]
 
 
 def _named(
