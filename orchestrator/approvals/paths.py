@@ -1,10 +1,12 @@
 """The paths that a call touches, parsed as the execution environment does: no spelling gets round a rule."""
 
 from collections.abc import Iterator, Mapping, Sequence
+from contextlib import suppress
 from typing import Any, NamedTuple
 
 from pydantic import JsonValue
 
+from common.errors import ToolError
 from common.files.patch_parser import parse as parse_patch
 from common.files.paths import Parts, parse
 from common.tools import SHALLOW, TOUCHES, ToolSpec
@@ -54,8 +56,11 @@ def _named(
         yield from _patched(value)
         return
     is_tree = schema[TOUCHES] == "tree" and not _is_shallow(schema, arguments, properties)
-    for path in value if isinstance(value, list) else [value]:
-        if isinstance(path, str):  # what is none is no path, and no call either
+    if isinstance(value, str):
+        yield Touched(parse(value), is_tree)
+    paths = value if isinstance(value, list) else ()
+    for path in (it for it in paths if isinstance(it, str)):
+        with suppress(ToolError):  # the tool refuses this one, and takes the others
             yield Touched(parse(path), is_tree)
 
 

@@ -2,12 +2,13 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from itertools import takewhile
 from typing import Any
 
 from common.approvals.rules import Rule, RuleEffect
 from common.errors import ClientError, FieldError, ToolError
-from common.files.globs import InvalidPattern, compile_glob, compile_pattern
+from common.files.globs import InvalidPattern, compile_pattern, glob_pattern
 from common.files.paths import show
 from orchestrator.approvals.paths import Touched
 
@@ -78,20 +79,26 @@ class _Compiled:
     def __init__(self, rule: Rule) -> None:
         self.rule = rule
         glob = rule.path or "**"
+        covering = _enclosing(glob, is_strict=rule.effect == "allow")
         may_be_below = [] if rule.effect == "allow" else _above(glob)
-        self.covering = compile_glob(_enclosing(glob, is_strict=rule.effect == "allow"))
+        self.covering = glob_pattern(covering)
         """Takes an enclosed path that is ruled, with all that is in it."""
-        self.reaching = _any_of([self.covering, *map(compile_glob, may_be_below)])
+        self.reaching = glob_pattern(covering, *may_be_below)
         """Takes an enclosed tree in which something may be ruled: nobody knows here what lies in it.
         That is enough to be asked for, or denied; a tree is allowed as a whole, or not at all."""
+        self._covers = compile_pattern(self.covering).fullmatch
 
     def verdict(self, text: str, *, is_tree: bool) -> Verdict | None:
         """Return what the rule says of an enclosed path; None for nothing."""
-        if self.covering.fullmatch(text):
+        if self._covers(text):
             return Verdict(self.rule.effect, self.rule)
-        if is_tree and self.reaching.fullmatch(text):
+        if is_tree and self._reaches(text):
             return Verdict(self.rule.effect, self.rule, is_below=True)
         return None
+
+    @cached_property
+    def _reaches(self) -> Any:
+        return compile_pattern(self.reaching).fullmatch
 
 
 class _Series:
@@ -123,8 +130,8 @@ class _Block:
         return next(filter(None, said), None)
 
 
-def _any_of(patterns: Sequence[Any]) -> Any:
-    return compile_pattern("|".join(f"(?:{pattern.pattern})" for pattern in patterns))
+def _any_of(patterns: Sequence[str]) -> Any:
+    return compile_pattern("|".join(f"(?:{pattern})" for pattern in patterns))
 
 
 def _enclosing(glob: str, *, is_strict: bool) -> str:
