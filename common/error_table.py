@@ -83,11 +83,15 @@ _TOOL = {
         "Point into an earlier step's name, output or receipts.",
     ),
     "tool_not_found": (404, "No such tool", "GET /v1/tools lists the tools there are."),
-    "rejected": (403, "Rejected by a person", "Mind the reason, and do something else."),
+    "rejected": (
+        403,
+        "Rejected by a person",
+        "Do not try it again in the same way: mind the reason, or do something else.",
+    ),
     "denied_by_rule": (
         403,
         "Denied by a rule",
-        "Leave this path or tool alone; GET /v1/rules and the session name the rules.",
+        "Do not try it in another way: leave this path or tool alone. GET /v1/rules and the session name the rules.",
     ),
     "changed_since_preview": (
         409,

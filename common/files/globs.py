@@ -27,9 +27,17 @@ def compile_glob(glob: str) -> Any:
 
     Raises InvalidPattern for a set that makes no sense, such as `[z-a]`.
     """
+    return compile_pattern(glob_pattern(glob))
+
+
+def glob_pattern(*globs: str) -> str:
+    """Return what RE2 takes for what any of some globs matches."""
+    return f"(?s){'|'.join(map(_alternative, globs))}"
+
+
+def _alternative(glob: str) -> str:
     body = "".join(map(_translate, _TOKENS.findall(glob)))
-    prefix = "" if "/" in glob else "(?:.*/)?"
-    return compile_pattern(f"(?s){prefix}{body}")
+    return body if "/" in glob else f"(?:.*/)?{body}"
 
 
 def compile_pattern(pattern: str, *, ignore_case: bool = False, by_line: bool = False) -> Any:
@@ -51,5 +59,11 @@ def _translate(token: str) -> str:
         return _FIXED[token]
     if len(token) > 1:
         body = token[1:-1].replace("\\", "\\\\")
-        return f"[^/{body[1:]}]" if body.startswith("!") else f"[{body}]"
+        return _without(body[1:]) if body.startswith("!") else f"[{body}]"
     return re.escape(token)
+
+
+def _without(left_out: str) -> str:
+    """What stands first in a set is only itself there, and a slash stands before it now."""
+    escape = "\\" if left_out[:1] in ("]", "-") else ""
+    return f"[^/{escape}{left_out}]"

@@ -23,7 +23,7 @@ def parse(path: str) -> Parts:
     kernel than to the reader: absolute paths, `..`, NUL, overlong names, lone surrogates.
     """
     try:
-        raw = _ESCAPE.sub(_unescaped, path.encode())
+        raw = unescaped(path)
     except UnicodeEncodeError as error:
         raise _refused("(not text)", "it is not valid Unicode") from error
     if not raw:
@@ -45,6 +45,11 @@ def _components(raw: bytes) -> Parts:
         reason = f"one of its names is longer than {MAX_NAME} bytes"
         raise _refused(_shortened(raw), reason, "ENAMETOOLONG")
     return parts
+
+
+def unescaped(shown: str) -> bytes:
+    """Return the bytes of a name, or a path, as it is shown; raise UnicodeEncodeError for what is no text."""
+    return _ESCAPE.sub(_unescaped, shown.encode())
 
 
 def _unescaped(found: re.Match[bytes]) -> bytes:

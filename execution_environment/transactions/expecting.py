@@ -10,9 +10,10 @@ def require_expected(receipts: Sequence[Receipt], expected: Sequence[Receipt]) -
     """Raise `changed_since_preview`, with the path, unless a change has the receipts of its preview.
 
     They say what was there before as well as what comes: where nothing was, nothing may have come. That
-    a directory is there by now that would have been made, or has to be made again, harms nobody.
+    a directory is there by now that would have been made, or has to be made again, harms nobody. But
+    where a person was shown no change at all, nothing may be made, be it a directory.
     """
-    found, seen = _that_count(receipts), _that_count(expected)
+    found, seen = _that_count(receipts) if expected else _by_path(receipts), _that_count(expected)
     if found == seen:
         return
     path = next(path for path in (*seen, *found) if found.get(path) != seen.get(path))
@@ -37,4 +38,8 @@ def changed_since_preview(failure: ToolError) -> ToolError:
 
 
 def _that_count(receipts: Iterable[Receipt]) -> dict[str, Receipt]:
-    return {receipt.path: receipt for receipt in receipts if not receipt.makes_directory}
+    return _by_path(receipt for receipt in receipts if not receipt.makes_directory)
+
+
+def _by_path(receipts: Iterable[Receipt]) -> dict[str, Receipt]:
+    return {receipt.path: receipt for receipt in receipts}

@@ -9,10 +9,12 @@ from common.approvals.rules import Rule
 from common.errors import Problem, ToolError
 from common.plans import TurnCall
 from common.tools import Tools
-from orchestrator.approvals.paths import Touched, touched_by
-from orchestrator.approvals.policy import answer
+from orchestrator.approvals.paths import EVERYTHING, Touched, touched_by
+from orchestrator.approvals.policy import answer, nothing_asks
 from orchestrator.approvals.verdicts import RuleBook
 from orchestrator.store.records import RuleLayers, RunDocument
+
+_NARROWER = "Name a narrower directory, or single files by a tool that takes no directory."
 
 
 @dataclass(frozen=True)
@@ -23,16 +25,20 @@ class Judgement:
     touched: list[Touched]
     rule: Rule | None = None
     """The rule that says so, where one does."""
+    is_below: bool = False
+    """Whether the call does not name what the rule is about, but a tree that may have it."""
 
     def denial(self, request_id: str | None) -> Problem:
-        """Return the error of a call that is denied."""
-        rule = self.rule
-        about = "it" if rule is None or rule.path is None else f"'{rule.path}'"
-        tool = None if rule is None else rule.tool
+        """Return the error of a call that is denied; it says what may be called instead."""
+        path = None if self.rule is None else self.rule.path
+        tool = None if self.rule is None else self.rule.tool
+        about = "it" if path is None else f"'{path}'"
+        where = ", and nobody knows whether that lies in the tree that is named" * self.is_below
         return ToolError(
             "denied_by_rule",
-            f"A rule denies {'every tool' if tool is None else tool} on {about}",
-            path=None if rule is None else rule.path,
+            f"A rule denies {'every tool' if tool is None else tool} on {about}{where}",
+            hint=_NARROWER if self.is_below else None,
+            path=path,
             tool=tool,
         ).problem("orchestrator", request_id)
 
@@ -42,24 +48,36 @@ class Judge:
 
     def __init__(self, document: RunDocument, layers: RuleLayers, tools: Tools) -> None:
         self._policy = document.approval
+        self._access = document.access
+        self._has_rules = any(layers.in_order)
         self._book = RuleBook(layers.in_order)
         self._tools = tools
-        self.is_open = self._policy == "never" and not any(layers.in_order)
+
+    @property
+    def is_open(self) -> bool:
         """Whether nothing asks, and nothing is denied, whatever it is."""
+        return not self._has_rules and nothing_asks(self._policy, self._access)
 
     def of(
         self, call: TurnCall, arguments: dict[str, JsonValue] | None, *, is_first: bool
     ) -> Judgement:
         """Judge a call; `arguments` as it would be made with them, None as long as they are not known.
 
-        `is_first`: it is one of its run's first turn. A patch may be megabytes: this is for a thread.
+        Then it is made or else judged later: it may be about anything. `is_first`: it is one of its
+        run's first turn. A patch may be megabytes, and rules are many: this is for a thread.
         """
         if arguments is None:
-            return Judgement("later", [])
+            whatever = self._of(call, [EVERYTHING], is_first=is_first)
+            return whatever if whatever.answer == "make" else Judgement("later", [])
         try:
             touched = list(touched_by(self._tools.get(call.tool), arguments))
         except ToolError:  # its tool refuses it as well
             return Judgement("fail", [])
+        return self._of(call, touched, is_first=is_first)
+
+    def _of(self, call: TurnCall, touched: list[Touched], *, is_first: bool) -> Judgement:
         verdict = self._book.verdict(call.tool, touched)
-        said = answer(self._policy, verdict, call.effect, touched, is_first=is_first)
-        return Judgement(said, touched, None if verdict is None else verdict.rule)
+        said = answer(self._policy, self._access, verdict, call.effect, touched, is_first=is_first)
+        if verdict is None:
+            return Judgement(said, touched)
+        return Judgement(said, touched, verdict.rule, verdict.is_below)

@@ -1,10 +1,12 @@
 """The paths that a call touches, parsed as the execution environment does: no spelling gets round a rule."""
 
 from collections.abc import Iterator, Mapping, Sequence
+from contextlib import suppress
 from typing import Any, NamedTuple
 
 from pydantic import JsonValue
 
+from common.errors import ToolError
 from common.files.patch_parser import parse as parse_patch
 from common.files.paths import Parts, parse
 from common.tools import SHALLOW, TOUCHES, ToolSpec
@@ -30,22 +32,21 @@ EVERYTHING = Touched((), is_tree=True)
 
 
 def touched_by(spec: ToolSpec | None, arguments: Arguments) -> Sequence[Touched]:
-    """Return what a call touches; everything, where its tool does not say that.
+    """Return what a call touches; everything, where its tool or the call does not say that.
 
     Raises ToolError for paths and patches that cannot be read: such a call is refused by its tool as
     well. A patch may be megabytes: this is for a thread.
     """
     properties: Mapping[str, Any] = {} if spec is None else spec.arguments_schema["properties"]
     declared = {name: schema for name, schema in properties.items() if TOUCHES in schema}
-    if not declared:
-        return [EVERYTHING]
-    return [
+    found = [
         touched
         for name, schema in declared.items()
         for touched in _named(
             schema, arguments.get(name, schema.get("default")), arguments, properties
         )
     ]
+    return found or [EVERYTHING]
 
 
 def _named(
@@ -55,8 +56,11 @@ def _named(
         yield from _patched(value)
         return
     is_tree = schema[TOUCHES] == "tree" and not _is_shallow(schema, arguments, properties)
-    for path in value if isinstance(value, list) else [value]:
-        if isinstance(path, str):  # what is none is no path, and no call either
+    if isinstance(value, str):
+        yield Touched(parse(value), is_tree)
+    paths = value if isinstance(value, list) else ()
+    for path in (it for it in paths if isinstance(it, str)):
+        with suppress(ToolError):  # the tool refuses this one, and takes the others
             yield Touched(parse(path), is_tree)
 
 

@@ -166,3 +166,47 @@ async def test_expectations_are_no_part_of_what_an_id_stands_for(executor, files
     assert (await executor.run(pinned([], tool, arguments))).replayed
     with pytest.raises(AgenticError):
         await executor.run(pinned([], "write_file", {"path": "x", "content": "other"}))
+
+
+@pytest.mark.parametrize(
+    ("tool", "arguments"),
+    [("create_directory", {"path": "a/b"}), *CHANGES.values()],
+    ids=["a new directory", *CHANGES],
+)
+async def test_call_that_was_to_change_nothing_changes_nothing(executor, files, tool, arguments):
+    """Nobody was asked, as its preview had no change: by now it would have one, if only a directory."""
+    before = sorted(files.rglob("*")), contents(files)
+    error = await refusal(executor.run(pinned([], tool, arguments)))
+    assert (error.code, error.outcome) == ("changed_since_preview", "not_executed")
+    assert error.context.path is not None
+    assert (sorted(files.rglob("*")), contents(files)) == before
+
+
+async def test_call_that_was_to_change_nothing_succeeds_while_it_does(executor, files):
+    """As its preview has: the directory is there already, and the file holds this."""
+    for tool, arguments in (
+        ("create_directory", {"path": "tree/deep"}),
+        ("write_file", {"path": "x", "content": "old\n", "mode": "upsert"}),
+    ):
+        assert await previewed(executor, tool, arguments) == []
+        assert (await executor.run(pinned([], tool, arguments, call_id=tool))).receipts == []
+
+
+@pytest.mark.parametrize(
+    ("tool", "arguments", "code"),
+    [
+        ("delete_path", {"path": "nowhere"}, "path_not_found"),
+        ("write_file", {"path": "x", "content": "n", "mode": "create"}, "already_exists"),
+        (
+            "edit_file",
+            {"path": "x", "edits": [{"old_text": "no", "new_text": ""}]},
+            "text_not_found",
+        ),
+    ],
+)
+async def test_call_whose_preview_failed_fails_with_its_own_error(
+    executor, files, tool, arguments, code
+):
+    """A planner can act on that; that something has changed would be untrue."""
+    error = await refusal(executor.run(pinned([], tool, arguments)))
+    assert (error.code, error.outcome) == (code, "not_executed")

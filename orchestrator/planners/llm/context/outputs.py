@@ -16,6 +16,8 @@ MAX_DIFF = 3000
 """Characters of a change's diff: the model has written it itself."""
 MAX_DETAIL = 1000
 """Characters of an error's detail."""
+MAX_REASON = 2100
+"""Characters of the detail where a person gives a reason, which is told as a whole."""
 NOTHING = "(nothing has changed by it)"
 _ON_PATHS = frozenset({"copy_path", "create_directory", "delete_path", "move_path"})
 """Tools whose receipts say all that they have done."""
@@ -84,7 +86,7 @@ def error_text(error: Problem) -> str:
     """Say what an error was, and what would help."""
     facts = {key: value for key, value in error.context.items() if key not in _SAID_BY_CODE}
     told = f"\n{cut(_json(facts), MAX_DETAIL)}" if facts else ""
-    detail = cut(error.detail, MAX_DETAIL)
+    detail = cut(error.detail, MAX_REASON if error.code == "rejected" else MAX_DETAIL)
     return harmless(f"Error {error.code}: {detail}{told}\nHint: {error.hint}")
 
 

@@ -3,9 +3,10 @@
 import json
 from collections.abc import Iterator, Mapping
 
-from common.plans import Turn
+from common.plans import Turn, TurnCall
 from common.runs import Step
 from orchestrator.planners.llm.context.cutting import LeftOut, cut
+from orchestrator.planners.llm.context.edits import edit_text
 from orchestrator.planners.llm.context.marks import marked
 from orchestrator.planners.llm.context.outputs import output_text
 from orchestrator.planners.llm.context.views import View
@@ -54,6 +55,10 @@ def _turn(turn: Turn, steps: Mapping[int, Step]) -> Iterator[str]:
         arguments = json.dumps(call.arguments, ensure_ascii=False, separators=(",", ":"))
         yield f"Agent calls {call.tool} {cut(arguments, MAX_ARGUMENTS)}"
         step = steps.get(call.n)
-        yield output_text(step, MAX_OUTPUT) if step is not None else "(not made)"
+        yield "(not made)" if step is None else _outcome(call, step)
     if turn.question:
         yield f"Agent asks the user: {turn.question}"
+
+
+def _outcome(call: TurnCall, step: Step) -> str:
+    return edit_text(call, step, MAX_ARGUMENTS) + output_text(step, MAX_OUTPUT)

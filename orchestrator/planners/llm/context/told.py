@@ -7,6 +7,7 @@ from pydantic import JsonValue
 
 from common.plans import Message, Turn, TurnCall
 from common.runs import Step
+from orchestrator.planners.llm.context.edits import edit_text
 from orchestrator.planners.llm.context.marks import marked
 from orchestrator.planners.llm.context.outputs import error_text, output_text
 from orchestrator.planners.llm.context.views import View
@@ -167,7 +168,13 @@ def _outputs(
 
 
 def _outcome(call: TurnCall, step: Step | None, most: int) -> tuple[str, bool]:
-    """Return what came of a call, and whether that is an error."""
+    """Return what came of a call, and whether that is an error; first, what a person has made of it."""
+    edit = "" if step is None else edit_text(call, step, most or MIN_OUTPUT)
+    text, is_error = _result(call, step, most)
+    return edit + text, is_error
+
+
+def _result(call: TurnCall, step: Step | None, most: int) -> tuple[str, bool]:
     error = call.error if step is None else step.error
     if error is not None:
         return error_text(error), True
