@@ -21,7 +21,7 @@ class RunState:
         self.spending = Spending(lease.used)
         self.earlier: dict[int, Sequence[EarlierRun]] = {}
         """The session's last runs by how many were asked for: they have ended, and stay as they are."""
-        self._steps = {step.n: step for step in lease.steps}
+        self._steps: dict[int, Step] = {step.n: step for step in lease.steps}
 
     @property
     def history(self) -> list[Step]:

@@ -17,7 +17,7 @@ from common.models import Items, Lenient
 from common.plans import Plan, Turn, Usage
 from common.runs import Budget, RunResult, Step
 from common.sessions import Session
-from common.tools import JsonSchema, ToolName
+from common.tools import JsonSchema, Receipt, ToolName
 
 T = TypeVar("T")
 RULES = TypeAdapter(list[Rule])
@@ -50,6 +50,14 @@ class StoredTurn(Turn):
 
     message: JsonValue = None
     """A model's answer, verbatim."""
+
+
+class StoredStep(Step):
+    """A step with what only its owners read."""
+
+    expected: list[Receipt] | None = None
+    """The receipts that its call carries, where they were known only when it was reached: so that it is
+    sent again with the same."""
 
 
 class ReviewedCall(Lenient):
@@ -117,7 +125,7 @@ class Lease:
     session: Session
     run: RunDocument
     turns: tuple[StoredTurn, ...]
-    steps: tuple[Step, ...]
+    steps: tuple[StoredStep, ...]
     fence: int
     cancel_requested: bool
     adopted: StoredTurn | None = None
