@@ -1,4 +1,4 @@
-"""The store as the rest of the service sees it: twelve parts over one backend.
+"""The store as the rest of the service sees it: fifteen parts over one backend.
 
 The event log and the texts have a backend of their own, over other connections.
 """
@@ -8,6 +8,9 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from typing import Any
 
+from orchestrator.store.approvals.reviews import ReviewStore
+from orchestrator.store.approvals.rules import RuleStore
+from orchestrator.store.approvals.session_changes import SessionChanges
 from orchestrator.store.backend import Backend, StoreConfig, StoreUnavailable
 from orchestrator.store.conversation import Conversation
 from orchestrator.store.events import EventLog
@@ -33,13 +36,16 @@ PROBE_TTL = 10
 
 @dataclass(frozen=True)
 class Store:
-    """Sessions and runs; everything in it expires."""
+    """Sessions and runs; everything in it expires, but for what users do not want done: their rules."""
 
     backend: Backend
     sessions: SessionStore
+    session_changes: SessionChanges
     workspaces: WorkspaceStore
     runs: RunStore
     messages: MessageStore
+    reviews: ReviewStore
+    rules: RuleStore
     leases: LeaseStore
     progress: Progress
     conversation: Conversation
@@ -66,13 +72,16 @@ def make_store(
     backend = Backend(redis, Keys(prefix), config, faults)
     reading = Backend(listener or redis, backend.keys, config, faults)
     queue = Queue(backend)
-    runs = RunStore(backend, queue)
+    sessions, runs = SessionStore(backend), RunStore(backend, queue)
     return Store(
         backend=backend,
-        sessions=SessionStore(backend),
+        sessions=sessions,
+        session_changes=SessionChanges(backend, queue, sessions),
         workspaces=WorkspaceStore(backend),
         runs=runs,
         messages=MessageStore(backend, queue, runs),
+        reviews=ReviewStore(backend, queue),
+        rules=RuleStore(backend),
         leases=LeaseStore(backend, queue),
         progress=Progress(backend, queue),
         conversation=Conversation(backend),
