@@ -16,6 +16,7 @@ from pydantic import (
 )
 from pydantic_settings import NoDecode, SettingsConfigDict
 
+from common.approvals.reviews import Policy
 from common.context import MAX_TIMEOUT
 from common.ids import Name
 from common.sessions import long_enough
@@ -102,6 +103,10 @@ class Settings(ServiceSettings):
     """The same error so many times in a row, likewise."""
     stuck_alternating: Annotated[int, Field(ge=4)] = 6
     """Two calls in turn so many times, likewise; up to six calls in turn for as many rounds."""
+    approval: Policy = "never"
+    """What of a run asks a person first, where the run does not say: `never`, `plan`, `writes`, `always`."""
+    approval_timeout: Seconds | None = None
+    """Seconds that a run waits for a person's answer before it fails; unset: for ever."""
     call_timeout: Annotated[Seconds, Field(le=timedelta(seconds=MAX_TIMEOUT))] = timedelta(
         seconds=60
     )

@@ -35,7 +35,8 @@ class Keys:
         key of its idempotency, number of its first event, times, ending; what it has used of a model, has
         reserved and has lost (spending.py); how often its planner began to speak (sayings); how many
         messages it was sent, and for each what it stood for (`sent:…`); the revision of the plan that
-        waits, for each one that was answered what was said (`answered:…`), and until when it waits.
+        waits, for each one that was answered what was said (`answered:…`), until when it waits
+        (answer_by) and for how long, ms (patience).
         """
         return f"{self.prefix}:{{{session_id}}}:run:{run_id}"
 
@@ -121,7 +122,9 @@ class Keys:
 
     @property
     def parked(self) -> str:
-        """ZSET: every unfinished run → when its session has to be kept from expiring, ms."""
+        """ZSET: every unfinished run → when its session has to be kept from expiring, or its person has
+        to have answered, ms.
+        """
         return f"{self.prefix}:parked"
 
     @property
@@ -131,7 +134,7 @@ class Keys:
 
     @property
     def format(self) -> str:
-        """STRING: the number of the data's format; the one key that stays for ever."""
+        """STRING: the number of the data's format; beside the rules of users what stays for ever."""
         return f"{self.prefix}:format"
 
     @property

@@ -102,12 +102,11 @@ class LeaseStore:
 
         Raises `output_too_large` when the run cannot store the review.
         """
-        text, waits = review.model_dump_json(), ""
+        text = review.model_dump_json()
         size, most = len(text.encode()), self._backend.config.max_run_output
-        if patience is not None:
-            waits = str(milliseconds(patience))
-            until = await self._queue.now() + milliseconds(patience)
-            await self._queue.keep_until(RunRef.of(lease), until)
+        if patience is not None:  # the reaper has to know of it, and to find out for when
+            await self._queue.look_soon([RunRef.of(lease)], await self._queue.now())
+        waits = "" if patience is None else milliseconds(patience)
         step = ("", "") if again is None else (again[0].n, dump_step(*again))
         shown = (review.t, text, size, most, waits, *step)
         asking = to_json(review.asking)

@@ -4,7 +4,7 @@ import secrets
 
 from common.errors import AgenticError, error
 from common.runs import Run
-from orchestrator.store.backend import Backend, milliseconds
+from orchestrator.store.backend import Backend
 from orchestrator.store.encoding.telling import to_json
 from orchestrator.store.keys import message_field
 from orchestrator.store.queue.queue import Queue
@@ -48,8 +48,7 @@ class MessageStore:
         outcome, can_start, now = await self._send(ref, *sent, 0)
         if outcome == "unannounced":
             # Nobody may be left to wake a worker once the state has changed: then the reaper does.
-            lease = milliseconds(self._backend.config.lease)
-            await self._queue.keep_until(ref, int(now) + lease)
+            await self._queue.look_soon([ref], int(now))
             outcome, can_start, _ = await self._send(ref, *sent, 1)
         if outcome != "sent":
             raise _refused(outcome, run_id)

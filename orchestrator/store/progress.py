@@ -4,8 +4,9 @@ import asyncio
 
 from common.errors import ToolError
 from common.plans import TurnCall
+from common.runs import Step
 from orchestrator.store.backend import Backend, milliseconds
-from orchestrator.store.encoding.run_records import dump_step
+from orchestrator.store.encoding.run_records import dump_step, own_length
 from orchestrator.store.encoding.spending import dump_usage
 from orchestrator.store.encoding.telling import (
     brief,
@@ -19,6 +20,9 @@ from orchestrator.store.fencing import write_as_owner
 from orchestrator.store.queue.queue import Queue
 from orchestrator.store.queue.refs import RunRef
 from orchestrator.store.records import Ending, Lease, StoredStep, StoredTurn
+
+_TOLD = set(Step.model_fields) - {"output"}
+"""What an event says of a step: of a stored one as well."""
 
 
 class Progress:
@@ -74,11 +78,11 @@ class Progress:
     async def start_step(self, lease: Lease, step: StoredStep, call: TurnCall) -> None:
         """Store a step before its call is made; raise `output_too_large` for what is too much.
 
-        What references have become counts like an output.
+        What references have become counts like an output, and so does what it is expected to find.
         """
         told = step.model_dump(include={"n", "name", "tool"})
         data = to_json({**told, "arguments": brief(step.arguments)})
-        size = 0 if step.arguments == call.arguments else length(step.arguments)
+        size = own_length(step, call)
         if await self._record(lease, step, call, "step.started", data, size) == "full":
             raise ToolError(
                 "output_too_large",
@@ -102,7 +106,7 @@ class Progress:
     async def _commit(self, lease: Lease, step: StoredStep, call: TurnCall, size: int) -> str:
         event = "step.succeeded" if step.status == "succeeded" else "step.failed"
         told = step.model_copy(update={"output": None, "arguments": brief(step.arguments)})
-        data = told.model_dump_json(exclude={"output"})
+        data = told.model_dump_json(include=_TOLD)
         return await self._record(lease, step, call, event, data, size)
 
     async def _record(

@@ -23,6 +23,7 @@ _DETAILS = {
 }
 _LISTED = (
     *("document", "status", "revision", "created", "started", "finished", "result", "error"),
+    "plan_revision",
     *SPENT_FIELDS,
 )
 """What a list says of a run."""

@@ -10,6 +10,7 @@ from typing import Any
 
 from orchestrator.store.approvals.reviews import ReviewStore
 from orchestrator.store.approvals.rules import RuleStore
+from orchestrator.store.approvals.session_changes import SessionChanges
 from orchestrator.store.backend import Backend, StoreConfig, StoreUnavailable
 from orchestrator.store.conversation import Conversation
 from orchestrator.store.events import EventLog
@@ -35,10 +36,11 @@ PROBE_TTL = 10
 
 @dataclass(frozen=True)
 class Store:
-    """Sessions and runs; everything in it expires."""
+    """Sessions and runs; everything in it expires, but for what users do not want done: their rules."""
 
     backend: Backend
     sessions: SessionStore
+    session_changes: SessionChanges
     workspaces: WorkspaceStore
     runs: RunStore
     messages: MessageStore
@@ -70,10 +72,11 @@ def make_store(
     backend = Backend(redis, Keys(prefix), config, faults)
     reading = Backend(listener or redis, backend.keys, config, faults)
     queue = Queue(backend)
-    runs = RunStore(backend, queue)
+    sessions, runs = SessionStore(backend), RunStore(backend, queue)
     return Store(
         backend=backend,
-        sessions=SessionStore(backend),
+        sessions=sessions,
+        session_changes=SessionChanges(backend, queue, sessions),
         workspaces=WorkspaceStore(backend),
         runs=runs,
         messages=MessageStore(backend, queue, runs),

@@ -1,5 +1,6 @@
 """Things to put into a store, and what a test asks of one."""
 
+import re
 from datetime import timedelta
 
 import pytest
@@ -10,13 +11,16 @@ from common.ids import new_id
 from common.plans import TurnCall
 from common.runs import Budget, RunResult
 from common.tools import Receipt
+from orchestrator.store.backend import StoreUnavailable
+from orchestrator.store.queue.queue import Queue
 from orchestrator.store.queue.refs import RunRef
-from orchestrator.store.records import Ending, RunDocument, StoredStep, StoredTurn
+from orchestrator.store.records import Ending, Review, RunDocument, StoredStep, StoredTurn
 
 
 async def keys_without_expiry(redis) -> list[str]:
-    """Return the keys that would stay for ever, but for the format, which does."""
-    keys = [key for key in await redis.keys("*") if not key.endswith(":format")]
+    """Return the keys that would stay for ever, but for those that do: the format, and users' rules."""
+    kept = re.compile(r"[^:]+:(format|user:\{[^{}]+\}:rules)")
+    keys = [key for key in await redis.keys("*") if not kept.fullmatch(key)]
     return [key for key in keys if await redis.ttl(key) < 0]
 
 
@@ -75,6 +79,20 @@ async def ask(store, lease, t=1) -> None:
     """Have the run ask a person, and wait."""
     await store.progress.record_turn(lease, turn(t=t, question="which one?"))
     await store.leases.park(lease, "{}")
+
+
+def review(*states, t=1) -> Review:
+    """Return the review of a turn whose calls have these states."""
+    calls = [{"n": n, "state": state} for n, state in enumerate(states, 1)]
+    return Review.model_validate({"t": t, "calls": calls})
+
+
+async def ask_approval(store, lease, *states, t=1, patience=None) -> None:
+    """Have the run wait until a person has answered to a turn whose calls have these states."""
+    states = states or ("asks",)
+    calls = [step(n) for n in range(1, len(states) + 1)]
+    await store.progress.record_turn(lease, turn(*calls, t=t))
+    await store.leases.ask(lease, review(*states, t=t), patience)
 
 
 def answer(t, *shown, **more) -> Ending:
@@ -145,6 +163,25 @@ async def woken(store) -> list[str]:
 def ending_fields() -> tuple[str, ...]:
     """Return the arguments of finish.lua for a run that failed."""
     return "failed", "reason", "", "{}", "", "", "", "", ""
+
+
+class DyingQueue(Queue):
+    """The queue of a process that dies when it is to wake a worker; it notes what it was told before."""
+
+    def __init__(self, backend):
+        super().__init__(backend)
+        self.seen = []
+
+    async def look_soon(self, refs, now):
+        """Have the reaper look, and note what the runs' states were then."""
+        for ref in refs:
+            key = self._backend.keys.run(ref.session_id, ref.run_id)
+            self.seen.append(await self._backend.redis.hget(key, "status"))
+        await super().look_soon(refs, now)
+
+    async def offer(self, ref):
+        """Die."""
+        raise StoreUnavailable("unavailable", "the process is gone")
 
 
 DONE = Ending("succeeded", result=RunResult(answer="ok", changes=[]))

@@ -158,3 +158,20 @@ def test_settings_refuse_other_models_without_one_of_their_own():
     """Which one would be the deployment's would be a guess."""
     with pytest.raises(ValidationError, match="give ORCHESTRATOR_MODEL, too"):
         Settings(models="openai:a", **NEEDED)
+
+
+def test_settings_ask_nobody_and_wait_for_ever_unless_they_are_told(monkeypatch):
+    """A deployment may ask by default, and give a person so long."""
+    assert (Settings(**NEEDED).approval, Settings(**NEEDED).approval_timeout) == ("never", None)
+    monkeypatch.setenv("ORCHESTRATOR_APPROVAL", "writes")
+    monkeypatch.setenv("ORCHESTRATOR_APPROVAL_TIMEOUT", "90")
+    settings = Settings(**NEEDED)
+    assert (settings.approval, settings.approval_timeout) == ("writes", timedelta(seconds=90))
+
+
+@pytest.mark.parametrize(("name", "value"), [("APPROVAL", "maybe"), ("APPROVAL_TIMEOUT", "0")])
+def test_settings_refuse_what_is_no_policy_and_no_time_to_answer_in(name, value, monkeypatch):
+    """A policy with a slip in it would ask nobody; without any time every run that asks would fail."""
+    monkeypatch.setenv(f"ORCHESTRATOR_{name}", value)
+    with pytest.raises(ValidationError, match=name.lower()):
+        Settings(**NEEDED)

@@ -35,7 +35,7 @@ async def test_startup_that_is_refused_says_why_in_one_line(url, real_redis, tmp
     assert ended.returncode not in (0, -signal.SIGKILL)
     assert "Traceback" not in ended.stderr
     told = {
-        "newer": "the session store cannot be used: its format is 4",
+        "newer": f"the session store cannot be used: its format is {FORMAT + 1}",
         "broken": r"server\.log",
         "no such provider": "the model nobody:m cannot be used",
     }

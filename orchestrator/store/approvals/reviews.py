@@ -8,9 +8,9 @@ from pydantic import BaseModel
 
 from common.approvals.rules import MAX_RULES, Rule
 from common.errors import AgenticError, error
-from common.runs import RunStatus
-from orchestrator.store.backend import Backend, milliseconds
-from orchestrator.store.encoding.run_records import read_turns
+from common.runs import RunStatus, Step
+from orchestrator.store.backend import Backend
+from orchestrator.store.encoding.run_records import read_review, read_steps, read_turns
 from orchestrator.store.encoding.telling import to_json
 from orchestrator.store.queue.queue import Queue
 from orchestrator.store.queue.refs import RunRef
@@ -34,7 +34,10 @@ class WaitingTurn:
     revision: int
     turn: StoredTurn | None
     review: Review | None
+    steps: tuple[Step, ...]
+    """Those of all turns: what has been made, and what references lead to."""
     answer_by: datetime | None
+    """When the run fails for want of an answer; None where it waits for none, or for ever."""
 
 
 @dataclass(frozen=True)
@@ -63,24 +66,24 @@ class ReviewStore:
         redis, keys = self._backend.redis, self._backend.keys
         pipeline = redis.pipeline(transaction=True)
         pipeline.hgetall(keys.run(session_id, run_id)).hgetall(keys.turns(session_id, run_id))
-        pipeline.hgetall(keys.reviews(session_id, run_id))
-        run, turns, reviews = await self._backend.do(pipeline.execute())
-        if not run:
+        pipeline.hgetall(keys.steps(session_id, run_id)).hgetall(keys.reviews(session_id, run_id))
+        found = await self._backend.do(pipeline.execute())
+        if not found[0]:
             raise error("run_not_found", f"There is no run '{run_id}' in this session")
-        return await off_loop(length_of(run, turns, reviews), _read, run, turns, reviews)
+        return await off_loop(length_of(*found), _read, *found)
 
     async def say(self, session_id: str, run_id: str, said: Said, *, user_id: str) -> None:
         """Store what a person has said, and wake a worker when nothing asks any more.
 
         Raises `precondition_failed` where the plan is another one by now, `invalid_state` where nothing
-        waits, `run_not_found`, or `output_too_large`.
+        waits, where the time for an answer is over, or where the session remembers too many rules,
+        `run_not_found`, or `output_too_large`.
         """
         ref = RunRef(user_id, session_id, run_id)
         outcome, can_start, now, revision = await self._say(ref, said, is_announced=False)
         if outcome == "unannounced":
             # Nobody may be left to wake a worker once the state has changed: then the reaper does.
-            lease = milliseconds(self._backend.config.lease)
-            await self._queue.keep_until(ref, int(now) + lease)
+            await self._queue.look_soon([ref], int(now))
             outcome, can_start, _, revision = await self._say(ref, said, is_announced=True)
         if outcome != "answered":
             raise _refused(outcome, run_id, said, int(revision))
@@ -117,17 +120,17 @@ def _digest(body: BaseModel) -> str:
     return hashlib.sha256(f"{name} {body.model_dump_json()}".encode()).hexdigest()
 
 
-def _read(run: Fields, turns: Fields, reviews: Fields) -> WaitingTurn:
+def _read(run: Fields, turns: Fields, steps: Fields, reviews: Fields) -> WaitingTurn:
     stored = read_turns(turns)
-    turn = stored[-1] if stored else None
-    kept = None if turn is None else reviews.get(str(turn.t))
+    is_waiting = run["status"] == "awaiting_approval"
     return WaitingTurn(
         document=RunDocument.model_validate_json(run["document"]),
         status=run["status"],  # type: ignore[arg-type]  # what scripts write
         revision=int(run.get("plan_revision", 0)),
-        turn=turn,
-        review=None if kept is None else Review.model_validate_json(kept),
-        answer_by=moment(run.get("answer_by")),
+        turn=stored[-1] if stored else None,
+        review=read_review(reviews, stored),
+        steps=tuple(read_steps(Step, steps, stored)),
+        answer_by=moment(run.get("answer_by")) if is_waiting else None,
     )
 
 
@@ -142,6 +145,7 @@ def _refused(outcome: str, run_id: str, said: Said, revision: int) -> AgenticErr
     details = {
         "run_not_found": ("run_not_found", f"There is no run '{run_id}' in this session"),
         "full": ("output_too_large", "The run cannot store what it was to do"),
+        "late": ("invalid_state", f"The time to answer to the plan of run '{run_id}' is over"),
         "too_many": (
             "invalid_state",
             f"The session remembers {MAX_RULES} rules, and takes no more",

@@ -3,11 +3,13 @@
 import json
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import timedelta
+from typing import TypeVar
 
 from common.errors import Problem
 from common.plans import Plan, PlanStep, Turn, TurnCall
 from common.runs import Run, RunResult, RunUsage, Step
 from orchestrator.store.encoding.spending import read_spent
+from orchestrator.store.encoding.telling import length
 from orchestrator.store.records import (
     Fields,
     Lease,
@@ -20,12 +22,20 @@ from orchestrator.store.records import (
 )
 
 _NAMES = {"name", "tool"}
+AnyStep = TypeVar("AnyStep", bound=Step)
 
 
 def dump_step(step: Step, call: TurnCall) -> str:
     """Return a step's JSON; its arguments only where references made them other than the turn's."""
     is_same = step.arguments == call.arguments
     return step.model_dump_json(exclude=_NAMES | {"arguments"} if is_same else _NAMES)
+
+
+def own_length(step: Step, call: TurnCall) -> int:
+    """Return the bytes that a step takes beside its output: what its turn does not say of it."""
+    arguments = 0 if step.arguments == call.arguments else length(step.arguments)
+    expected = step.expected if isinstance(step, StoredStep) else None
+    return arguments + sum(len(receipt.model_dump_json()) for receipt in expected or ())
 
 
 def read_turns(fields: Fields) -> list[StoredTurn]:
@@ -35,19 +45,21 @@ def read_turns(fields: Fields) -> list[StoredTurn]:
 
 
 def read_steps(
-    fields: Fields, turns: Iterable[Turn], *, has_plan: bool = False
-) -> list[StoredStep]:
+    kind: type[AnyStep], fields: Fields, turns: Iterable[Turn], *, has_plan: bool = False
+) -> list[AnyStep]:
     """Read a run's steps, in order; with `has_plan`, arguments that the plan has are left out."""
     calls = {call.n: call for turn in turns for call in turn.calls}
-    steps = [_step(json.loads(text), calls, has_plan) for text in fields.values()]
+    steps = [kind.model_validate(_step(json.loads(t), calls, has_plan)) for t in fields.values()]
     return sorted(steps, key=lambda step: step.n)
 
 
-def _step(kept: dict[str, object], calls: Mapping[int, TurnCall], has_plan: bool) -> StoredStep:
+def _step(
+    kept: dict[str, object], calls: Mapping[int, TurnCall], has_plan: bool
+) -> dict[str, object]:
     call = calls.get(int(str(kept["n"])))  # a step of format 2 is complete by itself
     told = {} if call is None else {"name": call.name, "tool": call.tool}
     arguments = None if call is None or has_plan else call.arguments
-    return StoredStep.model_validate({"arguments": arguments, **told, **kept})
+    return {"arguments": arguments, **told, **kept}
 
 
 def read_plan(document: RunDocument, turns: Sequence[Turn]) -> Plan | None:
@@ -72,7 +84,7 @@ def read_run(fields: Fields, steps: Fields, turns: Fields, text: str | None = No
             **_state(fields),
             "plan": plan,
             "workspace_instructions": stored[0].workspace_instructions if stored else None,
-            "steps": read_steps(steps, stored, has_plan=plan is not None),
+            "steps": read_steps(Step, steps, stored, has_plan=plan is not None),
             "usage": _usage(fields, len(steps)),
             "question": stored[-1].question if stored and _asks(fields) else None,
             "text": text,
@@ -129,14 +141,14 @@ def read_lease(
     document = RunDocument.model_validate_json(run["document"])
     stored = read_turns(turns)
     document = document.model_copy(update={"plan": read_plan(document, stored)})
-    made = read_steps(steps, stored)
+    made = read_steps(StoredStep, steps, stored)
     return Lease(
         session=read_session(session),
         run=document,
         turns=tuple(stored),
         adopted=None if stored else _turn_of_format_2(made, document.plan),
         steps=tuple(made),
-        review=_review(reviews, stored),
+        review=read_review(reviews, stored),
         fence=fence,
         cancel_requested=run["cancel"] == "1",
         spent=timedelta(milliseconds=int(run.get("spent", 0))),
@@ -144,7 +156,8 @@ def read_lease(
     )
 
 
-def _review(reviews: Fields, turns: Sequence[Turn]) -> Review | None:
+def read_review(reviews: Fields, turns: Sequence[Turn]) -> Review | None:
+    """Read what people are shown, and have said, of a run's last turn; None where it asks nobody."""
     text = reviews.get(str(turns[-1].t)) if turns else None
     return None if text is None else Review.model_validate_json(text)
 

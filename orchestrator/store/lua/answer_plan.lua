@@ -8,7 +8,7 @@
 local EXPECTED, DIGEST, T, STEPS_LEFT = ARGV[OWN + 1], ARGV[OWN + 2], ARGV[OWN + 3], ARGV[OWN + 7]
 local RULE, goes_on = ARGV[OWN + 10], STEPS_LEFT == ''
 local now, said = int(now_ms), 'answered:' .. EXPECTED
-local run = redis.call('HMGET', RUN, 'status', 'plan_revision', said)
+local run = redis.call('HMGET', RUN, 'status', 'plan_revision', said, 'answer_by')
 local active = redis.call('HGET', SESSION, 'active')
 if not run[1] or not active then return { 'run_not_found', 0, now, '0' } end
 local revision = run[2] or '0'
@@ -18,13 +18,17 @@ if run[3] == DIGEST then
 end
 if revision ~= EXPECTED then return { 'changed', 0, now, revision } end
 if run[1] ~= 'awaiting_approval' then return { 'invalid_state', 0, now, revision } end
+-- The reaper is about to end it (expire_answer.lua), and nothing happens after its deadline.
+if run[4] and tonumber(run[4]) <= now_ms then return { 'late', 0, now, revision } end
 if goes_on and ARGV[OWN + 12] ~= '1' then return { 'unannounced', 0, now, revision } end
 
 local remembered = redis.call('HGET', SESSION, 'remembered') or '[]'
 if RULE ~= '' and #cjson.decode(remembered) >= tonumber(ARGV[OWN + 11]) then
   return { 'too_many', 0, now, revision }
 end
-local asking = show_review(T, ARGV[OWN + 4], ARGV[OWN + 5], ARGV[OWN + 6], STEPS_LEFT)
+-- What is kept of each answer counts as well: there may be any number of them.
+local bytes = ARGV[OWN + 5] + #said + #DIGEST
+local asking = show_review(T, ARGV[OWN + 4], bytes, ARGV[OWN + 6], STEPS_LEFT)
 if not asking then return { 'full', 0, now, revision } end
 if RULE ~= '' then
   local before = remembered == '[]' and '[' or string.sub(remembered, 1, -2) .. ','
@@ -36,7 +40,6 @@ redis.call('HINCRBY', RUN, 'revision', 1)
 emit(ARGV[OWN + 8], RUN_ID, '', ARGV[OWN + 9])
 if goes_on then
   redis.call('HSET', RUN, 'status', 'queued')
-  redis.call('HDEL', RUN, 'answer_by')
 else
   emit('run.awaiting_approval', RUN_ID, '', asking)
 end

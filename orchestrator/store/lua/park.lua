@@ -25,8 +25,10 @@ if T ~= '' then
   end
 end
 if AGAIN ~= '' then redis.call('HSET', STEPS, AGAIN, ARGV[OWN + 11]) end
-redis.call('HDEL', RUN, 'answer_by')
-if PATIENCE ~= '' then redis.call('HSET', RUN, 'answer_by', int(now_ms + PATIENCE)) end
+redis.call('HDEL', RUN, 'answer_by', 'patience')
+if PATIENCE ~= '' then
+  redis.call('HSET', RUN, 'answer_by', int(now_ms + PATIENCE), 'patience', PATIENCE)
+end
 let_go(ARGV[OWN + 3])
 emit('run.' .. ARGV[OWN + 3], RUN_ID, '', data)
 touch()

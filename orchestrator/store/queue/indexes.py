@@ -1,7 +1,8 @@
 """The three indexes of unfinished runs: where the reaper looks.
 
 `running`: by the owner's deadline. `queued`: runs that could start, by when a worker was last told of
-them. `parked`: every unfinished run, by when its session has to be kept from expiring.
+them. `parked`: every unfinished run, by when its session has to be kept from expiring, or by when its person
+has to have answered: whichever comes first.
 
 The run's hash is the truth, and these are hints that may be stale but never lack: a run leaves an
 index only when it is in the next one, or over. They lie in other slots of a Redis Cluster than the
@@ -10,7 +11,7 @@ session, so that no script changes both; an entry too many costs a second look.
 
 from collections.abc import Mapping
 
-from orchestrator.store.backend import Backend
+from orchestrator.store.backend import Backend, milliseconds
 from orchestrator.store.queue.refs import RunRef
 
 AT_ONCE = 0
@@ -49,6 +50,11 @@ class Indexes:
             )
         )
         return [(RunRef.parse(member), int(score)) for member, score in found]
+
+    async def put_off(self, index: str, ref: RunRef, score: int, until: int) -> None:
+        """Note a run for later (server time, ms), unless it was noted there anew since it was read."""
+        expiry = milliseconds(self._backend.index_ttl)
+        await self._backend.script_on("put_off", (index,), ref.member, score, until, expiry)
 
     async def drop(self, index: str, ref: RunRef, score: int) -> None:
         """Take a run out of an index, unless it was noted there anew since it was read."""

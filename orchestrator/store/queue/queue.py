@@ -1,5 +1,6 @@
 """How runs get to workers: in line, woken, taken, and out of line again."""
 
+from collections.abc import Iterable
 from contextlib import suppress
 from datetime import timedelta
 
@@ -49,7 +50,7 @@ class Queue:
     async def stored(self, ref: RunRef, keep_until: int, *, can_start: bool) -> None:
         """Put a new run in line; its session has to be kept from `keep_until` on (server time, ms)."""
         if keep_until < self._keep_until(ref):
-            await self.keep_until(ref, keep_until)
+            await self.indexes.note(self._keys.parked, {ref: keep_until}, sooner=True)
         if can_start:
             await self.offer(ref)
         else:  # unless the one ahead of it has ended since: then it was noted anew
@@ -95,9 +96,14 @@ class Queue:
         """Give a run's place to the user's next one: the run waits for a person, or for another run."""
         await self._change(ref.user_id, ref, None)
 
-    async def keep_until(self, ref: RunRef, moment: int) -> None:
-        """Have a run looked at by that time at the latest (server time, ms)."""
-        await self.indexes.note(self._keys.parked, {ref: moment}, sooner=True)
+    async def look_soon(self, refs: Iterable[RunRef], now: int) -> None:
+        """Have runs looked at that are about to be changed, should nobody live to say so (server time, ms).
+
+        It is noted anew, whatever is there: a reaper that has read the old state does not put it off, and
+        when it looks, it notes what the new one needs.
+        """
+        soon = now + milliseconds(self._backend.config.lease)
+        await self.indexes.note(self._keys.parked, dict.fromkeys(refs, soon))
 
     async def hand_over(self, ref: RunRef, following: str) -> None:
         """After a run has ended: wake the session's next one ("" for none), then forget this one."""

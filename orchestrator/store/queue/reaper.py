@@ -1,11 +1,12 @@
-"""The reaper: finds runs that nobody looks after, and puts right what the indexes say of them."""
+"""The reaper: finds runs that nobody looks after, or answers, and puts right what the indexes say."""
 
 import asyncio
-from dataclasses import dataclass
 from datetime import timedelta
 
+from common.errors import Problem, SystemFault
 from common.runs import FINAL_STATUSES
 from orchestrator.store.backend import Backend, milliseconds
+from orchestrator.store.queue.entries import Entry, read_entries
 from orchestrator.store.queue.indexes import AT_ONCE
 from orchestrator.store.queue.queue import Queue
 from orchestrator.store.queue.refs import RunRef
@@ -17,29 +18,6 @@ MAX_BATCHES = 30
 """Of each index, at a time: the rest is looked at the next time."""
 MARGIN = timedelta(seconds=1)
 """How much earlier than its entry in the stream a wake-up may have been noted."""
-
-
-@dataclass(frozen=True)
-class _Entry:
-    """An entry of an index, and what the run's hash and the session's say: the truth."""
-
-    index: str
-    ref: RunRef
-    score: int
-    status: str | None
-    deadline: int
-    active: str
-    ttl: int
-
-    @property
-    def is_gone(self) -> bool:
-        """Whether there is no such run, though its session may still count it as its active one."""
-        return self.status is None and self.active != self.ref.run_id
-
-    @property
-    def is_ready(self) -> bool:
-        """Whether the run could start: it is queued, and no other one of its session is ahead."""
-        return self.status in (None, "queued") and self.active == self.ref.run_id
 
 
 class Reaper:
@@ -74,7 +52,8 @@ class Reaper:
     async def _look_through(self, index: str, until: int, now: int) -> list[RunRef]:
         woken = []
         for _ in range(MAX_BATCHES):
-            entries = await self._read(index, until)
+            due = await self._indexes.due(index, until, BATCH)
+            entries = await read_entries(self._backend, index, due)
             needed = await asyncio.gather(*(self._look(entry, now) for entry in entries))
             woken += [
                 entry.ref for entry, was_woken in zip(entries, needed, strict=True) if was_woken
@@ -83,22 +62,7 @@ class Reaper:
                 break
         return woken
 
-    async def _read(self, index: str, until: int) -> list[_Entry]:
-        found = await self._indexes.due(index, until, BATCH)
-        pipeline = self._backend.redis.pipeline(transaction=False)
-        for ref, _ in found:
-            pipeline.hmget(self._keys.run(ref.session_id, ref.run_id), "status", "deadline")
-            pipeline.hmget(self._keys.session(ref.session_id), "active", "ttl")
-        answers = await self._backend.do(pipeline.execute())
-        default = milliseconds(self._backend.config.session_ttl)
-        return [
-            _Entry(index, ref, score, status, int(deadline or 0), active or "", int(ttl or default))
-            for (ref, score), (status, deadline), (active, ttl) in zip(
-                found, answers[::2], answers[1::2], strict=True
-            )
-        ]
-
-    async def _look(self, entry: _Entry, now: int) -> bool:
+    async def _look(self, entry: Entry, now: int) -> bool:
         """Put right what the indexes say of a run; wake a worker if it needs one, and tell whether."""
         ref = entry.ref
         if entry.is_gone and may_come(ref.run_id):
@@ -108,11 +72,25 @@ class Reaper:
             await self._queue.hand_over(ref, entry.active)
             return False
         if entry.index == self._keys.parked:
+            if entry.is_unanswered(now):
+                return await self._give_up(entry)
             await keep_session(self._backend, ref.session_id, ref.run_id)
-            await self._indexes.note(self._keys.parked, {ref: now + entry.ttl // 2})
+            await self._indexes.put_off(entry.index, ref, entry.score, entry.next_look(now))
         return await self._place(entry, now)
 
-    async def _place(self, entry: _Entry, now: int) -> bool:
+    async def _give_up(self, entry: Entry) -> bool:
+        """End a run that nobody has answered in time; of one that was answered meanwhile look again."""
+        outcome, following = await self._backend.script(
+            "expire_answer",
+            entry.ref.session_id,
+            entry.ref.run_id,
+            _unanswered(entry.patience / 1000).model_dump_json(),
+        )
+        if outcome in FINAL_STATUSES:
+            await self._queue.hand_over(entry.ref, following)
+        return False
+
+    async def _place(self, entry: Entry, now: int) -> bool:
         home, score = self._home(entry)
         if home != entry.index:
             await self._move(entry, home, score)
@@ -126,12 +104,12 @@ class Reaper:
         await self._indexes.note(home, {entry.ref: next_look if is_silent else entry.deadline})
         return is_silent and await self._queue.offer(entry.ref)
 
-    async def _move(self, entry: _Entry, home: str, score: int) -> None:
+    async def _move(self, entry: Entry, home: str, score: int) -> None:
         await self._indexes.note(home, {entry.ref: score}, only_new=True)
         if entry.index != self._keys.parked:  # that one holds every unfinished run
             await self._indexes.drop(entry.index, entry.ref, entry.score)
 
-    def _home(self, entry: _Entry) -> tuple[str, int]:
+    def _home(self, entry: Entry) -> tuple[str, int]:
         """Return the index that a run belongs to, and the time to note it there for."""
         if entry.status == "running":
             return self._keys.running, entry.deadline
@@ -151,3 +129,13 @@ class Reaper:
                 for index in (self._keys.queued, self._keys.parked):
                     await self._indexes.note(index, {ref: AT_ONCE}, only_new=True)
             await self._backend.do(redis.zrem(legacy, member))
+
+
+def _unanswered(seconds: float) -> Problem:
+    return SystemFault(
+        "deadline_exceeded",
+        f"Nobody has answered within {seconds:g} seconds; nothing of what waited has been done",
+        hint="Start the run again, and answer in time.",
+        outcome="not_executed",
+        limit=seconds,
+    ).problem("orchestrator", None)

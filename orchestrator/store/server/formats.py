@@ -1,7 +1,7 @@
 """The format of what Redis holds: looked at on each new connection, so that no command pays for it.
 
-Format 1 had no number, format 2 no turns, format 3 no approvals: all are taken over. A program that knows less than what is
-there must not touch it, also when a newer one has come while it ran.
+Format 1 had no number, format 2 no turns, format 3 no approvals: all are taken over. A program that knows
+less than what is there must not touch it, also when a newer one has come while it ran.
 """
 
 from collections.abc import Awaitable, Callable

@@ -31,7 +31,7 @@ async def test_fence_of_an_old_owner_refuses_its_every_write(store, leased, redi
         store.progress.record_turn(old, turn(step(2), t=2)),
         store.progress.start_step(old, step(2), call_of(step(2))),
         store.progress.commit_step(old, step(status="succeeded"), call_of(begun)),
-        store.leases.park(old, "awaiting_input", "{}"),
+        store.leases.park(old, "{}"),
         store.progress.finish(old, DONE),
         store.conversation.reserve(old, 10, 0.1),
         store.conversation.settle(old, Usage(output_tokens=1)),

@@ -1,6 +1,6 @@
 """Leases: one owner at a time, with a fence that only grows."""
 
-from datetime import UTC, datetime, timedelta
+from datetime import timedelta
 
 import pytest
 
@@ -109,7 +109,7 @@ async def test_lease_is_given_back_while_a_run_waits_for_a_person(store, leased)
     ids = lease.session.id, lease.run.id
     for _ in range(5):
         revision = (await store.runs.get(*ids)).revision
-        await store.leases.park(lease, "awaiting_input", '{"question":"which?"}')
+        await store.leases.park(lease, '{"question":"which?"}')
         run = await store.runs.get(*ids)
         assert (run.status, run.revision) == ("awaiting_input", revision + 1)
         assert await store.leases.acquire(*ids, "stray") is None
@@ -131,8 +131,8 @@ async def test_lease_of_a_run_that_waits_is_given_back_once(store, leased):
     """A park whose answer was lost comes again: one event, and no second revision."""
     lease = await leased()
     for _ in range(2):
-        await store.leases.park(lease, "awaiting_approval", "{}")
-    assert (await event_types(store, lease.session.id)).count("run.awaiting_approval") == 1
+        await store.leases.park(lease, "{}")
+    assert (await event_types(store, lease.session.id)).count("run.awaiting_input") == 1
 
 
 async def test_lease_of_a_run_that_was_to_be_cancelled_ends_instead_of_waiting(store, leased):
@@ -144,20 +144,11 @@ async def test_lease_of_a_run_that_was_to_be_cancelled_ends_instead_of_waiting(s
     await store.runs.cancel(*ids)
     await woken(store)
     for _ in range(2):  # an answer may be lost
-        await store.leases.park(lease, "awaiting_input", "{}")
+        await store.leases.park(lease, "{}")
         assert await woken(store) == [following.id]
     assert (await store.runs.get(*ids)).status == "cancelled"
     types = await event_types(store, ids[0])
     assert (types.count("run.cancelled"), types.count("run.awaiting_input")) == (1, 0)
-
-
-async def test_lease_keeps_a_waiting_run_in_the_index_until_its_answer_is_due(store, leased, redis):
-    """At the latest: its session has to be kept from expiring before, perhaps."""
-    lease = await leased()
-    due = datetime(2000, 1, 1, tzinfo=UTC)
-    await store.leases.park(lease, "awaiting_input", "{}", due)
-    [(_, score)] = await redis.zrange("test:parked", 0, -1, withscores=True)
-    assert score == due.timestamp() * 1000
 
 
 @pytest.mark.parametrize("way", ["release", "park", "silence"])
@@ -171,7 +162,7 @@ async def test_lease_says_what_earlier_ones_took(store, leased, redis, way):
     if way == "release":
         await store.leases.release(lease)
     elif way == "park":
-        await store.leases.park(lease, "awaiting_input", "{}")
+        await store.leases.park(lease, "{}")
         await answer(store, ids)
     else:
         await redis.hset(run, "since", now - 63_000)

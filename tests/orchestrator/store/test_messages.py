@@ -4,15 +4,15 @@ from common.ids import new_id
 from common.plans import Message
 from common.runs import MessageCreate
 from orchestrator.store import messages
-from orchestrator.store.backend import StoreConfig, StoreUnavailable
+from orchestrator.store.backend import StoreConfig
 from orchestrator.store.messages import MessageStore
-from orchestrator.store.queue.queue import Queue
 from orchestrator.store.queue.refs import RunRef
 from orchestrator.store.records import Ending
 from orchestrator.store.runs import RunStore
 from orchestrator.store.store import make_store
 from tests.orchestrator.builders import (
     DONE,
+    DyingQueue,
     ask,
     begun,
     code_of,
@@ -78,7 +78,7 @@ async def test_message_with_the_same_key_is_one_message(any_store):
     answered = [Message(text="yes", is_answer=True).model_dump()]
     second = turn(t=2, question="sure?", messages=answered)
     await any_store.progress.record_turn(again, second)
-    await any_store.leases.park(again, "awaiting_input", "{}")
+    await any_store.leases.park(again, "{}")
     await woken(any_store)
     assert (await send(any_store, lease, "yes", KEY)).status == "awaiting_input"
     assert await woken(any_store) == []
@@ -178,24 +178,6 @@ async def test_longest_message_that_a_client_may_send_is_stored(any_store):
     text = MessageCreate(text="✓" * 20_000).text
     await send(any_store, lease, text)
     assert [message.text for message in await inbox(any_store, lease)] == [text]
-
-
-class DyingQueue(Queue):
-    """The queue of a process that dies when it is to wake a worker; it notes what it was told before."""
-
-    def __init__(self, backend):
-        super().__init__(backend)
-        self.seen = []
-
-    async def keep_until(self, ref, moment):
-        """Have the reaper look, and note what the run's state was then."""
-        key = self._backend.keys.run(ref.session_id, ref.run_id)
-        self.seen.append(await self._backend.redis.hget(key, "status"))
-        await super().keep_until(ref, moment)
-
-    async def offer(self, ref):
-        """Die."""
-        raise StoreUnavailable("unavailable", "the process is gone")
 
 
 async def test_answer_whose_sender_died_before_it_woke_a_worker_is_found_by_the_reaper(

@@ -15,6 +15,7 @@ from orchestrator.store.store import make_store
 from tests.orchestrator.builders import (
     DONE,
     ask,
+    ask_approval,
     begun,
     code_of,
     document,
@@ -96,7 +97,7 @@ async def test_run_that_waits_for_a_person_is_cancelled_at_once(store, leased):
     lease = await leased()
     ids, following = (lease.session.id, lease.run.id), document(lease.session.id)
     await store.runs.create(following, "enqueue")
-    await store.leases.park(lease, "awaiting_approval", "{}")
+    await ask_approval(store, lease)
     await woken(store)
     assert (await store.runs.cancel(*ids)).status == "cancelled"
     assert await woken(store) == [following.id]

@@ -7,6 +7,7 @@ from orchestrator.store.queue.refs import RunRef
 from orchestrator.store.store import make_store
 from tests.orchestrator.builders import (
     DONE,
+    ask_approval,
     document,
     ending_fields,
     expire_lease,
@@ -86,7 +87,7 @@ async def test_places_that_fall_free_wake_the_next_in_line(store, start, lease_o
     elif way == "release":
         await store.leases.release(lease)
     elif way == "park":
-        await store.leases.park(lease, "awaiting_approval", "{}")
+        await ask_approval(store, lease)
     else:
         script = ("finish", first.session_id, first.run_id, lease.fence, "m", *ending_fields())
         await store.backend.script(*script)  # and dies before it frees the place
@@ -174,7 +175,7 @@ async def test_places_taken_for_a_run_that_was_not_to_be_had_are_free_again(
     elif way == "final":
         await store.runs.cancel(*ref[1:])
     elif way == "parked":
-        await store.leases.park(await lease_of(ref), "awaiting_input", "{}")
+        await store.leases.park(await lease_of(ref), "{}")
     else:
         await redis.delete(store.backend.keys.run(*ref[1:]))
     assert await store.queue.take(run) is True

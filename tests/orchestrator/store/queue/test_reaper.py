@@ -140,7 +140,7 @@ async def test_reaper_keeps_waiting_runs_from_expiring(store, leased, redis):
     lease = await leased()
     following = document(lease.session.id)
     await store.runs.create(following, "enqueue")
-    await store.leases.park(lease, "awaiting_input", "{}")
+    await store.leases.park(lease, "{}")
     assert await redis.zcard("test:parked") == 2
     keys = await redis.keys(f"test:{{{lease.session.id}}}:*")
     for key in keys:

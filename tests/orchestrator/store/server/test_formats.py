@@ -27,7 +27,10 @@ async def test_format_is_written_to_data_without_one(url, real_redis):
 async def test_format_that_is_newer_is_refused(url, real_redis):
     """A program that knows less would write what the newer one cannot read."""
     await real_redis.set("test:format", FORMAT + 1)
-    with pytest.raises(UnknownFormat, match="its format is 4, and this program knows none above 3"):
+    with pytest.raises(
+        UnknownFormat,
+        match=f"its format is {FORMAT + 1}, and this program knows none above {FORMAT}",
+    ):
         async with open_store(url, "test", CONFIG):
             pass
     assert await real_redis.get("test:format") == str(FORMAT + 1)
@@ -41,7 +44,7 @@ async def test_format_that_becomes_newer_is_noticed_on_the_next_connection(url, 
         await real_redis.set("test:format", FORMAT + 1)
         await real_redis.execute_command("CLIENT", "KILL", "TYPE", "normal", "SKIPME", "yes")
         async with asyncio.timeout(10):
-            while "its format is 4" not in await _refusal(store):
+            while f"its format is {FORMAT + 1}" not in await _refusal(store):
                 continue
 
 
