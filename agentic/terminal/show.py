@@ -5,7 +5,13 @@ from rich.status import Status
 from rich.text import Text
 
 from agentic.terminal.speech import LAST_ATTEMPT, Delta, Speech
-from agentic.terminal.wording import call_in_short, lines_of, taken, what_happened
+from agentic.terminal.wording import (
+    approval_in_short,
+    call_in_short,
+    lines_of,
+    taken,
+    what_happened,
+)
 from common.errors import AgenticError, Problem
 from common.files.printing import harmless
 from common.runs import Event, Run, Step
@@ -103,6 +109,9 @@ class Display:
         self.line(f"{run.status}: {taken(run)} ({run.id})")
         if run.status == "awaiting_input":
             self.line(f'answer it with: agentic answer {run.session_id}/{run.id} "TEXT"')
+        if run.status == "awaiting_approval":
+            name = f"{run.session_id}/{run.id}"
+            self.line(f"answer it with: agentic approve {name}, or agentic reject {name}")
 
     def diff(self, diff: str) -> None:
         """Print a unified diff."""
@@ -127,6 +136,10 @@ class Display:
         if event.type == "run.awaiting_input":
             self._stop_progress()
             self.line(f"question: {event.data.get('question')}", "bold yellow")
+        elif event.type == "run.awaiting_approval":
+            self._stop_progress()
+        elif event.type == "approval.received":
+            self.line(approval_in_short(event.data), "dim")
         elif event.type == "message.received":
             self.line(f"message: {event.data.get('text')}", "dim")
         elif event.type == "gap":

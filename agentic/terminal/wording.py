@@ -6,6 +6,7 @@ from typing import Any
 
 from pydantic import ValidationError
 
+from agentic.api.events import Approval
 from agentic.api.problems import bounded, shortened
 from common.errors import ErrorContext, Problem
 from common.models import Lenient
@@ -27,12 +28,15 @@ class Call(Lenient):
     arguments: dict[str, Any] | None
 
 
+_ANSWERED = {"approve": "approved", "reject": "rejected"}
+
+
 def call_in_short(step: Mapping[str, Any]) -> str:
     """Return a call in short; the run's plan has the arguments that are null in an answer."""
     call = Call.model_validate(step)
     given = call.arguments
     pairs = ["…"] if given is None else [f"{key}={_short(given[key])}" for key in given]
-    return _in_one_line(shortened(f"{call.name}: {call.tool}({', '.join(pairs)})", MAX_CALL))
+    return in_one_line(shortened(f"{call.name}: {call.tool}({', '.join(pairs)})", MAX_CALL))
 
 
 def _short(value: Any) -> str:
@@ -42,7 +46,7 @@ def _short(value: Any) -> str:
 
 def what_happened(problem: Problem) -> str:
     """Return the detail of an error and its code."""
-    return _in_one_line(f"{shortened(problem.detail)} [{shortened(problem.code)}]")
+    return in_one_line(f"{shortened(problem.detail)} [{shortened(problem.code)}]")
 
 
 def lines_of(problem: Problem) -> list[str]:
@@ -50,14 +54,14 @@ def lines_of(problem: Problem) -> list[str]:
     told = bounded(problem)
     request = "" if told.request_id is None else f"request: {told.request_id} "
     return [
-        f"error: {_set_in(told.detail)} [{_in_one_line(told.code)}]",
-        f"  hint: {_in_one_line(told.hint)}",
-        *(f"  {_in_one_line(field)}" for field in _wrong_fields(told)),
-        f"  {_in_one_line(request)}({told.source}, {told.outcome})",
+        f"error: {_set_in(told.detail)} [{in_one_line(told.code)}]",
+        f"  hint: {in_one_line(told.hint)}",
+        *(f"  {in_one_line(field)}" for field in _wrong_fields(told)),
+        f"  {in_one_line(request)}({told.source}, {told.outcome})",
     ]
 
 
-def _in_one_line(text: str) -> str:
+def in_one_line(text: str) -> str:
     """Return what a server says so that none of it begins a line, and passes for the command's own."""
     return text.replace("\n", " ")
 
@@ -65,7 +69,7 @@ def _in_one_line(text: str) -> str:
 def _set_in(text: str) -> str:
     """Return a text whose lines, such as a list of files, begin further in than the command's own do."""
     *lines, rest = text.split("\n", MAX_LINES)
-    return "\n    ".join([*lines, _in_one_line(rest)])
+    return "\n    ".join([*lines, in_one_line(rest)])
 
 
 def _wrong_fields(problem: Problem) -> list[str]:
@@ -75,6 +79,14 @@ def _wrong_fields(problem: Problem) -> list[str]:
     except ValidationError:
         return []
     return [f"{field.field}: {field.message}" for field in fields]
+
+
+def approval_in_short(answer: Mapping[str, Any]) -> str:
+    """Return what somebody has answered to a turn, as the event tells of it."""
+    told = Approval.model_validate(answer)
+    steps = ", ".join(map(str, told.steps[:MAX_LINES])) + (", …" * (len(told.steps) > MAX_LINES))
+    reason = f": {shortened(told.reason)}" if told.reason else ""
+    return in_one_line(f"{_ANSWERED.get(told.decision, told.decision)} step {steps}{reason}")
 
 
 def taken(run: Run) -> str:
