@@ -51,8 +51,14 @@ class Approval(Lenient):
     """What a person has said of some calls of a turn."""
 
     decision: str
-    steps: Items[int]
+    steps: Items[int] = []
     reason: str | None = None
+
+
+class Replaced(Lenient):
+    """A person has given calls of a turn that waits other arguments."""
+
+    steps: Items[int] = []
 
 
 class Message(Lenient):
@@ -84,6 +90,7 @@ _DATA: dict[str, type[Lenient]] = {
     "run.awaiting_input": Question,
     "run.awaiting_approval": Waiting,
     "approval.received": Approval,
+    "plan.replaced": Replaced,
     "message.received": Message,
     "gap": Gap,
 }

@@ -8,7 +8,9 @@ from agentic.terminal.speech import LAST_ATTEMPT, Delta, Speech
 from agentic.terminal.wording import (
     approval_in_short,
     call_in_short,
+    edit_in_short,
     lines_of,
+    message_in_short,
     taken,
     what_happened,
 )
@@ -17,6 +19,13 @@ from common.files.printing import harmless
 from common.runs import Event, Run, Step
 
 _DIFF_STYLES = (("+++", "bold"), ("---", "bold"), ("@@", "cyan"), ("+", "green"), ("-", "red"))
+_WAITING = ("run.awaiting_input", "run.awaiting_approval")
+_SAID = {
+    "message.received": message_in_short,
+    "approval.received": approval_in_short,
+    "plan.replaced": edit_in_short,
+}
+"""What people say of a run, in short."""
 
 
 class Display:
@@ -133,15 +142,12 @@ class Display:
         self.problem(error.problem("client", None))
 
     def _note(self, event: Event) -> None:
+        if event.type in _WAITING:
+            self._stop_progress()
         if event.type == "run.awaiting_input":
-            self._stop_progress()
             self.line(f"question: {event.data.get('question')}", "bold yellow")
-        elif event.type == "run.awaiting_approval":
-            self._stop_progress()
-        elif event.type == "approval.received":
-            self.line(approval_in_short(event.data), "dim")
-        elif event.type == "message.received":
-            self.line(f"message: {event.data.get('text')}", "dim")
+        elif event.type in _SAID:
+            self.line(_SAID[event.type](event.data), "dim")
         elif event.type == "gap":
             self.forget()
             self.line("… some events are no longer there", "yellow")

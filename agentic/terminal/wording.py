@@ -1,12 +1,12 @@
 """How the command words what it prints: a call in short, wrong fields, what a run has taken."""
 
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from pydantic import ValidationError
 
-from agentic.api.events import Approval
+from agentic.api.events import Approval, Replaced
 from agentic.api.problems import bounded, shortened
 from common.errors import ErrorContext, Problem
 from common.models import Lenient
@@ -81,12 +81,28 @@ def _wrong_fields(problem: Problem) -> list[str]:
     return [f"{field.field}: {field.message}" for field in fields]
 
 
+def message_in_short(message: Mapping[str, Any]) -> str:
+    """Return what somebody has sent to a run."""
+    return f"message: {message.get('text')}"
+
+
 def approval_in_short(answer: Mapping[str, Any]) -> str:
     """Return what somebody has answered to a turn, as the event tells of it."""
     told = Approval.model_validate(answer)
-    steps = ", ".join(map(str, told.steps[:MAX_LINES])) + (", …" * (len(told.steps) > MAX_LINES))
     reason = f": {shortened(told.reason)}" if told.reason else ""
-    return in_one_line(f"{_ANSWERED.get(told.decision, told.decision)} step {steps}{reason}")
+    said = _ANSWERED.get(told.decision, shortened(told.decision))
+    return in_one_line(f"{said}{_named(told.steps)}{reason}")
+
+
+def edit_in_short(edit: Mapping[str, Any]) -> str:
+    """Return which calls somebody has edited, likewise."""
+    return f"edited{_named(Replaced.model_validate(edit).steps)}"
+
+
+def _named(steps: Sequence[int]) -> str:
+    named = [str(n) for n in steps[:MAX_LINES]]
+    more = ["…"] if len(steps) > MAX_LINES else []
+    return f" step {', '.join([*named, *more])}" if named else ""
 
 
 def taken(run: Run) -> str:
