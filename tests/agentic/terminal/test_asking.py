@@ -3,11 +3,13 @@
 import io
 import json
 
+import httpx
 import pytest
 from rich.console import Console
 
 from agentic.terminal.asking import TO_ALL, Asker
 from agentic.terminal.editing import EditorError
+from agentic.terminal.plans import as_json
 from agentic.terminal.prompt import Interrupted
 from agentic.terminal.running import Order, run_and_show
 from agentic.terminal.show import Display
@@ -194,6 +196,28 @@ async def test_arguments_that_are_refused_can_be_corrected_or_given_up(decide):
     assert "'content' is wrong [invalid_arguments]" in printed
     assert json.loads(editor.opened[1])["content"] == "bad"
     assert orchestrator.answers == [(2, {"decision": "approve", "steps": [1]})]
+
+
+async def test_an_edit_that_changes_what_another_call_does_has_that_asked_again(decide):
+    """It was approved for what it did before."""
+
+    class Shifting(Waiting):
+        def _edited(self, given, body):
+            super()._edited(given, body)
+            self.replace(a_call(1, text="shifted"))
+            return httpx.Response(200, content=self.plan.model_dump_json())
+
+    orchestrator = Shifting(a_plan(*THREE[:2]))
+    _, printed = await decide(orchestrator, "y", "e", "n", "", "y", edit=Editor(content("b")))
+    assert "+shifted" in printed
+    assert [body["decision"] for _, body in orchestrator.answers] == ["reject", "approve"]
+
+
+async def test_arguments_that_were_taken_are_edited_as_they_are_now(decide):
+    """The service may have them written another way than they were typed."""
+    editor = Editor(content("better"), lambda text: text)
+    await decide(Waiting(), "e", "e", "y", edit=editor)
+    assert editor.opened[1] == as_json({"path": "src/a.txt", "content": "better"})
 
 
 async def test_arguments_that_are_left_as_they_are_are_not_sent(decide):
