@@ -8,6 +8,16 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from agentic.api.client import AgenticClient
+    from common.approvals.reviews import (
+        EditedCall,
+        PlannedCall,
+        PlanReplace,
+        Preview,
+        PreviewedPlan,
+        Remember,
+        TurnPlan,
+    )
+    from common.approvals.rules import Rule, Rules
     from common.errors import AgenticError, ClientError, SystemFault, ToolError
     from common.plans import Message, Plan, PlanStep, Turn, TurnCall, Usage
     from common.runs import (
@@ -26,11 +36,19 @@ __all__ = [
     "AgenticError",
     "Budget",
     "ClientError",
+    "EditedCall",
     "Event",
     "Message",
     "Plan",
+    "PlanReplace",
     "PlanStep",
+    "PlannedCall",
     "PlannerSpec",
+    "Preview",
+    "PreviewedPlan",
+    "Remember",
+    "Rule",
+    "Rules",
     "Run",
     "RunResult",
     "RunUsage",
@@ -40,11 +58,22 @@ __all__ = [
     "ToolError",
     "Turn",
     "TurnCall",
+    "TurnPlan",
     "Usage",
 ]
 
 _HOMES = {
     "agentic.api.client": ("AgenticClient",),
+    "common.approvals.reviews": (
+        "EditedCall",
+        "PlanReplace",
+        "PlannedCall",
+        "Preview",
+        "PreviewedPlan",
+        "Remember",
+        "TurnPlan",
+    ),
+    "common.approvals.rules": ("Rule", "Rules"),
     "common.errors": ("AgenticError", "ClientError", "SystemFault", "ToolError"),
     "common.plans": ("Message", "Plan", "PlanStep", "Turn", "TurnCall", "Usage"),
     "common.runs": (
@@ -54,9 +83,9 @@ _HOMES = {
         "Run",
         "RunResult",
         "RunUsage",
-        "Session",
         "Step",
     ),
+    "common.sessions": ("Session",),
 }
 
 

@@ -9,23 +9,18 @@ from typing import Self
 import httpx
 
 from agentic.api.answers import raise_for_error, read_answer
+from agentic.api.approvals import Approvals
 from agentic.api.archives import Archives
 from agentic.api.files import Files
 from agentic.api.following import follow
 from agentic.api.requests import Requests
 from agentic.api.transport import body_of, connect, path_of
 from agentic.api.workspaces import Workspaces
+from common.approvals.reviews import Policy
+from common.context import Access
 from common.models import Items, Page
 from common.plans import Plan, Turn
-from common.runs import (
-    Budget,
-    Event,
-    MessageCreate,
-    OnBusy,
-    PlannerSpec,
-    Run,
-    RunCreate,
-)
+from common.runs import Budget, Event, MessageCreate, OnBusy, PlannerSpec, Run, RunCreate
 from common.sessions import Metadata, Session, SessionCreate
 from common.tools import JsonSchema, ToolSpec
 
@@ -35,7 +30,7 @@ TRANSFER_TIMEOUT = 3600.0
 """Seconds for a whole answer, and for a transfer of any size."""
 
 
-class AgenticClient:
+class AgenticClient(Approvals):
     """A client of one orchestrator; use it as `async with AgenticClient(url) as client`.
 
     Every method raises AgenticError: with the service's code, hint, outcome and request id, or
@@ -109,6 +104,8 @@ class AgenticClient:
         instructions: str | None = None,
         tools: Sequence[str] | None = None,
         output_schema: JsonSchema | None = None,
+        approval: Policy | None = None,
+        access: Access | None = None,
         budget: Budget | None = None,
         on_busy: OnBusy = "reject",
         idempotency_key: str | None = None,
@@ -116,8 +113,8 @@ class AgenticClient:
         """Start a run for a goal or a plan. A lost answer is asked for again, safely.
 
         A model is one that `planners` names; it keeps to the instructions, uses those tools only,
-        and its answer is JSON of the output schema. A key of the caller's own lets another process
-        ask again for the same run.
+        and its answer is JSON of the output schema. `approval` says what asks a person first. A key
+        of the caller's own lets another process ask again for the same run.
         """
         body = body_of(
             RunCreate,
@@ -128,6 +125,8 @@ class AgenticClient:
             instructions=instructions,
             tools=None if tools is None else list(tools),
             output_schema=output_schema,
+            approval=approval,
+            access=access,
             budget=budget,
             on_busy=on_busy,
         )

@@ -3,7 +3,7 @@
 from pydantic import JsonValue, ValidationError
 
 from agentic.api.transport import fault
-from common.models import Lenient, UtcTime
+from common.models import Items, Lenient, UtcTime
 from common.runs import FINAL_EVENTS, Event, RunStatus, Step
 
 
@@ -41,6 +41,26 @@ class Question(Lenient):
     question: str | None = None
 
 
+class Waiting(Lenient):
+    """A turn waits for a person."""
+
+    t: int
+
+
+class Approval(Lenient):
+    """What a person has said of some calls of a turn."""
+
+    decision: str
+    steps: Items[int] = []
+    reason: str | None = None
+
+
+class Replaced(Lenient):
+    """A person has given calls of a turn that waits other arguments."""
+
+    steps: Items[int] = []
+
+
 class Message(Lenient):
     """What a person has told a run."""
 
@@ -68,6 +88,9 @@ _DATA: dict[str, type[Lenient]] = {
     "step.failed": Step,
     "text.delta": TextDelta,
     "run.awaiting_input": Question,
+    "run.awaiting_approval": Waiting,
+    "approval.received": Approval,
+    "plan.replaced": Replaced,
     "message.received": Message,
     "gap": Gap,
 }

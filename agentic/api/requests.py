@@ -48,6 +48,16 @@ class Requests:
         headers = _keyed(key)
         return await _repeated(lambda: self.send("POST", path, json=body, headers=headers), model)
 
+    async def put(
+        self, method: str, path: str, body: dict[str, Any], model: type[T], revision: int | None
+    ) -> T:
+        """Send what is to hold, where there is this revision still; again when the answer was lost.
+
+        The same body under the same revision again is the same request.
+        """
+        headers = given(**{"If-Match": None if revision is None else f'"{revision}"'})
+        return await _repeated(lambda: self.send(method, path, json=body, headers=headers), model)
+
     async def transfer(
         self,
         method: str,

@@ -7,13 +7,16 @@ from typing import Annotated
 import typer
 
 from agentic import work
-from agentic.commands import directories, files, runs, stacks, watching
+from agentic.commands import approvals, directories, files, runs, stacks, watching
 
 app = typer.Typer(no_args_is_help=True, pretty_exceptions_enable=False)
 for command in (
     runs.run,
     runs.chat,
     runs.answer,
+    approvals.approve,
+    approvals.reject,
+    approvals.rules,
     directories.push,
     directories.pull,
     directories.status,

@@ -1,7 +1,7 @@
 """The options that commands share. Nothing heavy is imported here: `--help` reads it."""
 
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Literal
 
 import typer
 
@@ -77,6 +77,14 @@ BudgetTokens = Annotated[int | None, typer.Option(min=1, help="Tokens, read and 
 BudgetCost = Annotated[float | None, typer.Option(help="US dollars.")]
 BudgetSteps = Annotated[int | None, typer.Option(min=1, max=1000, help="Tool calls.")]
 BudgetSeconds = Annotated[float | None, typer.Option(help="Seconds of work.")]
+Approve = Annotated[
+    Literal["never", "plan", "writes", "always"] | None,
+    typer.Option(
+        help="What asks you first: nothing, the first turn as a whole, changes, all;"
+        " default: as the deployment has it."
+    ),
+]
+ReadOnly = Annotated[bool, typer.Option("--read-only", help="Nothing of it can change anything.")]
 OutputSchema = Annotated[
     Path | None,
     typer.Option(metavar="FILE", help="A JSON schema: the answer is JSON that matches it."),

@@ -18,6 +18,8 @@ def run(  # noqa: PLR0913 - typer reads the options from the parameters
     directory: options.InDirectory = None,
     yes: options.Yes = False,
     no_pull: options.NoPull = False,
+    approve: options.Approve = None,
+    read_only: options.ReadOnly = False,
     model: Model = None,
     base_url: BaseUrl = None,
     local: Local = False,
@@ -34,15 +36,16 @@ def run(  # noqa: PLR0913 - typer reads the options from the parameters
 ) -> None:
     """Run a goal or a plan and show it live: what is said, each step, diffs, and what it took.
 
-    At a terminal a question of the run is asked, and answered; off one the run is left waiting.
+    At a terminal a question of the run is asked, and what --approve says; off one it is left waiting.
     """
     target = work.target.chosen(
         url, api_key, model=model, base_url=base_url, is_local=local, data_dir=data_dir
     )
+    named = model if target.own is None else None
     order = work.inputs.order_of(
+        work.inputs.terms_of(named, approve, is_read_only=read_only),
         goal=goal,
         plan=plan,
-        model=model if target.own is None else None,
         instructions=instructions,
         tools=tool,
         budget=work.inputs.budget_of(
@@ -63,6 +66,8 @@ def chat(  # noqa: PLR0913 - typer reads the options from the parameters
     directory: options.InDirectory = None,
     yes: options.Yes = False,
     no_pull: options.NoPull = False,
+    approve: options.Approve = None,
+    read_only: options.ReadOnly = False,
     model: Model = None,
     base_url: BaseUrl = None,
     local: Local = False,
@@ -80,11 +85,12 @@ def chat(  # noqa: PLR0913 - typer reads the options from the parameters
         url, api_key, model=model, base_url=base_url, is_local=local, data_dir=data_dir
     )
     named = model if target.own is None else None
+    terms = work.inputs.terms_of(named, approve, is_read_only=read_only)
     if directory is None:
         place = _alone(workspace, yes, no_pull)
-        work.ending.finish(work.runs.chat(target, place, session, named))
+        work.ending.finish(work.runs.chat(target, place, session, terms))
     here, taking = work.here.Here(target, directory, workspace), _taking(yes, no_pull)
-    work.ending.finish(work.runs.chat_in_directory(target, here, taking, named))
+    work.ending.finish(work.runs.chat_in_directory(target, here, taking, terms))
 
 
 def _alone(workspace: str | None, is_sure: bool, is_left: bool) -> str | None:

@@ -1,9 +1,11 @@
 """A conversation in the terminal: each line is a run in one session."""
 
 import asyncio
+from dataclasses import replace
 from typing import Protocol
 
 from agentic.api.client import AgenticClient
+from agentic.terminal.asking import Asker
 from agentic.terminal.prompt import Interrupted, Prompt
 from agentic.terminal.running import Order, run_and_show
 from agentic.terminal.show import Display
@@ -31,7 +33,7 @@ class Around(Protocol):
 
 
 class Chat:
-    """Reads lines and runs them, until the person leaves."""
+    """Reads lines and runs them on the same terms, until the person leaves."""
 
     def __init__(
         self,
@@ -39,14 +41,14 @@ class Chat:
         display: Display,
         prompt: Prompt,
         session: Session,
-        model: str | None = None,
+        terms: Order | None = None,
         around: Around | None = None,
     ) -> None:
         self._client = client
         self._display = display
         self._prompt = prompt
         self._session = session
-        self._model = model
+        self._terms = terms or Order()
         self._around = around
 
     async def talk(self) -> None:
@@ -76,14 +78,14 @@ class Chat:
         elif word == "/session":
             self._display.line(f"{self._session.id} (workspace {self._session.workspace})")
         elif word == "/model":
-            self._model = rest or self._model
-            self._display.line(f"model: {self._model or 'the one of the deployment'}")
+            self._terms = replace(self._terms, model=rest or self._terms.model)
+            self._display.line(f"model: {self._terms.model or 'the one of the deployment'}")
         else:
             self._display.line(f"there is no {word}; /help lists what there is", "yellow")
 
     async def _run(self, goal: str) -> None:
         """Run a goal and show it; an error, or leaving it, ends the run and not the chat."""
-        order = Order(goal=goal, model=self._model)
+        order = replace(self._terms, goal=goal)
         running = asyncio.create_task(self._run_and_show(order))
         try:
             await asyncio.wait({running})
@@ -107,6 +109,7 @@ class Chat:
             order,
             session_id=self._session.id,
             ask=self._prompt.answer,
+            decide=Asker(self._prompt).decide if self._prompt.is_terminal else None,
         )
         if self._around is not None:
             await self._around.after()

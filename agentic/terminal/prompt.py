@@ -4,7 +4,7 @@ import io
 import os
 import signal
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from types import FrameType
@@ -15,6 +15,7 @@ try:
 except ImportError:  # some builds of Python have none: lines are read without a history then
     readline = None  # type: ignore[assignment]
 
+Handler = Callable[[int, FrameType | None], object]
 KEPT = 1000
 """Lines of history."""
 MOMENT = 0.2
@@ -47,7 +48,7 @@ class Prompt:
         Raises Interrupted at Ctrl-C, and Stopped at a signal that ends the command.
         """
         try:
-            with _own_signals():
+            with own_signals():
                 line = self._line(label)
         except EOFError:
             return None
@@ -95,10 +96,13 @@ def remembered(path: Path) -> Iterator[None]:
 
 
 @contextmanager
-def _own_signals() -> Iterator[None]:
-    """Have signals end the wait for a line at once: the loop, which waits itself, heard them after it."""
+def own_signals(interrupt: Handler = signal.default_int_handler) -> Iterator[None]:
+    """Have signals end the wait for a person at once: the loop, which waits itself, heard them after it.
+
+    `interrupt` is what Ctrl-C does meanwhile.
+    """
     wakeup = signal.set_wakeup_fd(-1)
-    handlers = {signal.SIGINT: signal.default_int_handler}
+    handlers: dict[signal.Signals, Handler] = {signal.SIGINT: interrupt}
     for number in (signal.SIGTERM, signal.SIGHUP):
         if signal.getsignal(number) is not signal.SIG_IGN:
             handlers[number] = _stop

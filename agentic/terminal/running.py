@@ -2,27 +2,27 @@
 
 import asyncio
 import signal
-from collections.abc import Callable, Coroutine, Iterator
+from collections.abc import Coroutine, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
 
 from agentic.api.client import AgenticClient
 from agentic.terminal.listening import Listener
+from agentic.terminal.person import Ask, Decide, Person
 from agentic.terminal.prompt import Interrupted
 from agentic.terminal.show import Display
-from common.errors import AgenticError, ClientError
+from common.approvals.reviews import Policy
+from common.context import Access
+from common.errors import AgenticError
 from common.plans import Plan
-from common.runs import Budget, Event, Run
+from common.runs import Budget, Run
 from common.tools import JsonSchema
-
-Ask = Callable[[str], str | None]
-"""Gets a person's answer to a question; None: nobody is there. Raises Interrupted at Ctrl-C."""
 
 
 @dataclass(frozen=True)
 class Order:
-    """What is to be run: a goal or a plan, and what a model has to keep to."""
+    """What is to be run: a goal or a plan, and what it has to keep to."""
 
     goal: str | None = None
     plan: Plan | None = None
@@ -31,6 +31,8 @@ class Order:
     tools: tuple[str, ...] | None = None
     budget: Budget | None = None
     output_schema: JsonSchema | None = None
+    approval: Policy | None = None
+    access: Access | None = None
 
     async def start(self, client: AgenticClient, session_id: str) -> Run:
         """Start the run in a session."""
@@ -43,6 +45,8 @@ class Order:
             tools=self.tools,
             budget=self.budget,
             output_schema=self.output_schema,
+            approval=self.approval,
+            access=self.access,
         )
 
 
@@ -54,10 +58,11 @@ async def run_and_show(
     workspace: str | None = None,
     session_id: str | None = None,
     ask: Ask | None = None,
+    decide: Decide | None = None,
 ) -> Run:
     """Run an order in the session, or one of its own; print it live, and return it ended.
 
-    It is returned waiting where it has a question that nobody answers. The first Ctrl-C cancels the
+    It is returned waiting where it has a question, or a turn to decide, that nobody answers. The first Ctrl-C cancels the
     run and waits for its end; the second leaves at once: asyncio.CancelledError.
     """
     interrupted = asyncio.Event()
@@ -66,7 +71,9 @@ async def run_and_show(
         run = await order.start(client, session_id)
         cancelling = asyncio.create_task(_cancel_when(interrupted, client, run, display))
         try:
-            return await follow_and_show(client, display, run, ask=ask, interrupted=interrupted)
+            return await follow_and_show(
+                client, display, run, ask=ask, decide=decide, interrupted=interrupted
+            )
         finally:
             cancelling.cancel()
 
@@ -77,11 +84,12 @@ async def follow_and_show(
     run: Run,
     *,
     ask: Ask | None,
+    decide: Decide | None,
     interrupted: asyncio.Event | None = None,
 ) -> Run:
     """Print a run from its first event on, likewise; Ctrl-C at a question sets the event, or leaves."""
     try:
-        await _follow(client, display, run, ask, interrupted)
+        await _follow(Person(client, display, run, ask, decide), interrupted)
     finally:
         display.close()
     ended = await client.run(run.session_id, run.id)
@@ -89,50 +97,20 @@ async def follow_and_show(
     return ended
 
 
-async def _follow(
-    client: AgenticClient,
-    display: Display,
-    run: Run,
-    ask: Ask | None,
-    interrupted: asyncio.Event | None,
-) -> None:
+async def _follow(person: Person, interrupted: asyncio.Event | None) -> None:
     """Show the run until it has ended, or waits for what nobody here gives it."""
+    client, display, run = person.client, person.display, person.run
     display.forget()
     listener = Listener(client, display, run)
     async for event in client.events(run.session_id, run.id):
         await listener.show(event)
-        question = question_of(event)
-        if question is None and event.type != "run.awaiting_approval":
-            continue
         try:
-            answer = None if ask is None or question is None else ask(question)
+            if not await person.serves(event):
+                return
         except Interrupted:
             if interrupted is None:
                 raise
             interrupted.set()
-            continue
-        if answer is None:
-            return
-        await _answer(client, display, run, answer)
-
-
-async def _answer(client: AgenticClient, display: Display, run: Run, text: str) -> None:
-    try:
-        await client.send(run.session_id, run.id, text)
-    except ClientError as error:
-        if error.code != "invalid_state":
-            raise
-        display.error(error)  # it was cancelled meanwhile: its end is going to be told
-
-
-def question_of(event: Event) -> str | None:
-    """Return the question that a run waits with from this event on."""
-    if event.type == "run.awaiting_input":
-        return str(event.data.get("question") or "")
-    run = event.data.get("run") if event.type == "gap" else None
-    if not isinstance(run, dict) or run.get("status") != "awaiting_input":
-        return None
-    return str(run.get("question") or "")
 
 
 @contextmanager

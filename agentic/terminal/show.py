@@ -5,12 +5,27 @@ from rich.status import Status
 from rich.text import Text
 
 from agentic.terminal.speech import LAST_ATTEMPT, Delta, Speech
-from agentic.terminal.wording import call_in_short, lines_of, taken, what_happened
+from agentic.terminal.wording import (
+    approval_in_short,
+    call_in_short,
+    edit_in_short,
+    lines_of,
+    message_in_short,
+    taken,
+    what_happened,
+)
 from common.errors import AgenticError, Problem
 from common.files.printing import harmless
 from common.runs import Event, Run, Step
 
 _DIFF_STYLES = (("+++", "bold"), ("---", "bold"), ("@@", "cyan"), ("+", "green"), ("-", "red"))
+_WAITING = ("run.awaiting_input", "run.awaiting_approval")
+_SAID = {
+    "message.received": message_in_short,
+    "approval.received": approval_in_short,
+    "plan.replaced": edit_in_short,
+}
+"""What people say of a run, in short."""
 
 
 class Display:
@@ -103,6 +118,9 @@ class Display:
         self.line(f"{run.status}: {taken(run)} ({run.id})")
         if run.status == "awaiting_input":
             self.line(f'answer it with: agentic answer {run.session_id}/{run.id} "TEXT"')
+        if run.status == "awaiting_approval":
+            name = f"{run.session_id}/{run.id}"
+            self.line(f"answer it with: agentic approve {name}, or agentic reject {name}")
 
     def diff(self, diff: str) -> None:
         """Print a unified diff."""
@@ -124,11 +142,12 @@ class Display:
         self.problem(error.problem("client", None))
 
     def _note(self, event: Event) -> None:
-        if event.type == "run.awaiting_input":
+        if event.type in _WAITING:
             self._stop_progress()
+        if event.type == "run.awaiting_input":
             self.line(f"question: {event.data.get('question')}", "bold yellow")
-        elif event.type == "message.received":
-            self.line(f"message: {event.data.get('text')}", "dim")
+        elif event.type in _SAID:
+            self.line(_SAID[event.type](event.data), "dim")
         elif event.type == "gap":
             self.forget()
             self.line("… some events are no longer there", "yellow")

@@ -1,11 +1,12 @@
 """How the command words what it prints: a call in short, wrong fields, what a run has taken."""
 
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from pydantic import ValidationError
 
+from agentic.api.events import Approval, Replaced
 from agentic.api.problems import bounded, shortened
 from common.errors import ErrorContext, Problem
 from common.models import Lenient
@@ -27,12 +28,15 @@ class Call(Lenient):
     arguments: dict[str, Any] | None
 
 
+_ANSWERED = {"approve": "approved", "reject": "rejected"}
+
+
 def call_in_short(step: Mapping[str, Any]) -> str:
     """Return a call in short; the run's plan has the arguments that are null in an answer."""
     call = Call.model_validate(step)
     given = call.arguments
     pairs = ["…"] if given is None else [f"{key}={_short(given[key])}" for key in given]
-    return _in_one_line(shortened(f"{call.name}: {call.tool}({', '.join(pairs)})", MAX_CALL))
+    return in_one_line(shortened(f"{call.name}: {call.tool}({', '.join(pairs)})", MAX_CALL))
 
 
 def _short(value: Any) -> str:
@@ -42,7 +46,7 @@ def _short(value: Any) -> str:
 
 def what_happened(problem: Problem) -> str:
     """Return the detail of an error and its code."""
-    return _in_one_line(f"{shortened(problem.detail)} [{shortened(problem.code)}]")
+    return in_one_line(f"{shortened(problem.detail)} [{shortened(problem.code)}]")
 
 
 def lines_of(problem: Problem) -> list[str]:
@@ -50,14 +54,14 @@ def lines_of(problem: Problem) -> list[str]:
     told = bounded(problem)
     request = "" if told.request_id is None else f"request: {told.request_id} "
     return [
-        f"error: {_set_in(told.detail)} [{_in_one_line(told.code)}]",
-        f"  hint: {_in_one_line(told.hint)}",
-        *(f"  {_in_one_line(field)}" for field in _wrong_fields(told)),
-        f"  {_in_one_line(request)}({told.source}, {told.outcome})",
+        f"error: {_set_in(told.detail)} [{in_one_line(told.code)}]",
+        f"  hint: {in_one_line(told.hint)}",
+        *(f"  {in_one_line(field)}" for field in _wrong_fields(told)),
+        f"  {in_one_line(request)}({told.source}, {told.outcome})",
     ]
 
 
-def _in_one_line(text: str) -> str:
+def in_one_line(text: str) -> str:
     """Return what a server says so that none of it begins a line, and passes for the command's own."""
     return text.replace("\n", " ")
 
@@ -65,7 +69,7 @@ def _in_one_line(text: str) -> str:
 def _set_in(text: str) -> str:
     """Return a text whose lines, such as a list of files, begin further in than the command's own do."""
     *lines, rest = text.split("\n", MAX_LINES)
-    return "\n    ".join([*lines, _in_one_line(rest)])
+    return "\n    ".join([*lines, in_one_line(rest)])
 
 
 def _wrong_fields(problem: Problem) -> list[str]:
@@ -75,6 +79,30 @@ def _wrong_fields(problem: Problem) -> list[str]:
     except ValidationError:
         return []
     return [f"{field.field}: {field.message}" for field in fields]
+
+
+def message_in_short(message: Mapping[str, Any]) -> str:
+    """Return what somebody has sent to a run."""
+    return f"message: {message.get('text')}"
+
+
+def approval_in_short(answer: Mapping[str, Any]) -> str:
+    """Return what somebody has answered to a turn, as the event tells of it."""
+    told = Approval.model_validate(answer)
+    reason = f": {shortened(told.reason)}" if told.reason else ""
+    said = _ANSWERED.get(told.decision, shortened(told.decision))
+    return in_one_line(f"{said}{_named(told.steps)}{reason}")
+
+
+def edit_in_short(edit: Mapping[str, Any]) -> str:
+    """Return which calls somebody has edited, likewise."""
+    return f"edited{_named(Replaced.model_validate(edit).steps)}"
+
+
+def _named(steps: Sequence[int]) -> str:
+    named = [str(n) for n in steps[:MAX_LINES]]
+    more = ["…"] if len(steps) > MAX_LINES else []
+    return f" step {', '.join([*named, *more])}" if named else ""
 
 
 def taken(run: Run) -> str:

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from agentic.work import (
+        approvals,
         directories,
         ending,
         files,
@@ -21,8 +22,8 @@ if TYPE_CHECKING:
     )
 
 __all__ = [
-    "directories", "ending", "files", "here", "inputs", "listing", "runs", "stacks", "target",
-    "watching",
+    "approvals", "directories", "ending", "files", "here", "inputs", "listing", "runs", "stacks",
+    "target", "watching",
 ]  # fmt: skip
 
 

@@ -4,6 +4,7 @@ import json
 import os
 import re
 import sys
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -12,7 +13,11 @@ from pydantic import BaseModel, ValidationError
 
 from agentic.api.transport import checked_url
 from agentic.terminal.running import Order
+from common.approvals.reviews import Policy
+from common.approvals.rules import RuleList
+from common.context import Access
 from common.errors import ClientError
+from common.models import Strict
 from common.plans import Plan
 from common.runs import Budget
 from common.tools import JsonSchema
@@ -21,11 +26,24 @@ M = TypeVar("M", bound=BaseModel)
 _MODEL = re.compile(r"[a-z0-9_-]+(/[a-z0-9_-]+)?:[^\s,]+")
 
 
+class RulesFile(Strict):
+    """A user's rules as a file holds them; with a revision they replace those of that one only."""
+
+    rules: RuleList
+    revision: int | None = None
+
+
+def terms_of(model: str | None, approval: Policy | None, *, is_read_only: bool) -> Order:
+    """Return an order of nothing yet: what holds for whatever is run."""
+    access: Access | None = "read_only" if is_read_only else None
+    return Order(model=model, approval=approval, access=access)
+
+
 def order_of(
+    terms: Order,
     *,
     goal: str | None,
     plan: Path | None,
-    model: str | None,
     instructions: str | None,
     tools: list[str] | None,
     budget: Budget | None,
@@ -36,10 +54,10 @@ def order_of(
         raise typer.BadParameter("give either a GOAL or --plan FILE")
     if goal is not None and not goal:  # before a directory is sent for it
         raise typer.BadParameter("the GOAL is empty")
-    return Order(
+    return replace(
+        terms,
         goal=goal,
         plan=plan_of(plan),
-        model=model,
         instructions=instructions,
         tools=tuple(tools) if tools else None,
         budget=budget,
@@ -56,6 +74,13 @@ def budget_of(**bounds: float | None) -> Budget | None:
 def plan_of(path: Path | None) -> Plan | None:
     """Return the plan that a file holds, or standard input (`-`)."""
     return None if path is None else _validated(Plan, _json_of(path), f"{path} is not a plan")
+
+
+def rules_of(path: Path) -> RulesFile:
+    """Return the rules that a file holds, or standard input (`-`): a list, or with a revision."""
+    held = _json_of(path)
+    given = {"rules": held} if isinstance(held, list) else held
+    return _validated(RulesFile, given, f"{path} has no rules")
 
 
 def schema_of(path: Path | None) -> JsonSchema | None:

@@ -16,16 +16,19 @@ from agentic.work.directories import Decision
 from agentic.work.ending import ExitCode, code_of, new_display
 from agentic.work.finding import find_run
 from agentic.work.here import Here, progress_bar
+from agentic.work.persons import person_at
 from agentic.work.target import Target
 from common.sessions import Session
 
 
 async def run(target: Target, order: Order, workspace: str | None) -> int:
     """Run an order in a session of its own and show it, also when nobody reads that any more."""
-    display, prompt = new_display(goes_on=True), Prompt()
-    ask = prompt.answer if prompt.is_terminal else None
+    display, (ask, decide) = new_display(goes_on=True), person_at(Prompt())
     async with target.client() as client:
-        return code_of(await run_and_show(client, display, order, workspace=workspace, ask=ask))
+        ended = await run_and_show(
+            client, display, order, workspace=workspace, ask=ask, decide=decide
+        )
+    return code_of(ended)
 
 
 QUESTION = "Take these changes? [y]es, [n]o: undo them, [l]ater: "
@@ -87,38 +90,37 @@ class DirectoryRuns:
 
 async def run_in_directory(target: Target, order: Order, here: Here, taking: Taking) -> int:
     """Push a directory, run an order on it, and offer what that has changed."""
-    display, prompt = new_display(goes_on=True, has_diffs=False), Prompt()
-    ask = prompt.answer if prompt.is_terminal else None
+    display, (ask, decide) = new_display(goes_on=True, has_diffs=False), person_at(Prompt())
     async with target.client() as client:
         runs = DirectoryRuns(client, display, here, taking)
         session = await runs.begin()
         await runs.before()
-        ended = await run_and_show(client, display, order, session_id=session.id, ask=ask)
+        ended = await run_and_show(
+            client, display, order, session_id=session.id, ask=ask, decide=decide
+        )
         is_done = await runs.after()
     code = code_of(ended)
     return ExitCode.AWAITING_PERSON if code == ExitCode.SUCCEEDED and not is_done else code
 
 
-async def chat_in_directory(target: Target, here: Here, taking: Taking, model: str | None) -> int:
+async def chat_in_directory(target: Target, here: Here, taking: Taking, terms: Order) -> int:
     """Run line after line on a directory, likewise."""
     display = new_display(goes_on=True, has_diffs=False)
     async with target.client() as client:
         runs = DirectoryRuns(client, display, here, taking)
-        await _talk(client, display, await runs.begin(), model, runs)
+        await _talk(client, display, await runs.begin(), terms, runs)
     return ExitCode.SUCCEEDED
 
 
-async def chat(
-    target: Target, workspace: str | None, session_id: str | None, model: str | None
-) -> int:
-    """Run line after line in one session."""
+async def chat(target: Target, workspace: str | None, session_id: str | None, terms: Order) -> int:
+    """Run line after line in one session, on the same terms."""
     display = new_display(goes_on=True)
     async with target.client() as client:
         if session_id is None:
             session = await client.create_session(workspace)
         else:
             session = await client.session(session_id)
-        await _talk(client, display, session, model)
+        await _talk(client, display, session, terms)
     return ExitCode.SUCCEEDED
 
 
@@ -126,7 +128,7 @@ async def _talk(
     client: AgenticClient,
     display: Display,
     session: Session,
-    model: str | None,
+    terms: Order,
     around: Around | None = None,
 ) -> None:
     prompt = Prompt()
@@ -135,7 +137,7 @@ async def _talk(
     with ExitStack() as kept:
         if prompt.is_terminal:
             _remember(kept, display)
-        await Chat(client, display, prompt, session, model, around).talk()
+        await Chat(client, display, prompt, session, terms, around).talk()
 
 
 def _remember(kept: ExitStack, display: Display) -> None:

@@ -1,21 +1,24 @@
 """What looks at sessions and runs: `sessions`, `runs`, `show`, `follow` and `cancel`."""
 
-from collections.abc import AsyncGenerator
+from collections.abc import AsyncGenerator, AsyncIterator
 from contextlib import aclosing
 from functools import partial
 
 from agentic.api.client import AgenticClient
 from agentic.terminal.output import Output
+from agentic.terminal.plans import show_calls
 from agentic.terminal.prompt import Prompt
 from agentic.terminal.running import follow_and_show
 from agentic.work.ending import ExitCode, code_of, new_display
 from agentic.work.finding import find_run
 from agentic.work.listing import each, print_list
+from agentic.work.persons import person_at
 from agentic.work.target import Target
 from common.runs import Run
 from common.sessions import Session
 
 GOAL_LENGTH = 60
+WAITING = ("awaiting_approval", "awaiting_input")
 
 
 async def sessions(
@@ -32,26 +35,34 @@ async def runs(
     session_id: str | None,
     workspace: str | None,
     *,
+    is_waiting: bool = False,
     limit: int | None,
     is_json: bool,
 ) -> int:
-    """List the runs of a session, or of all; session by session, in each the newest first."""
+    """List the runs of a session, or of all; session by session, in each the newest first.
+
+    `is_waiting`: those that wait for a person, alone.
+    """
     async with (
         target.client() as client,
-        aclosing(_runs(client, session_id, workspace)) as found,
+        aclosing(_runs(client, session_id, workspace)) as every,
+        aclosing(_waiting(every) if is_waiting else every) as found,
     ):
         await print_list(found, _run_columns, limit=limit, is_json=is_json)
     return ExitCode.SUCCEEDED
 
 
 async def show(target: Target, name: str, *, is_json: bool) -> int:
-    """Print a run: what it was to do, its steps, and what came of it."""
+    """Print a run: what it was to do, its steps, and what came of it, or waits for a person."""
     async with target.client() as client:
         run = await find_run(client, name)
-    if is_json:
-        Output().json(run)
-    else:
-        new_display().run(run)
+        if is_json:
+            Output().json(run)
+            return ExitCode.SUCCEEDED
+        display = new_display()
+        display.run(run)
+        if run.status == "awaiting_approval":
+            show_calls(display, (await client.plan(run.session_id, run.id)).calls)
     return ExitCode.SUCCEEDED
 
 
@@ -61,9 +72,8 @@ async def follow(target: Target, name: str, *, is_json: bool) -> int:
         run = await find_run(client, name)
         if is_json:
             return await _follow_as_json(client, run)
-        prompt = Prompt()
-        ask = prompt.answer if prompt.is_terminal else None
-        return code_of(await follow_and_show(client, new_display(), run, ask=ask))
+        ask, decide = person_at(Prompt())
+        return code_of(await follow_and_show(client, new_display(), run, ask=ask, decide=decide))
 
 
 async def _follow_as_json(client: AgenticClient, run: Run) -> int:
@@ -100,6 +110,12 @@ async def _runs(
         return
     async for session in _sessions(client, workspace):
         async for run in each(partial(client.runs, session.id)):
+            yield run
+
+
+async def _waiting(runs: AsyncIterator[Run]) -> AsyncGenerator[Run]:
+    async for run in runs:
+        if run.status in WAITING:
             yield run
 
 

@@ -5,12 +5,14 @@ import threading
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 from common.tools import ToolSpec
+from tests.agentic.fake_plans import AWAITS, ENDED, a_call, a_plan
 from tests.agentic.fakes import SESSION, a_step, an_event
 
 TOOL = ToolSpec(
     name="read_file", description="Reads.", effect="read", arguments_schema={}, output_schema={}
 )
 ASKS = (an_event(1, "run.awaiting_input", question="Which?"), an_event(2, "run.succeeded"))
+DECIDES = (AWAITS, ENDED)
 EVENTS = (an_event(1, "step.succeeded", **a_step()), an_event(2, "run.succeeded"))
 
 
@@ -26,6 +28,7 @@ class Orchestrator(ThreadingHTTPServer):
         super().__init__(("127.0.0.1", 0), Handler)
         self.run, self.refusal, self.endless, self.events = run, refusal, endless, events
         self.asked = []
+        self.plan = a_plan()
         self.streaming, self.cancelled, self.over = (threading.Event() for _ in range(3))
 
     def sent(self, part):
@@ -47,6 +50,8 @@ class Handler(BaseHTTPRequestHandler):
             self._stream()
         elif self.path.endswith("/tools"):
             self._answer(f"[{TOOL.model_dump_json()}]")
+        elif self.path.endswith("/plan"):
+            self._answer(self.server.plan.model_dump_json())
         elif self.path.endswith(SESSION.id):
             self._answer(SESSION.model_dump_json())
         else:
@@ -58,8 +63,18 @@ class Handler(BaseHTTPRequestHandler):
         self.server.asked.append((self.path, self.headers, json.loads(body or b"null")))
         if self.path.endswith("/cancel"):
             self.server.cancelled.set()
+        if self.path.endswith("/approval"):
+            self.server.plan = a_plan(is_waiting=False)
         model = SESSION if self.path.endswith("/sessions") else self.server.run
         self._answer(model.model_dump_json())
+
+    def do_PUT(self):
+        """Other arguments of the call that waits."""
+        body = json.loads(self.rfile.read(int(self.headers["content-length"])))
+        self.server.asked.append((self.path, self.headers, body))
+        call = a_call(1, **body["calls"][0]["arguments"], is_edited=True)
+        self.server.plan = a_plan(call, plan_revision=2)
+        self._answer(self.server.plan.model_dump_json())
 
     def _stream(self):
         self.send_response(200)

@@ -14,7 +14,7 @@ from agentic import work
 from agentic.commands.app import app
 from agentic.work.ending import ExitCode
 from common.errors import error
-from tests.agentic.fake_orchestrator import ASKS
+from tests.agentic.fake_orchestrator import ASKS, DECIDES
 from tests.agentic.fakes import RUN_ID, SESSION, a_run
 
 PLAN = {"steps": [{"name": "look", "tool": "list_directory", "arguments": {"path": "."}}]}
@@ -109,6 +109,11 @@ def test_a_refusal_is_shown_with_all_that_helps(serve, refused, code):
         ["chat", "--session", SESSION.id, "--workspace", "w"],
         ["chat", "--base-url", "http://127.0.0.1:1"],
         ["answer", f"{SESSION.id}/{RUN_ID}"],
+        ["run", "list", "--approve", "sometimes"],
+        ["approve"],
+        ["approve", f"{SESSION.id}/{RUN_ID}", "--step", "0"],
+        ["rules", "/nonexistent"],
+        ["rules", "-"],
         ["run", "list", "--api-key", "a\nb"],
         ["run", "list", "--api-key", "\xe9"],
     ],
@@ -148,7 +153,7 @@ def test_a_run_is_sent_with_what_its_model_has_to_keep_to(serve, tmp_path):
     [sent] = server.sent("/runs")
     assert sent == {
         "goal": "list", "model": "openai:m", "instructions": "Be brief.",
-        "tools": ["read_file", "find_files"], "output_schema": schema, "approval": "never",
+        "tools": ["read_file", "find_files"], "output_schema": schema, "access": "read_write",
         "budget": {"steps": 3, "seconds": 2.0, "tokens": 9, "cost": 0.5}, "on_busy": "reject",
     }  # fmt: skip
 
@@ -161,6 +166,42 @@ def test_a_question_off_a_terminal_leaves_the_run_waiting(serve):
     assert ended.stdout.splitlines()[0] == "question: Which?"
     assert f'agentic answer {SESSION.id}/{RUN_ID} "TEXT"' in ended.stdout
     assert server.sent("/messages") == []
+
+
+def test_a_turn_off_a_terminal_is_left_waiting_and_shown(serve):
+    """Exit code 4, what it would do, and the lines that answer it; typed or not, nothing is approved."""
+    server = serve(a_run(status="awaiting_approval", finished_at=None), events=DECIDES)
+    ended = agentic("run", "list", "--approve", "always", "--url", server.url, input="y\ny\n")
+    assert ended.exit_code == ExitCode.AWAITING_PERSON
+    assert "+++ b/src/a.txt" in ended.stdout
+    assert f"agentic approve {SESSION.id}/{RUN_ID}" in ended.stdout
+    assert server.sent("/approval") == []
+
+
+def test_a_chat_off_a_terminal_leaves_a_turn_waiting(serve):
+    """The lines of its input are goals: none is taken for a yes."""
+    server = serve(a_run(status="awaiting_approval", finished_at=None), events=DECIDES)
+    ended = agentic("chat", "--approve", "writes", "--url", server.url, input="first\ny\n")
+    assert ended.exit_code == 0, ended.output
+    assert [run["goal"] for run in server.sent("/runs")] == ["first", "y"]
+    assert {run["approval"] for run in server.sent("/runs")} == {"writes"}
+    assert server.sent("/approval") == []
+
+
+@pytest.mark.parametrize(
+    ("arguments", "sent"),
+    [
+        (["approve", "--step", "1"], {"decision": "approve", "steps": [1]}),
+        (["reject", "--reason", "no"], {"decision": "reject", "steps": [1], "reason": "no"}),
+    ],
+)
+def test_a_turn_is_decided_by_command(serve, arguments, sent):
+    """From a script, or a day later."""
+    server = serve(a_run(status="queued"))
+    command, *more = arguments
+    ended = agentic(command, f"{SESSION.id}/{RUN_ID}", *more, "--url", server.url)
+    assert ended.exit_code == 0, ended.output
+    assert server.sent("/approval") == [sent]
 
 
 def test_an_answer_is_sent_by_its_command(serve):

@@ -11,9 +11,11 @@ from rich.console import Console
 
 from agentic.terminal.chat import Chat
 from agentic.terminal.prompt import Interrupted
+from agentic.terminal.running import Order
 from agentic.terminal.show import Display
 from common.errors import error
 from common.runs import RunResult
+from tests.agentic.fake_plans import Waiting
 from tests.agentic.fakes import SESSION, Talking, a_delta, a_run, an_event, problem
 from tests.orchestrator.fakes import until
 
@@ -46,11 +48,12 @@ class Lines:
 def talk(connect):
     """Hold a conversation with an orchestrator; return what was printed."""
 
-    async def hold(orchestrator, *lines, model=None):
+    async def hold(orchestrator, *lines, model=None, approval=None):
         file = io.StringIO()
         display = Display(Console(file=file, width=200))
         client = await connect(orchestrator)
-        await Chat(client, display, Lines(*lines), SESSION, model).talk()
+        terms = Order(model=model, approval=approval)
+        await Chat(client, display, Lines(*lines), SESSION, terms).talk()
         return file.getvalue()
 
     return hold
@@ -74,6 +77,15 @@ async def test_a_question_in_a_chat_is_answered_by_the_next_line(talk):
         ["That one."],
         ["first", "second"],
     )
+
+
+async def test_a_turn_that_waits_in_a_chat_is_decided_there(talk):
+    """The next line is the answer, and no goal; the run is asked for on those terms."""
+    orchestrator = Waiting()
+    await talk(orchestrator, "first", "y", approval="writes")
+    assert orchestrator.said("runs") == ["first"]
+    assert orchestrator.posted[0][1]["approval"] == "writes"
+    assert orchestrator.answers == [(1, {"decision": "approve", "steps": [1]})]
 
 
 async def test_ctrl_c_in_a_chat_cancels_the_run_and_not_the_chat(talk):

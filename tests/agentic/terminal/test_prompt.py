@@ -13,8 +13,8 @@ import pytest
 
 from agentic.terminal.prompt import Prompt, remembered
 from agentic.work.ending import ExitCode
-from tests.agentic.fake_orchestrator import ASKS
-from tests.agentic.fakes import a_run, a_step, an_event
+from tests.agentic.fake_orchestrator import ASKS, DECIDES
+from tests.agentic.fakes import RUN_ID, SESSION, a_run, a_step, an_event
 
 CHAT = [sys.executable, "-c", "from agentic.cli import main; main()", "chat", "--url"]
 CANCELLED = (an_event(1, "step.succeeded", **a_step()), an_event(2, "run.cancelled"))
@@ -121,6 +121,42 @@ def test_a_question_at_a_terminal_is_answered_there(serve, terminal):
     run.type("\rThat one.\r")
     assert run.process.wait(30) == 0
     assert server.sent("/messages") == [{"text": "That one."}]
+
+
+def test_a_turn_at_a_terminal_is_edited_and_approved_there(serve, terminal, tmp_path):
+    """In an editor of the person's own, on the same terminal."""
+    editor = tmp_path / "editor"
+    editor.write_text('#!/bin/sh\necho editing\necho \'{"path": "b", "text": "c"}\' >"$1"\n')
+    editor.chmod(0o755)
+    server = serve(events=DECIDES)
+    command = [*CHAT[:3], "run", "list", "--approve", "writes", "--read-only", "--url", server.url]
+    run = terminal("env", f"EDITOR={editor}", *command)
+    run.see("+new")
+    run.see("Do it? ")
+    run.type("e\r")
+    run.see("editing")
+    run.see("(edited)")
+    run.see("+c")
+    run.see("Do it? ")
+    run.type("y\r")
+    assert run.process.wait(30) == 0
+    [sent] = server.sent("/runs")
+    assert (sent["approval"], sent["access"]) == ("writes", "read_only")
+    assert server.sent("/approval") == [{"decision": "approve", "steps": [1]}]
+
+
+@pytest.mark.parametrize(
+    ("command", "does_cancel"),
+    [(["run", "list"], True), (["follow", f"{SESSION.id}/{RUN_ID}"], False)],
+)
+def test_ctrl_c_at_a_turn_is_as_at_a_question(serve, terminal, command, does_cancel):
+    """Who has started the run ends it; who looks on only leaves."""
+    server = serve(a_run(status="cancelled"), events=DECIDES)
+    run = terminal(*CHAT[:3], *command, "--url", server.url)
+    run.see("Do it? ")
+    run.process.send_signal(signal.SIGINT)
+    assert run.process.wait(30) == ExitCode.CANCELLED
+    assert (server.cancelled.is_set(), server.sent("/approval")) == (does_cancel, [])
 
 
 @pytest.mark.usefixtures("hangup")

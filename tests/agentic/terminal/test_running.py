@@ -14,6 +14,7 @@ from agentic.terminal.running import Order, run_and_show, stop_signals, until_st
 from agentic.terminal.show import Display
 from common.errors import ClientError, error
 from common.runs import RunResult
+from tests.agentic.fake_plans import Waiting
 from tests.agentic.fakes import (
     SESSION,
     Talking,
@@ -122,7 +123,8 @@ async def test_a_question_that_a_gap_tells_is_asked(connect, shown):
 async def test_a_run_that_nobody_answers_is_left_waiting(connect, shown, ask, kind):
     """Waiting costs it nothing; the command has to end."""
     waiting = a_run(status=kind.removeprefix("run."), finished_at=None)
-    orchestrator = Talking([an_event(2, kind, question="Which?"), None], run=waiting)
+    event = an_event(2, kind, question="Which?", t=1, plan_revision=1, steps=[1])
+    orchestrator = Waiting(events=[event, None], run=waiting)
     run, _ = await shown(await connect(orchestrator), ask=ask)
     assert run.status == waiting.status
     assert orchestrator.said("cancel") == []

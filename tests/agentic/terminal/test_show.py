@@ -316,7 +316,8 @@ def test_nothing_that_is_said_steers_the_terminal(printed, console):
     say(display, a_delta(ESCAPE))
     display.event(an_event(1, "run.awaiting_input", question=ESCAPE))
     display.event(an_event(2, "message.received", text=ESCAPE))
-    assert text().count(TAMED) == 3
+    display.event(an_event(3, "approval.received", decision=ESCAPE, steps=[1], reason=ESCAPE))
+    assert text().count(TAMED) == 5
     assert "\x1b]0;owned" not in text()
 
 
@@ -326,6 +327,45 @@ def test_questions_and_messages_are_shown(printed):
     display.event(an_event(1, "run.awaiting_input", question="Which?"))
     display.event(an_event(2, "message.received", text="That one."))
     assert text() == "question: Which?\nmessage: That one.\n"
+
+
+@pytest.mark.parametrize(
+    ("kind", "data", "line"),
+    [
+        ("approval.received", {"decision": "approve", "steps": [1, 3]}, "approved step 1, 3"),
+        ("approval.received", {"decision": "reject", "steps": [2], "reason": "no\nway"},
+         "rejected step 2: no way"),
+        ("approval.received", {"decision": "approve"}, "approved"),
+        ("approval.received", {"decision": "postpone", "steps": []}, "postpone"),
+        ("approval.received", {"decision": "approve", "steps": list(range(1000))},
+         f"approved step {', '.join(map(str, range(20)))}, …"),
+        ("plan.replaced", {"t": 1, "steps": [2]}, "edited step 2"),
+    ],
+)  # fmt: skip
+def test_what_people_decide_is_shown(printed, kind, data, line):
+    """Whoever follows the run sees why it went on, or did not."""
+    display, text = printed(width=1000)
+    display.event(an_event(1, kind, **data))
+    assert text() == f"{line}\n"
+
+
+@pytest.mark.parametrize("kind", ["run.awaiting_input", "run.awaiting_approval"])
+def test_no_progress_is_shown_while_a_person_is_awaited(printed, kind):
+    """It would write over the question."""
+    display, _ = printed(**TERMINAL)
+    display.event(an_event(1, "run.started"))
+    assert display._status is not None
+    display.event(an_event(2, kind, t=1))
+    assert display._status is None
+
+
+def test_a_turn_that_waits_is_shown_with_the_ways_to_answer(printed):
+    """Off a terminal too."""
+    display, text = printed(width=200)
+    run = a_run(status="awaiting_approval")
+    display.result(run)
+    name = f"{run.session_id}/{run.id}"
+    assert f"answer it with: agentic approve {name}, or agentic reject {name}\n" in text()
 
 
 def test_a_run_that_waits_is_shown_with_the_way_to_answer(printed):
