@@ -11,7 +11,6 @@ from orchestrator.store.approvals.reviews import Said
 from orchestrator.store.backend import StoreConfig
 from orchestrator.store.fencing import Fenced
 from orchestrator.store.queue.refs import RunRef
-from orchestrator.store.records import StoredStep
 from orchestrator.store.store import make_store
 from tests.orchestrator.builders import (
     DONE,
@@ -140,7 +139,7 @@ async def test_step_is_kept_with_what_its_call_is_expected_to_find(any_store, an
     """Whoever takes the run over sends the call with the same; clients are not told."""
     lease = await begun(any_store)
     expected = [receipt("a", "0" * 64)]
-    made = StoredStep(**step().model_dump(), expected=expected)
+    made = step(expected=expected)
     await any_store.progress.record_turn(lease, turn(made))
     await any_store.progress.start_step(lease, made, call_of(made))
     [kept] = (await taken_over(any_store, any_redis, lease)).steps
@@ -154,7 +153,7 @@ async def test_step_is_kept_with_what_its_call_is_expected_to_find(any_store, an
 async def test_events_do_not_tell_what_a_call_is_expected_to_find(any_store):
     """They carry no outputs either: it may be thousands of receipts."""
     lease = await begun(any_store)
-    made = StoredStep(**step().model_dump(), expected=[receipt("a", "0" * 64)])
+    made = step(expected=[receipt("a", "0" * 64)])
     await any_store.progress.record_turn(lease, turn(made))
     await any_store.progress.start_step(lease, made, call_of(made))
     done = made.model_copy(update={"status": "succeeded"})
@@ -170,7 +169,7 @@ async def test_step_whose_expectations_are_too_much_is_refused(any_redis):
     lease = await begun(store)
     await store.progress.record_turn(lease, turn(step()))
     expected = [receipt(f"{n}", "0" * 64) for n in range(100)]
-    made = StoredStep(**step().model_dump(), expected=expected)
+    made = step(expected=expected)
     with pytest.raises(ToolError, match="do not fit"):
         await store.progress.start_step(lease, made, call_of(made))
 
