@@ -101,3 +101,9 @@ class PlanPreview(Strict):
 
     session_id: SessionId
     plan: Plan
+
+
+class PreviewedPlan(Lenient):
+    """What the calls of a plan would do to the files as they are, and which of them would ask."""
+
+    calls: Items[PlannedCall]
