@@ -57,7 +57,12 @@ async def open_parts(settings: Settings, supervisor: Supervisor) -> AsyncIterato
         )
         upstream = await stack.enter_async_context(opening)
         tools = Catalogue(upstream.calls)
-        bounds = WorkBounds(settings.call_timeout, settings.parallel_reads, settings.concurrency)
+        bounds = WorkBounds(
+            settings.call_timeout,
+            settings.parallel_reads,
+            settings.concurrency,
+            settings.approval_timeout,
+        )
         worker = make_worker(store, upstream.calls, tools, planners, bounds)
         limits = RateLimits(store.rate_limits, UserLimits(*settings.user_limits))
         stack.push_async_callback(limits.streams.close)
