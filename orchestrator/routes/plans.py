@@ -6,7 +6,6 @@ from typing import Annotated
 from fastapi import APIRouter, Body, Depends, Response
 
 from common.approvals.reviews import PlanPreview, PreviewedPlan
-from common.context import RequestSource
 from common.ids import new_id
 from common.plans import Turn
 from common.runs import Budget, RunCreate
@@ -22,6 +21,7 @@ from orchestrator.routes.dependencies import (
     BODY,
     COMMON,
     REHEARSING,
+    Rehearsals,
     RehearsalsDep,
     ServicesDep,
     UserDep,
@@ -70,14 +70,14 @@ async def preview_plan(
     await asyncio.to_thread(check, RunCreate(plan=body.plan), tools)
     layers = await services.store.rules.for_run(session.id, user)
     turn = await asyncio.to_thread(turn_of, body.plan, tools)
-    document = _as_if_asked(session, rehearsals.source)
+    document = _as_if_asked(session, rehearsals)
     calls = await asyncio.to_thread(_weighed, turn, document, layers, tools)
     review = await rehearsals.of(session).review(turn.t, calls, shows_all=True)
     shown = await asyncio.to_thread(shown_calls, turn, review, ())
     return await answered(PreviewedPlan(calls=shown))
 
 
-def _as_if_asked(session: Session, source: RequestSource) -> RunDocument:
+def _as_if_asked(session: Session, rehearsals: Rehearsals) -> RunDocument:
     """Return a run of which every change asks."""
     return RunDocument(
         id=new_id("run"),
@@ -86,8 +86,8 @@ def _as_if_asked(session: Session, source: RequestSource) -> RunDocument:
         plan=None,
         planner=_PLANNER,
         budget=Budget(),
-        request_id=new_id("req"),
-        request_source=source,
+        request_id=rehearsals.request.state.request_id,
+        request_source=rehearsals.source,
         traceparent=None,
         approval="writes",
     )

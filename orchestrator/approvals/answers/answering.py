@@ -89,9 +89,7 @@ def _named(review: Review, body: ApprovalAnswer) -> set[int]:
     _require_known(body.steps, entries)
     for n in body.steps:
         if entries[n].state not in ("asks", _STATES[body.decision]):
-            raise ClientError(
-                "invalid_state", f"Step {n} does not ask: it is {entries[n].state}", actual=n
-            )
+            raise ClientError("invalid_state", f"Step {n} does not ask: it is {entries[n].state}")
     return {n for n in body.steps if entries[n].state == "asks"}
 
 

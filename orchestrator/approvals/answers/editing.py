@@ -1,11 +1,11 @@
 """Puts other arguments in place of those of calls that wait: checked, judged and previewed anew."""
 
 import asyncio
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Iterable, Sequence
 from dataclasses import replace
 
 from common.approvals.reviews import PlanReplace
-from common.errors import ToolError
+from common.errors import MAX_FIELDS, ClientError, FieldError, ToolError
 from common.sessions import Session
 from common.tools import Tools
 from orchestrator.approvals.answers.edits import edits_of
@@ -51,6 +51,7 @@ class Editing:
             return
         layers = await self._rules.for_run(session.id, session.user_id)
         calls, before = await asyncio.to_thread(_weighed, waiting, edits, layers, tools)
+        _require_readable(calls, edits, body)
         review = await rehearsal.review(before.t, calls, before)
         said = Said(expected, body, review, "plan.replaced", {"t": review.t, "steps": list(edits)})
         await self._say(session, run_id, said)
@@ -74,6 +75,22 @@ def _weighed(
     before = review.model_copy(update={"calls": [_edited(call, edits) for call in review.calls]})
     calls = weighed(waiting, Judge(waiting.document, layers, tools), before)
     return [_until_known(one) for one in calls], before
+
+
+def _require_readable(calls: Iterable[Weighed], edits: Edits, body: PlanReplace) -> None:
+    """Raise `invalid_plan` where nobody can tell what a call would touch: its tool refuses it, too."""
+    failing = {
+        one.call.n for one in calls if one.call.n in edits and one.judgement.answer == "fail"
+    }
+    why = "its tool would refuse a path, a patch or a reference in them"
+    fields = [
+        FieldError(field=f"calls.{place}.arguments", message=why)
+        for place, edited in enumerate(body.calls)
+        if edited.n in failing
+    ][:MAX_FIELDS]
+    if fields:
+        names = ", ".join(field.field for field in fields)
+        raise ClientError("invalid_plan", f"Not valid: {names}", fields=fields)
 
 
 def _edited(call: ReviewedCall, edits: Edits) -> ReviewedCall:

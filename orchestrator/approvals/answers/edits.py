@@ -1,5 +1,6 @@
 """Tells what of a plan that a person sends is an edit, and whether each can be made."""
 
+import json
 from collections.abc import Iterator, Mapping, Set
 from itertools import islice
 
@@ -48,7 +49,8 @@ class _Plan:
     def is_edit(self, edited: EditedCall) -> bool:
         """Tell whether a call would have other arguments than it has."""
         given = self._entries[edited.n].arguments
-        return edited.arguments != (self._calls[edited.n].arguments if given is None else given)
+        now = self._calls[edited.n].arguments if given is None else given
+        return _as_sent(edited.arguments) != _as_sent(now)
 
     def errors(self, body: PlanReplace) -> Iterator[FieldError]:
         """Yield what is wrong with a plan, in its order."""
@@ -87,6 +89,11 @@ class _Plan:
 
     def _before(self, call: TurnCall) -> Set[str]:
         return self._made | {other.name for other in self._calls.values() if other.n < call.n}
+
+
+def _as_sent(arguments: Arguments) -> str:
+    """Return arguments in a form that tells `1` and `true` apart, which are equal here."""
+    return json.dumps(arguments, sort_keys=True)
 
 
 def _differences(edited: EditedCall, call: TurnCall, where: Place) -> Iterator[FieldError]:

@@ -20,14 +20,16 @@ ROUTERS = [room.router for room in (approvals, plans, rules, runs, sessions)]
 
 
 @asynccontextmanager
-async def served(store, files=None, catalogue=None, approval="never", user_limits=None):
+async def served(store, files=None, catalogue=None, user_limits=None, call_timeout=5.0):
     """Yield a client of the routes; nobody executes what it starts."""
     access = Middleware(Access, api_keys={}, any_host=True, is_local=lambda _: True)
     app = build_app(
         title="t", source="orchestrator", max_body=100_000, routers=ROUTERS,
         lifespan=lambda _: nullcontext(), middleware=[access],
     )  # fmt: skip
-    limits, manager = RateLimits(store.rate_limits, user_limits or UserLimits()), ConnectionManager(store)
+    limits, manager = RateLimits(store.rate_limits, user_limits or UserLimits()), ConnectionManager(
+        store
+    )
     app.state.services = Services(
         store=store,
         planners=planners(),
@@ -35,8 +37,8 @@ async def served(store, files=None, catalogue=None, approval="never", user_limit
         connections=manager,
         limits=limits,
         upstream=SimpleNamespace(calls=files or Files()),
-        approval=approval,
-        call_timeout=timedelta(seconds=5),
+        approval="never",
+        call_timeout=timedelta(seconds=call_timeout),
     )
     transport = httpx.ASGITransport(app)
     async with httpx.AsyncClient(transport=transport, base_url="http://t") as client:
@@ -59,7 +61,9 @@ async def plan_of(http, run):
 async def answer(http, run, etag, decision="approve", **more):
     """Answer to a run's plan."""
     headers = {} if etag is None else {"If-Match": etag}
-    return await http.post(url(run, "approval"), json={"decision": decision, **more}, headers=headers)
+    return await http.post(
+        url(run, "approval"), json={"decision": decision, **more}, headers=headers
+    )
 
 
 async def edit(http, run, etag, *calls):

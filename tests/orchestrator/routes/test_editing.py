@@ -69,11 +69,26 @@ async def test_edited_call_may_be_denied_by_a_rule(http, store, files):
     """A person's edit gets round no rule; with nothing left to ask, the run goes on and is told."""
     await store.rules.replace("local", [Rule(path="secrets", effect="deny")], None)
     run = await waiting(store, files, write("a.txt"))
-    edited = await edit(http, run, '"1"', written("./secrets/../secrets/k"))
+    edited = await edit(http, run, '"1"', written("./secrets//k"))
     [call] = edited.json()["calls"]
-    assert (edited.status_code, call["state"]) == (422, "asks") or call["state"] == "denied"
-    await go_on(store, files, run)
+    assert (call["state"], edited.json()["is_waiting"]) == ("denied", False)
+    assert "secrets" in call["reason"]
+    ended = await go_on(store, files, run)
+    assert (ended.status, ended.error.code) == ("failed", "denied_by_rule")
+    assert states((await plan_of(http, run))[0]) == ["denied"]
     assert files.made == []
+
+
+@pytest.mark.parametrize("path", ["../x", "/etc/passwd", {"$from": "s1/output/nothing"}])
+async def test_edit_that_nobody_can_judge_is_refused(http, store, files, path):
+    """Its tool would refuse it as well, and the person would approve what cannot be."""
+    run = await waiting(
+        store, files, read("a.txt"), write({"$join": [{"$from": "s1/output/content"}]})
+    )
+    refused = await edit(http, run, '"1"', written(path, n=2))
+    assert told(refused) == (422, "invalid_plan")
+    named = [field["field"] for field in refused.json()["context"]["fields"]]
+    assert named == ["calls.0.arguments"]
 
 
 async def test_edit_that_a_rule_allows_asks_all_the_same(http, store, files):
