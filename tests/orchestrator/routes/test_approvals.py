@@ -242,7 +242,9 @@ async def test_rejection_that_is_remembered_denies(http, store, files):
     never = {"tool": "delete_path"}
     await answer(http, run, '"1"', "reject", steps=[1], reason="Keep", remember=never)
     assert [call["reason"] for call in (await plan_of(http, run))[0]["calls"]] == ["Keep", "Keep"]
-    assert (await go_on(store, files, run)).status == "failed"
+    ended = await go_on(store, files, run)
+    assert (ended.status, ended.error.code) == ("failed", "rejected")
+    assert "Keep" in ended.error.detail
     later = await waiting(store, files, delete("b.txt"), session=session)
     assert (await store.runs.get(session.id, later.id)).error.code == "denied_by_rule"
     assert files.contents.keys() == {"a.txt", "b.txt"}
