@@ -3,8 +3,8 @@
 import pytest
 
 from common.approvals.rules import Rule
-from common.errors import SystemFault
 from tests.orchestrator.builders import event_types
+from tests.orchestrator.fakes import broken_inside
 from tests.orchestrator.routes.approving import answer, edit, plan_of, served, states, told
 from tests.orchestrator.workspace import Files, SomeTools, delete, go_on, read, waiting, write
 
@@ -188,7 +188,7 @@ async def test_nothing_is_edited_while_it_cannot_be_checked_or_previewed(store, 
     async with served(store, files, catalogue) as http:
         assert told(await edit(http, run, '"1"', written("b.txt"))) == (503, "unavailable")
         catalogue.is_away = False
-        files.fault = SystemFault("internal", "a bug")
+        files.fault = broken_inside()
         assert told(await edit(http, run, '"1"', written("b.txt"))) == (500, "internal")
         files.fault = None
         plan, etag = await plan_of(http, run)

@@ -5,8 +5,8 @@ import asyncio
 import pytest
 
 from common.approvals.rules import Rule
-from common.errors import SystemFault
 from orchestrator.security.rate_limits import UserLimits
+from tests.orchestrator.fakes import broken_inside
 from tests.orchestrator.routes.approving import served, states, told
 from tests.orchestrator.workspace import Files, SomeTools, delete, plan, read, write
 
@@ -108,7 +108,7 @@ async def test_preview_without_the_execution_environment_is_its_error(store, ses
     """Neither the tools nor the files can be had."""
     opened, catalogue = await session("local"), SomeTools()
     async with served(store, files, catalogue) as http:
-        files.fault = SystemFault("internal", "a bug")
+        files.fault = broken_inside()
         assert told(await preview(http, opened, write("a.txt"))) == (500, "internal")
         catalogue.is_away = True
         assert told(await preview(http, opened, write("a.txt"))) == (503, "unavailable")
