@@ -16,11 +16,14 @@ from common.web.server import serve
 from orchestrator.parts import Parts, PartsOpener, open_parts
 from orchestrator.readiness import Facts, Readiness
 from orchestrator.routes import (
+    approvals,
     archive,
     catalogue,
     events,
     files,
     messages,
+    plans,
+    rules,
     runs,
     sessions,
     websocket,
@@ -83,7 +86,7 @@ def build(
             with noted_refusal(app.state):
                 parts = await stack.enter_async_context(open_parts(settings, supervisor))
             await stack.enter_async_context(_running(settings, parts, shutdown, supervisor))
-            app.state.parts, app.state.services = parts, _services(parts)
+            app.state.parts, app.state.services = parts, _services(settings, parts)
             app.state.readiness = _readiness(settings, parts, supervisor)
             yield
 
@@ -103,7 +106,7 @@ async def _ready(app: FastAPI) -> Facts:
     return await readiness.facts()
 
 
-def _services(parts: Parts) -> Services:
+def _services(settings: Settings, parts: Parts) -> Services:
     return Services(
         store=parts.store,
         planners=parts.planners,
@@ -111,13 +114,18 @@ def _services(parts: Parts) -> Services:
         connections=parts.connections,
         limits=parts.limits,
         upstream=parts.upstream,
+        approval=settings.approval,
+        call_timeout=settings.call_timeout,
     )
 
 
 def _routers(settings: Settings) -> list[APIRouter]:
     if settings.role == "worker":
         return []
-    rooms = (sessions, runs, messages, events, websocket, catalogue, files, archive, workspaces)
+    rooms = (
+        *(sessions, runs, approvals, plans, rules, messages, events, websocket, catalogue),
+        *(files, archive, workspaces),
+    )
     return [room.router for room in rooms]
 
 

@@ -57,13 +57,21 @@ async def open_parts(settings: Settings, supervisor: Supervisor) -> AsyncIterato
         )
         upstream = await stack.enter_async_context(opening)
         tools = Catalogue(upstream.calls)
-        bounds = WorkBounds(settings.call_timeout, settings.parallel_reads, settings.concurrency)
-        worker = make_worker(store, upstream.calls, tools, planners, bounds)
+        worker = make_worker(store, upstream.calls, tools, planners, _bounds(settings))
         limits = RateLimits(store.rate_limits, UserLimits(*settings.user_limits))
         stack.push_async_callback(limits.streams.close)
         connections = ConnectionManager(store)
         stack.push_async_callback(connections.aclose)
         yield Parts(planners, store, upstream, tools, connections, worker, limits)
+
+
+def _bounds(settings: Settings) -> WorkBounds:
+    return WorkBounds(
+        settings.call_timeout,
+        settings.parallel_reads,
+        settings.concurrency,
+        settings.approval_timeout,
+    )
 
 
 PartsOpener = Callable[[Settings, Supervisor], AbstractAsyncContextManager[Parts]]

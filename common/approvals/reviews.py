@@ -104,6 +104,6 @@ class PlanPreview(Strict):
 
 
 class PreviewedPlan(Lenient):
-    """What the calls of a plan would do to the files as they are; nothing of it is kept."""
+    """What the calls of a plan would do to the files as they are, and which of them would ask."""
 
     calls: Items[PlannedCall]

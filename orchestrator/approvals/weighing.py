@@ -92,15 +92,22 @@ def _judged(
 
 
 def _state(judgement: Judgement, reviewed: ReviewedCall) -> CallState:
-    """Return what becomes of a call: a denial counts whatever a person has said, for it may be newer."""
+    """Return what becomes of a call: a denial counts whatever a person has said, for it may be newer.
+
+    One that was rejected stays so: by the rule that remembers it, nobody would be told why.
+    """
     state = _STATES[judgement.answer]
-    if state != "denied" and reviewed.state in ("asks", "approved", "rejected"):
+    if reviewed.state == "rejected":
+        return "rejected"
+    if state != "denied" and reviewed.state in ("asks", "approved"):
         return reviewed.state
     return state
 
 
 def _reason(judgement: Judgement, reviewed: ReviewedCall) -> str | None:
-    return judgement.denial(None).detail if judgement.answer == "deny" else reviewed.reason
+    if judgement.answer != "deny" or reviewed.state == "rejected":
+        return reviewed.reason
+    return judgement.denial(None).detail
 
 
 def is_first_with_calls(turn: Turn, turns: Iterable[Turn]) -> bool:

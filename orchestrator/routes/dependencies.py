@@ -3,16 +3,20 @@
 import hashlib
 from collections.abc import AsyncIterator, Mapping
 from dataclasses import dataclass
+from datetime import timedelta
 from typing import Annotated
 
 from fastapi import Depends, Header, Query, Request
 from pydantic import BaseModel
 from starlette.requests import HTTPConnection
 
-from common.context import RequestSource
+from common.approvals.reviews import Policy
+from common.context import ExecutionContext, RequestSource
 from common.ids import SessionId
 from common.models import Digits
 from common.sessions import Session
+from orchestrator.approvals.dry_running import dry_runs
+from orchestrator.approvals.rehearsing import Rehearsal
 from orchestrator.execution.catalogue import Catalogue
 from orchestrator.execution.upstream import Upstream
 from orchestrator.planners.protocol import Planner
@@ -28,6 +32,8 @@ COMMON = (
 """The errors that any endpoint may answer with."""
 BODY = ("request_too_large", "unsupported_media_type", "idempotency_conflict")
 """The errors of an endpoint that takes a body."""
+REHEARSING = ("overloaded", "upstream_failed", "deadline_exceeded")
+"""The errors of an endpoint that makes dry runs."""
 COMMAND_AGENT = "agentic-cli/"
 """How the `agentic` command introduces itself."""
 MAX_AGENT = 256
@@ -43,6 +49,10 @@ class Services:
     connections: ConnectionManager
     limits: RateLimits
     upstream: Upstream
+    approval: Policy
+    """What of a run asks a person, where the run does not say."""
+    call_timeout: timedelta
+    """How long one tool call may take."""
 
 
 def _services(connection: HTTPConnection) -> Services:
@@ -107,3 +117,35 @@ def _source(request: Request) -> RequestSource:
 
 
 SourceDep = Annotated[RequestSource, Depends(_source)]
+
+
+@dataclass(frozen=True)
+class Rehearsals:
+    """Dry runs on behalf of whoever sends a request: all of one take no longer than a run's call may."""
+
+    request: Request
+    source: RequestSource
+    services: Services
+
+    def of(self, session: Session, run_id: str | None = None) -> Rehearsal:
+        """Return what previews calls in the workspace of the sender's session."""
+        seconds = self.services.call_timeout.total_seconds()
+        context = ExecutionContext(
+            request_id=self.request.state.request_id,
+            session_id=session.id,
+            run_id=run_id,
+            user_id=session.user_id,
+            request_source=self.source,
+            allowed_paths_root=f"{session.user_id}/{session.workspace}",
+            timeout=seconds,
+        )
+        traceparent = self.request.state.traceparent
+        dry_run = dry_runs(self.services.upstream.calls, context, traceparent)
+        return Rehearsal(dry_run, context.request_id, seconds)
+
+
+def _rehearsals(request: Request, source: SourceDep, services: ServicesDep) -> Rehearsals:
+    return Rehearsals(request, source, services)
+
+
+RehearsalsDep = Annotated[Rehearsals, Depends(_rehearsals)]

@@ -77,6 +77,8 @@ async def start_run(
         request_id=request.state.request_id,
         request_source=source,
         traceparent=request.state.traceparent,
+        approval=body.approval or services.approval,
+        access=body.access,
         **{name: getattr(body, name) for name in _FOR_A_MODEL},
     )
     key = await asyncio.to_thread(idempotency, idempotency_key, body)

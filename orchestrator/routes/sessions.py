@@ -1,16 +1,18 @@
-"""Sessions: open, list, read, delete."""
+"""Sessions: open, list, read, change, delete."""
 
-from typing import Literal
+import asyncio
+from typing import Annotated, Literal
 
-from fastapi import APIRouter, Request, Response
+from fastapi import APIRouter, Body, Request, Response
 
 from common.context import RequestSource
 from common.errors import ClientError
 from common.models import Page
-from common.sessions import Session, SessionCreate
+from common.sessions import Session, SessionCreate, SessionPatch
 from common.web.answers import answered
 from common.web.body import JsonRoute
-from common.web.openapi import problems
+from common.web.openapi import Responses, problems
+from orchestrator.approvals.verdicts import check_rules
 from orchestrator.routes.dependencies import (
     BODY,
     COMMON,
@@ -23,12 +25,16 @@ from orchestrator.routes.dependencies import (
     UserDep,
     idempotency,
 )
+from orchestrator.routes.revisions import ETAG, RevisionDep, etag, if_match, shows
 from orchestrator.routes.workspaces import DELETE, deleted
 
 router = APIRouter(prefix="/v1/sessions", tags=["sessions"], route_class=JsonRoute)
+_OPENED: Responses = {201: {"description": "The session", "headers": ETAG}}
+_SHOWN = shows(Session, "The session")
+_CHANGES = [{"rules": [{"path": "secrets", "effect": "deny"}]}, {"metadata": {"ticket": "14"}}]
 
 
-@router.post("", status_code=201, responses=problems(*COMMON, *BODY))
+@router.post("", status_code=201, responses=_OPENED | problems(*COMMON, *BODY))
 async def create_session(
     body: SessionCreate,
     response: Response,
@@ -41,6 +47,7 @@ async def create_session(
         user, body.workspace, body.metadata, body.ttl, idempotency(idempotency_key, body)
     )
     response.headers["Location"] = f"/v1/sessions/{session.id}"
+    response.headers["ETag"] = etag(session.revision)
     return session
 
 
@@ -50,10 +57,31 @@ async def list_sessions(user: UserDep, paging: PagingDep, services: ServicesDep)
     return await answered(await services.store.sessions.list(user, paging.limit, paging.cursor))
 
 
-@router.get("/{session_id}", responses=problems(*COMMON, "session_not_found"))
-async def read_session(session: SessionDep) -> Session:
+@router.get("/{session_id}", responses=_SHOWN | problems(*COMMON, "session_not_found"))
+async def read_session(session: SessionDep, response: Response) -> Session:
     """Return a session."""
+    response.headers["ETag"] = etag(session.revision)
     return session
+
+
+@router.patch(
+    "/{session_id}",
+    responses=_SHOWN | problems(*COMMON, *BODY, "session_not_found", "precondition_failed"),
+    openapi_extra=if_match(required=True),
+)
+async def change_session(
+    body: Annotated[SessionPatch, Body(examples=_CHANGES)],
+    session: SessionDep,
+    services: ServicesDep,
+    revision: RevisionDep,
+    response: Response,
+) -> Session:
+    """Change what is named, the rest stays; rules hold from the next call on, of its runs as well."""
+    if body.rules is not None:
+        await asyncio.to_thread(check_rules, body.rules)
+    changed = await services.store.session_changes.patch(session, body, revision)
+    response.headers["ETag"] = etag(changed.revision)
+    return changed
 
 
 @router.delete(

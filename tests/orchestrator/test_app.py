@@ -53,3 +53,61 @@ def test_openapi_shows_what_a_message_looks_like():
     ]["post"]
     assert operation["requestBody"]["content"]["application/json"]["schema"]["examples"]
     assert {"202", "404", "409", "429"} <= operation["responses"].keys()
+
+
+SESSION, RUN = "/v1/sessions/{session_id}", "/v1/sessions/{session_id}/runs/{run_id}"
+
+
+@pytest.mark.parametrize(
+    ("path", "method", "statuses"),
+    [
+        (f"{RUN}/plan", "get", {"200", "404"}),
+        (f"{RUN}/plan", "put", {"200", "404", "409", "412", "413", "422", "502", "503", "504"}),
+        (f"{RUN}/approval", "post", {"202", "404", "409", "412", "422", "502", "503"}),
+        ("/v1/plans/preview", "post", {"200", "404", "422", "429", "502", "503", "504"}),
+        ("/v1/rules", "put", {"200", "412", "422"}),
+        (SESSION, "patch", {"200", "404", "412", "422"}),
+    ],
+)
+def test_openapi_tells_all_that_an_answer_to_a_run_takes_and_gives(path, method, statuses):
+    """Authors of clients see what to send, and what to be prepared for."""
+    operation = build(Settings(**NEEDED)).openapi()["paths"][path][method]
+    assert statuses <= operation["responses"].keys()
+    if method != "get":
+        body = operation["requestBody"]["content"]["application/json"]["schema"]
+        assert body["examples"]
+
+
+@pytest.mark.parametrize(
+    ("path", "method", "is_required"),
+    [
+        (f"{RUN}/plan", "put", True),
+        (f"{RUN}/approval", "post", True),
+        (SESSION, "patch", True),
+        ("/v1/rules", "put", False),
+    ],
+)
+def test_openapi_names_the_condition_of_a_change(path, method, is_required):
+    """Who leaves it out would undo what they have not seen."""
+    parameters = build(Settings(**NEEDED)).openapi()["paths"][path][method]["parameters"]
+    [condition] = [one for one in parameters if one["name"] == "If-Match"]
+    assert (condition["in"], condition["required"]) == ("header", is_required)
+    assert condition["schema"]["pattern"]
+
+
+@pytest.mark.parametrize(
+    ("path", "method", "status"),
+    [
+        (f"{RUN}/plan", "get", "200"),
+        (f"{RUN}/plan", "put", "200"),
+        ("/v1/rules", "get", "200"),
+        (SESSION, "get", "200"),
+        (SESSION, "patch", "200"),
+        ("/v1/sessions", "post", "201"),
+    ],
+)
+def test_openapi_names_the_tag_that_a_change_needs(path, method, status):
+    """It comes with each answer that shows what can be changed."""
+    answer = build(Settings(**NEEDED)).openapi()["paths"][path][method]["responses"][status]
+    assert "ETag" in answer["headers"]
+    assert answer["content"]["application/json"]["schema"]["$ref"]

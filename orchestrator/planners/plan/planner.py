@@ -1,18 +1,18 @@
 """The `plan` planner: the client's own steps, one after the other."""
 
 import asyncio
-from collections.abc import Iterator, Sequence, Set
+from collections.abc import Iterator, Sequence
 from itertools import islice
 
 from common.errors import ClientError, FieldError
 from common.folding import fold
 from common.plans import Plan, PlanStep
 from common.runs import PlannerSpec, RunCreate, Step
-from common.tools import Tools, did_you_mean
-from orchestrator.planners.argument_check import ArgumentCheck, field_error
+from common.tools import Tools
+from orchestrator.planners.argument_check import ArgumentCheck
 from orchestrator.planners.decisions import Call, CallTools, Decision, Finish
+from orchestrator.planners.plan.checking import errors_of
 from orchestrator.planners.plan.patience import Patient
-from orchestrator.planners.plan.references import FIELDS, Place, pointers
 from orchestrator.planners.protocol import History, Surroundings
 
 MAX_FIELDS = 20
@@ -61,35 +61,8 @@ def _errors(plan: Plan, check: ArgumentCheck) -> Iterator[FieldError]:
     """Yield the plan's faults in order: whoever has enough of them stops."""
     earlier: set[str] = set()
     for n, step in enumerate(plan.steps):
-        yield from _errors_of(step, ("steps", n), check, earlier)
+        yield from errors_of(step, ("steps", n), check, earlier)
         earlier.add(step.name)
-
-
-def _errors_of(
-    step: PlanStep, where: Place, check: ArgumentCheck, earlier: Set[str]
-) -> Iterator[FieldError]:
-    if step.tool not in check.tools:
-        near = did_you_mean(step.tool, check.tools)
-        there_is_none = "there is no such tool"
-        yield field_error((*where, "tool"), f"{there_is_none}. {near}" if near else there_is_none)
-        return
-    where = (*where, "arguments")
-    yield from check.errors(step.tool, step.arguments, where)
-    for key, value in step.arguments.items():  # a key of theirs is a name, whatever it is
-        for place, pointer in pointers(value):
-            if (message := _pointer_error(pointer, earlier)) is not None:
-                yield field_error((*where, key, *place), message)
-
-
-def _pointer_error(pointer: object, earlier: Set[str]) -> str | None:
-    if not isinstance(pointer, str):
-        return "$from takes a string"
-    name, *tokens = pointer.split("/")
-    if name not in earlier:
-        return "$from must name an earlier step"
-    if tokens and tokens[0] not in FIELDS:
-        return f"after the step comes one of {', '.join(FIELDS)}"
-    return None
 
 
 def _summary(steps: Sequence[Step]) -> str:

@@ -52,7 +52,9 @@ async def live(store):
         )  # fmt: skip
         manager = ConnectionManager(store)
         limits = RateLimits(store.rate_limits, user_limits)
-        app.state.services = Services(store, planners(*models), None, manager, limits, upstream)
+        app.state.services = Services(
+            store, planners(*models), None, manager, limits, upstream, "never", timedelta(seconds=5)
+        )
         server = Server(configure(app, SETTINGS, ws=protocol), manager.close)
         task = asyncio.create_task(server.serve())
         while not server.started:

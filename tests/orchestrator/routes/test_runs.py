@@ -2,6 +2,7 @@
 
 import asyncio
 from contextlib import asynccontextmanager, nullcontext
+from datetime import timedelta
 
 import httpx
 import pytest
@@ -36,7 +37,7 @@ class SomeTools:
 
 
 @asynccontextmanager
-async def served(store, *models, catalogue=None):
+async def served(store, *models, catalogue=None, approval="never"):
     """Yield a client of the routes over the store; nobody executes what it starts."""
     access = Middleware(Access, api_keys={}, any_host=True, is_local=lambda _: True)
     app = build_app(
@@ -45,7 +46,9 @@ async def served(store, *models, catalogue=None):
     )  # fmt: skip
     limits = RateLimits(store.rate_limits, UserLimits())
     known, manager = planners(*models), ConnectionManager(store)
-    app.state.services = Services(store, known, catalogue or NoTools(), manager, limits, None)
+    app.state.services = Services(
+        store, known, catalogue or NoTools(), manager, limits, None, approval, timedelta(seconds=5)
+    )
     transport = httpx.ASGITransport(app)
     async with httpx.AsyncClient(transport=transport, base_url="http://t") as client:
         yield client
@@ -207,3 +210,38 @@ async def test_run_of_the_model_is_refused_where_there_is_none(http, session):
     answer = await http.post(f"/v1/sessions/{opened.id}/runs", json=body)
     assert (answer.status_code, answer.json()["code"]) == (422, "invalid_request")
     assert "no model is configured" in answer.json()["detail"]
+
+
+@pytest.mark.parametrize(
+    ("asked", "approval", "access"),
+    [
+        ({}, "writes", "read_write"),
+        ({"approval": "never"}, "never", "read_write"),
+        ({"approval": "always", "access": "read_only"}, "always", "read_only"),
+    ],
+    ids=["as the deployment has it", "never", "both"],
+)
+async def test_run_keeps_what_asks_a_person_and_what_it_may_do(
+    store, session, asked, approval, access
+):
+    """The worker that takes it reads it from the run; so does whoever looks at it."""
+    opened = await session("local")
+    async with served(store, approval="writes") as http:
+        answer = await http.post(f"/v1/sessions/{opened.id}/runs", json={**GOAL, **asked})
+    shown = answer.json()
+    assert (shown["approval"], shown["access"]) == (approval, access)
+    lease = await store.leases.acquire(opened.id, shown["id"], "w")
+    assert (lease.run.approval, lease.run.access) == (approval, access)
+
+
+async def test_run_is_the_same_request_whatever_the_deployments_policy_is(store, session):
+    """A key stands for what the client has sent: a deployment may change its mind between two attempts."""
+    opened, once = await session("local"), {"Idempotency-Key": "k"}
+    answers = []
+    for approval in ("never", "writes"):
+        async with served(store, approval=approval) as http:
+            url = f"/v1/sessions/{opened.id}/runs"
+            answers.append(await http.post(url, json=GOAL, headers=once))
+    assert [answer.status_code for answer in answers] == [202, 202]
+    assert answers[0].json()["id"] == answers[1].json()["id"]
+    assert answers[1].json()["approval"] == "never"
