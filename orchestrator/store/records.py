@@ -1,12 +1,12 @@
 """What the store gives out and takes in: sessions, leases, turns, endings."""
 
 import asyncio
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from typing import Any, Literal, TypeVar
 
-from pydantic import JsonValue, TypeAdapter
+from pydantic import JsonValue
 
 from common.approvals.reviews import CallState, Policy, Preview
 from common.approvals.rules import Rule
@@ -20,7 +20,6 @@ from common.sessions import Session
 from common.tools import JsonSchema, Receipt, ToolName
 
 T = TypeVar("T")
-RULES = TypeAdapter(list[Rule])
 SMALL = 64 * 1024
 """Characters that are read on the event loop: sooner done there than in a thread."""
 
@@ -172,31 +171,6 @@ Fields = Mapping[str, str]
 def moment(value: str | None) -> datetime | None:
     """Read a time that a script wrote, in milliseconds since the epoch."""
     return None if value is None else datetime.fromtimestamp(int(value) / 1000, UTC)
-
-
-def read_rules(text: str | None) -> list[Rule]:
-    """Read rules as they are kept; none where nobody has set any."""
-    return [] if not text else RULES.validate_json(text)
-
-
-def read_session(fields: Fields) -> Session:
-    """Read a session's hash."""
-    document = Session.model_validate_json(fields["document"])
-    return Session.model_validate(
-        document.model_dump()
-        | {
-            "active_run": fields["active"] or None,
-            "created_at": moment(fields["created"]),
-            "rules": read_rules(fields.get("rules")),
-            "remembered": read_rules(fields.get("remembered")),
-            "revision": int(fields.get("revision", 0)),
-        }
-    )
-
-
-def read_sessions(found: Iterable[Fields]) -> list[Session]:
-    """Read sessions' hashes; an empty one is no session."""
-    return [read_session(fields) for fields in found if fields]
 
 
 def length_of(*hashes: Fields) -> int:

@@ -9,7 +9,7 @@ from common.ids import made_at, new_id
 from common.models import Page
 from common.sessions import Metadata, Session
 from orchestrator.store.backend import Backend, milliseconds
-from orchestrator.store.records import length_of, off_loop, read_session, read_sessions
+from orchestrator.store.encoding.session_records import read_session, read_sessions
 
 Idempotency = tuple[str, str]
 """A client's key, and the digest of the request that it stands for."""
@@ -123,7 +123,7 @@ class SessionStore:
         found = await self._backend.do(pipeline.execute())
         missing = [session_id for session_id, fields in zip(ids, found, strict=True) if not fields]
         await self._forget(user_id, missing)
-        return await off_loop(length_of(*found), read_sessions, found)
+        return await read_sessions(found)
 
     async def _drop_some_expired(self, user_id: str) -> None:
         """Look at some of the list at random: one that nobody reads gets shorter, too."""

@@ -6,7 +6,8 @@ from collections.abc import Sequence
 from common.approvals.rules import Rule, Rules
 from common.errors import error
 from orchestrator.store.backend import Backend
-from orchestrator.store.records import RULES, RuleLayers, read_rules
+from orchestrator.store.encoding.session_records import RULES, read_rules
+from orchestrator.store.records import RuleLayers
 
 _OF_SESSION = ("rules", "remembered")
 

@@ -6,9 +6,9 @@ from datetime import timedelta
 from common.errors import error
 from common.sessions import Session, SessionPatch
 from orchestrator.store.backend import Backend, milliseconds
+from orchestrator.store.encoding.session_records import RULES
 from orchestrator.store.queue.queue import Queue
 from orchestrator.store.queue.refs import RunRef
-from orchestrator.store.records import RULES
 from orchestrator.store.sessions import SessionStore, keep_session
 
 

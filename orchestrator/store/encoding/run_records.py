@@ -8,6 +8,7 @@ from typing import TypeVar
 from common.errors import Problem
 from common.plans import Plan, PlanStep, Turn, TurnCall
 from common.runs import Run, RunResult, RunUsage, Step
+from orchestrator.store.encoding.session_records import read_session
 from orchestrator.store.encoding.spending import read_spent
 from orchestrator.store.encoding.telling import length
 from orchestrator.store.records import (
@@ -18,7 +19,6 @@ from orchestrator.store.records import (
     StoredStep,
     StoredTurn,
     moment,
-    read_session,
 )
 
 _NAMES = {"name", "tool"}

@@ -4,6 +4,7 @@ import pytest
 
 from common.errors import SystemFault
 from common.plans import Message
+from common.runs import Step
 from orchestrator.store.backend import StoreConfig
 from orchestrator.store.records import Ending
 from orchestrator.store.store import make_store
