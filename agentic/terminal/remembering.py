@@ -1,19 +1,17 @@
 """The rule that "all like this" stands for: the tool, and where it may do it without asking."""
 
-import re
 from collections.abc import Iterator, Mapping
 from typing import Any
 
 from common.approvals.reviews import PlannedCall, Remember
+from common.approvals.rules import glob_of
 from common.errors import ToolError
-from common.files.paths import Parts, parse, show
+from common.files.paths import Parts, parse, show_path
 from common.tools import TOUCHES, ToolSpec
-
-_WILD = re.compile(rb"[*?\[]")
 
 
 def rule_for(call: PlannedCall, spec: ToolSpec | None) -> Remember | None:
-    """Return the rule of a call's tool and its place: a top directory, or a name.
+    """Return the rule of a call's tool and its place: the top directory, or file, that it is in.
 
     None where no one place holds all that it touches, or nobody knows yet what that is.
     """
@@ -28,22 +26,14 @@ def rule_for(call: PlannedCall, spec: ToolSpec | None) -> Remember | None:
         return Remember(tool=call.tool) if call.effect == "read" else None
     if len(tops) > 1:
         return None
-    return Remember(tool=call.tool, path=_glob(touched))
+    [top] = tops
+    return Remember(tool=call.tool, path=glob_of(show_path(top)))
 
 
 def in_words(remember: Remember) -> str:
     """Return what a rule allows, as a person is told before it is remembered."""
     where = "anything" if remember.path is None else f"'{remember.path}'"
-    if remember.path is not None and "/" not in remember.path:
-        where = f"{where}, in any directory"
     return f"{remember.tool} on {where}"
-
-
-def _glob(touched: set[Parts]) -> str:
-    """Return the glob of what lies in one top directory; of a file beside those its name."""
-    [top] = {parts[0] for parts in touched}
-    name = show(_WILD.sub(lambda wild: b"[" + wild[0] + b"]", top))
-    return name if any(len(parts) == 1 for parts in touched) else f"{name}/*"
 
 
 def _touched(call: PlannedCall, spec: ToolSpec) -> Iterator[Parts]:

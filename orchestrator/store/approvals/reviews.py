@@ -1,5 +1,6 @@
 """Turns that wait for a person: read, answered, given up when nobody answers."""
 
+import asyncio
 import hashlib
 from dataclasses import dataclass
 from datetime import datetime
@@ -93,14 +94,14 @@ class ReviewStore:
     async def _say(
         self, ref: RunRef, said: Said, *, is_announced: bool
     ) -> tuple[str, int, str, str]:
-        text, asking = said.review.model_dump_json(), said.review.asking
+        text, asking = await asyncio.to_thread(said.review.model_dump_json), said.review.asking
         remember = "" if said.remember is None else said.remember.model_dump_json()
         outcome, can_start, now, revision = await self._backend.script(
             "answer_plan",
             ref.session_id,
             ref.run_id,
             said.expected,
-            _digest(said.body),
+            await asyncio.to_thread(_digest, said.body),
             said.review.t,
             text,
             len(text.encode()),

@@ -1,6 +1,6 @@
 """The rules of users and sessions."""
 
-import secrets
+import hashlib
 from collections.abc import Sequence
 
 from common.approvals.rules import Rule, Rules
@@ -25,13 +25,14 @@ class RuleStore:
         return Rules(rules=read_rules(text), revision=int(revision or 0))
 
     async def replace(self, user_id: str, rules: Sequence[Rule], expected: int | None) -> Rules:
-        """Replace a user's rules; raise `precondition_failed` unless they have this revision."""
+        """Replace a user's rules; raise `precondition_failed` unless they have this revision.
+
+        The last request once more has been done: its answer was lost.
+        """
+        text, revision = RULES.dump_json(list(rules)).decode(), "" if expected is None else expected
+        request = hashlib.sha256(f"{revision} {text}".encode()).hexdigest()
         outcome, revision = await self._backend.script_on(
-            "set_rules",
-            [self._backend.keys.rules(user_id)],
-            "" if expected is None else str(expected),
-            RULES.dump_json(list(rules)).decode(),
-            secrets.token_hex(8),
+            "set_rules", [self._backend.keys.rules(user_id)], revision, text, request
         )
         if outcome == "changed":
             raise error(

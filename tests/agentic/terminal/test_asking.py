@@ -119,12 +119,12 @@ async def test_all_like_this_is_remembered_for_the_tool_and_the_place(decide):
     """What else of the turn is like it needs no answer of its own; the rule is said before it is sent."""
     orchestrator = Waiting(a_plan(*THREE))
     _, printed = await decide(orchestrator, "a", "y")
-    remember = {"tool": "write_file", "path": "src/*"}
+    remember = {"tool": "write_file", "path": "src/**"}
     assert orchestrator.answers == [
         (1, {"decision": "approve", "steps": [1, 2], "remember": remember}),
         (2, {"decision": "approve", "steps": [3]}),
     ]
-    assert "without asking from now on, in this session: write_file on 'src/*'" in printed
+    assert "without asking from now on, in this session: write_file on 'src/**'" in printed
 
 
 async def test_a_call_in_two_places_is_approved_and_not_remembered(decide):

@@ -31,23 +31,23 @@ def rule(spec, arguments, receipts=(), **more):
 @pytest.mark.parametrize(
     ("path", "glob"),
     [
-        ("src/a.txt", "src/*"),
-        ("./src//b/c.txt", "src/*"),
-        ("README.md", "README.md"),
-        ("*[a]?/x", "[*][[]a][?]/*"),
-        ("\\x73rc/a", "src/*"),
+        ("src/a.txt", "src/**"),
+        ("./src//b/c.txt", "src/**"),
+        ("README.md", "README.md/**"),
+        ("*[a]?/x", "[*][[]a][?]/**"),
+        ("\\x73rc/a", "src/**"),
     ],
 )
-def test_a_path_stands_for_its_top_directory_or_its_name(path, glob):
+def test_a_path_stands_for_its_top_directory_or_for_itself(path, glob):
     """However it is spelt; what would be wild in a glob means itself."""
     assert rule(WRITE, {"path": path}) == glob
 
 
 def test_a_rule_holds_all_that_a_call_touches():
     """Both ends of a move, and each file of a patch; else there is none."""
-    assert rule(MOVE, {"source": "src/a", "destination": "src/b"}) == "src/*"
+    assert rule(MOVE, {"source": "src/a", "destination": "src/b"}) == "src/**"
     assert rule(MOVE, {"source": "src/a", "destination": "docs/a"}) is None
-    assert rule(PATCH, {"patch": "…"}, ["src/a", "src/b"]) == "src/*"
+    assert rule(PATCH, {"patch": "…"}, ["src/a", "src/b"]) == "src/**"
     assert rule(PATCH, {"patch": "…"}, ["src/a", "b"]) is None
     assert rule(PATCH, {"patch": "…"}) is None
 
@@ -72,11 +72,11 @@ def test_a_tool_that_nobody_knows_has_no_rule():
 @pytest.mark.parametrize(
     ("path", "words"),
     [
-        ("src/*", "write_file on 'src/*'"),
-        ("a.txt", "write_file on 'a.txt', in any directory"),
+        ("src/**", "write_file on 'src/**'"),
+        ("a.txt/**", "write_file on 'a.txt/**'"),
         (None, "write_file on anything"),
     ],
 )
 def test_a_rule_is_said_with_all_that_it_allows(path, words):
-    """A name without a directory is one in any of them."""
+    """Before it is remembered."""
     assert in_words(Remember(tool="write_file", path=path)) == words

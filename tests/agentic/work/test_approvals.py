@@ -117,10 +117,10 @@ async def test_what_is_remembered_is_said_before_it_is_sent(capsys):
     orchestrator = Waiting(a_plan(*TWO, several))
     await approve(orchestrator, is_remembered=True)
     remembered = [body.get("remember", {}).get("path") for _, body in orchestrator.answers]
-    assert remembered == ["src/*", "docs/*", None]
+    assert remembered == ["src/**", "docs/**", None]
     assert capsys.readouterr().err.splitlines() == [
-        "step 1, remembered: write_file on 'src/*'",
-        "step 2, remembered: write_file on 'docs/*'",
+        "step 1, remembered: write_file on 'src/**'",
+        "step 2, remembered: write_file on 'docs/**'",
         "step 3, not remembered: it is in no one place",
     ]
 
@@ -178,7 +178,7 @@ async def test_runs_that_wait_for_a_person_are_listed_alone(target, capsys):
 
 
 DENY = Rule(path="*.pem", effect="deny")
-ALLOW = Rule(tool="write_file", path="docs/*", effect="allow")
+ALLOW = Rule(tool="write_file", path="docs/**", effect="allow")
 
 
 async def test_rules_are_printed_in_their_order(target, capsys):
