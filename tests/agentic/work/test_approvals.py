@@ -186,7 +186,7 @@ async def test_rules_are_printed_in_their_order(target, capsys):
     ours = target(routes={"GET /v1/rules": Rules(rules=[ALLOW, DENY], revision=3)})
     await approvals.rules(ours, None, is_json=False)
     assert capsys.readouterr().out.splitlines() == [
-        "allow  write_file  docs/*",
+        "allow  write_file  docs/**",
         "deny   (any tool)  *.pem",
     ]
     await approvals.rules(ours, None, is_json=True)
