@@ -78,14 +78,15 @@ def read_run(fields: Fields, steps: Fields, turns: Fields, text: str | None = No
     document = RunDocument.model_validate_json(fields["document"])
     stored = read_turns(turns)
     plan = read_plan(document, stored)
+    shown = read_steps(Step, steps, stored, has_plan=plan is not None)
     return Run.model_validate(
         {
             **_asked(document),
             **_state(fields),
             "plan": plan,
             "workspace_instructions": stored[0].workspace_instructions if stored else None,
-            "steps": read_steps(Step, steps, stored, has_plan=plan is not None),
-            "usage": _usage(fields, len(steps)),
+            "steps": shown,
+            "usage": _usage(fields, sum(step.status != "pending" for step in shown)),
             "question": stored[-1].question if stored and _asks(fields) else None,
             "text": text,
         }
