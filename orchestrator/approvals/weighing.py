@@ -1,6 +1,6 @@
 """Weighs the calls of a turn that are left: what each would be made with, and what becomes of it."""
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence, Set
 from dataclasses import dataclass
 
 from common.approvals.reviews import CallState
@@ -58,12 +58,11 @@ def weigh(
     by_name = {step.name: step for step in steps}
     before = {} if review is None else review.by_number
     weighed: list[Weighed] = []
-    for call in turn.calls:
-        if call.n in made:
-            continue
+    names: set[str] = set()
+    for call in (call for call in turn.calls if call.n not in made):
         reviewed = before.get(call.n) or ReviewedCall(n=call.n, state="free")
-        names = {other.call.name for other in weighed}
         arguments, judgement = _judged(call, reviewed, judge, by_name, names, is_first)
+        names.add(call.name)
         state = _state(judgement, reviewed)
         now = reviewed.model_copy(update={"state": state, "reason": _reason(judgement, reviewed)})
         weighed.append(Weighed(call, arguments, judgement, now))
@@ -75,7 +74,7 @@ def _judged(
     reviewed: ReviewedCall,
     judge: Judge,
     by_name: Mapping[str, Step],
-    left: Iterable[str],
+    left: Set[str],
     is_first: bool,
 ) -> tuple[Arguments | None, Judgement]:
     arguments = call.arguments if reviewed.arguments is None else reviewed.arguments

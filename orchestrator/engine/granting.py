@@ -62,13 +62,13 @@ def granted(weighed: Weighed, run: RunDocument) -> Grant:
 
 
 def _expected(call: TurnCall, entry: ReviewedCall) -> list[Receipt] | None:
-    """Return what a change has to do: what was approved; nothing, where it could not be previewed."""
+    """Return what a change has to do: what was approved; nothing, where nobody was shown what that is."""
     preview = entry.preview
-    if call.effect == "read" or preview is None or preview.depends_on_step is not None:
+    if call.effect == "read" or (preview is not None and preview.depends_on_step is not None):
         return None
     if entry.state == "approved":
-        return preview.receipts
-    return None if preview.error is None else []
+        return [] if preview is None else preview.receipts
+    return None if preview is None or preview.error is None else []
 
 
 def _rejected(entry: ReviewedCall, request_id: str | None) -> Problem:
