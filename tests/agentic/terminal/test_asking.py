@@ -121,8 +121,8 @@ async def test_all_like_this_is_remembered_for_the_tool_and_the_place(decide):
     _, printed = await decide(orchestrator, "a", "y")
     remember = {"tool": "write_file", "path": "src/**"}
     assert orchestrator.answers == [
-        (1, {"decision": "approve", "steps": [1, 2], "remember": remember}),
-        (2, {"decision": "approve", "steps": [3]}),
+        (1, {"decision": "approve", "steps": [3]}),
+        (2, {"decision": "approve", "steps": [1, 2], "remember": remember}),
     ]
     assert "without asking from now on, in this session: write_file on 'src/**'" in printed
 
