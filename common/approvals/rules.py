@@ -11,11 +11,14 @@ from common.tools import ToolName
 
 MAX_RULES = 200
 MAX_GLOB = 1024
+MAX_WILD = 32
+"""Wildcards of a glob: what is compiled of it grows with each, and many rules are asked at once."""
 RuleEffect = Literal["allow", "ask", "deny"]
 
 _TOKEN = re.compile(r"((?:\\x[0-9a-fA-F]{2}|\\\\)+)|(\[!?\]?[^\]]*\])|(.)", re.DOTALL)
 """Escapes, as many as follow one another; a set; any other character."""
 _ALTERNATIVES = re.compile(r"\{(?!\])[^{}]*,[^{}]*\}")
+_WILD = re.compile(r"\*+|\?|\[")
 _SPECIAL = re.compile(r"[*?\[{]")
 
 
@@ -39,6 +42,8 @@ def _plain(glob: str) -> str:
     plain = "/".join(names)
     if len(plain) > MAX_GLOB:
         raise ValueError(f"as paths are shown it has more than {MAX_GLOB} characters")
+    if len(_WILD.findall(plain)) > MAX_WILD:
+        raise ValueError(f"it has more than {MAX_WILD} wildcards")
     return plain
 
 

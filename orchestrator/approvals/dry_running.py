@@ -1,4 +1,5 @@
-"""Dry runs of calls for whoever is asked about them: nothing is written, and nothing is kept of them."""
+"""Dry runs of calls for whoever is asked about them: nothing is written, and the audit
+trail alone keeps a record of them."""
 
 import asyncio
 import secrets

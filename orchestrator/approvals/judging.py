@@ -11,7 +11,7 @@ from common.plans import TurnCall
 from common.tools import Tools
 from orchestrator.approvals.paths import EVERYTHING, Touched, touched_by
 from orchestrator.approvals.policy import answer, nothing_asks
-from orchestrator.approvals.verdicts import RuleBook
+from orchestrator.approvals.verdicts import book_of
 from orchestrator.store.records import RuleLayers, RunDocument
 
 _NARROWER = "Name a narrower directory, or single files by a tool that takes no directory."
@@ -50,7 +50,7 @@ class Judge:
         self._policy = document.approval
         self._access = document.access
         self._has_rules = any(layers.in_order)
-        self._book = RuleBook(layers.in_order)
+        self._book = book_of(tuple(map(tuple, layers.in_order)))
         self._tools = tools
 
     @property

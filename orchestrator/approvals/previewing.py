@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from common.approvals.reviews import Preview
 from common.errors import ToolError
 from common.files.paths import show_path
+from common.tools import ToolResult
 from orchestrator.approvals.dry_running import Arguments, DryRun
 from orchestrator.approvals.paths import Touched
 
@@ -67,8 +68,7 @@ class Previewer:
             result = await self._dry_run(change.tool, change.arguments)
         except ToolError as refusal:
             return Preview(error=refusal.problem("orchestrator", self._request_id))
-        diff = result.output.get("diff")
-        return Preview(diff=diff if isinstance(diff, str) else None, receipts=result.receipts)
+        return _shown(result)
 
     async def _hash_of(self, touched: Touched) -> str | None:
         """Return the hash of the file at a path; None for a directory, and where nothing is."""
@@ -78,3 +78,11 @@ class Previewer:
             return None
         found = result.output.get("sha256")
         return found if isinstance(found, str) else None
+
+
+def _shown(result: ToolResult) -> Preview:
+    told = dict(result.output)
+    diff = told.pop("diff", None)
+    return Preview(
+        diff=diff if isinstance(diff, str) else None, receipts=result.receipts, output=told or None
+    )

@@ -18,8 +18,8 @@ async def reviewed(
 ) -> Review:
     """Return the review of turn `t`, of which `calls` are left; with `shows_all` each change is previewed.
 
-    What a person has approved keeps the preview that they saw. Of `before` the calls that are made
-    stay as they were.
+    What a person has approved keeps the preview that they saw, and so does what asks and was shown, unless
+    it depends on another call by now. Of `before` the calls that are made stay as they were.
     """
     changes = list(_to_preview(calls, shows_all))
     seen = await previewer.previews(changes)
@@ -33,7 +33,7 @@ def asked_anew(review: Review, left: Container[int]) -> Review:
     """Return a review whose approvals have lapsed for calls that are `left`: the files are others by now."""
     calls = [
         (
-            call.model_copy(update={"state": "asks"})
+            call.model_copy(update={"state": "asks", "preview": None})
             if call.n in left and call.state == "approved"
             else call
         )
@@ -49,10 +49,17 @@ def _to_preview(calls: Iterable[Weighed], shows_all: bool) -> Iterable[Change]:
         if not one.changes:
             continue
         touched, n = one.judgement.touched, one.call.n
-        if one.arguments is not None and (one.state == "asks" or shows_all):
-            depends_on = earlier.last_about(touched)
+        depends_on = earlier.last_about(touched)
+        is_shown = shows_all or (one.state == "asks" and not _is_seen(one.reviewed, depends_on))
+        if one.arguments is not None and is_shown:
             yield Change(n, one.call.tool, one.arguments, touched, depends_on)
         earlier.add(n, touched)
+
+
+def _is_seen(entry: ReviewedCall, depends_on: int | None) -> bool:
+    """Tell whether a call was shown as it would be shown now; what has changed since, its receipts tell."""
+    preview = entry.preview
+    return preview is not None and preview.error is None and preview.depends_on_step == depends_on
 
 
 def _entry(one: Weighed, seen: Seen | None) -> ReviewedCall:

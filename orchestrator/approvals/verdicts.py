@@ -1,8 +1,8 @@
 """What rules say of a call: any denial counts, then the first word on each path that it touches."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cached_property, lru_cache
 from itertools import takewhile
 from typing import Any
 
@@ -10,12 +10,15 @@ from common.approvals.rules import Rule, RuleEffect
 from common.errors import ClientError, FieldError, ToolError
 from common.files.globs import InvalidPattern, compile_pattern, glob_pattern
 from common.files.paths import show
+from common.tools import did_you_mean
 from orchestrator.approvals.paths import Touched
 
 BLOCK = 25
 """Rules that are asked all at once whether a path is any of theirs; the longest ones fit into a pattern."""
 MAX_TOLD = 16
 """Names at the beginning of a glob that a tree is compared with."""
+KEPT = 64
+"""Sets of rules that stay compiled: a user's are asked before each turn, and compiling takes longest."""
 _WILD = frozenset("*?[")
 
 
@@ -29,16 +32,29 @@ class Verdict:
     """Whether the call does not name what is ruled, but a tree that may have it."""
 
 
-def check_rules(rules: Sequence[Rule]) -> None:
-    """Raise `invalid_request` for a path that is no glob: it would rule nothing, in silence."""
+def check_rules(rules: Sequence[Rule], tools: Iterable[str] = ()) -> None:
+    """Raise `invalid_request` for a rule that would rule nothing, in silence: its path is no glob, or no
+    tool has its name. Without `tools`, those there are, nobody can tell the latter.
+    """
+    known = frozenset(tools)
     for number, rule in enumerate(rules):
         try:
             _Compiled(rule)
         except (InvalidPattern, ToolError) as error:
             why = error.detail if isinstance(error, ToolError) else str(error)
-            fields = [FieldError(field=f"rules.{number}.path", message=why)]
-            detail = f"The path of rule {number + 1} is no glob: {why}"
-            raise ClientError("invalid_request", detail, fields=fields) from error
+            raise _no_rule(number, "path", f"is no glob: {why}") from error
+        if known and rule.tool is not None and rule.tool not in known:
+            raise _no_rule(number, "tool", "is none of those there are", _meant(rule.tool, known))
+
+
+def _no_rule(number: int, field: str, why: str, hint: str | None = None) -> ClientError:
+    fields = [FieldError(field=f"rules.{number}.{field}", message=why)]
+    detail = f"The {field} of rule {number + 1} {why}"
+    return ClientError("invalid_request", detail, hint=hint, fields=fields)
+
+
+def _meant(tool: str, known: Iterable[str]) -> str:
+    return did_you_mean(tool, known) or "GET /v1/tools names them; leave it out for any tool."
 
 
 class RuleBook:
@@ -71,6 +87,12 @@ class RuleBook:
             others = [it for it in rules if it.rule.effect != "deny"]
             self._by_tool[tool] = _Series(denying), _Series(others)
         return self._by_tool[tool]
+
+
+@lru_cache(maxsize=KEPT)
+def book_of(layers: tuple[tuple[Rule, ...], ...]) -> RuleBook:
+    """Return the book of these rules, which several may ask at a time: for a thread, when it is new."""
+    return RuleBook(layers)
 
 
 class _Compiled:

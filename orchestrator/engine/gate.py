@@ -3,7 +3,7 @@
 import asyncio
 import time
 from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from datetime import timedelta
 
 from common.errors import Problem, SystemFault
@@ -19,7 +19,7 @@ from orchestrator.engine.granting import Grant, granted, unasked
 from orchestrator.engine.state import RunState
 from orchestrator.execution.retrying import Cancelled, Executor
 from orchestrator.store.approvals.rules import RuleStore
-from orchestrator.store.records import Review, ReviewedCall, StoredStep
+from orchestrator.store.records import Review, ReviewedCall, RuleLayers, StoredStep
 
 log = get_logger(__name__)
 TOOLS_PAUSE = 0.5
@@ -38,6 +38,14 @@ class WaitingForApproval(Exception):  # a state of affairs, not an error
         self.again = again
 
 
+@dataclass(frozen=True)
+class Admission:
+    """How calls may be made, by number, and the rules that were asked about it."""
+
+    grants: Mapping[int, Grant]
+    layers: RuleLayers
+
+
 class Gate:
     """Lets the calls of a turn through, each in the way that it may be made."""
 
@@ -53,8 +61,8 @@ class Gate:
         self._executor = executor
         self._call_timeout = call_timeout.total_seconds()
 
-    async def admit(self, run: RunState, turn: Turn, seconds_left: float) -> Mapping[int, Grant]:
-        """Return how calls that are left may be made, by number: those up to the first that has to wait.
+    async def admit(self, run: RunState, turn: Turn, seconds_left: float) -> Admission:
+        """Return how calls that are left may be made: those up to the first that has to wait.
 
         A call waits for what it refers to, and is judged when that is there. Rules count as they are now.
 
@@ -62,16 +70,24 @@ class Gate:
         the fault that keeps the gate from knowing.
         """
         document, before = run.lease.run, run.review_of(turn)
-        judge = await self._judge(run, before, seconds_left)
+        layers = await self._layers(run)
+        judge = await self._judge(run, before, layers, seconds_left)
         if judge.is_open and before is None:
-            return {call.n: unasked(call, document) for call in run.left_of(turn)}
+            grants = {call.n: unasked(call, document) for call in run.left_of(turn)}
+            return Admission(grants, layers)
         calls = await self._weighed(run, turn, judge, before)
         if any(one.state == "asks" for one in calls):
             review = await self._review(run, turn, calls, before, seconds_left)
             if review.asking:
                 raise WaitingForApproval(review)
             calls = _as_reviewed(calls, review)
-        return {one.call.n: granted(one, document) for one in _until_deferred(calls)}
+        grants = {one.call.n: granted(one, document) for one in _until_deferred(calls)}
+        return Admission(grants, layers)
+
+    async def holds(self, run: RunState, admission: Admission) -> bool:
+        """Tell whether the rules are still those that were asked: a denial counts from the next call on."""
+        session = run.lease.session
+        return await self._rules.are_still(admission.layers, session.id, session.user_id)
 
     async def ask_again(
         self, run: RunState, turn: Turn, n: int, step: StoredStep | None, seconds_left: float
@@ -86,7 +102,7 @@ class Gate:
         shown = run.review_of(turn) or Review(t=turn.t, calls=[])
         before = asked_anew(shown, {call.n for call in run.left_of(turn)})
         before = _asking(n, before, is_begun=step is not None)
-        judge = await self._judge(run, before, seconds_left)
+        judge = await self._judge(run, before, await self._layers(run), seconds_left)
         calls = await self._weighed(run, turn, judge, before)
         review = await self._review(run, turn, calls, before, seconds_left)
         call = next(one for one in turn.calls if one.n == n)
@@ -103,10 +119,14 @@ class Gate:
             raise RuntimeError(f"call {n} neither asks nor is refused")
         return problem
 
-    async def _judge(self, run: RunState, before: Review | None, seconds_left: float) -> Judge:
-        """Return what judges by the rules of this moment; one that is open needs to know no tools."""
+    async def _layers(self, run: RunState) -> RuleLayers:
+        return await self._rules.for_run(run.lease.session.id, run.lease.session.user_id)
+
+    async def _judge(
+        self, run: RunState, before: Review | None, layers: RuleLayers, seconds_left: float
+    ) -> Judge:
+        """Return what judges by these rules; one that is open needs to know no tools."""
         lease = run.lease
-        layers = await self._rules.for_run(lease.session.id, lease.session.user_id)
         if before is None and not any(layers.in_order):
             judge = Judge(lease.run, layers, {})
             if judge.is_open:
@@ -163,6 +183,6 @@ def _asking(n: int, review: Review, *, is_begun: bool) -> Review:
     entries = dict(review.by_number)
     entry = entries.get(n) or ReviewedCall(n=n, state="asks")
     k = entry.k + 1 if is_begun else entry.k
-    entries[n] = entry.model_copy(update={"state": "asks", "k": k})
+    entries[n] = entry.model_copy(update={"state": "asks", "k": k, "preview": None})
     calls = sorted(entries.values(), key=lambda one: one.n)
     return review.model_copy(update={"calls": calls})

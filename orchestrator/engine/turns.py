@@ -55,11 +55,15 @@ class TurnMaker:
         await self._together(run, turn, calls, grants, budget)
 
     async def _go_on(self, run: RunState, turn: Turn, budget: BudgetMeter) -> Ending | None:
-        grants = await self._gate.admit(run, turn, budget.seconds_left())
+        admission = await self._gate.admit(run, turn, budget.seconds_left())
+        grants = admission.grants
         calls = [call for call in run.left_of(turn) if call.n in grants]
-        for group in await _groups(calls, grants, self._parallel_reads):
+        groups = await _groups(calls, grants, self._parallel_reads)
+        for group in groups:
             if run.is_interrupted:
                 return None
+            if group is not groups[0] and not await self._gate.holds(run, admission):
+                return None  # what is left is judged anew
             await self._together(run, turn, group, grants, budget)
             if (ending := _ending_after(run, group)) is not None:
                 return ending

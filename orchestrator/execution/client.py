@@ -45,7 +45,10 @@ class ExecutionClient:
             self._http.build_request(
                 "POST",
                 "/v1/tool-calls",
-                content=call.model_dump_json(),
+                # left out where it says nothing: an older service does not know it
+                content=call.model_dump_json(
+                    exclude=None if call.expected is not None else {"expected"}
+                ),
                 headers=headers,
                 timeout=httpx.Timeout(
                     call.context.timeout + ANSWER_MARGIN, connect=CONNECT_TIMEOUT

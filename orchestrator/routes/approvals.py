@@ -98,7 +98,7 @@ async def answer_plan(
 
     The same answer to the same plan again changes nothing, whatever has happened since.
     """
-    answering = Answering(services.store.reviews, services.catalogue.tools)
+    answering = Answering(services.store.reviews)
     await answering.answer(session, run_id, revision, body)
     return await answered(await services.store.runs.get(session.id, run_id), 202)
 

@@ -1,7 +1,9 @@
 """What the endpoints share: the parts of the service, facts about the request, common errors."""
 
+import asyncio
 import hashlib
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import timedelta
 from typing import Annotated
@@ -15,8 +17,10 @@ from common.context import ExecutionContext, RequestSource
 from common.ids import SessionId
 from common.models import Digits
 from common.sessions import Session
+from common.tools import Tools
 from orchestrator.approvals.dry_running import dry_runs
 from orchestrator.approvals.rehearsing import Rehearsal
+from orchestrator.approvals.verdicts import check_rules
 from orchestrator.execution.catalogue import Catalogue
 from orchestrator.execution.upstream import Upstream
 from orchestrator.planners.protocol import Planner
@@ -149,3 +153,11 @@ def _rehearsals(request: Request, source: SourceDep, services: ServicesDep) -> R
 
 
 RehearsalsDep = Annotated[Rehearsals, Depends(_rehearsals)]
+
+
+async def require_rules(services: Services, rules: Sequence[Rule]) -> None:
+    """Raise `invalid_request` for rules that would rule nothing; tools are checked while they are known."""
+    tools: Tools = {}
+    with suppress(SystemFault):
+        tools = await services.catalogue.tools()
+    await asyncio.to_thread(check_rules, rules, tools)

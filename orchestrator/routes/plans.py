@@ -62,7 +62,7 @@ async def preview_plan(
     """Return what each change of a plan would do to the files as they are, and whether it would ask.
 
     It is judged by the rules of the user and the session, as if changes had to be asked for. Nothing is
-    kept of it.
+    kept of it, but for the audit trail's record of each dry run.
     """
     session = await services.store.sessions.get(body.session_id, user)
     tools = await services.catalogue.tools()

@@ -1,6 +1,5 @@
 """A user's rules: what may be done without asking, what has to be asked for, what is not done."""
 
-import asyncio
 from typing import Annotated
 
 from fastapi import APIRouter, Body, Response
@@ -9,8 +8,7 @@ from common.approvals.rules import Rules, RulesReplace
 from common.web.answers import answered
 from common.web.body import JsonRoute
 from common.web.openapi import problems
-from orchestrator.approvals.verdicts import check_rules
-from orchestrator.routes.dependencies import BODY, COMMON, ServicesDep, UserDep
+from orchestrator.routes.dependencies import BODY, COMMON, ServicesDep, UserDep, require_rules
 from orchestrator.routes.revisions import AnyRevisionDep, etag, if_match, shows
 
 router = APIRouter(prefix="/v1/rules", tags=["approval"], route_class=JsonRoute)
@@ -44,7 +42,7 @@ async def replace_rules(
     revision: AnyRevisionDep,
 ) -> Response:
     """Replace the user's rules; they hold from the next call on, of runs that have begun as well."""
-    await asyncio.to_thread(check_rules, body.rules)
+    await require_rules(services, body.rules)
     return await _shown(await services.store.rules.replace(user, body.rules, revision))
 
 

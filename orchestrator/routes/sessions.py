@@ -1,6 +1,5 @@
 """Sessions: open, list, read, change, delete."""
 
-import asyncio
 from typing import Annotated, Literal
 
 from fastapi import APIRouter, Body, Request, Response
@@ -12,7 +11,6 @@ from common.sessions import Session, SessionCreate, SessionPatch
 from common.web.answers import answered
 from common.web.body import JsonRoute
 from common.web.openapi import Responses, problems
-from orchestrator.approvals.verdicts import check_rules
 from orchestrator.routes.dependencies import (
     BODY,
     COMMON,
@@ -24,6 +22,7 @@ from orchestrator.routes.dependencies import (
     SourceDep,
     UserDep,
     idempotency,
+    require_rules,
 )
 from orchestrator.routes.revisions import ETAG, RevisionDep, etag, if_match, shows
 from orchestrator.routes.workspaces import DELETE, deleted
@@ -78,7 +77,7 @@ async def change_session(
 ) -> Session:
     """Change what is named, the rest stays; rules hold from the next call on, of its runs as well."""
     if body.rules is not None:
-        await asyncio.to_thread(check_rules, body.rules)
+        await require_rules(services, body.rules)
     changed = await services.store.session_changes.patch(session, body, revision)
     response.headers["ETag"] = etag(changed.revision)
     return changed

@@ -109,6 +109,8 @@ class Review(Lenient):
 class RuleLayers(Lenient):
     """The rules that hold for a run now."""
 
+    revisions: tuple[str, str] = ("0", "0")
+    """The session's, and that of its user's rules: with one of them, rules may be others."""
     remembered: Items[Rule] = []
     session: Items[Rule] = []
     user: Items[Rule] = []

@@ -1,18 +1,16 @@
 """Takes people's answers to a turn that waits: all of it or some calls, once or from now on."""
 
 import asyncio
-from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 
 from common.approvals.reviews import ApprovalAnswer, CallState, Decision
 from common.approvals.rules import Rule, RuleEffect
 from common.errors import MAX_FIELDS, ClientError, FieldError
 from common.sessions import Session
-from common.tools import Tools
-from orchestrator.approvals.answers.saying import asked, is_about, unheard, weighed
-from orchestrator.approvals.judging import Judge
+from orchestrator.approvals.answers.saying import asked, is_about, unheard
 from orchestrator.approvals.verdicts import check_rules
 from orchestrator.store.approvals.reviews import ReviewStore, Said, WaitingTurn
-from orchestrator.store.records import Review, ReviewedCall, RuleLayers
+from orchestrator.store.records import Review, ReviewedCall
 
 _STATES: Mapping[Decision, CallState] = {"approve": "approved", "reject": "rejected"}
 _EFFECTS: Mapping[Decision, RuleEffect] = {"approve": "allow", "reject": "deny"}
@@ -21,24 +19,25 @@ _EFFECTS: Mapping[Decision, RuleEffect] = {"approve": "allow", "reject": "deny"}
 class Answering:
     """Stores what a person answers; whatever is said, nothing is done here."""
 
-    def __init__(self, reviews: ReviewStore, tools: Callable[[], Awaitable[Tools]]) -> None:
+    def __init__(self, reviews: ReviewStore) -> None:
         self._reviews = reviews
-        self._tools = tools
 
     async def answer(
         self, session: Session, run_id: str, expected: int, body: ApprovalAnswer
     ) -> None:
         """Take an answer to the plan that has the `expected` revision; the same one again is no other.
 
+        It is about the calls that it names, and no other: what it is remembered as holds for what is
+        judged from now on.
+
         Raises `invalid_request` for calls that the turn does not have and for a path that is no glob,
         `precondition_failed` where the plan is another one by now, `invalid_state` where nothing waits,
-        or a call that is named does not ask; or why the tools are not known, by which one is remembered.
+        or a call that is named does not ask.
         """
         rule = _rule(body)
         waiting = await self._reviews.get(session.id, run_id)
         if is_about(expected, waiting):
-            tools = {} if rule is None else await self._tools()
-            said = await asyncio.to_thread(_said, waiting, body, rule, tools)
+            said = await asyncio.to_thread(_said, waiting, body, rule)
         else:
             said = unheard(expected, body, waiting)
         await self._reviews.say(session.id, run_id, said, user_id=session.user_id)
@@ -59,12 +58,10 @@ def _rule(body: ApprovalAnswer) -> Rule | None:
     return rule
 
 
-def _said(waiting: WaitingTurn, body: ApprovalAnswer, rule: Rule | None, tools: Tools) -> Said:
-    """Return what becomes of a turn by an answer: of the calls that it names, and of those like them."""
+def _said(waiting: WaitingTurn, body: ApprovalAnswer, rule: Rule | None) -> Said:
+    """Return what becomes of a turn by an answer."""
     turn, review = asked(waiting)
     named = _named(review, body)
-    if rule is not None:
-        named |= set(_like_them(waiting, review, rule, tools))
     calls = [_answered(call, body) if call.n in named else call for call in review.calls]
     return Said(
         waiting.revision,
@@ -100,14 +97,3 @@ def _require_known(steps: Sequence[int], entries: Mapping[int, ReviewedCall]) ->
         places = unknown[:MAX_FIELDS]
         fields = [FieldError(field=f"steps.{place}", message=why) for place in places]
         raise ClientError("invalid_request", "The answer is about other steps", fields=fields)
-
-
-def _like_them(waiting: WaitingTurn, review: Review, rule: Rule, tools: Tools) -> Iterable[int]:
-    """Yield the numbers of the calls that still ask, and would not if the rule were all there is."""
-    answer = "make" if rule.effect == "allow" else "deny"
-    judge = Judge(waiting.document, RuleLayers(remembered=[rule]), tools)
-    for one in weighed(waiting, judge, review):
-        judgement = one.judgement
-        is_ruled = judgement.rule is not None and judgement.answer == answer
-        if is_ruled and review.by_number[one.call.n].state == "asks":
-            yield one.call.n

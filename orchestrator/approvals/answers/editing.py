@@ -51,7 +51,7 @@ class Editing:
             return
         layers = await self._rules.for_run(session.id, session.user_id)
         calls, before = await asyncio.to_thread(_weighed, waiting, edits, layers, tools)
-        _require_readable(calls, edits, body)
+        _require_possible(calls, edits, body)
         review = await rehearsal.review(before.t, calls, before)
         said = Said(expected, body, review, "plan.replaced", {"t": review.t, "steps": list(edits)})
         await self._say(session, run_id, said)
@@ -77,20 +77,25 @@ def _weighed(
     return [_until_known(one) for one in calls], before
 
 
-def _require_readable(calls: Iterable[Weighed], edits: Edits, body: PlanReplace) -> None:
-    """Raise `invalid_plan` where nobody can tell what a call would touch: its tool refuses it, too."""
-    failing = {
-        one.call.n for one in calls if one.call.n in edits and one.judgement.answer == "fail"
-    }
-    why = "its tool would refuse a path, a patch or a reference in them"
+def _require_possible(calls: Iterable[Weighed], edits: Edits, body: PlanReplace) -> None:
+    """Raise `invalid_plan` for edits that a rule denies, or that nobody can judge: nothing is asked then."""
+    whys = {one.call.n: _why_not(one) for one in calls if one.call.n in edits}
     fields = [
         FieldError(field=f"calls.{place}.arguments", message=why)
         for place, edited in enumerate(body.calls)
-        if edited.n in failing
+        if (why := whys.get(edited.n)) is not None
     ][:MAX_FIELDS]
     if fields:
         names = ", ".join(field.field for field in fields)
         raise ClientError("invalid_plan", f"Not valid: {names}", fields=fields)
+
+
+def _why_not(one: Weighed) -> str | None:
+    """Return why a call with its new arguments would not be made."""
+    if one.state == "denied":
+        return one.reviewed.reason
+    is_refused = one.judgement.answer == "fail"
+    return "its tool would refuse a path, a patch or a reference in them" if is_refused else None
 
 
 def _edited(call: ReviewedCall, edits: Edits) -> ReviewedCall:

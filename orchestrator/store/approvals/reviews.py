@@ -28,7 +28,7 @@ from orchestrator.store.records import (
 
 @dataclass(frozen=True)
 class WaitingTurn:
-    """A run's last turn, with its review, if it ever had one."""
+    """A run's last turn with calls, with its review, if it ever had one."""
 
     document: RunDocument
     status: RunStatus
@@ -124,12 +124,13 @@ def _digest(body: BaseModel) -> str:
 def _read(run: Fields, turns: Fields, steps: Fields, reviews: Fields) -> WaitingTurn:
     stored = read_turns(turns)
     is_waiting = run["status"] == "awaiting_approval"
+    turn = next((turn for turn in reversed(stored) if turn.calls), None)
     return WaitingTurn(
         document=RunDocument.model_validate_json(run["document"]),
         status=run["status"],  # type: ignore[arg-type]  # what scripts write
         revision=int(run.get("plan_revision", 0)),
-        turn=stored[-1] if stored else None,
-        review=read_review(reviews, stored),
+        turn=turn,
+        review=None if turn is None else read_review(reviews, [turn]),
         steps=tuple(read_steps(Step, steps, stored)),
         answer_by=moment(run.get("answer_by")) if is_waiting else None,
     )
@@ -140,7 +141,7 @@ def _refused(outcome: str, run_id: str, said: Said, revision: int) -> AgenticErr
         return error(
             "precondition_failed",
             f"The plan of run '{run_id}' has revision {revision}, and not {said.expected}",
-            hint="GET the plan: somebody has answered, or changed it, or the files have changed.",
+            hint="GET the plan: somebody has answered, or edited it, or the run asks anew.",
             actual=revision,
         )
     details = {

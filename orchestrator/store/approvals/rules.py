@@ -2,14 +2,13 @@
 
 import hashlib
 from collections.abc import Sequence
+from typing import Any
 
 from common.approvals.rules import Rule, Rules
 from common.errors import error
 from orchestrator.store.backend import Backend
 from orchestrator.store.encoding.session_records import RULES, read_rules
 from orchestrator.store.records import RuleLayers
-
-_OF_SESSION = ("rules", "remembered")
 
 
 class RuleStore:
@@ -44,10 +43,26 @@ class RuleStore:
 
     async def for_run(self, session_id: str, user_id: str) -> RuleLayers:
         """Return the rules that hold for a session's runs at this moment."""
-        redis, keys = self._backend.redis, self._backend.keys
-        pipeline = redis.pipeline(transaction=False)
-        pipeline.hmget(keys.session(session_id), _OF_SESSION).hget(keys.rules(user_id), "rules")
-        (session, remembered), user = await self._backend.do(pipeline.execute())
-        return RuleLayers(
-            remembered=read_rules(remembered), session=read_rules(session), user=read_rules(user)
+        (remembered, own, session), (user, users) = await self._read(
+            session_id, user_id, ("remembered", "rules", "revision"), ("rules", "revision")
         )
+        return RuleLayers(
+            revisions=(session or "0", users or "0"),
+            remembered=read_rules(remembered),
+            session=read_rules(own),
+            user=read_rules(user),
+        )
+
+    async def are_still(self, layers: RuleLayers, session_id: str, user_id: str) -> bool:
+        """Tell whether rules that were read are those that hold at this moment."""
+        (session,), (user,) = await self._read(session_id, user_id, ("revision",), ("revision",))
+        return (session or "0", user or "0") == layers.revisions
+
+    async def _read(
+        self, session_id: str, user_id: str, of_session: Sequence[str], of_user: Sequence[str]
+    ) -> Any:
+        keys = self._backend.keys
+        pipeline = self._backend.redis.pipeline(transaction=False)
+        pipeline.hmget(keys.session(session_id), of_session)
+        pipeline.hmget(keys.rules(user_id), of_user)
+        return await self._backend.do(pipeline.execute())
