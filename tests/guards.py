@@ -55,7 +55,7 @@ GUARDS = (
             "    if any(len(part) > MAX_NAME for part in parts):\n",
             "    if False:\n",
         ),
-        ("path: lone surrogates", ", path.encode())", ', path.encode(errors="surrogatepass"))'),
+        ("path: lone surrogates", ", shown.encode())", ', shown.encode(errors="surrogatepass"))'),
     ),
     *guards_of(
         "common/context.py",
@@ -409,6 +409,11 @@ GUARDS = (
             "    return _ending_after(run, run.turns[-1].calls)\n",
             "    return None\n",
         ),
+        (
+            "nothing beside what is refused",
+            "(call.n in refused or group[0].n in refused)",
+            "False",
+        ),
     ),
     *guards_of(
         "orchestrator/engine/budget.py",
@@ -443,6 +448,10 @@ GUARDS = (
         "orchestrator/store/queue/reaper.py",
         "tests/orchestrator/store/queue/test_reaper.py",
         ("a wake-up that waits in the stream", "min(now - lease, past), now)", "now - lease, now)"),
+    ),
+    *guards_of(
+        "orchestrator/store/queue/entries.py",
+        "tests/orchestrator/store/queue/test_reaper.py",
         ("a run in line that could not start", "self.active == self.ref.run_id", "True"),
     ),
     *guards_of(
@@ -703,6 +712,344 @@ GUARDS = (
             "pull: another generation is no base",
             "    if is_known or not known.base:\n",
             "    if True:\n",
+        ),
+    ),
+    *guards_of(
+        "execution_environment/transactions/expecting.py",
+        "tests/execution_environment/transactions/test_expecting.py",
+        ("approved: compared with what it does", "    if found == seen:\n", "    if True:\n"),
+        (
+            "approved: no change is no directory either",
+            "_that_count(receipts) if expected else _by_path(receipts)",
+            "_that_count(receipts)",
+        ),
+    ),
+    *guards_of(
+        "execution_environment/calls/executor.py",
+        "tests/execution_environment/transactions/test_expecting.py",
+        (
+            "approved: compared under the lock",
+            "needs_lock = is_pinned or arguments.measures_trees",
+            "needs_lock = arguments.measures_trees",
+        ),
+    ),
+    *guards_of(
+        "execution_environment/sandbox/tree_hash.py",
+        "tests/execution_environment/transactions/test_expecting.py",
+        (
+            "approved: contents of a directory that goes",
+            "        whole.update(piece)\n",
+            "        pass\n",
+        ),
+    ),
+    *guards_of(
+        "execution_environment/calls/workspace_factory.py",
+        "tests/execution_environment/transactions/test_expecting.py",
+        (
+            "who may only read",
+            'if effect != "read" and context.access == "read_only" and not dry_run:',
+            "if False:",
+        ),
+    ),
+    *guards_of(
+        "orchestrator/approvals/verdicts.py",
+        "tests/orchestrator/approvals/test_verdicts.py",
+        (
+            "rules: any denial",
+            "        if denial is not None:\n            return denial\n",
+            "",
+        ),
+        (
+            "rules: permission for each path",
+            "if asking is not None or None in words or not words:\n            return asking\n"
+            "        return words[0]\n",
+            "if asking is not None or not any(words):\n            return asking\n"
+            "        return next(filter(None, words))\n",
+        ),
+        ("rules: what lies in a tree", "if is_tree and self._reaches(text):", "if False:"),
+    ),
+    *guards_of(
+        "orchestrator/approvals/paths.py",
+        "tests/orchestrator/approvals/test_spellings.py",
+        (
+            "rules: paths as they are parsed",
+            "yield Touched(parse(value), is_tree)",
+            'yield Touched(tuple(value.encode().split(b"/")), is_tree)',
+        ),
+    ),
+    *guards_of(
+        "orchestrator/approvals/paths.py",
+        "tests/orchestrator/approvals/test_paths.py",
+        ("rules: a tool that tells nothing", "return found or [EVERYTHING]", "return found"),
+    ),
+    *guards_of(
+        "orchestrator/approvals/policy.py",
+        "tests/orchestrator/approvals/test_policy.py",
+        (
+            "AGENTS.md asks",
+            "any(map(INSTRUCTIONS.overlaps, touched))",
+            "False",
+        ),
+    ),
+    *guards_of(
+        "orchestrator/approvals/weighing.py",
+        "tests/orchestrator/approvals/test_weighing.py",
+        (
+            "a denial that is newer than an approval",
+            'if state != "denied" and reviewed.state in',
+            "if reviewed.state in",
+        ),
+        (
+            "judged by what references resolve to",
+            "            arguments = resolve_arguments(",
+            "            resolve_arguments(",
+        ),
+        (
+            "a rejection that a rule comes after",
+            '    if reviewed.state == "rejected":\n        return "rejected"\n',
+            "",
+        ),
+    ),
+    *guards_of(
+        "orchestrator/approvals/reviewing.py",
+        "tests/orchestrator/approvals/test_reviewing.py",
+        (
+            "an edit that cannot be made asks",
+            "if seen.preview.error is None or entry.arguments is not None:",
+            "if seen.preview.error is None:",
+        ),
+        (
+            "approvals of files that are others by now",
+            'if call.n in left and call.state == "approved"',
+            "if False",
+        ),
+    ),
+    *guards_of(
+        "orchestrator/approvals/dry_running.py",
+        "tests/orchestrator/approvals/test_dry_running.py",
+        (
+            "dry runs may only read",
+            'context.model_copy(update={"access": "read_only"})',
+            "context",
+        ),
+    ),
+    *guards_of(
+        "orchestrator/approvals/pinning.py",
+        "tests/orchestrator/approvals/test_pinning.py",
+        ("a tree that nobody has seen", "        receipt.tree_sha256 is None\n", "        True\n"),
+        (
+            "what an earlier call has left",
+            "known[receipt.path] == receipt.sha256_before",
+            "True",
+        ),
+    ),
+    *guards_of(
+        "orchestrator/approvals/answers/saying.py",
+        "tests/orchestrator/approvals/answers/test_answering.py",
+        ("an answer to what nobody has seen", "if expected > waiting.revision:", "if False:"),
+    ),
+    *guards_of(
+        "orchestrator/approvals/answers/answering.py",
+        "tests/orchestrator/routes/test_approvals.py",
+        (
+            "AGENTS.md is not remembered",
+            "judgement.rule is not None and judgement.answer == answer",
+            "judgement.rule is not None",
+        ),
+    ),
+    *guards_of(
+        "orchestrator/approvals/answers/editing.py",
+        "tests/orchestrator/routes/test_editing.py",
+        ("an edit of what was approved asks", '"state": "asks", "preview"', '"preview"'),
+    ),
+    *guards_of(
+        "orchestrator/engine/gate.py",
+        "tests/orchestrator/engine/test_gate.py",
+        (
+            "nothing before the answers",
+            "            if review.asking:\n                raise WaitingForApproval(review)\n",
+            "",
+        ),
+        (
+            "what waits for references",
+            '        if one.state == "deferred":\n            return\n',
+            "",
+        ),
+        (
+            "a further call of what was begun",
+            "k = entry.k + 1 if is_begun else entry.k",
+            "k = entry.k",
+        ),
+    ),
+    *guards_of(
+        "orchestrator/engine/granting.py",
+        "tests/orchestrator/engine/test_granting.py",
+        (
+            "what was rejected",
+            '    if entry.state == "rejected":\n',
+            "    if False:\n",
+        ),
+        ("what is denied", '    if entry.state == "denied":\n', "    if False:\n"),
+        (
+            "what was approved, as it was shown",
+            "return [] if preview is None else preview.receipts",
+            "return None",
+        ),
+        (
+            "what was approved unseen",
+            "return [] if preview is None else preview.receipts",
+            "return None if preview is None else preview.receipts",
+        ),
+        (
+            "what nobody was asked about changes nothing",
+            "return None if preview is None or preview.error is None else []",
+            "return None",
+        ),
+        (
+            "a run that may only read",
+            '"read_only" if call.effect == "read" else run.access',
+            '"read_only" if call.effect == "read" else "read_write"',
+        ),
+    ),
+    *guards_of(
+        "orchestrator/engine/deciding/decisions.py",
+        "tests/orchestrator/engine/deciding/test_decisions.py",
+        ("tools of a run that may only read", 'if asked.access == "read_write":', "if True:"),
+    ),
+    *guards_of(
+        "orchestrator/engine/calls.py",
+        "tests/orchestrator/engine/test_gate.py",
+        ("what was approved is sent along", "        expected=step.expected,\n", ""),
+    ),
+    *guards_of(
+        "orchestrator/engine/steps.py",
+        "tests/orchestrator/engine/test_gate.py",
+        (
+            "pinned when it is reached",
+            "not (is_made and is_as_seen(receipts, left, grant.seen))",
+            "False",
+        ),
+        (
+            "pinned to a call that was made",
+            "(is_made and is_as_seen(",
+            "(is_as_seen(",
+        ),
+    ),
+    *guards_of(
+        "orchestrator/store/lua/answer_plan.lua",
+        "tests/orchestrator/store/approvals/test_reviews.py",
+        ("another plan than was seen", "if revision ~= EXPECTED then", "if false then"),
+        ("an answer that comes again", "if run[3] == DIGEST then", "if false then"),
+        (
+            "another plan, before what its run waits for",
+            "if revision ~= EXPECTED then return { 'changed', 0, now, revision } end\n"
+            "if run[1] ~= 'awaiting_approval' then return { 'invalid_state', 0, now, revision } end\n",
+            "if run[1] ~= 'awaiting_approval' then return { 'invalid_state', 0, now, revision } end\n"
+            "if revision ~= EXPECTED then return { 'changed', 0, now, revision } end\n",
+        ),
+        (
+            "an answer to what waits no more",
+            "if run[1] ~= 'awaiting_approval' then",
+            "if false then",
+        ),
+        (
+            "the reaper is told before an answer counts",
+            "if goes_on and ARGV[OWN + 12] ~= '1' then",
+            "if false then",
+        ),
+    ),
+    *guards_of(
+        "orchestrator/store/lua/answer_plan.lua",
+        "tests/orchestrator/store/queue/test_unanswered.py",
+        (
+            "an answer after its deadline",
+            "if run[4] and tonumber(run[4]) <= now_ms then",
+            "if false then",
+        ),
+    ),
+    *guards_of(
+        "orchestrator/store/lua/park.lua",
+        "tests/orchestrator/store/approvals/test_asking.py",
+        (
+            "an old owner's question",
+            "local refusal = refuse(ARGV[OWN + 1], ARGV[OWN + 2])",
+            "local refusal = nil",
+        ),
+        ("asked though it was cancelled", "if run[2] == '1' then", "if false then"),
+    ),
+    *guards_of(
+        "orchestrator/store/lua/expire_answer.lua",
+        "tests/orchestrator/store/queue/test_unanswered.py",
+        (
+            "time that is left for an answer",
+            " or not run[2] or tonumber(run[2]) > now_ms then",
+            " or not run[2] then",
+        ),
+    ),
+    *guards_of(
+        "orchestrator/store/lua/set_rules.lua",
+        "tests/orchestrator/store/approvals/test_rules.py",
+        (
+            "rules never expire",
+            "redis.call('HSET', KEYS[1], 'rules', ARGV[2], 'replaced', ARGV[3])\n",
+            "redis.call('HSET', KEYS[1], 'rules', ARGV[2], 'replaced', ARGV[3])\n"
+            "redis.call('EXPIRE', KEYS[1], 604800)\n",
+        ),
+    ),
+    *guards_of(
+        "orchestrator/store/encoding/run_records.py",
+        "tests/orchestrator/engine/test_gate.py",
+        (
+            "what was approved is stored with its step",
+            '_NAMES = {"name", "tool"}',
+            '_NAMES = {"name", "tool", "expected"}',
+        ),
+    ),
+    *guards_of(
+        "orchestrator/routes/revisions.py",
+        "tests/orchestrator/routes/test_approvals.py",
+        ("an answer to whatever there is", "    if revision is None:\n", "    if False:\n"),
+    ),
+    *guards_of(
+        "orchestrator/store/sessions.py",
+        "tests/orchestrator/routes/test_approvals.py",
+        ("sessions of other users", ' or fields["user"] != user_id:', ":"),
+    ),
+    *guards_of(
+        "agentic/terminal/asking.py",
+        "tests/agentic/terminal/test_asking.py",
+        (
+            "nothing is sent before all is answered",
+            "if call is None and await self._is_sent():",
+            "if await self._is_sent():",
+        ),
+        (
+            "an edit that changes another call",
+            "            if call != before.get(call.n):\n                self._said.pop(call.n, None)\n",
+            "            if call != before.get(call.n):\n",
+        ),
+    ),
+    *guards_of(
+        "agentic/terminal/plans.py",
+        "tests/agentic/terminal/test_plans.py",
+        (
+            "arguments that steer a terminal",
+            'char if char.isprintable() or char == "\\n" else json.dumps(char)[1:-1] for char in text',
+            "char for char in text",
+        ),
+    ),
+    *guards_of(
+        "agentic/terminal/show.py",
+        "tests/agentic/terminal/test_plans.py",
+        ("what is shown steers no terminal", "Text(harmless(text), ", "Text(text, "),
+    ),
+    *guards_of(
+        "agentic/terminal/remembering.py",
+        "tests/agentic/terminal/test_asking.py",
+        (
+            "all like this is in one place",
+            "    if len(tops) > 1:\n        return None\n    [top] = tops\n",
+            "    top = min(tops)\n",
         ),
     ),
 )

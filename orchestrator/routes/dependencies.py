@@ -13,7 +13,9 @@ from pydantic import BaseModel
 from starlette.requests import HTTPConnection
 
 from common.approvals.reviews import Policy
+from common.approvals.rules import Rule
 from common.context import ExecutionContext, RequestSource
+from common.errors import SystemFault
 from common.ids import SessionId
 from common.models import Digits
 from common.sessions import Session

@@ -216,6 +216,13 @@ def test_grouped_keeps_a_read_behind_what_it_refers_to():
     ]
 
 
+def test_grouped_leaves_a_refused_call_alone():
+    """Where it ends the run, no read that stood beside it was made."""
+    reads = [TurnCall(n=n, name=f"s{n}", tool="t", arguments={}, effect="read") for n in range(5)]
+    groups = [[one.n for one in group] for group in grouped(reads, 8, refused={0, 3})]
+    assert groups == [[0], [1, 2], [3], [4]]
+
+
 async def test_call_that_the_execution_environment_knows_as_another_is_lost_state(execute):
     """The store lost a turn that it had confirmed: the run says so, and that nobody knows the outcome."""
     run, _ = await execute(

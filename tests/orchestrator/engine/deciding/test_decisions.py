@@ -65,6 +65,18 @@ async def test_planner_is_told_what_it_has_decided_verbatim_and_what_is_left(sto
     assert (last.answer, last.model, last.usage.input_tokens) == ("done", "a-model", 7)
 
 
+@pytest.mark.parametrize(
+    ("access", "tools"),
+    [("read_only", ["read_file"]), ("read_write", ["read_file", "write_file"])],
+)
+async def test_planner_is_offered_what_its_run_may_do(store, leased, access, tools):
+    """A model that was shown more would try it, again and again."""
+    planner = TellingPlanner(Finish("done"))
+    await runner_of(store, None, planner).execute(await leased(access=access), Signals())
+    [(_, offered, _)] = planner.told
+    assert list(offered) == tools
+
+
 async def test_planner_is_told_what_the_sessions_earlier_runs_came_to(store, leased):
     """A conversation is a session."""
     lease = await leased(goal="first")

@@ -111,6 +111,15 @@ async def test_answer_is_awaited_as_long_as_there_is_time(any_store, any_redis):
     assert (await any_store.reviews.get(*ids_of(patient))).answer_by is None
 
 
+async def test_answer_is_awaited_until_its_deadline_whoever_would_end_it(any_store):
+    """A reaper may have looked before the run asked anew, or by the clock of a server that is gone."""
+    lease = await begun(any_store)
+    await ask_approval(any_store, lease, patience=HOUR)
+    given = await any_store.backend.script("expire_answer", *ids_of(lease), "{}")
+    assert given == ["going on", ""]
+    assert (await any_store.runs.get(*ids_of(lease))).status == "awaiting_approval"
+
+
 async def test_deadline_of_an_answer_is_told_of_before_the_run_waits(store, redis, monkeypatch):
     """A crash in between leaves a look too many, and none too few: it comes a lease later, and finds out."""
     lease, noted, script = await begun(store), [], store.backend.script
