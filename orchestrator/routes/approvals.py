@@ -71,7 +71,7 @@ async def replace_plan(
     revision: RevisionDep,
     rehearsals: RehearsalsDep,
 ) -> Response:
-    """Replace arguments of calls that wait; all that asks is previewed anew, and asks under a new ETag.
+    """Replace arguments of calls that wait; those are previewed anew, and all asks under a new ETag.
 
     Calls that are left out stay as they are. None is added, none becomes one of another tool.
     """

@@ -3,7 +3,7 @@
 import pytest
 from pydantic import ValidationError
 
-from common.approvals.rules import MAX_GLOB, Rule, glob_of
+from common.approvals.rules import MAX_GLOB, MAX_WILD, Rule, glob_of
 from common.files.globs import compile_glob
 
 
@@ -53,6 +53,8 @@ def test_glob_is_kept_as_paths_are_shown(written, plain):
         ("a[b/c]d", "a set"),
         (r"a[\xff]", "a set"),
         ("\u200b" * 90, "characters"),
+        ("?" * (MAX_WILD + 1), "wildcards"),
+        ("[a]*" * MAX_WILD, "wildcards"),
     ],
 )
 def test_glob_that_no_path_could_match_is_refused_with_the_reason(written, why):

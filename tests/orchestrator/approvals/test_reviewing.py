@@ -2,6 +2,7 @@
 
 import pytest
 
+from common.approvals.reviews import Preview
 from common.errors import ToolError
 from common.plans import TurnCall
 from common.tools import ToolResult
@@ -65,6 +66,21 @@ async def test_call_that_cannot_be_made_asks_nobody_unless_somebody_has_edited_i
         assert (call.state, call.preview.error.code) == (state, "text_not_found")
 
 
+async def test_call_that_was_shown_is_not_previewed_again_unless_it_depends_on_another_by_now(
+    previewer,
+):
+    """A thousand calls wait, and somebody edits one: what else has changed, the receipts tell."""
+    seen, other = Preview(diff="seen before"), Preview(depends_on_step=9)
+    calls = [
+        weighed(1, "asks", b"a", preview=seen),
+        weighed(2, "asks", b"b", preview=other),
+        weighed(3, "asks", b"a", preview=seen),
+    ]
+    review = (await reviewed(1, calls, previewer, None)).by_number
+    assert [review[n].preview.diff for n in (1, 2, 3)] == ["seen before", LABEL, None]
+    assert review[3].preview.depends_on_step == 1
+
+
 async def test_call_depends_on_what_is_going_to_be_made_before_it(previewer):
     """On no call that is rejected, denied or wrong: that changes nothing."""
     calls = [
@@ -90,6 +106,8 @@ async def test_calls_that_are_made_stay_as_they_were(previewer):
 def test_approvals_of_what_is_left_lapse_and_no_other_word_does():
     """Who has rejected something has rejected it."""
     states = ("approved", "approved", "rejected", "free")
-    calls = [ReviewedCall(n=n, state=state) for n, state in enumerate(states, 1)]
+    shown = Preview(diff="seen before")
+    calls = [ReviewedCall(n=n, state=state, preview=shown) for n, state in enumerate(states, 1)]
     lapsed = asked_anew(Review(t=1, calls=calls), left={2, 3, 4})
     assert [call.state for call in lapsed.calls] == ["approved", "asks", "rejected", "free"]
+    assert [call.n for call in lapsed.calls if call.preview is None] == [2]

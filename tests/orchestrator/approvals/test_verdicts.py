@@ -6,11 +6,11 @@ from random import Random
 
 import pytest
 
-from common.approvals.rules import MAX_GLOB, Rule
+from common.approvals.rules import MAX_GLOB, MAX_WILD, Rule
 from common.errors import ClientError
 from common.files.paths import parse
 from orchestrator.approvals.paths import Touched
-from orchestrator.approvals.verdicts import BLOCK, RuleBook, check_rules
+from orchestrator.approvals.verdicts import BLOCK, RuleBook, book_of, check_rules
 
 NAMES = ("a", "x", "k.pem")
 EVERY_PATH = [path for depth in range(1, 6) for path in product(NAMES, repeat=depth)]
@@ -197,7 +197,8 @@ def test_rule_counts_wherever_it_stands_among_many(place, effect):
 @pytest.mark.parametrize("costly", ["[!é中😀]", "***/", "?", "a/"])
 def test_longest_globs_fit_together_into_one_pattern(costly):
     """RE2 bounds what a pattern may take: a block that was refused would end every run."""
-    long = costly * ((MAX_GLOB - 4) // len(costly))
+    most = (MAX_GLOB - 4) // len(costly)
+    long = costly * (most if costly == "a/" else min(most, MAX_WILD))
     rules = book(*(("deny", f"{long}{n}") for n in range(BLOCK - 1)), ("deny", "b"))
     assert said(rules, at("b/c")) == "deny"
     assert said(rules, at("c")) is None
@@ -210,3 +211,19 @@ def test_rule_whose_glob_makes_no_sense_is_refused_by_its_number():
     assert caught.value.code == "invalid_request"
     assert [field.field for field in caught.value.context.fields] == ["rules.1.path"]
     check_rules(layer(("deny", "a"), ("ask", None), ("allow", "**/*.[ch]")))
+
+
+def test_rule_of_a_tool_that_there_is_not_is_refused_while_the_tools_are_known():
+    """A denial with a slip of the pen would deny nothing."""
+    rules = [Rule(effect="deny"), Rule(tool="write_fil", effect="deny")]
+    with pytest.raises(ClientError) as caught:
+        check_rules(rules, ["read_file", "write_file"])
+    assert [field.field for field in caught.value.context.fields] == ["rules.1.tool"]
+    assert caught.value.hint == "Did you mean write_file?"
+    check_rules(rules)
+
+
+def test_rules_are_compiled_once_for_all_that_ask_by_them():
+    """A user's are asked before each turn."""
+    layers = ((Rule(path="docs/**", effect="allow"),), (), ())
+    assert book_of(layers) is book_of(tuple(map(tuple, layers)))

@@ -4,6 +4,7 @@ import pytest
 
 from common.approvals.rules import Rule
 from common.runs import Budget
+from common.sessions import SessionPatch
 from orchestrator.engine.signals import Signals
 from orchestrator.planners.plan.planner import PlanPlanner
 from orchestrator.store.backend import StoreConfig
@@ -247,6 +248,34 @@ async def test_denial_that_came_after_the_approval_counts(world, store, files):
     run = await one.go()
     assert (run.status, run.error.code, files.calls) == ("failed", "denied_by_rule", [])
     await store.rules.replace("ann", [], None)
+
+
+async def test_denial_that_comes_while_a_turn_is_made_holds_from_the_next_call_on(
+    world, store, files
+):
+    """Also where nothing had asked, and nothing was denied, as the turn began."""
+    one = await world(*(write(name, name) for name in "abc"), approval="never")
+    denial = [Rule(path="[bc]", effect="deny")]
+    files.after["1:1"] = lambda: store.rules.replace("ann", denial, None)
+    run = await one.go()
+    assert (run.status, run.error.code, len(files.calls)) == ("failed", "denied_by_rule", 1)
+    assert (one.files / "a").exists()
+    await store.rules.replace("ann", [], None)
+
+
+async def test_rule_of_the_session_that_comes_while_a_turn_is_made_asks_from_then_on(
+    world, store, files
+):
+    """What is done stays done."""
+    one = await world(*(write(name, name) for name in "abc"), approval="never")
+    patch = SessionPatch(rules=[Rule(path="c", effect="ask")])
+    session = await store.sessions.get(one.ids[0], "ann")
+    files.after["1:1"] = lambda: store.session_changes.patch(session, patch, None)
+    run = await one.go()
+    assert (run.status, len(files.calls)) == ("awaiting_approval", 1)
+    assert [call.state for call in (await one.review()).calls] == ["free", "asks"]
+    await one.approve()
+    assert ((await one.go()).status, len(files.calls)) == ("succeeded", 3)
 
 
 async def test_call_that_cannot_be_made_asks_nobody_and_changes_nothing_later_either(world, files):

@@ -1,5 +1,6 @@
 """Runs over the execution environment's own parts, with files on the disk, and the people who answer."""
 
+import inspect
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
@@ -41,9 +42,9 @@ class Files:
         del traceparent
         (self.looks if call.dry_run else self.calls).append(call)
         place = ("look", call.tool) if call.dry_run else ":".join(call.id.split(":")[1:])
-        self.before.pop(place, lambda: None)()
+        await _done(self.before.pop(place, None))
         result = await self._parts.executor.run(call)
-        self.after.pop(place, lambda: None)()
+        await _done(self.after.pop(place, None))
         return result
 
     async def settle(self, call):
@@ -60,6 +61,13 @@ class Files:
         path = self._root / "workspaces" / session.user_id / session.workspace
         path.mkdir(parents=True, exist_ok=True)
         return path
+
+
+async def _done(meanwhile):
+    """Do what was to happen at this place, if anything was."""
+    pending = None if meanwhile is None else meanwhile()
+    if inspect.isawaitable(pending):
+        await pending
 
 
 def opened_parts(root: Path) -> Assembly:

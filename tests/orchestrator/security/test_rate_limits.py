@@ -52,7 +52,9 @@ def serving(store, limits):
             Middleware(RequestLimit, limits=lambda: limits),
         ],
     )  # fmt: skip
-    app.state.services = Services(store, {}, None, None, limits, None)
+    app.state.services = Services(
+        store, {}, None, None, limits, None, "never", timedelta(seconds=1)
+    )
     return httpx.AsyncClient(transport=httpx.ASGITransport(app), base_url="http://t")
 
 

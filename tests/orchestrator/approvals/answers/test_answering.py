@@ -7,19 +7,13 @@ from common.approvals.rules import Rule
 from orchestrator.approvals.answers.answering import Answering
 from tests.orchestrator.approvals.turns import SESSION, Reviews, call, waits
 from tests.orchestrator.builders import code_of
-from tests.orchestrator.workspace import TOOLS
-
-
-async def tools():
-    """Return the tools."""
-    return TOOLS
 
 
 async def answered(reviews, expected=1, **body):
     """Answer; return what the store is told."""
     asked = ApprovalAnswer(**{"decision": "approve", **body})
     run_id = reviews.waiting.document.id
-    await Answering(reviews, tools).answer(SESSION, run_id, expected, asked)
+    await Answering(reviews).answer(SESSION, run_id, expected, asked)
     return reviews.said[-1]
 
 

@@ -3,9 +3,11 @@
 import pytest
 
 from common.approvals.reviews import PlanReplace
-from common.errors import ToolError
+from common.approvals.rules import Rule
+from common.errors import ClientError, ToolError
 from orchestrator.approvals.answers.editing import Editing
 from orchestrator.approvals.rehearsing import Rehearsal
+from orchestrator.store.records import RuleLayers
 from tests.orchestrator.approvals.turns import SESSION, NoRules, Reviews, call, waits
 from tests.orchestrator.builders import code_of, step
 from tests.orchestrator.workspace import TOOLS, Files
@@ -16,7 +18,7 @@ async def tools():
     return TOOLS
 
 
-async def edited(reviews, files, *calls, expected=1):
+async def edited(reviews, files, *calls, expected=1, rules=None):
     """Edit; return what the store is told last, None where it is told nothing."""
     body = PlanReplace.model_validate({"calls": calls})
 
@@ -24,7 +26,7 @@ async def edited(reviews, files, *calls, expected=1):
         return await files.run(_Look(tool, arguments))
 
     rehearsal = Rehearsal(dry_run, "req_1", 5.0)
-    editing = Editing(reviews, NoRules(), tools)
+    editing = Editing(reviews, rules or NoRules(), tools)
     await editing.replace(SESSION, reviews.waiting.document.id, expected, body, rehearsal)
     return reviews.said[-1] if reviews.said else None
 
@@ -53,6 +55,25 @@ async def test_edit_tells_the_store_what_is_asked_then():
     first, second = said.review.calls
     assert (first.arguments, second.arguments) == (None, {"path": "c", "content": "mine"})
     assert (second.state, second.preview.receipts[0].path) == ("asks", "c")
+
+
+class _Denials:
+    """Rules by which secrets are nobody's."""
+
+    async def for_run(self, session_id, user_id):
+        """Return them."""
+        return RuleLayers(user=[Rule(path="secrets", effect="deny")])
+
+
+async def test_edit_that_a_rule_denies_is_refused_with_the_rule():
+    """A slip of the pen must not end the run: nobody would be asked about the call any more."""
+    reviews = Reviews(waits(CALLS, ["asks", "asks"]))
+    with pytest.raises(ClientError) as caught:
+        await edited(reviews, Files(), write(2, "./secrets//k"), rules=_Denials())
+    [field] = caught.value.context.fields
+    assert (caught.value.code, field.field) == ("invalid_plan", "calls.0.arguments")
+    assert "'secrets'" in field.message
+    assert reviews.said == []
 
 
 async def test_review_that_the_run_cannot_store_goes_without_its_diffs():
