@@ -78,6 +78,8 @@ async def test_what_was_approved_is_done_once(world, files):
         ("write_file", "read_write"),
     ]
     assert [made.path for made in files.calls[1].expected] == ["x"]
+    # what was approved can still be seen, whatever the run has decided since
+    assert states(await one.review()) == ["free", "approved"]
 
 
 @pytest.mark.parametrize(("on_error", "status"), [("stop", "failed"), ("continue", "succeeded")])
