@@ -31,4 +31,4 @@ def test_a_run_waits_for_its_approval_and_does_what_was_shown(stack):
         wait_until(lambda: http.get(run).json()["status"] == "succeeded")
         assert http.get(file).text == "hi\n"
         late = http.post(f"{run}/approval", json={"decision": "reject"}, headers=answer)
-        assert late.json()["code"] == "precondition_failed" or late.status_code == 409
+        assert (late.status_code, late.json()["code"]) == (412, "precondition_failed")
