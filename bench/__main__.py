@@ -1,7 +1,7 @@
 """`make bench`: measures beside a floor in the same run.
 
-`python -m bench PART …` measures some parts alone: `steps`, `followers`, `models`,
-`directories`.
+`python -m bench PART …` measures some parts alone: `steps`, `approvals`, `followers`,
+`models`, `directories`.
 """
 
 import argparse
@@ -13,6 +13,7 @@ import uvloop
 from rich.console import Console
 from rich.table import Table
 
+from bench.approvals import measure_approvals
 from bench.directories import measure_directories
 from bench.followers import measure_followers
 from bench.models.measure import measure_models
@@ -23,6 +24,11 @@ from bench.steps import measure_steps
 def steps(directory: Path) -> list[Table]:
     """Measure steps and durable writes."""
     return [asyncio.run(measure_steps(directory))]
+
+
+def approvals(directory: Path) -> list[Table]:
+    """Measure what asking people costs."""
+    return [uvloop.run(measure_approvals(directory))]
 
 
 def followers(directory: Path) -> list[Table]:
@@ -42,7 +48,7 @@ def directories(directory: Path) -> list[Table]:
     return [uvloop.run(measure_directories(directory))]
 
 
-PARTS = {part.__name__: part for part in (steps, followers, models, directories)}
+PARTS = {part.__name__: part for part in (steps, approvals, followers, models, directories)}
 
 
 def main() -> None:

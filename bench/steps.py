@@ -23,6 +23,7 @@ from rich.table import Table
 
 from agentic import AgenticClient
 from agentic.local.stack import Stack, running_stack
+from common.approvals.reviews import Policy
 from common.plans import Plan
 
 SAMPLES = 200
@@ -111,10 +112,12 @@ def plan_of(steps: int) -> Plan:
     return Plan.model_validate({"steps": [read | {"name": f"s{n}"} for n in range(steps)]})
 
 
-async def one_run(client: AgenticClient, steps: int) -> tuple[float, float]:
+async def one_run(
+    client: AgenticClient, steps: int, approval: Policy | None = None
+) -> tuple[float, float]:
     """Run a plan; return the milliseconds from creation to start, and per step."""
     session = await client.create_session("bench")
-    run = await client.start_run(session.id, plan=plan_of(steps))
+    run = await client.start_run(session.id, plan=plan_of(steps), approval=approval)
     run = await client.wait(session.id, run.id)
     assert run.status == "succeeded"
     assert run.started_at is not None

@@ -4,7 +4,6 @@ So any number of runs can be asked for at once, again after a crash too, and who
 afterwards which of them have failed.
 """
 
-import os
 import random
 import re
 from collections import Counter
@@ -12,11 +11,11 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any, NamedTuple
 
-from tests.system.chaos.load import Place, plan, planned
+from tests.system.chaos.asked import SEED
+from tests.system.chaos.load import Place, plan, planned, policy
 from tests.system.models.answers import Answer, Conversation, Wanted, broken, overloaded
 from tests.system.models.fake import Remote, in_a_process
 
-SEED = int(os.environ.get("SEED", "4711"))
 SIZES = ((5, 5), (4, 3, 3), (3, 2, 3, 2))
 """Calls of the turns before the answer: together the steps of the load's plan."""
 TOKENS = {"input_tokens": 100, "output_tokens": 10}
@@ -37,7 +36,8 @@ def is_for_a_model(run: int) -> bool:
 def request(place: Place, run: int) -> dict[str, Any]:
     """Return what the load asks for: its plan, or the same from a model."""
     if is_for_a_model(run):
-        return {"goal": f"run {run} of session {place.number}", "planner": "llm"}
+        goal = f"run {run} of session {place.number}"
+        return {"goal": goal, "planner": "llm", "approval": policy(run)}
     return planned(place, run)
 
 

@@ -10,6 +10,7 @@ from collections.abc import AsyncIterator, Iterator
 from typing import Any
 
 from tests.system.chaos.answering import TOKENS, Asked, is_for_a_model, request, turns
+from tests.system.chaos.asked import asks
 from tests.system.chaos.deployment import LEASE, Deployment
 from tests.system.chaos.load import USERS, Effects, Place, effects
 from tests.system.chaos.sessions import SessionLoad
@@ -43,8 +44,8 @@ class Chaos:
         self.seconds = LEAST_SECONDS + SECONDS_PER_RUN * runs
         places = [Place(n) for n in range(max(2 * len(USERS), runs // 10))]
         self.sessions = [
-            SessionLoad(place, deployment.urls, seed, range(place.number, runs, len(places)),
-                        repeats=repeats, asking=request)
+            SessionLoad(place, deployment.urls, deployment.workspaces, seed,
+                        range(place.number, runs, len(places)), repeats=repeats, asking=request)
             for place in places
         ]  # fmt: skip
         self.torment = Torment(seed, self.seconds, LEASE)
@@ -93,7 +94,8 @@ class Chaos:
     def effects(self) -> Effects:
         """Compare the disk with the runs that say they have succeeded."""
         runs = {session.place: session.succeeded() for session in self.sessions}
-        return effects(self.deployment.workspaces, runs)
+        others = {session.place: session.unfinished() for session in self.sessions}
+        return effects(self.deployment.workspaces, runs, others)
 
     def endings(self) -> Counter[str]:
         """Count the runs by how they ended."""
@@ -156,6 +158,7 @@ class Chaos:
             **{f"  {ending}": count for ending, count in sorted(self.endings().items())},
             **dict(sorted(self.torment.dealt.items())),
             **self._asked(),
+            **self._answered(),
             "ended by themselves": sum(len(keeper.gave_up) for keeper in self.keepers),
             "followers' connections": sum(follower.connections for follower in followers),
             "events": sum(len(follower.events) for follower in followers),
@@ -164,6 +167,7 @@ class Chaos:
             "runs left over": sum(len(session.strangers) for session in self.sessions),
             "effects twice": len(found.doubles),
             "effects lost": len(found.lost),
+            "effects that nobody has approved": len(found.unapproved),
             "sessions out of order": len(found.swapped),
             "seconds": f"{self.elapsed:.1f}",
         }
@@ -179,6 +183,16 @@ class Chaos:
             "  faults of the provider": asked.faults(),
             "  owners lost": sum(s.follower.resumed(run["id"]) for s, _, run in runs),
             "  tokens lost": sum(run["usage"]["lost_tokens"] for *_, run in runs),
+        }
+
+    def _answered(self) -> dict[str, object]:
+        """Return what people were asked, and what they have said."""
+        said = sum((session.person.said for session in self.sessions), Counter[str]())
+        numbers = [number for session in self.sessions for number in session.numbers]
+        return {
+            "runs that ask a person": len([number for number in numbers if asks(number)]),
+            **{f"  {what}": count for what, count in sorted(said.items())},
+            "  answers or effects out of turn": sum(len(s.person.wrong) for s in self.sessions),
         }
 
 

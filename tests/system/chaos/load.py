@@ -5,6 +5,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from tests.system.chaos import asked
+
 USERS = ("ada", "bob", "eve")
 STEPS = 10
 EDITS = 4
@@ -33,7 +35,12 @@ class Place:
 
 
 def plan(place: Place, run: int) -> dict[str, Any]:
-    """Return a plan of ten steps: a counter is begun, then counted up between lines of a log."""
+    """Return a plan of ten steps: a counter is begun, then counted up between lines of a log.
+
+    Of a run that asks, another one.
+    """
+    if asked.asks(run):
+        return _plan(asked.steps(place.number, run))
     steps = [_append(place.counter, f"run {run}: 0\n")]
     for n in range(EDITS + 1):
         steps.append(_append("log", f"{line(place.number, run, n)}\n"))
@@ -44,7 +51,12 @@ def plan(place: Place, run: int) -> dict[str, Any]:
 
 def planned(place: Place, run: int) -> dict[str, Any]:
     """Return a request for that plan."""
-    return {"plan": plan(place, run)}
+    return {"plan": plan(place, run), "approval": policy(run)}
+
+
+def policy(run: int) -> str:
+    """Return what of a run asks a person first."""
+    return "writes" if asked.asks(run) else "never"
 
 
 def appends(place: Place, run: int) -> dict[str, Any]:
@@ -80,22 +92,48 @@ class Effects:
     lost: list[str]
     swapped: list[str]
     """Sessions whose effects are all there, in another order."""
+    unapproved: list[str]
+    """What nobody has approved, or what was rejected."""
 
     def __bool__(self) -> bool:
-        return bool(self.doubles or self.lost or self.swapped)
+        return bool(self.doubles or self.lost or self.swapped or self.unapproved)
 
 
-def effects(workspaces: Path, runs: dict[Place, list[int]]) -> Effects:
-    """Compare the disk with the runs that each session says have succeeded, in their order."""
-    found = Effects([], [], [])
-    for place, numbers in runs.items():
+def effects(
+    workspaces: Path, runs: dict[Place, list[int]], others: dict[Place, list[int]] | None = None
+) -> Effects:
+    """Compare the disk with the runs that each session says have succeeded, in their order.
+
+    Of the `others` nothing need be there, but nothing twice, and nothing that was not approved.
+    """
+    found = Effects([], [], [], [])
+    for place, ended in runs.items():
         directory = workspaces / place.user / place.workspace
+        numbers = [run for run in ended if not asked.asks(run)]
+        for run in filter(asked.asks, ended):
+            _compare_asked(found, place, run, directory, must_be_there=True)
         told = _lines(directory / "log", f"{place.number} ")
         wanted = [line(place.number, run, n) for run in numbers for n in range(EDITS + 1)]
         _compare(found, place, told, wanted)
         counted = _lines(directory / place.counter, "run ")
         _compare(found, place, counted, [f"run {run}: {EDITS}" for run in numbers])
+    for place, unsure in (others or {}).items():
+        directory = workspaces / place.user / place.workspace
+        for run in filter(asked.asks, unsure):
+            _compare_asked(found, place, run, directory, must_be_there=False)
     return found
+
+
+def _compare_asked(
+    found: Effects, place: Place, run: int, directory: Path, *, must_be_there: bool
+) -> None:
+    lines, wanted = asked.found(directory, place.number, run), set(
+        asked.approved(place.number, run)
+    )
+    found.doubles += [line for line, count in lines.items() if count > 1]
+    found.unapproved += sorted(set(lines) - wanted)
+    if must_be_there:
+        found.lost += sorted(wanted - set(lines))
 
 
 def _compare(found: Effects, place: Place, lines: list[str], wanted: list[str]) -> None:

@@ -3,11 +3,14 @@
 import asyncio
 import random
 from collections.abc import Callable, Iterable, Sequence
+from pathlib import Path
 from typing import Any
 
+from tests.system.chaos.asked import asks
 from tests.system.chaos.clients import FINAL, Client, Follower
 from tests.system.chaos.deployment import key_of
 from tests.system.chaos.load import Place, planned
+from tests.system.chaos.person import Person
 
 LOOK = 0.5
 Asking = Callable[[Place, int], dict[str, Any]]
@@ -20,6 +23,7 @@ class SessionLoad:
         self,
         place: Place,
         urls: Sequence[str],
+        workspaces: Path,
         seed: int,
         runs: Iterable[int],
         *,
@@ -32,6 +36,8 @@ class SessionLoad:
         self._asking = asking
         self._chance = random.Random(f"{seed} {place.number}")  # noqa: S311  # to be repeated
         self.client = Client(urls, key_of(place.user), self._chance)
+        workspace = workspaces / place.user / place.workspace
+        self.person = Person(self.client, place.number, workspace, seed, is_exact=repeats)
         self.ids: dict[int, str | None] = {}
         """Run id by number; None where it is not known whether there is one."""
         self.runs: dict[int, dict[str, Any]] = {}
@@ -56,18 +62,31 @@ class SessionLoad:
 
     async def live(self, seconds: float) -> None:
         """Ask for every run, spread over so many seconds, and follow them all to their ends."""
-        following = asyncio.create_task(self.follower.follow(self._is_over))
         try:
-            for number in self.numbers:
-                await asyncio.sleep(self._chance.uniform(0, 2 * seconds / len(self.numbers)))
-                await self._start(number)
-            for number in self.numbers:
-                await self._end(number)
-            await following
+            async with asyncio.TaskGroup() as group:
+                following = group.create_task(self.follower.follow(self._is_over))
+                answering = group.create_task(self._answer())
+                await self._ask_for_all(seconds)
+                await following
+                answering.cancel()
             await self._look_for_strangers()
         finally:
-            following.cancel()
             await self.client.http.aclose()
+
+    async def _ask_for_all(self, seconds: float) -> None:
+        for number in self.numbers:
+            await asyncio.sleep(self._chance.uniform(0, 2 * seconds / len(self.numbers)))
+            await self._start(number)
+        for number in self.numbers:
+            await self._end(number)
+
+    async def _answer(self) -> None:
+        """Look again and again at the runs that ask, and answer them."""
+        while True:
+            for number, run_id in list(self.ids.items()):
+                if asks(number) and run_id is not None and number not in self.runs:
+                    await self.person.look(f"{self.path}/{run_id}", number)
+            await asyncio.sleep(LOOK)
 
     async def _start(self, number: int) -> None:
         """Ask for a run; with its key it is one run, however often it is asked for."""
@@ -125,6 +144,11 @@ class SessionLoad:
         """Return the numbers of the runs that say so, in the order in which they were stored."""
         told = {n for n, run in self.runs.items() if run["status"] == "succeeded"}
         return [number for number in self.ids if number in told]
+
+    def unfinished(self) -> list[int]:
+        """Return the numbers of the other runs."""
+        told = self.succeeded()
+        return [number for number in self.numbers if number not in told]
 
     def open_runs(self) -> list[str]:
         """Say which runs have not ended yet, as far as it is known here."""

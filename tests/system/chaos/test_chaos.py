@@ -9,7 +9,7 @@ import sys
 import pytest
 
 from tests.system.chaos import answering, stores
-from tests.system.chaos.answering import SEED
+from tests.system.chaos.asked import SEED
 from tests.system.chaos.deployment import deployed
 from tests.system.chaos.harness import Chaos
 from tests.system.chaos.proxy import Proxy
@@ -59,6 +59,7 @@ def require_exactness(chaos):
     """
     wrong = [*chaos.doubles(), *chaos.holes(), *chaos.overcharged()]
     wrong += [text for session in chaos.sessions for text in session.strangers]
+    wrong += [text for session in chaos.sessions for text in session.person.wrong]
     assert (chaos.endings(), wrong) == ({"succeeded": RUNS}, []), chaos.picture()
     assert not chaos.effects(), chaos.effects()
 

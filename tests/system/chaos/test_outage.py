@@ -20,7 +20,10 @@ async def test_runs_go_on_when_the_store_is_back_and_new_ones_start_within_two_s
     """An outage as short as a restart ended runs as failed, and the worker for good."""
     with stores.one_server(tmp_path) as store:
         async with deployed(tmp_path, store.url, replicas=1) as deployment:
-            running, new = (SessionLoad(place, deployment.urls, 1, [0]) for place in (RUNNING, NEW))
+            urls, workspaces = deployment.urls, deployment.workspaces
+            running, new = (
+                SessionLoad(place, urls, workspaces, 1, [0]) for place in (RUNNING, NEW)
+            )
             await asyncio.gather(running.open(), new.open())
             async with asyncio.timeout(60), asyncio.TaskGroup() as group:
                 group.create_task(running.live(0.0))

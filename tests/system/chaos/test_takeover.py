@@ -40,7 +40,7 @@ class Takeover:
         self.first, *self.others = deployment.orchestrators
         self.log = deployment.workspaces / PLACE.user / PLACE.workspace / "log"
         self.urls = [self.first.url]
-        self.session = SessionLoad(PLACE, self.urls, 1, [0], asking=appends)
+        self.session = SessionLoad(PLACE, self.urls, deployment.workspaces, 1, [0], asking=appends)
 
     def steps(self):
         """Count for each step how often its success was told of."""

@@ -74,8 +74,8 @@ WITHOUT_FENCE = (
 WITHOUT_IDS = (
     Change(
         "orchestrator/engine/calls.py",
-        'id=f"{run.id}:{n}:1"',
-        'id=f"{run.id}:{n}:{lease.fence}"',
+        'id=f"{lease.run.id}:{step.n}:{step.k}"',
+        'id=f"{lease.run.id}:{step.n}:{step.k}:{lease.fence}"',
     ),
 )
 """A call has another id under each owner: what was done under the last one is not found."""

@@ -13,6 +13,7 @@ from agentic import AgenticClient
 from common.runs import Budget
 from orchestrator.store.server.embedded import embedded_server
 from tests.orchestrator.fakes import until
+from tests.system.aging import age, is_young
 from tests.system.conversation.talking import Script, Talk, refused, started
 from tests.system.models.answers import Answer, calls
 from tests.system.models.fake import running
@@ -26,9 +27,7 @@ ASKING = calls(
     ("ask_user", {"question": QUESTION}),
     text="I write one, and ask.",
 )
-TTL = 60
-AGE = 40
-"""Seconds of its life that a session is aged at once: more than half, after which it is kept anew."""
+TTL = timedelta(seconds=60)
 
 
 @pytest_asyncio.fixture(loop_scope="module", scope="module")
@@ -74,32 +73,10 @@ async def owned(redis):
     return [member for index in indexes for member in await redis.zrange(index, 0, -1)]
 
 
-async def age(redis, session_id):
-    """Let time go by for what waits, at once, by as much as nobody would bear in a test."""
-    left = {key: await redis.pttl(key) for key in await redis.keys(f"agentic:{{{session_id}}}:*")}
-    waiting = await redis.zrange("agentic:parked", 0, -1)
-    async with redis.pipeline(transaction=True) as pipeline:
-        for key, milliseconds in left.items():
-            pipeline.pexpire(key, milliseconds - AGE * 1000)
-        pipeline.hincrby(f"agentic:{{{session_id}}}:session", "kept", -AGE * 1000)
-        for member in waiting:
-            pipeline.zincrby("agentic:parked", -AGE * 1000, member)
-        await pipeline.execute()
-
-
-async def is_young(redis, session_id):
-    """Tell whether a session with all its keys was kept anew, and whoever does that is done with it."""
-    seconds, _ = await redis.time()
-    if await redis.zcount("agentic:parked", 0, seconds * 1000):
-        return False
-    keys = await redis.keys(f"agentic:{{{session_id}}}:*")
-    return min([await redis.ttl(key) for key in keys]) >= TTL - 5
-
-
 async def test_a_question_waits_for_nothing_and_is_answered_long_after_on_another_replica(stack):
     """It holds no worker and no place; its session outlives its time to live; all that was done stays."""
     async with AgenticClient(stack.api.url) as client:
-        session = await client.create_session(ttl=timedelta(seconds=TTL))
+        session = await client.create_session(ttl=TTL)
         talk = Talk(client, stack.fake, stack.script, session)
         stack.script.clear()
         talk.answer(ASKING)
@@ -114,7 +91,7 @@ async def test_a_question_waits_for_nothing_and_is_answered_long_after_on_anothe
         await another_run_goes_on(stack, client)
 
         async def is_young_again():
-            return await is_young(stack.redis, session.id)
+            return await is_young(stack.redis, session.id, TTL)
 
         for _ in range(2):  # longer than the time to live
             await age(stack.redis, session.id)
