@@ -23,6 +23,8 @@ class Preview(Lenient):
 
     diff: str | None = None
     receipts: Items[Receipt] = []
+    output: dict[str, JsonValue] | None = None
+    """What else the tool would tell, such as how many entries it would delete."""
     error: Problem | None = None
     """Why it cannot be made as things are."""
     depends_on_step: int | None = None
