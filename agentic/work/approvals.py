@@ -83,13 +83,22 @@ async def _plan_of(client: AgenticClient, name: str) -> TurnPlan:
 def _chosen(plan: TurnPlan, steps: Sequence[int]) -> list[PlannedCall]:
     """Return the calls that ask, of these steps if any are given; raise `invalid_state` for none."""
     asking = {call.n: call for call in plan.calls if plan.is_waiting and call.state == "asks"}
-    others = [str(n) for n in steps if n not in asking]
+    others = [n for n in steps if n not in asking]
     if not asking or others:
-        what = f"Step {', '.join(others)}" if asking else "Nothing"
-        refused = ClientError("invalid_state", f"{what} of run '{plan.run_id}' waits for an answer")
+        refused = ClientError("invalid_state", _not_waiting(plan, others if asking else ()))
         refused.source = "client"
         raise refused
     return [call for n, call in asking.items() if not steps or n in steps]
+
+
+def _not_waiting(plan: TurnPlan, steps: Sequence[int]) -> str:
+    """Return that steps, or without any nothing at all, wait for an answer."""
+    run = f"of run '{plan.run_id}'"
+    if not steps:
+        return f"Nothing {run} waits for an answer"
+    if len(steps) == 1:
+        return f"Step {steps[0]} {run} does not wait for an answer"
+    return f"Steps {', '.join(map(str, steps))} {run} do not wait for an answer"
 
 
 def _is_meant(prompt: Prompt) -> bool:

@@ -99,8 +99,8 @@ async def test_the_answers_to_a_turn_are_sent_together_once_all_are_given(decide
     orchestrator = Waiting(a_plan(*THREE, a_call(4, "d.txt")))
     await decide(orchestrator, "y", "n", "bad", "y", "n", "bad")
     assert orchestrator.answers == [
-        (1, {"decision": "approve", "steps": [1, 3]}),
-        (2, {"decision": "reject", "steps": [2, 4], "reason": "bad"}),
+        (1, {"decision": "reject", "steps": [2, 4], "reason": "bad"}),
+        (2, {"decision": "approve", "steps": [1, 3]}),
     ]
 
 
