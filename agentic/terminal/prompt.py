@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from types import FrameType
-from typing import Never
+from typing import Never, Protocol
 
 try:
     import readline
@@ -20,6 +20,14 @@ KEPT = 1000
 """Lines of history."""
 MOMENT = 0.2
 """Seconds."""
+
+
+class Reader(Protocol):
+    """Reads a person's lines."""
+
+    def read(self, label: str) -> str | None:
+        """Return a line; None where there is none any more. Raises Interrupted at Ctrl-C."""
+        ...
 
 
 class Interrupted(Exception):

@@ -8,7 +8,7 @@ from agentic.terminal.answers import Said, send_answers
 from agentic.terminal.output import Output
 from agentic.terminal.plans import show_calls
 from agentic.terminal.prompt import Prompt
-from agentic.terminal.remembering import in_words, rule_for
+from agentic.terminal.remembering import Rulebook, in_words
 from agentic.terminal.show import Display
 from agentic.work import inputs
 from agentic.work.ending import ExitCode, new_display
@@ -109,13 +109,14 @@ async def _remembering(
     client: AgenticClient, output: Output, calls: Sequence[PlannedCall]
 ) -> dict[int, Said]:
     """Return approvals that are remembered where there is a rule for them, which is said."""
-    tools = {tool.name: tool for tool in await client.tools()}
-    said = {call.n: Said("approve", None, rule_for(call, tools.get(call.tool))) for call in calls}
-    display = Display(output)
-    for n, one in said.items():
-        what = "it is in no one place" if one.remember is None else in_words(one.remember)
-        kind = "not remembered" if one.remember is None else "remembered"
-        display.line(f"step {n}, {kind}: {what}", "yellow")
+    display, rulebook, said = Display(output), Rulebook(client), {}
+    for call in calls:
+        rule = await rulebook.rule_for(call)
+        said[call.n] = Said("approve", remember=rule)
+        told = "not remembered: it is in no one place"
+        if rule is not None:
+            told = f"remembered: {in_words(rule, call)}"
+        display.line(f"step {call.n}, {told}", "yellow")
     return said
 
 
