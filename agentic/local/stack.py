@@ -41,7 +41,8 @@ class Service:
         """Return the error of a service that ended by itself, with its last log lines."""
         with self.log.open("rb") as log:
             log.seek(self.log_start)
-            lines = log.read().decode(errors="replace").splitlines()[-LAST_LINES:]
+            text = log.read().decode(errors="replace").removesuffix("\n")
+            lines = text.split("\n")[-LAST_LINES:]
         told = "\n".join(f"  {line}" for line in lines)
         return StackError(f"{self.name} ended (exit code {self.process.returncode}):\n{told}")
 

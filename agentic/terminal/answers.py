@@ -22,17 +22,22 @@ async def send_answers(
 ) -> Run | None:
     """Send what is said of calls, by their numbers, and return the run; None where nothing is said.
 
-    What is said alike goes together, and what is to be remembered goes last: it answers all that still asks
-    and is like it, and must not answer what the person has said otherwise. Each answer makes the plan's revision one higher: where somebody
-    else comes between two of them, the second raises `precondition_failed`.
+    What is said alike goes together: rejections first, then approvals, and last what is to be remembered,
+    which holds beyond this turn. Each answer makes the plan's revision one higher: where somebody else
+    comes between two of them, the second raises `precondition_failed`, and less is allowed than was said.
     """
     alike: dict[Said, list[int]] = {}
     for n in sorted(said):
         alike.setdefault(said[n], []).append(n)
-    run, in_order = None, sorted(alike.items(), key=lambda item: item[0].remember is not None)
-    for count, (one, steps) in enumerate(in_order):
-        run = await _send(client, plan, plan.plan_revision + count, one, steps)
+    run = None
+    for count, one in enumerate(sorted(alike, key=_allowed)):
+        run = await _send(client, plan, plan.plan_revision + count, one, alike[one])
     return run
+
+
+def _allowed(said: Said) -> tuple[bool, bool]:
+    """Return how much an answer allows, to be sorted by."""
+    return said.remember is not None, said.decision == "approve"
 
 
 async def _send(

@@ -1,7 +1,6 @@
 """Asks a person about each call of a turn that waits, and sends what they say of all of them."""
 
 from collections.abc import Awaitable, Callable, Sequence
-from typing import Protocol
 
 from pydantic import JsonValue
 
@@ -10,11 +9,11 @@ from agentic.terminal.answers import Said, send_answers
 from agentic.terminal.drafts import Drafts, Edit
 from agentic.terminal.editing import EditorError, edited
 from agentic.terminal.plans import in_short, show_call, show_calls
-from agentic.terminal.remembering import in_words, rule_for
+from agentic.terminal.prompt import Reader
+from agentic.terminal.remembering import Rulebook, in_words
 from agentic.terminal.show import Display
-from common.approvals.reviews import EditedCall, PlannedCall, Remember, TurnPlan
-from common.errors import AgenticError, ClientError, ToolError
-from common.tools import ToolSpec
+from common.approvals.reviews import EditedCall, PlannedCall, TurnPlan
+from common.errors import AgenticError, ClientError, SystemFault
 
 QUESTION = "Do it? [y]es, [n]o, [e]dit, [a]ll like this, [q]uit (later)"
 TO_ALL = ", [Y]es to all"
@@ -24,12 +23,8 @@ _TO_CORRECT = (400, 413, 422)
 """Statuses of what is wrong with edited arguments themselves."""
 
 
-class Reader(Protocol):
-    """Reads a person's lines."""
-
-    def read(self, label: str) -> str | None:
-        """Return a line; None where there is none any more. Raises Interrupted at Ctrl-C."""
-        ...
+class _Later(Exception):
+    """The person leaves the turn for later."""
 
 
 class Asker:
@@ -64,7 +59,7 @@ class _Dialog:
         self._plan = plan
         self._said: dict[int, Said] = {}
         self._drafts = Drafts(edit)
-        self._tools: dict[str, ToolSpec] | None = None
+        self._rulebook = Rulebook(client)
         self._answers: dict[str, Callable[[PlannedCall], Awaitable[None]]] = {
             "y": self._approve,
             "Y": self._approve_all,
@@ -75,12 +70,22 @@ class _Dialog:
 
     async def hold(self) -> bool:
         """Ask until the turn does not wait any more; False where it is left waiting."""
+        try:
+            return await self._is_decided()
+        except _Later:
+            edits = ", edits stay" if any(call.is_edited for call in self._plan.calls) else ""
+            self._display.line(f"left for later: nothing was answered{edits}", "yellow")
+            return False
+        finally:
+            self._drafts.keep(self._display)
+
+    async def _is_decided(self) -> bool:
         show_calls(self._display, self._asking)
         while self._plan.is_waiting:
             call = next((call for call in self._asking if call.n not in self._said), None)
-            if call is not None and not await self._ask(call):
-                return False
-            if call is None and await self._is_sent():
+            if call is not None:
+                await self._ask(call)
+            elif await self._is_sent():
                 return bool(self._said)
         return True
 
@@ -88,22 +93,26 @@ class _Dialog:
     def _asking(self) -> Sequence[PlannedCall]:
         return [call for call in self._plan.calls if call.state == "asks"]
 
-    async def _ask(self, call: PlannedCall) -> bool:
-        """Take the answer to one call; False where the person wants to answer later."""
+    async def _ask(self, call: PlannedCall) -> None:
+        """Take the answer to one call."""
         is_one = len(self._asking) == 1
         if not is_one:
             self._display.line(in_short(call), "bold")
         label = f"{QUESTION}{'' if is_one else TO_ALL}: "
-        while (line := self._reader.read(label)) is not None:
-            word = line.strip() if line.strip() == "Y" else line.strip().lower()
-            key = _WORDS.get(word, word)
+        key = ""
+        while key not in self._answers:
+            word = self._line(label)
+            key = word if word == "Y" else _WORDS.get(word.lower(), word.lower())
             if key == "q":
-                break
-            if key in self._answers:
-                await self._answers[key](call)
-                return True
-        self._display.line("left for later: nothing was answered", "yellow")
-        return False
+                raise _Later
+        await self._answers[key](call)
+
+    def _line(self, label: str) -> str:
+        """Return what is typed; who ends the input means to answer later."""
+        line = self._reader.read(label)
+        if line is None:
+            raise _Later
+        return line.strip()
 
     async def _approve(self, call: PlannedCall) -> None:
         self._said[call.n] = Said("approve")
@@ -113,29 +122,23 @@ class _Dialog:
             self._said.setdefault(call.n, Said("approve"))
 
     async def _reject(self, call: PlannedCall) -> None:
-        reason = (self._reader.read("Why not? (may be empty) ") or "").strip()
-        self._said[call.n] = Said("reject", reason or None)
+        self._said[call.n] = Said("reject", self._line("Why not? (may be empty) ") or None)
 
     async def _approve_alike(self, call: PlannedCall) -> None:
         """Approve a call, and what is like it: of this turn now, and in this session from now on."""
-        remember = await self._rule_for(call)
+        remember = await self._rulebook.rule_for(call)
         if remember is None:
             self._display.line("it is in no one place: this call alone is approved", "yellow")
             return await self._approve(call)
         self._display.line(
-            f"without asking from now on, in this session: {in_words(remember)}", "yellow"
+            f"without asking from now on, in this session: {in_words(remember, call)}", "yellow"
         )
         self._said[call.n] = Said("approve", remember=remember)
         for other in self._asking:
-            if other.n not in self._said and await self._rule_for(other) == remember:
+            if other.n not in self._said and await self._rulebook.rule_for(other) == remember:
                 self._display.line(f"step {other.n} is like this", "yellow")
                 self._said[other.n] = Said("approve", remember=remember)
         return None
-
-    async def _rule_for(self, call: PlannedCall) -> Remember | None:
-        if self._tools is None:
-            self._tools = {tool.name: tool for tool in await self._client.tools()}
-        return rule_for(call, self._tools.get(call.tool))
 
     async def _is_sent(self) -> bool:
         try:
@@ -143,6 +146,7 @@ class _Dialog:
         except ClientError as error:
             await self._look_again(error)
             return False
+        self._drafts.forget()
         return True
 
     async def _look_again(self, error: AgenticError) -> None:
@@ -159,8 +163,7 @@ class _Dialog:
     async def _change(self, call: PlannedCall) -> None:
         """Have the person edit a call's arguments until they are taken, or given up."""
         while not await self._is_changed(call):
-            again = self._reader.read("Edit again? [y]es, [n]o: ")
-            if again is None or again.strip().lower() not in ("y", "yes"):
+            if self._line("Edit again? [y]es, [n]o: ").lower() not in ("y", "yes"):
                 return
 
     async def _is_changed(self, call: PlannedCall) -> bool:
@@ -170,8 +173,8 @@ class _Dialog:
         except EditorError as error:
             self._display.line(str(error), "bold red")
             return False
-        except (ClientError, ToolError) as error:
-            if error.spec.status in _TO_CORRECT:
+        except AgenticError as error:
+            if isinstance(error, SystemFault) or error.spec.status in _TO_CORRECT:
                 self._display.error(error)
                 return False
             await self._look_again(error)  # the draft is kept for the call as it is now

@@ -1,16 +1,20 @@
 """Prints the calls of a turn: what each would do to the files, and what was said of it."""
 
 import json
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+
+from pydantic import JsonValue
 
 from agentic.api.problems import shortened
 from agentic.terminal.show import Display
-from agentic.terminal.wording import call_in_short, in_one_line, what_happened
+from agentic.terminal.wording import call_in_short, in_one_line, lines_in, what_happened
 from common.approvals.reviews import CallState, PlannedCall, Preview
 from common.tools import Receipt
 
 MAX_RECEIPTS = 20
 """Changes of one call that are named; of more their number is told."""
+_UNSHOWN = ("Binary file ", "File ")
+"""How a tool's line begins that stands for a diff; no line of a diff itself begins so."""
 _SHORT = {"n", "name", "tool", "arguments"}
 _STYLES: dict[CallState, str] = {"asks": "bold yellow", "denied": "red", "rejected": "red"}
 
@@ -29,8 +33,8 @@ def show_call(display: Display, call: PlannedCall) -> None:
         display.line(f"     reason: {in_one_line(shortened(call.reason))}")
     if call.state == "deferred":
         display.line("     asks when it is reached: it depends on what an earlier step gives")
-    elif call.state == "asks" and call.preview is not None:
-        _show_preview(display, call, call.preview)
+    elif call.state == "asks":
+        _show_preview(display, call, call.preview or Preview())
 
 
 def in_short(call: PlannedCall) -> str:
@@ -53,12 +57,28 @@ def _show_preview(display: Display, call: PlannedCall, preview: Preview) -> None
         display.line(
             f"     after step {preview.depends_on_step}, which changes the same files; with"
         )
-        for line in as_json(call.arguments).splitlines():
-            display.line(f"     {line}")
+    if preview.depends_on_step is not None or not (preview.diff or preview.receipts):
+        _show_arguments(display, call)
     if preview.diff:
-        display.diff(preview.diff)
+        _show_diff(display, preview.diff, preview.receipts)
     else:
         _show_receipts(display, preview.receipts)
+        _show_output(display, preview.output or {})
+
+
+def _show_arguments(display: Display, call: PlannedCall) -> None:
+    """Print all of a call's arguments: where they are all there is to decide by, none may be cut."""
+    for line in lines_in(as_json(call.arguments)):
+        display.line(f"     {line}")
+
+
+def _show_diff(display: Display, diff: str, receipts: Sequence[Receipt]) -> None:
+    """Print a diff; of files that it only says to differ, their sizes and where to see more."""
+    display.diff(diff)
+    if any(line.startswith(_UNSHOWN) for line in lines_in(diff)):
+        for one in [one for one in receipts if one.size is not None][:MAX_RECEIPTS]:
+            display.line(f"     {in_one_line(one.path)}: {one.size} bytes")
+        display.line("     [e]dit shows all of its arguments")
 
 
 def _show_receipts(display: Display, receipts: Sequence[Receipt]) -> None:
@@ -67,3 +87,10 @@ def _show_receipts(display: Display, receipts: Sequence[Receipt]) -> None:
         display.line(f"     {receipt.operation} {in_one_line(receipt.path)}")
     if len(receipts) > MAX_RECEIPTS:
         display.line(f"     and {len(receipts) - MAX_RECEIPTS} more")
+
+
+def _show_output(display: Display, output: Mapping[str, JsonValue]) -> None:
+    """Print what else a tool would tell, such as how many entries it would delete."""
+    for name, value in list(output.items())[:MAX_RECEIPTS]:
+        told = json.dumps(value, ensure_ascii=False)
+        display.line(f"     {in_one_line(shortened(name))}: {shortened(told)}")

@@ -5,10 +5,10 @@ import os
 import signal
 import sys
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from pathlib import Path
 from types import FrameType
-from typing import Never
+from typing import Protocol
 
 try:
     import readline
@@ -20,6 +20,14 @@ KEPT = 1000
 """Lines of history."""
 MOMENT = 0.2
 """Seconds."""
+
+
+class Reader(Protocol):
+    """Reads a person's lines."""
+
+    def read(self, label: str) -> str | None:
+        """Return a line; None where there is none any more. Raises Interrupted at Ctrl-C."""
+        ...
 
 
 class Interrupted(Exception):
@@ -48,8 +56,12 @@ class Prompt:
         Raises Interrupted at Ctrl-C, and Stopped at a signal that ends the command.
         """
         try:
-            with own_signals():
-                line = self._line(label)
+            # the timer is outside: it must have ended whatever signal comes
+            with _looking_up() if self.is_terminal else nullcontext(), own_signals() as stop:
+                try:
+                    line = self._line(label)
+                finally:
+                    stop.ends_wait = False
         except EOFError:
             return None
         except KeyboardInterrupt:
@@ -66,8 +78,7 @@ class Prompt:
 
     def _line(self, label: str) -> str:
         if self.is_terminal:
-            with _looking_up():
-                return input(label)
+            return input(label)
         line = sys.stdin.readline()
         if not line:
             raise EOFError
@@ -95,24 +106,45 @@ def remembered(path: Path) -> Iterator[None]:
         readline.write_history_file(path)
 
 
+class Stop:
+    """Handles signals that end the command: they end the wait, and never the clean-up after it.
+
+    A terminal that is closed ends the input, and sends its signal a moment later.
+    """
+
+    def __init__(self) -> None:
+        self.ends_wait = True
+        self.has_come = False
+
+    def __call__(self, _number: int, _frame: FrameType | None) -> None:
+        """Raise Stopped while something is awaited, once."""
+        self.has_come = True
+        if self.ends_wait:
+            self.ends_wait = False
+            raise Stopped
+
+
 @contextmanager
-def own_signals(interrupt: Handler = signal.default_int_handler) -> Iterator[None]:
+def own_signals(interrupt: Handler = signal.default_int_handler) -> Iterator[Stop]:
     """Have signals end the wait for a person at once: the loop, which waits itself, heard them after it.
 
-    `interrupt` is what Ctrl-C does meanwhile.
+    `interrupt` is what Ctrl-C does meanwhile. Raises Stopped, at the end of the wait at the latest.
     """
-    wakeup = signal.set_wakeup_fd(-1)
+    wakeup, stop = signal.set_wakeup_fd(-1), Stop()
     handlers: dict[signal.Signals, Handler] = {signal.SIGINT: interrupt}
     for number in (signal.SIGTERM, signal.SIGHUP):
         if signal.getsignal(number) is not signal.SIG_IGN:
-            handlers[number] = _stop
+            handlers[number] = stop
     before = {number: signal.signal(number, handler) for number, handler in handlers.items()}
     try:
-        yield
+        yield stop
     finally:
+        stop.ends_wait = False
         for number, handler in before.items():
             signal.signal(number, handler)
         signal.set_wakeup_fd(wakeup, warn_on_full_buffer=False)
+        if stop.has_come:
+            raise Stopped
 
 
 @contextmanager
@@ -129,7 +161,3 @@ def _looking_up() -> Iterator[None]:
     finally:
         signal.setitimer(signal.ITIMER_REAL, 0)
         signal.signal(signal.SIGALRM, before)
-
-
-def _stop(_number: int, _frame: FrameType | None) -> Never:
-    raise Stopped

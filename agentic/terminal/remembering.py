@@ -3,11 +3,26 @@
 from collections.abc import Iterator, Mapping
 from typing import Any
 
+from agentic.api.client import AgenticClient
 from common.approvals.reviews import PlannedCall, Remember
 from common.approvals.rules import glob_of
 from common.errors import ToolError
 from common.files.paths import Parts, parse, show_path
 from common.tools import TOUCHES, ToolSpec
+
+
+class Rulebook:
+    """The rules that calls stand for; the tools are read once."""
+
+    def __init__(self, client: AgenticClient) -> None:
+        self._client = client
+        self._tools: dict[str, ToolSpec] | None = None
+
+    async def rule_for(self, call: PlannedCall) -> Remember | None:
+        """Return the rule of a call, as below."""
+        if self._tools is None:
+            self._tools = {tool.name: tool for tool in await self._client.tools()}
+        return rule_for(call, self._tools.get(call.tool))
 
 
 def rule_for(call: PlannedCall, spec: ToolSpec | None) -> Remember | None:
@@ -30,10 +45,20 @@ def rule_for(call: PlannedCall, spec: ToolSpec | None) -> Remember | None:
     return Remember(tool=call.tool, path=glob_of(show_path(top)))
 
 
-def in_words(remember: Remember) -> str:
-    """Return what a rule allows, as a person is told before it is remembered."""
-    where = "anything" if remember.path is None else f"'{remember.path}'"
-    return f"{remember.tool} on {where}"
+def in_words(remember: Remember, call: PlannedCall) -> str:
+    """Return what the rule of a call allows, as a person is told before it is remembered."""
+    if remember.path is None:
+        return f"{remember.tool} on anything"
+    path = remember.path.removesuffix("/**") if _is_of_one_file(call) else remember.path
+    return f"{remember.tool} on '{path}'"
+
+
+def _is_of_one_file(call: PlannedCall) -> bool:
+    """Tell whether a call is known to be about a file beside the top directories: nothing is in it."""
+    receipts = [] if call.preview is None else call.preview.receipts
+    return bool(receipts) and all(
+        len(parse(one.path)) == 1 and (one.sha256_before or one.sha256_after) for one in receipts
+    )
 
 
 def _touched(call: PlannedCall, spec: ToolSpec) -> Iterator[Parts]:

@@ -9,6 +9,7 @@ from agentic.terminal.wording import (
     approval_in_short,
     call_in_short,
     edit_in_short,
+    lines_in,
     lines_of,
     message_in_short,
     taken,
@@ -123,8 +124,8 @@ class Display:
             self.line(f"answer it with: agentic approve {name}, or agentic reject {name}")
 
     def diff(self, diff: str) -> None:
-        """Print a unified diff."""
-        for line in diff.splitlines():
+        """Print a unified diff; whatever else ends lines elsewhere is a character of its line."""
+        for line in lines_in(diff):
             style = next((style for mark, style in _DIFF_STYLES if line.startswith(mark)), "")
             self.line(line, style)
 

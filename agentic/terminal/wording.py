@@ -61,6 +61,14 @@ def lines_of(problem: Problem) -> list[str]:
     ]
 
 
+def lines_in(text: str) -> list[str]:
+    """Return the lines of a text from elsewhere: only a line feed ends one, for tools and files alike.
+
+    What else `splitlines` takes for an end would have a file's content pass for lines of a diff.
+    """
+    return text.removesuffix("\n").split("\n") if text else []
+
+
 def in_one_line(text: str) -> str:
     """Return what a server says so that none of it begins a line, and passes for the command's own."""
     return text.replace("\n", " ")

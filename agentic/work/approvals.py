@@ -8,7 +8,7 @@ from agentic.terminal.answers import Said, send_answers
 from agentic.terminal.output import Output
 from agentic.terminal.plans import show_calls
 from agentic.terminal.prompt import Prompt
-from agentic.terminal.remembering import in_words, rule_for
+from agentic.terminal.remembering import Rulebook, in_words
 from agentic.terminal.show import Display
 from agentic.work import inputs
 from agentic.work.ending import ExitCode, new_display
@@ -83,13 +83,22 @@ async def _plan_of(client: AgenticClient, name: str) -> TurnPlan:
 def _chosen(plan: TurnPlan, steps: Sequence[int]) -> list[PlannedCall]:
     """Return the calls that ask, of these steps if any are given; raise `invalid_state` for none."""
     asking = {call.n: call for call in plan.calls if plan.is_waiting and call.state == "asks"}
-    others = [str(n) for n in steps if n not in asking]
+    others = [n for n in steps if n not in asking]
     if not asking or others:
-        what = f"Step {', '.join(others)}" if asking else "Nothing"
-        refused = ClientError("invalid_state", f"{what} of run '{plan.run_id}' waits for an answer")
+        refused = ClientError("invalid_state", _not_waiting(plan, others if asking else ()))
         refused.source = "client"
         raise refused
     return [call for n, call in asking.items() if not steps or n in steps]
+
+
+def _not_waiting(plan: TurnPlan, steps: Sequence[int]) -> str:
+    """Return that steps, or without any nothing at all, wait for an answer."""
+    run = f"of run '{plan.run_id}'"
+    if not steps:
+        return f"Nothing {run} waits for an answer"
+    if len(steps) == 1:
+        return f"Step {steps[0]} {run} does not wait for an answer"
+    return f"Steps {', '.join(map(str, steps))} {run} do not wait for an answer"
 
 
 def _is_meant(prompt: Prompt) -> bool:
@@ -100,13 +109,14 @@ async def _remembering(
     client: AgenticClient, output: Output, calls: Sequence[PlannedCall]
 ) -> dict[int, Said]:
     """Return approvals that are remembered where there is a rule for them, which is said."""
-    tools = {tool.name: tool for tool in await client.tools()}
-    said = {call.n: Said("approve", None, rule_for(call, tools.get(call.tool))) for call in calls}
-    display = Display(output)
-    for n, one in said.items():
-        what = "it is in no one place" if one.remember is None else in_words(one.remember)
-        kind = "not remembered" if one.remember is None else "remembered"
-        display.line(f"step {n}, {kind}: {what}", "yellow")
+    display, rulebook, said = Display(output), Rulebook(client), {}
+    for call in calls:
+        rule = await rulebook.rule_for(call)
+        said[call.n] = Said("approve", remember=rule)
+        told = "not remembered: it is in no one place"
+        if rule is not None:
+            told = f"remembered: {in_words(rule, call)}"
+        display.line(f"step {call.n}, {told}", "yellow")
     return said
 
 

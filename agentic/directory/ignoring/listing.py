@@ -144,7 +144,7 @@ def _without_git(
 ) -> dict[Parts, set[bytes]]:
     """Note why git could not tell of a repository, which is listed by its ignore files then."""
     if root.status((*directory, _REPOSITORY)) is not None or "dubious" in reason:
-        lines = [line for line in reason.splitlines() if line.strip()] or ["it failed"]
+        lines = [line for line in reason.split("\n") if line.strip()] or ["it failed"]
         notes.append(
             f"git could not list '{shown(directory)}' ({lines[0].strip()}):"
             " its .gitignore files are used without it."

@@ -86,7 +86,9 @@ def _lines(root: Root, parts: Parts) -> dict[int, str]:
         text = os.read(descriptor, MAX_SIZE + 1)
     if len(text) > MAX_SIZE:  # what its end names must not be sent
         raise _too_much(parts, f"{MAX_SIZE} bytes")
-    lines = enumerate(os.fsdecode(text).splitlines(), 1)
+    # as git does: what else a line may end at is a part of it, or a comment would hide a rule
+    each = (line.removesuffix("\r") for line in os.fsdecode(text).split("\n"))
+    lines = enumerate(each, 1)
     return {number: line for number, line in lines if line.strip() and not line.startswith("#")}
 
 

@@ -27,16 +27,16 @@ def plan():
 
 
 async def test_what_is_said_alike_goes_together():
-    """In the order of the steps."""
+    """In the order of the steps, rejections before approvals."""
     client = Client()
     said = {3: Said("approve"), 1: Said("approve"), 2: Said("reject", "no"), 4: Said("reject")}
     await send_answers(client, plan(), said)
-    assert client.sent == [("approve", 5, [1, 3]), ("reject", 6, [2]), ("reject", 7, [4])]
+    assert client.sent == [("reject", 5, [2]), ("reject", 6, [4]), ("approve", 7, [1, 3])]
 
 
 async def test_what_is_remembered_goes_last():
-    """It would answer calls that are like it before they are rejected."""
+    """After what is rejected and what is approved: who is interrupted has allowed the least of it."""
     client, remember = Client(), Remember(tool="read_file")
-    said = {1: Said("approve", remember=remember), 2: Said("reject"), 3: Said("approve")}
+    said = {1: Said("approve", remember=remember), 2: Said("approve"), 3: Said("reject")}
     await send_answers(client, plan(), said)
-    assert client.sent == [("reject", 5, [2]), ("approve", 6, [3]), ("approve", 7, [1])]
+    assert client.sent == [("reject", 5, [3]), ("approve", 6, [2]), ("approve", 7, [1])]

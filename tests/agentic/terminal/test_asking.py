@@ -2,6 +2,7 @@
 
 import io
 import json
+import stat
 
 import httpx
 import pytest
@@ -99,8 +100,8 @@ async def test_the_answers_to_a_turn_are_sent_together_once_all_are_given(decide
     orchestrator = Waiting(a_plan(*THREE, a_call(4, "d.txt")))
     await decide(orchestrator, "y", "n", "bad", "y", "n", "bad")
     assert orchestrator.answers == [
-        (1, {"decision": "approve", "steps": [1, 3]}),
-        (2, {"decision": "reject", "steps": [2, 4], "reason": "bad"}),
+        (1, {"decision": "reject", "steps": [2, 4], "reason": "bad"}),
+        (2, {"decision": "approve", "steps": [1, 3]}),
     ]
 
 
@@ -136,15 +137,21 @@ async def test_a_call_in_two_places_is_approved_and_not_remembered(decide):
     assert "no one place" in printed
 
 
-@pytest.mark.parametrize("lines", [["q"], ["later"], [None], ["nonsense", "", "q"]])
+@pytest.mark.parametrize("lines", [["q"], ["later"], [None], ["nonsense", "", "q"], ["n", None]])
 async def test_who_leaves_it_for_later_answers_nothing(decide, lines):
-    """What was said of other calls is not sent either: a turn is decided as a whole."""
+    """What was said of other calls is not sent either: a turn is decided as a whole. Ctrl-D is no reason."""
     orchestrator = Waiting(a_plan(*THREE))
     run, printed = await decide(orchestrator, "y", *lines)
     assert orchestrator.answers == []
     assert run.status == "awaiting_approval"
     assert "nothing was answered" in printed
     assert f"agentic approve {SESSION.id}/{RUN_ID}" in printed
+
+
+async def test_who_leaves_after_an_edit_is_told_that_it_stays(decide):
+    """It was sent at once."""
+    _, printed = await decide(Waiting(), "e", "q", edit=Editor(content("better")))
+    assert "nothing was answered, edits stay" in printed
 
 
 @pytest.mark.parametrize("lines", [[Interrupted()], ["n", Interrupted()]])
@@ -237,6 +244,79 @@ async def test_an_editor_that_fails_is_told_and_keeps_the_text(decide):
     assert "it ended with 1" in printed
     assert editor.opened[1] == "typed"
     assert orchestrator.answers == [(1, {"decision": "approve", "steps": [1]})]
+
+
+async def test_an_edit_that_does_not_arrive_is_told_and_kept(decide):
+    """The server is away for a moment: what was typed is opened again, and sent."""
+    orchestrator, editor = Waiting(), Editor(content("mine"), lambda text: text)
+    orchestrator.refusals = [error("unavailable", "down")]
+    _, printed = await decide(orchestrator, "e", "y", "y", edit=editor)
+    assert "down [unavailable]" in printed
+    assert json.loads(editor.opened[1])["content"] == "mine"
+    assert orchestrator.edits[1][1]["calls"][0]["arguments"]["content"] == "mine"
+    assert "not taken" not in printed
+
+
+@pytest.fixture
+def kept(tmp_path, monkeypatch):
+    """Read what was kept in files, by the names that were said."""
+    monkeypatch.setattr("tempfile.tempdir", str(tmp_path))
+
+    def read(printed):
+        assert all(stat.S_IMODE(path.stat().st_mode) == 0o600 for path in tmp_path.iterdir())
+        assert all(str(path) in printed for path in tmp_path.iterdir())
+        return [path.read_text() for path in tmp_path.iterdir()]
+
+    return read
+
+
+@pytest.mark.parametrize("last", [["n", "q"], ["n", None], [None], ["n", "n", None]])
+async def test_who_leaves_is_told_where_the_text_is_kept(decide, kept, last):
+    """An edit that was not taken may be an hour's work."""
+    orchestrator = Waiting()
+    orchestrator.refusals = [error("invalid_arguments", "no")]
+    typed = Editor(lambda _: '{"content": "mine"}')
+    _, printed = await decide(orchestrator, "e", *last, edit=typed)
+    assert kept(printed) == ['{"content": "mine"}']
+    assert orchestrator.answers == []
+
+
+async def test_ctrl_c_keeps_the_text_as_well(decide, kept):
+    """However the turn is left."""
+    events = [AWAITS, None, an_event(3, "run.cancelled")]
+    _, printed = await decide(
+        Waiting(events=events), "e", Interrupted(), edit=Editor(lambda _: "typed")
+    )
+    assert kept(printed) == ["typed"]
+
+
+async def test_where_somebody_else_has_answered_the_text_is_kept(decide, kept):
+    """It was for a call that is decided, and is still somebody's work."""
+    orchestrator = Waiting()
+    orchestrator.meanwhile = lambda it: it.answer({"decision": "approve"})
+    _, printed = await decide(orchestrator, "e", edit=Editor(content("mine")))
+    assert [json.loads(text)["content"] for text in kept(printed)] == ["mine"]
+
+
+@pytest.mark.parametrize(
+    "edit", [lambda text: text, EditorError("none", as_json(a_call().arguments))]
+)
+async def test_nothing_is_kept_where_nothing_was_typed_or_the_call_has_its_answer(
+    decide, kept, edit
+):
+    """A file for each slip of a key would be litter."""
+    lines = ["e", "n", "q"] if isinstance(edit, Exception) else ["e", "q"]
+    _, printed = await decide(Waiting(), *lines, edit=Editor(edit))
+    assert kept(printed) == []
+    _, printed = await decide(Waiting(), "e", "n", "y", edit=Editor(lambda _: "{"))
+    assert kept(printed) == []
+
+
+async def test_a_text_that_cannot_be_kept_is_told(decide, monkeypatch):
+    """The disk is full, say."""
+    monkeypatch.setattr("tempfile.tempdir", "/nonexistent")
+    _, printed = await decide(Waiting(), "e", "n", "q", edit=Editor(lambda _: "{"))
+    assert "what was typed for step 1 cannot be kept: No such file or directory" in printed
 
 
 @pytest.mark.parametrize("lines", [["y"], ["e"]])

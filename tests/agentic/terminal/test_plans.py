@@ -12,6 +12,7 @@ from common.approvals.reviews import Preview
 from common.errors import error
 from tests.agentic.fake_plans import a_call, a_receipt
 
+ARGUMENTS = ["     {", '       "path": "src/a.txt",', '       "content": "new"', "     }"]
 LINE = '  1  asks     write_1: write_file(path="src/a.txt", content="new")'
 
 
@@ -51,6 +52,39 @@ def test_a_call_that_cannot_be_made_says_why():
     assert printed(preview=Preview(error=failure)) == [
         LINE,
         "     'a' does not exist [path_not_found]",
+        *ARGUMENTS,
+    ]
+
+
+@pytest.mark.parametrize("preview", [None, Preview()])
+def test_a_call_that_changes_nothing_is_shown_with_all_its_arguments(preview):
+    """A read that is asked about: in its line they are cut, and there is nothing else to decide by."""
+    text = "x" * 500
+    lines = printed(tool="search_files", arguments={"pattern": text}, preview=preview)
+    assert lines[1:] == ["     {", f'       "pattern": "{text}"', "     }"]
+
+
+def test_what_a_tool_would_tell_is_shown_where_it_has_no_diff():
+    """A directory's receipt is one line, however much goes with it."""
+    receipts = [a_receipt("old", operation="delete")]
+    output = {"deleted": 31, "a\nb": "c\nd" + "x" * 5000}
+    lines = printed(preview=Preview(receipts=receipts, output=output))
+    assert lines[1:3] == ["     delete old", "     deleted: 31"]
+    assert lines[3].startswith('     a b: "c\\nd')
+    assert (len(lines), lines[3][-1]) == (4, "…")
+    assert "     deleted: 31" not in printed(preview=Preview(diff="+x\n", output=output))
+
+
+@pytest.mark.parametrize(
+    "told", ["Binary file 'src/a' differs", "File 'src/a' differs: too long to compare"]
+)
+def test_a_file_whose_lines_are_not_shown_is_told_with_its_size(told):
+    """And where to see what would be written."""
+    receipts = [a_receipt("src", size=None), a_receipt("src/a", size=77)]
+    assert printed(preview=Preview(diff=f"{told}\n", receipts=receipts))[1:] == [
+        told,
+        "     src/a: 77 bytes",
+        "     [e]dit shows all of its arguments",
     ]
 
 

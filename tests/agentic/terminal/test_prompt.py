@@ -11,12 +11,13 @@ import sys
 
 import pytest
 
-from agentic.terminal.prompt import Prompt, remembered
+from agentic.terminal.prompt import MOMENT, Prompt, Stopped, own_signals, remembered
 from agentic.work.ending import ExitCode
 from tests.agentic.fake_orchestrator import ASKS, DECIDES
 from tests.agentic.fakes import RUN_ID, SESSION, a_run, a_step, an_event
 
 CHAT = [sys.executable, "-c", "from agentic.cli import main; main()", "chat", "--url"]
+OWN = "import fcntl, termios; fcntl.ioctl(0, termios.TIOCSCTTY, 0); from agentic.cli import main; main()"
 CANCELLED = (an_event(1, "step.succeeded", **a_step()), an_event(2, "run.cancelled"))
 
 
@@ -31,6 +32,7 @@ class Terminal:
             stdout=theirs,
             stderr=theirs,
             env={**os.environ, "TERM": "dumb", **env},
+            start_new_session=True,
         )
         os.close(theirs)
         self.text = ""
@@ -48,11 +50,21 @@ class Terminal:
             self.text += os.read(self._ours, 1000).decode()
         self.text = self.text.partition(text)[2]
 
+    def is_silent_for(self, seconds):
+        """Tell whether nothing is printed for so long."""
+        return not select.select([self._ours], [], [], seconds)[0]
+
+    def hang_up(self):
+        """Close the window: the command is told by a signal where the terminal is its own (OWN)."""
+        os.close(self._ours)
+        self._ours = None
+
     def close(self):
         """End the command, if it has not."""
         self.process.kill()
         self.process.wait()
-        os.close(self._ours)
+        if self._ours is not None:
+            os.close(self._ours)
 
 
 @pytest.fixture
@@ -167,6 +179,31 @@ def test_a_signal_that_stops_the_command_ends_the_wait_for_a_line(serve, termina
     chat.see("> ")
     chat.process.send_signal(number)
     assert chat.process.wait(30) == ExitCode.CANCELLED
+
+
+@pytest.mark.usefixtures("hangup")
+def test_a_terminal_that_is_closed_at_a_turn_ends_the_command_in_order(serve, terminal):
+    """The input ends and a signal comes, both at once: it must not die of what looks up signals."""
+    for command in (["run", "list"], ["follow", f"{SESSION.id}/{RUN_ID}"]):
+        server = serve(a_run(status="awaiting_approval"), events=DECIDES)
+        run = terminal(sys.executable, "-c", OWN, *command, "--url", server.url)
+        run.see("[q]uit (later): ")
+        assert run.is_silent_for(2 * MOMENT)
+        run.hang_up()
+        assert run.process.wait(30) == ExitCode.CANCELLED
+        assert (server.cancelled.is_set(), server.sent("/approval")) == (False, [])
+
+
+@pytest.mark.usefixtures("hangup")
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGHUP])
+def test_a_signal_after_the_wait_ends_the_command_once_all_is_set_back(number):
+    """Handlers that are left half restored would be heard no more."""
+    before, reached = signal.getsignal(number), []
+    with pytest.raises(Stopped), own_signals() as stop:
+        stop.ends_wait = False
+        os.kill(os.getpid(), number)
+        reached.append(number)
+    assert (reached, signal.getsignal(number)) == ([number], before)
 
 
 @pytest.mark.usefixtures("hangup")

@@ -72,11 +72,32 @@ def test_a_tool_that_nobody_knows_has_no_rule():
 @pytest.mark.parametrize(
     ("path", "words"),
     [
-        ("src/**", "write_file on 'src/**'"),
-        ("a.txt/**", "write_file on 'a.txt/**'"),
-        (None, "write_file on anything"),
+        ("src/a.txt", "write_file on 'src/**'"),
+        ("a.txt", "write_file on 'a.txt'"),
+        ("*.txt", "write_file on '[*].txt'"),
     ],
 )
 def test_a_rule_is_said_with_all_that_it_allows(path, words):
-    """Before it is remembered."""
-    assert in_words(Remember(tool="write_file", path=path)) == words
+    """Before it is remembered; in a file there is nothing else."""
+    call = a_call(path=path)
+    assert in_words(rule_for(call, WRITE), call) == words
+
+
+@pytest.mark.parametrize(
+    "receipts",
+    [
+        [],
+        [a_receipt("src", operation="create", sha256_before=None, sha256_after=None)],
+        [a_receipt("src", operation="delete", sha256_before=None, sha256_after=None)],
+        [a_receipt("src"), a_receipt("src/a")],
+    ],
+)
+def test_a_rule_of_a_top_directory_is_said_with_what_is_in_it(receipts):
+    """Or where nobody knows what is there."""
+    call = a_call(arguments={"path": "src"}, preview=Preview(receipts=receipts))
+    assert in_words(rule_for(call, WRITE), call) == "write_file on 'src/**'"
+
+
+def test_a_rule_for_all_of_the_workspace_is_said_so():
+    """A search of everything."""
+    assert in_words(Remember(tool="search_files"), a_call()) == "search_files on anything"

@@ -180,6 +180,16 @@ def test_nothing_from_a_server_steers_the_terminal(printed, terminal):
     assert text().count(TAMED) >= 7
 
 
+@pytest.mark.parametrize("end", list("\v\f\r\x1c\x1d\x1e\x85\u2028\u2029"))
+def test_a_files_content_forges_no_line_of_a_diff(printed, end):
+    """What `splitlines` takes for a line's end is a character, and shown as an escape."""
+    display, text = printed()
+    display.diff(f"--- a/x\n+++ b/x\n@@ -1 +1 @@\n-old\n+new{end}-forged\n")
+    *_, last = text().split("\n")[:-1]
+    assert last == f"+new{ascii(end)[1:-1]}-forged"
+    assert len(text().splitlines()) == 5
+
+
 def test_readable_text_stays_as_it_is():
     """Only what steers is escaped."""
     assert harmless("käse ☃ 日本\tx\n") == "käse ☃ 日本\tx\n"

@@ -79,10 +79,11 @@ async def test_a_step_alone_is_approved_and_alone_shown(capsys):
 
 
 @pytest.mark.parametrize(("steps", "plan", "told"), [
-    ((), a_plan(is_waiting=False), "Nothing of run"),
+    ((), a_plan(is_waiting=False), f"Nothing of run '{RUN_ID}' waits for an answer"),
+    ((1,), a_plan(is_waiting=False), "Nothing of run"),
     ((), a_plan(a_call(state="denied")), "Nothing of run"),
-    ((1, 7, 8), a_plan(*TWO), "Step 7, 8 of run"),
-    ((2,), a_plan(a_call(1), a_call(2, state="approved")), "Step 2 of run"),
+    ((1, 7, 8), a_plan(*TWO), f"Steps 7, 8 of run '{RUN_ID}' do not wait for an answer"),
+    ((2,), a_plan(a_call(1), a_call(2, state="approved")), f"Step 2 of run '{RUN_ID}' does not wait"),
 ])  # fmt: skip
 async def test_what_does_not_wait_is_not_answered(steps, plan, told):
     """A step's number that is mistyped answers nothing else, either."""
@@ -117,7 +118,7 @@ async def test_what_is_remembered_is_said_before_it_is_sent(capsys):
     orchestrator = Waiting(a_plan(*TWO, several))
     await approve(orchestrator, is_remembered=True)
     remembered = [body.get("remember", {}).get("path") for _, body in orchestrator.answers]
-    assert remembered == ["src/**", "docs/**", None]
+    assert remembered == [None, "src/**", "docs/**"]
     assert capsys.readouterr().err.splitlines() == [
         "step 1, remembered: write_file on 'src/**'",
         "step 2, remembered: write_file on 'docs/**'",

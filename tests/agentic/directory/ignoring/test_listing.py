@@ -60,6 +60,13 @@ def repository(directory, monkeypatch, tmp_path):
     return directory
 
 
+@pytest.mark.parametrize("end", ["\f", "\v", "\x1c", "\x85", "\u2028", "\r"])
+def test_a_comment_hides_no_rule(place, end):
+    """Only a line feed ends a line: else a secret is sent that no reviewer sees taken back."""
+    write(place, **{".gitignore": f"secret\r\n# all well{end}!secret\n", "secret": ""})
+    assert listed(place) == [".gitignore"]
+
+
 def test_ignore_files_are_followed_as_git_does(place):
     """Nested, anchored, taken back; a directory that is ignored hides what is in it."""
     write(
