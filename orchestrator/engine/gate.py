@@ -3,7 +3,7 @@
 import asyncio
 import time
 from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from datetime import timedelta
 
 from common.errors import Problem, SystemFault
@@ -22,6 +22,9 @@ from orchestrator.store.approvals.rules import RuleStore
 from orchestrator.store.records import Review, ReviewedCall, RuleLayers, StoredStep
 
 log = get_logger(__name__)
+FRESH = 0.1
+"""Seconds for which rules that were read are taken for those of the moment: a look costs as much as a
+tenth of a step."""
 TOOLS_PAUSE = 0.5
 """Seconds before the tools are asked for again."""
 
@@ -38,12 +41,13 @@ class WaitingForApproval(Exception):  # a state of affairs, not an error
         self.again = again
 
 
-@dataclass(frozen=True)
+@dataclass
 class Admission:
-    """How calls may be made, by number, and the rules that were asked about it."""
+    """How calls may be made, by number, the rules that were asked about it, and when that was."""
 
     grants: Mapping[int, Grant]
     layers: RuleLayers
+    looked_at: float = field(default_factory=time.monotonic)
 
 
 class Gate:
@@ -85,8 +89,11 @@ class Gate:
         return Admission(grants, layers)
 
     async def holds(self, run: RunState, admission: Admission) -> bool:
-        """Tell whether the rules are still those that were asked: a denial counts from the next call on."""
-        session = run.lease.session
+        """Tell whether the rules are still those that were asked, but for the last tenth of a second."""
+        now, session = time.monotonic(), run.lease.session
+        if now - admission.looked_at < FRESH:
+            return True
+        admission.looked_at = now
         return await self._rules.are_still(admission.layers, session.id, session.user_id)
 
     async def ask_again(

@@ -41,7 +41,7 @@ async def replace_rules(
     services: ServicesDep,
     revision: AnyRevisionDep,
 ) -> Response:
-    """Replace the user's rules; they hold from the next call on, of runs that have begun as well."""
+    """Replace the user's rules; they hold for calls to come, of runs that have begun as well."""
     await require_rules(services, body.rules)
     return await _shown(await services.store.rules.replace(user, body.rules, revision))
 

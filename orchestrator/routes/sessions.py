@@ -75,7 +75,7 @@ async def change_session(
     revision: RevisionDep,
     response: Response,
 ) -> Session:
-    """Change what is named, the rest stays; rules hold from the next call on, of its runs as well."""
+    """Change what is named, the rest stays; rules hold for calls to come, of its runs as well."""
     if body.rules is not None:
         await require_rules(services, body.rules)
     changed = await services.store.session_changes.patch(session, body, revision)

@@ -5,6 +5,7 @@ import pytest
 from common.approvals.rules import Rule
 from common.runs import Budget
 from common.sessions import SessionPatch
+from orchestrator.engine import gate
 from orchestrator.engine.signals import Signals
 from orchestrator.planners.plan.planner import PlanPlanner
 from orchestrator.store.backend import StoreConfig
@@ -252,6 +253,13 @@ async def test_denial_that_came_after_the_approval_counts(world, store, files):
     await store.rules.replace("ann", [], None)
 
 
+@pytest.fixture
+def watchful(monkeypatch):
+    """Have the rules looked at before each call."""
+    monkeypatch.setattr(gate, "FRESH", 0.0)
+
+
+@pytest.mark.usefixtures("watchful")
 async def test_denial_that_comes_while_a_turn_is_made_holds_from_the_next_call_on(
     world, store, files
 ):
@@ -265,6 +273,7 @@ async def test_denial_that_comes_while_a_turn_is_made_holds_from_the_next_call_o
     await store.rules.replace("ann", [], None)
 
 
+@pytest.mark.usefixtures("watchful")
 async def test_rule_of_the_session_that_comes_while_a_turn_is_made_asks_from_then_on(
     world, store, files
 ):

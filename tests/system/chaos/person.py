@@ -84,7 +84,9 @@ class Person:
         if len(chosen) > 1 and self._chance.random() < 0.3:
             chosen, is_whole = self._chance.sample(chosen, 1), False
         no = {"decision": "reject", "reason": WHY}
-        body = dict(no) if self._rejects(run, chosen[0]) else {"decision": "approve"}
+        body: dict[str, Any] = (
+            dict(no) if self._rejects(run, chosen[0]) else {"decision": "approve"}
+        )
         if not is_whole:
             body["steps"] = chosen
         times = 2 if self._chance.random() < 0.3 else 1
