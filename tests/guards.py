@@ -850,17 +850,32 @@ GUARDS = (
     ),
     *guards_of(
         "orchestrator/approvals/answers/answering.py",
-        "tests/orchestrator/routes/test_approvals.py",
+        "tests/orchestrator/approvals/answers/test_answering.py",
         (
-            "AGENTS.md is not remembered",
-            "judgement.rule is not None and judgement.answer == answer",
-            "judgement.rule is not None",
+            "an answer is about the calls that it names",
+            "_answered(call, body) if call.n in named else call",
+            '_answered(call, body) if call.state == "asks" else call',
         ),
     ),
     *guards_of(
         "orchestrator/approvals/answers/editing.py",
         "tests/orchestrator/routes/test_editing.py",
         ("an edit of what was approved asks", '"state": "asks", "preview"', '"preview"'),
+        ("an edit gets round no rule", 'if one.state == "denied":', "if False:"),
+    ),
+    *guards_of(
+        "common/approvals/rules.py",
+        "tests/common/approvals/test_rules.py",
+        ("a rule's wildcards are bounded", "len(_WILD.findall(plain)) > MAX_WILD", "False"),
+    ),
+    *guards_of(
+        "orchestrator/engine/turns.py",
+        "tests/orchestrator/engine/test_gate.py",
+        (
+            "a denial that comes while a turn is made",
+            "not await self._gate.holds(run, admission)",
+            "False",
+        ),
     ),
     *guards_of(
         "orchestrator/engine/gate.py",
@@ -1020,8 +1035,8 @@ GUARDS = (
         "tests/agentic/terminal/test_asking.py",
         (
             "nothing is sent before all is answered",
-            "if call is None and await self._is_sent():",
-            "if await self._is_sent():",
+            "            elif await self._is_sent():",
+            "            if await self._is_sent():",
         ),
         (
             "an edit that changes another call",
