@@ -14,7 +14,7 @@ from common.approvals.reviews import Preview
 from common.approvals.rules import Rule, Rules
 from common.errors import ClientError, error
 from tests.agentic.fake_plans import Waiting, a_call, a_plan, a_receipt
-from tests.agentic.fakes import RUN_ID, SESSION, a_run, problem
+from tests.agentic.fakes import RUN_ID, SESSION, a_run, a_step, problem
 
 NAME = f"{SESSION.id}/{RUN_ID}"
 TWO = [a_call(1), a_call(2, "docs/b.txt")]
@@ -158,6 +158,17 @@ async def test_a_run_that_waits_is_shown_with_its_plan(capsys):
     told = capsys.readouterr().out
     assert f"answer it with: agentic approve {NAME}, or agentic reject {NAME}" in told
     assert "+++ b/docs/b.txt" in told
+
+
+async def test_a_step_that_is_asked_about_again_is_not_shown_as_made(capsys):
+    """A file has changed since it was approved: it is nothing but what waits."""
+    run = a_run(status="awaiting_approval", steps=[a_step(), a_step(n=2, status="pending")])
+    waiting = Waiting(a_plan(a_call(1, state="made"), TWO[1]), run=run)
+    await watching.show(Target(waiting), NAME, is_json=False)
+    told = capsys.readouterr().out
+    assert "pending" not in told
+    assert "awaiting_approval: 1 steps" in told
+    assert told.count("  2  ") == 1
 
 
 async def test_a_run_off_a_terminal_is_left_waiting_with_its_plan(capsys):
