@@ -2,13 +2,15 @@
 
 import io
 import json
+import re
 from contextlib import asynccontextmanager
 
 import httpx
 import pytest
+import typer
 
 from agentic import AgenticClient
-from agentic.work import approvals, watching
+from agentic.work import approvals, inputs, watching
 from agentic.work.ending import ExitCode
 from common.approvals.reviews import Preview
 from common.approvals.rules import Rule, Rules
@@ -203,6 +205,43 @@ async def test_rules_are_printed_in_their_order(target, capsys):
     ]
     await approvals.rules(ours, None, is_json=True)
     assert Rules.model_validate_json(capsys.readouterr().out).revision == 3
+
+
+async def test_where_there_are_no_rules_it_is_said(target, capsys):
+    """An empty page looks like a fault; for scripts it is a document as ever."""
+    ours = target(routes={"GET /v1/rules": Rules()})
+    await approvals.rules(ours, None, is_json=False)
+    assert capsys.readouterr().out.startswith("there are no rules")
+    await approvals.rules(ours, None, is_json=True)
+    assert json.loads(capsys.readouterr().out)["rules"] == []
+
+
+@pytest.mark.parametrize(
+    ("given", "told"),
+    [
+        ([{"effect": "ask"}, {"path": "a"}], "rule 2, effect is missing"),
+        ([{"effect": "maybe"}], "rule 1, effect has to be 'allow', 'ask' or 'deny'"),
+        ([{"effect": "ask", "paths": "a"}], "rule 1, paths is not known: a rule has tool, path"),
+        ([{"effect": "ask", "path": "../x"}], "rule 1, path is wrong: it is relative to the"),
+        ([{"effect": "ask", "path": ""}], "rule 1, path is empty"),
+        ([{"effect": "ask", "path": 1}], "rule 1, path is no text"),
+        ([{"effect": "ask", "path": "x" * 1025}], "rule 1, path has more than 1024 characters"),
+        ([{"effect": "ask", "tool": ""}], "rule 1, tool is empty"),
+        (["x"], "rule 1 is no object"),
+        ([{"effect": "ask"}] * 201, "rules has more than 200 rules"),
+        ({"rules": {}}, "rules is no list"),
+        ({"rules": [], "revision": "x"}, "revision is no whole number"),
+        ("x", "the file is no object"),
+    ],
+)
+def test_rules_that_are_wrong_are_told_in_the_words_of_rules(tmp_path, given, told):
+    """By their number as a person counts, and nothing of how they are read."""
+    path = tmp_path / "rules.json"
+    path.write_text(json.dumps(given))
+    with pytest.raises(typer.BadParameter) as caught:
+        inputs.rules_of(path)
+    assert told in str(caught.value)
+    assert not re.search("Input should|Value error|Extra inputs|Field required", str(caught.value))
 
 
 @pytest.mark.parametrize("revision", [None, 3])
