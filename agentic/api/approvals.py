@@ -55,7 +55,7 @@ class Approvals:
         steps: Sequence[int] | None = None,
         remember: Remember | None = None,
     ) -> Run:
-        """Approve a turn that waits, or some steps of it; remember it for what is like that.
+        """Approve a turn that waits, or some steps of it; remember it for what comes.
 
         Raises `invalid_state` where nothing waits.
         """

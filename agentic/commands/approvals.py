@@ -21,7 +21,8 @@ def approve(
     remember: Annotated[
         bool,
         typer.Option(
-            "--remember", help="Do what is like it without asking, in this session: says what."
+            "--remember",
+            help="Do what is like it without asking from now on, in this session: says what.",
         ),
     ] = False,
     yes: Annotated[bool, typer.Option("--yes", help="Do not ask again.")] = False,

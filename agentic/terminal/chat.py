@@ -1,15 +1,19 @@
 """A conversation in the terminal: each line is a run in one session."""
 
 import asyncio
+from collections.abc import Coroutine
 from dataclasses import replace
-from typing import Protocol
+from typing import Any, Protocol
 
 from agentic.api.client import AgenticClient
 from agentic.terminal.asking import Asker
+from agentic.terminal.person import Person
 from agentic.terminal.prompt import Interrupted, Prompt
-from agentic.terminal.running import Order, run_and_show
+from agentic.terminal.running import Order, Place, go_on_and_show, run_and_show
 from agentic.terminal.show import Display
+from agentic.terminal.wording import WAITING
 from common.errors import AgenticError
+from common.runs import Run
 from common.sessions import Session
 
 HELP = """\
@@ -27,8 +31,8 @@ class Around(Protocol):
         """Do what has to be done first."""
         ...
 
-    async def after(self) -> bool:
-        """Do what follows on the run's end."""
+    async def after(self, run: Run) -> bool:
+        """Do what follows on the run's end, or on leaving it waiting."""
         ...
 
 
@@ -47,20 +51,42 @@ class Chat:
         self._client = client
         self._display = display
         self._prompt = prompt
+        self._decide = Asker(prompt).decide if prompt.is_terminal else None
         self._session = session
         self._terms = terms or Order()
         self._around = around
+        self._waiting: Run | None = None
+        self._place = Place()
+        """Where that run waits."""
 
-    async def talk(self) -> None:
-        """Take line by line until /quit, the last line, or Ctrl-C twice."""
-        while (line := self._line()) is not None:
+    async def talk(self) -> Run | None:
+        """Take line by line until /quit, the last line, or Ctrl-C twice; return a run that waits then.
+
+        Off a terminal nobody answers it: no further line is taken.
+        """
+        while not self._is_stuck and (line := self._line()) is not None:
             word, _, rest = line.strip().partition(" ")
             if word == "/quit":
-                return
+                break
             if word.startswith("/"):
                 self._command(word, rest.strip())
             elif word:
-                await self._run(line.strip())
+                await self._take(line.strip())
+        return self._waiting
+
+    @property
+    def _is_stuck(self) -> bool:
+        return self._waiting is not None and not self._prompt.is_terminal
+
+    async def _take(self, goal: str) -> None:
+        """Run a goal; what still waits is asked about before, for a session has one run at a time."""
+        if (waiting := self._waiting) is not None:
+            self._display.line(f"run {waiting.id} still waits: it comes first", "yellow")
+            await self._do(self._go_on(waiting))
+        if self._waiting is None:
+            await self._do(self._run(goal))
+        else:
+            self._display.line(f"not run, for that one waits: {goal}", "yellow")
 
     def _line(self) -> str | None:
         try:
@@ -83,10 +109,9 @@ class Chat:
         else:
             self._display.line(f"there is no {word}; /help lists what there is", "yellow")
 
-    async def _run(self, goal: str) -> None:
-        """Run a goal and show it; an error, or leaving it, ends the run and not the chat."""
-        order = replace(self._terms, goal=goal)
-        running = asyncio.create_task(self._run_and_show(order))
+    async def _do(self, run: Coroutine[Any, Any, None]) -> None:
+        """Have something run and shown; an error, or leaving it, ends that and not the chat."""
+        running = asyncio.create_task(run)
         try:
             await asyncio.wait({running})
         except asyncio.CancelledError:  # the chat itself is to end
@@ -100,16 +125,26 @@ class Chat:
         else:
             running.result()  # any other exception is for who started us
 
-    async def _run_and_show(self, order: Order) -> None:
+    async def _run(self, goal: str) -> None:
         if self._around is not None:
             await self._around.before()
-        await run_and_show(
+        self._place = Place()
+        run = await run_and_show(
             self._client,
             self._display,
-            order,
+            replace(self._terms, goal=goal),
             session_id=self._session.id,
             ask=self._prompt.answer,
-            decide=Asker(self._prompt).decide if self._prompt.is_terminal else None,
+            decide=self._decide,
+            place=self._place,
         )
+        await self._shown(run)
+
+    async def _go_on(self, run: Run) -> None:
+        person = Person(self._client, self._display, run, self._prompt.answer, self._decide)
+        await self._shown(await go_on_and_show(person, self._place))
+
+    async def _shown(self, run: Run) -> None:
+        self._waiting = run if run.status in WAITING else None
         if self._around is not None:
-            await self._around.after()
+            await self._around.after(run)

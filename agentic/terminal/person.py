@@ -1,11 +1,14 @@
 """Who is asked for what a run needs to go on: an answer to its question, a word on its turn."""
 
 from collections.abc import Awaitable, Callable
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any
 
 from agentic.api.client import AgenticClient
+from agentic.terminal.output import OutputError
 from agentic.terminal.plans import show_calls
+from agentic.terminal.prompt import Interrupted
 from agentic.terminal.show import Display
 from common.approvals.reviews import TurnPlan
 from common.errors import ClientError
@@ -28,14 +31,28 @@ class Person:
     decide: Decide | None
 
     async def serves(self, event: Event) -> bool:
-        """Get the run what it waits for from this event on; False where nobody gives it."""
+        """Get the run what it waits for from this event on; False where nobody gives it.
+
+        What ends the command meanwhile leaves the run waiting: how to answer it is said.
+        """
+        try:
+            return await self._serves(event)
+        except Interrupted:
+            raise  # which ends the run, or not
+        except BaseException:
+            with suppress(OutputError):  # of a terminal that is gone
+                self.display.left_waiting(self.run, awaited(event))
+            raise
+
+    async def _serves(self, event: Event) -> bool:
         question = question_of(event)
         if question is not None:
             answer = None if self.ask is None else self.ask(question)
             if answer is not None:
                 await self._send(answer)
             return answer is not None
-        return not _waits_for_approval(event) or await self._decides(event.data.get("t"))
+        is_asked = awaited(event) == "awaiting_approval"
+        return not is_asked or await self._decides(event.data.get("t"))
 
     async def _send(self, text: str) -> None:
         try:
@@ -67,9 +84,11 @@ def question_of(event: Event) -> str | None:
     return str(run.get("question") or "") if run.get("status") == "awaiting_input" else None
 
 
-def _waits_for_approval(event: Event) -> bool:
-    is_told = event.type == "run.awaiting_approval"
-    return is_told or _run_after(event).get("status") == "awaiting_approval"
+def awaited(event: Event) -> str:
+    """Return the status of the run from this event on, where it waits for a person."""
+    if event.type in ("run.awaiting_approval", "run.awaiting_input"):
+        return event.type.removeprefix("run.")
+    return str(_run_after(event).get("status") or "")
 
 
 def _run_after(event: Event) -> dict[str, Any]:

@@ -9,7 +9,7 @@ from typing import Any
 
 from agentic.api.client import AgenticClient
 from agentic.terminal.listening import Listener
-from agentic.terminal.person import Ask, Decide, Person
+from agentic.terminal.person import Ask, Decide, Person, awaited
 from agentic.terminal.prompt import Interrupted
 from agentic.terminal.show import Display
 from common.approvals.reviews import Policy
@@ -18,6 +18,13 @@ from common.errors import AgenticError
 from common.plans import Plan
 from common.runs import Budget, Run
 from common.tools import JsonSchema
+
+
+@dataclass
+class Place:
+    """How far a run was shown: by the number of its last event before what nobody has answered."""
+
+    seq: int = 0
 
 
 @dataclass(frozen=True)
@@ -59,23 +66,36 @@ async def run_and_show(
     session_id: str | None = None,
     ask: Ask | None = None,
     decide: Decide | None = None,
+    place: Place | None = None,
 ) -> Run:
     """Run an order in the session, or one of its own; print it live, and return it ended.
 
-    It is returned waiting where it has a question, or a turn to decide, that nobody answers. The first Ctrl-C cancels the
-    run and waits for its end; the second leaves at once: asyncio.CancelledError.
+    It is returned waiting where it has a question, or a turn to decide, that nobody answers: `place` says
+    where. The first Ctrl-C cancels the run and waits for its end; the second leaves at once:
+    asyncio.CancelledError.
     """
     interrupted = asyncio.Event()
     with _noted(interrupted):
         session_id = session_id or (await client.create_session(workspace)).id
         run = await order.start(client, session_id)
-        cancelling = asyncio.create_task(_cancel_when(interrupted, client, run, display))
-        try:
-            return await follow_and_show(
-                client, display, run, ask=ask, decide=decide, interrupted=interrupted
-            )
-        finally:
-            cancelling.cancel()
+        person = Person(client, display, run, ask, decide)
+        return await _to_its_end(person, interrupted, place)
+
+
+async def go_on_and_show(person: Person, place: Place) -> Run:
+    """Ask again for what a run waits for since `place`, and print it from there on, likewise."""
+    interrupted = asyncio.Event()
+    with _noted(interrupted):
+        return await _to_its_end(person, interrupted, place)
+
+
+async def _to_its_end(person: Person, interrupted: asyncio.Event, place: Place | None) -> Run:
+    client, display, run = person.client, person.display, person.run
+    cancelling = asyncio.create_task(_cancel_when(interrupted, client, run, display))
+    try:
+        return await _shown(person, interrupted, place or Place())
+    finally:
+        cancelling.cancel()
 
 
 async def follow_and_show(
@@ -85,32 +105,45 @@ async def follow_and_show(
     *,
     ask: Ask | None,
     decide: Decide | None,
-    interrupted: asyncio.Event | None = None,
 ) -> Run:
-    """Print a run from its first event on, likewise; Ctrl-C at a question sets the event, or leaves."""
+    """Print a run from its first event on, likewise; Ctrl-C leaves it alone."""
+    return await _shown(Person(client, display, run, ask, decide), None, Place())
+
+
+async def _shown(person: Person, interrupted: asyncio.Event | None, place: Place) -> Run:
+    """Print a run and what came of it; Ctrl-C at a question sets the event, or leaves."""
+    client, display, run = person.client, person.display, person.run
+    status = ""
     try:
-        await _follow(Person(client, display, run, ask, decide), interrupted)
+        status = await _follow(person, interrupted, place)
+        display.close()
+        ended = await client.run(run.session_id, run.id)
+    except AgenticError:
+        display.left_waiting(run, status)
+        raise
     finally:
         display.close()
-    ended = await client.run(run.session_id, run.id)
     display.result(ended)
     return ended
 
 
-async def _follow(person: Person, interrupted: asyncio.Event | None) -> None:
-    """Show the run until it has ended, or waits for what nobody here gives it."""
+async def _follow(person: Person, interrupted: asyncio.Event | None, place: Place) -> str:
+    """Show the run until it has ended, or waits for what nobody here gives it: its status then."""
     client, display, run = person.client, person.display, person.run
     display.forget()
     listener = Listener(client, display, run)
-    async for event in client.events(run.session_id, run.id):
+    async for event in client.events(run.session_id, run.id, place.seq):
         await listener.show(event)
         try:
             if not await person.serves(event):
-                return
+                return awaited(event)
         except Interrupted:
             if interrupted is None:
+                display.left_waiting(run, awaited(event))
                 raise
             interrupted.set()
+        place.seq = event.seq or place.seq
+    return ""
 
 
 @contextmanager

@@ -9,6 +9,7 @@ from agentic.terminal.wording import (
     approval_in_short,
     call_in_short,
     edit_in_short,
+    how_to_answer,
     lines_in,
     lines_of,
     message_in_short,
@@ -104,7 +105,8 @@ class Display:
         """Print a run that is looked at afterwards: what it was to do, its steps, what came of it."""
         self.line(run.goal or "(a plan)", "bold")
         for step in run.steps:
-            self._step(step)
+            if step.status != "pending":  # or it is asked about once more
+                self._step(step)
         self.result(run)
 
     def result(self, run: Run) -> None:
@@ -117,11 +119,12 @@ class Display:
         if run.error is not None:
             self.problem(run.error)
         self.line(f"{run.status}: {taken(run)} ({run.id})")
-        if run.status == "awaiting_input":
-            self.line(f'answer it with: agentic answer {run.session_id}/{run.id} "TEXT"')
-        if run.status == "awaiting_approval":
-            name = f"{run.session_id}/{run.id}"
-            self.line(f"answer it with: agentic approve {name}, or agentic reject {name}")
+        self.left_waiting(run, run.status)
+
+    def left_waiting(self, run: Run, status: str) -> None:
+        """Print how a run is answered that waits so for a person; nothing where it does not."""
+        for line in how_to_answer(run, status):
+            self.line(line)
 
     def diff(self, diff: str) -> None:
         """Print a unified diff; whatever else ends lines elsewhere is a character of its line."""

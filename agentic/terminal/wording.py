@@ -19,6 +19,10 @@ MAX_LINES = 20
 """Of a detail."""
 
 
+WAITING = ("awaiting_approval", "awaiting_input")
+"""Statuses of a run that waits for a person."""
+
+
 class Call(Lenient):
     """A step as the event that begins it tells of it, and as every step can be told."""
 
@@ -113,10 +117,20 @@ def _named(steps: Sequence[int]) -> str:
     return f" step {', '.join([*named, *more])}" if named else ""
 
 
+def how_to_answer(run: Run, status: str) -> list[str]:
+    """Return, of a run that waits so for a person, the line that says how to answer."""
+    name = f"{run.session_id}/{run.id}"
+    if status == "awaiting_input":
+        return [f'answer it with: agentic answer {name} "TEXT"']
+    if status == "awaiting_approval":
+        return [f"answer it with: agentic approve {name}, or agentic reject {name}"]
+    return []
+
+
 def taken(run: Run) -> str:
     """Return what a run has taken: steps, tokens, money, time."""
     used = run.usage
-    told = [f"{len(run.steps)} steps"]
+    told = [f"{len([step for step in run.steps if step.status != 'pending'])} steps"]
     if used.input_tokens or used.output_tokens:
         told += [f"{used.input_tokens} tokens in ({used.cached_tokens} cached)"]
         told += [f"{used.output_tokens} out"]

@@ -70,6 +70,8 @@ async def rules(target: Target, source: Path | None, *, is_json: bool) -> int:
             known = await client.replace_rules(replacing.rules, replacing.revision)
     if is_json:
         Output().json(known)
+    elif not known.rules:
+        new_display().line("there are no rules: what asks is up to each run, and its session")
     else:
         await print_list(_each(known.rules), _columns, limit=None, is_json=False)
     return ExitCode.SUCCEEDED

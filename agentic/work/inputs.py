@@ -10,6 +10,7 @@ from typing import Any, TypeVar
 
 import typer
 from pydantic import BaseModel, ValidationError
+from pydantic_core import ErrorDetails
 
 from agentic.api.transport import checked_url
 from agentic.terminal.running import Order
@@ -23,6 +24,20 @@ from common.runs import Budget
 from common.tools import JsonSchema
 
 M = TypeVar("M", bound=BaseModel)
+_FAULTS = {
+    "missing": "is missing",
+    "extra_forbidden": "is not known: a rule has tool, path and effect",
+    "literal_error": "has to be {expected}",
+    "value_error": "is wrong: {error}",
+    "string_type": "is no text",
+    "string_too_short": "is empty",
+    "string_too_long": "has more than {max_length} characters",
+    "too_long": "has more than {max_length} rules",
+    "list_type": "is no list",
+    "model_type": "is no object",
+    "int_type": "is no whole number",
+}
+"""How rules are wrong, by pydantic's name of it."""
 _MODEL = re.compile(r"[a-z0-9_-]+(/[a-z0-9_-]+)?:[^\s,]+")
 
 
@@ -80,7 +95,20 @@ def rules_of(path: Path) -> RulesFile:
     """Return the rules that a file holds, or standard input (`-`): a list, or with a revision."""
     held = _json_of(path)
     given = {"rules": held} if isinstance(held, list) else held
-    return _validated(RulesFile, given, f"{path} has no rules")
+    try:
+        return RulesFile.model_validate(given)
+    except ValidationError as error:
+        faults = "; ".join(_fault_of_rules(one) for one in error.errors())
+        raise typer.BadParameter(f"{path} has no good rules: {faults}") from error
+
+
+def _fault_of_rules(fault: ErrorDetails) -> str:
+    """Return where rules are wrong, counting them from 1, and how."""
+    loc = fault["loc"][1:] if fault["loc"][:1] == ("rules",) else fault["loc"]
+    where = [f"rule {part + 1}" if isinstance(part, int) else part for part in loc]
+    context = fault.get("ctx", {})
+    told = _FAULTS.get(fault["type"], "is not what it has to be").format(**context)
+    return f"{', '.join(where or map(str, fault['loc'])) or 'the file'} {told}"
 
 
 def schema_of(path: Path | None) -> JsonSchema | None:

@@ -1,5 +1,6 @@
 """What starts runs and talks to them: `run`, `chat`, `answer`; and `tools`."""
 
+import shlex
 from contextlib import ExitStack
 from dataclasses import dataclass
 from functools import partial
@@ -11,6 +12,7 @@ from agentic.terminal.output import Output
 from agentic.terminal.prompt import Prompt, remembered
 from agentic.terminal.running import Order, run_and_show
 from agentic.terminal.show import Display
+from agentic.terminal.wording import WAITING
 from agentic.work import directories, inputs
 from agentic.work.directories import Decision
 from agentic.work.ending import ExitCode, code_of, new_display
@@ -18,6 +20,7 @@ from agentic.work.finding import find_run
 from agentic.work.here import Here, progress_bar
 from agentic.work.persons import person_at
 from agentic.work.target import Target
+from common.runs import Run
 from common.sessions import Session
 
 
@@ -81,8 +84,15 @@ class DirectoryRuns:
                 pushed = await push(self._client, session_id, root, state, report=report)
             directories.print_pushed(self._display, pushed, str(state.known.workspace))
 
-    async def after(self) -> bool:
-        """Offer what was changed there; False where it waits for somebody who decides."""
+    async def after(self, run: Run) -> bool:
+        """Offer what was changed there; False where it waits for somebody who decides.
+
+        What a run that waits has changed so far is half of its work: it is not offered.
+        """
+        if run.status in WAITING:
+            pull = f"agentic pull {shlex.quote(str(self._here.directory))}"
+            self._display.line(f"answer it, then: {pull}")
+            return False
         decide = partial(self._taking.decide, self._prompt)
         decision = await directories.offer(self._client, self._here, self._display, decide)
         return decision != "leave" or self._taking.is_left
@@ -98,7 +108,7 @@ async def run_in_directory(target: Target, order: Order, here: Here, taking: Tak
         ended = await run_and_show(
             client, display, order, session_id=session.id, ask=ask, decide=decide
         )
-        is_done = await runs.after()
+        is_done = await runs.after(ended)
     code = code_of(ended)
     return ExitCode.AWAITING_PERSON if code == ExitCode.SUCCEEDED and not is_done else code
 
@@ -108,8 +118,7 @@ async def chat_in_directory(target: Target, here: Here, taking: Taking, terms: O
     display = new_display(goes_on=True, has_diffs=False)
     async with target.client() as client:
         runs = DirectoryRuns(client, display, here, taking)
-        await _talk(client, display, await runs.begin(), terms, runs)
-    return ExitCode.SUCCEEDED
+        return await _talk(client, display, await runs.begin(), terms, runs)
 
 
 async def chat(target: Target, workspace: str | None, session_id: str | None, terms: Order) -> int:
@@ -120,8 +129,7 @@ async def chat(target: Target, workspace: str | None, session_id: str | None, te
             session = await client.create_session(workspace)
         else:
             session = await client.session(session_id)
-        await _talk(client, display, session, terms)
-    return ExitCode.SUCCEEDED
+        return await _talk(client, display, session, terms)
 
 
 async def _talk(
@@ -130,14 +138,15 @@ async def _talk(
     session: Session,
     terms: Order,
     around: Around | None = None,
-) -> None:
+) -> int:
     prompt = Prompt()
     if prompt.is_terminal:
         display.line(f"workspace {session.workspace}; /help says what there is", "dim")
     with ExitStack() as kept:
         if prompt.is_terminal:
             _remember(kept, display)
-        await Chat(client, display, prompt, session, terms, around).talk()
+        waiting = await Chat(client, display, prompt, session, terms, around).talk()
+    return ExitCode.SUCCEEDED if waiting is None else code_of(waiting)
 
 
 def _remember(kept: ExitStack, display: Display) -> None:

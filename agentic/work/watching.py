@@ -9,6 +9,7 @@ from agentic.terminal.output import Output
 from agentic.terminal.plans import show_calls
 from agentic.terminal.prompt import Prompt
 from agentic.terminal.running import follow_and_show
+from agentic.terminal.wording import WAITING
 from agentic.work.ending import ExitCode, code_of, new_display
 from agentic.work.finding import find_run
 from agentic.work.listing import each, print_list
@@ -18,7 +19,6 @@ from common.runs import Run
 from common.sessions import Session
 
 GOAL_LENGTH = 60
-WAITING = ("awaiting_approval", "awaiting_input")
 
 
 async def sessions(

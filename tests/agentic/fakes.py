@@ -118,6 +118,8 @@ class Talking(httpx.AsyncBaseTransport):
         """The last part of each path, and its body."""
         self.asked: list[str] = []
         """The last part of each path that was asked for, in order."""
+        self.after: list[str] = []
+        """The number of the event after which each stream was asked for."""
         self._came = asyncio.Event()
 
     async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
@@ -125,6 +127,7 @@ class Talking(httpx.AsyncBaseTransport):
         path = request.url.path.rpartition("/")[2]
         self.asked.append(path)
         if path == "events":
+            self.after.append(request.headers.get("last-event-id", "0"))
             return httpx.Response(200, content=self._stream(self._runs.pop(0)))
         if path == "turns":
             return httpx.Response(200, json=[turn.model_dump(mode="json") for turn in self.turns])

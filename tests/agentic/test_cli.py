@@ -179,12 +179,13 @@ def test_a_turn_off_a_terminal_is_left_waiting_and_shown(serve):
 
 
 def test_a_chat_off_a_terminal_leaves_a_turn_waiting(serve):
-    """The lines of its input are goals: none is taken for a yes."""
+    """The lines of its input are goals: none is taken for a yes, and none can be run before it."""
     server = serve(a_run(status="awaiting_approval", finished_at=None), events=DECIDES)
     ended = agentic("chat", "--approve", "writes", "--url", server.url, input="first\ny\n")
-    assert ended.exit_code == 0, ended.output
-    assert [run["goal"] for run in server.sent("/runs")] == ["first", "y"]
-    assert {run["approval"] for run in server.sent("/runs")} == {"writes"}
+    assert ended.exit_code == ExitCode.AWAITING_PERSON, ended.output
+    [sent] = server.sent("/runs")
+    assert (sent["goal"], sent["approval"]) == ("first", "writes")
+    assert f"agentic approve {SESSION.id}/{RUN_ID}" in ended.stdout
     assert server.sent("/approval") == []
 
 
@@ -234,10 +235,10 @@ def test_a_chat_off_a_terminal_takes_the_lines_of_its_input(serve):
 
 
 def test_a_chat_whose_input_ends_at_a_question_leaves_the_run_waiting(serve):
-    """It is no reason to fail: the answer can come later."""
+    """As `run` does: the answer can come later."""
     server = serve(a_run(status="awaiting_input", finished_at=None), events=ASKS)
     ended = agentic("chat", "--url", server.url, input="first\n")
-    assert ended.exit_code == 0, ended.output
+    assert ended.exit_code == ExitCode.AWAITING_PERSON, ended.output
     assert "agentic answer" in ended.stdout
     assert server.sent("/messages") == []
 

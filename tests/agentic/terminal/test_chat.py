@@ -15,8 +15,8 @@ from agentic.terminal.running import Order
 from agentic.terminal.show import Display
 from common.errors import error
 from common.runs import RunResult
-from tests.agentic.fake_plans import Waiting
-from tests.agentic.fakes import SESSION, Talking, a_delta, a_run, an_event, problem
+from tests.agentic.fake_plans import AWAITS, Waiting
+from tests.agentic.fakes import RUN_ID, SESSION, Talking, a_delta, a_run, a_step, an_event, problem
 from tests.orchestrator.fakes import until
 
 ENDED = an_event(9, "run.succeeded")
@@ -86,6 +86,37 @@ async def test_a_turn_that_waits_in_a_chat_is_decided_there(talk):
     assert orchestrator.said("runs") == ["first"]
     assert orchestrator.posted[0][1]["approval"] == "writes"
     assert orchestrator.answers == [(1, {"decision": "approve", "steps": [1]})]
+
+
+@pytest.mark.parametrize("leave", ["q", None])
+async def test_a_turn_that_was_left_in_a_chat_is_asked_again_before_the_next_line(talk, leave):
+    """A session has one run at a time: the line is run once that one has ended."""
+    orchestrator = Waiting(events=[an_event(1, "step.succeeded", **a_step()), AWAITS, None])
+    orchestrator._runs += [[AWAITS, None, ENDED], [ENDED]]
+    printed = await talk(orchestrator, "first", leave, "second", "y")
+    assert f"run {RUN_ID} still waits: it comes first" in printed
+    assert orchestrator.answers == [(1, {"decision": "approve", "steps": [1]})]
+    assert orchestrator.said("runs") == ["first", "second"]
+    assert orchestrator.after == ["0", "1", "0"]
+
+
+async def test_a_line_is_not_run_while_the_turn_before_it_is_left_again(talk):
+    """And the next one asks as well."""
+    orchestrator = Waiting()
+    orchestrator._runs += [[AWAITS, None, ENDED], [AWAITS, None, ENDED], [ENDED]]
+    printed = await talk(orchestrator, "first", "q", "second", "q", "third", "y")
+    assert "not run, for that one waits: second" in printed
+    assert orchestrator.said("runs") == ["first", "third"]
+
+
+async def test_a_chat_tells_who_holds_it_of_a_run_that_waits_at_its_end(connect):
+    """Whose exit code it is."""
+    orchestrator = Waiting()
+    display, client = Display(Console(file=io.StringIO())), await connect(orchestrator)
+    waiting = await Chat(client, display, Lines("first", "q", "/quit"), SESSION).talk()
+    assert waiting.id == RUN_ID
+    orchestrator = Talking([ENDED])
+    assert await Chat(await connect(orchestrator), display, Lines("x"), SESSION).talk() is None
 
 
 async def test_ctrl_c_in_a_chat_cancels_the_run_and_not_the_chat(talk):

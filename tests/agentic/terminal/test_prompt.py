@@ -199,10 +199,15 @@ def test_a_terminal_that_is_closed_at_a_turn_ends_the_command_in_order(serve, te
 def test_a_signal_after_the_wait_ends_the_command_once_all_is_set_back(number):
     """Handlers that are left half restored would be heard no more."""
     before, reached = signal.getsignal(number), []
-    with pytest.raises(Stopped), own_signals() as stop:
-        stop.ends_wait = False
-        os.kill(os.getpid(), number)
-        reached.append(number)
+
+    def await_a_line():
+        with own_signals() as stop:
+            stop.ends_wait = False
+            os.kill(os.getpid(), number)
+            reached.append(number)
+
+    with pytest.raises(Stopped):
+        await_a_line()
     assert (reached, signal.getsignal(number)) == ([number], before)
 
 

@@ -9,18 +9,26 @@ import httpx
 import pytest
 from rich.console import Console
 
-from agentic.terminal.prompt import Interrupted
-from agentic.terminal.running import Order, run_and_show, stop_signals, until_stopped
+from agentic.terminal.prompt import Interrupted, Stopped
+from agentic.terminal.running import (
+    Order,
+    follow_and_show,
+    run_and_show,
+    stop_signals,
+    until_stopped,
+)
 from agentic.terminal.show import Display
-from common.errors import ClientError, error
+from common.errors import ClientError, SystemFault, error
 from common.runs import RunResult
 from tests.agentic.fake_plans import Waiting
 from tests.agentic.fakes import (
+    RUN_ID,
     SESSION,
     Talking,
     a_run,
     a_step,
     an_event,
+    problem,
     stream,
 )  # fmt: skip
 
@@ -159,6 +167,55 @@ async def test_an_answer_that_is_refused_ends_following(connect, shown):
     orchestrator.refusal = error("forbidden", "no")
     with pytest.raises(ClientError, match="forbidden"):
         await shown(await connect(orchestrator), ask=lambda _: "That one.")
+
+
+async def deciding(*_):
+    """What a person's answer may end in."""
+    raise Stopped
+
+
+async def refusing(client, display, plan):
+    """The server has gone."""
+    raise error("unavailable", "down")
+
+
+@pytest.mark.parametrize(("decide", "ended"), [(deciding, Stopped), (refusing, SystemFault)])
+async def test_however_a_run_is_left_waiting_it_is_said_how_to_answer(connect, decide, ended):
+    """Who comes back finds the command in the scrollback, or the log."""
+    file = io.StringIO()
+    client, display = await connect(Waiting()), Display(Console(file=file, width=200))
+    with pytest.raises(ended):
+        await run_and_show(client, display, Order(goal="x"), workspace="w", decide=decide)
+    assert f"answer it with: agentic approve {SESSION.id}/{RUN_ID}, or agentic" in file.getvalue()
+
+
+async def test_who_leaves_a_run_for_later_while_the_server_is_away_is_told_as_well(connect):
+    """The run itself cannot be read any more."""
+
+    class Gone(Waiting):
+        async def handle_async_request(self, request):
+            if request.method == "GET" and request.url.path.endswith(RUN_ID):
+                return problem(error("unavailable", "down"))
+            return await super().handle_async_request(request)
+
+    file = io.StringIO()
+    client, display = await connect(Gone()), Display(Console(file=file, width=200))
+    with pytest.raises(SystemFault):
+        await run_and_show(client, display, Order(goal="x"), workspace="w")
+    assert f"answer it with: agentic approve {SESSION.id}/{RUN_ID}, or agentic" in file.getvalue()
+
+
+async def test_ctrl_c_at_a_run_that_is_followed_says_how_to_answer(connect):
+    """It waits on: who looks on has not started it."""
+
+    async def interrupted(*_):
+        raise Interrupted
+
+    file = io.StringIO()
+    client, display = await connect(Waiting()), Display(Console(file=file, width=200))
+    with pytest.raises(Interrupted):
+        await follow_and_show(client, display, a_run(), ask=None, decide=interrupted)
+    assert f"answer it with: agentic approve {SESSION.id}/{RUN_ID}, or agentic" in file.getvalue()
 
 
 @pytest.mark.usefixtures("hangup")

@@ -2,19 +2,21 @@
 
 import io
 import json
+import re
 from contextlib import asynccontextmanager
 
 import httpx
 import pytest
+import typer
 
 from agentic import AgenticClient
-from agentic.work import approvals, watching
+from agentic.work import approvals, inputs, watching
 from agentic.work.ending import ExitCode
 from common.approvals.reviews import Preview
 from common.approvals.rules import Rule, Rules
 from common.errors import ClientError, error
 from tests.agentic.fake_plans import Waiting, a_call, a_plan, a_receipt
-from tests.agentic.fakes import RUN_ID, SESSION, a_run, problem
+from tests.agentic.fakes import RUN_ID, SESSION, a_run, a_step, problem
 
 NAME = f"{SESSION.id}/{RUN_ID}"
 TWO = [a_call(1), a_call(2, "docs/b.txt")]
@@ -79,11 +81,11 @@ async def test_a_step_alone_is_approved_and_alone_shown(capsys):
 
 
 @pytest.mark.parametrize(("steps", "plan", "told"), [
-    ((), a_plan(is_waiting=False), f"Nothing of run '{RUN_ID}' waits for an answer"),
+    ((), a_plan(is_waiting=False), "Nothing of run '.*' waits for an answer"),
     ((1,), a_plan(is_waiting=False), "Nothing of run"),
     ((), a_plan(a_call(state="denied")), "Nothing of run"),
-    ((1, 7, 8), a_plan(*TWO), f"Steps 7, 8 of run '{RUN_ID}' do not wait for an answer"),
-    ((2,), a_plan(a_call(1), a_call(2, state="approved")), f"Step 2 of run '{RUN_ID}' does not wait"),
+    ((1, 7, 8), a_plan(*TWO), "Steps 7, 8 of run '.*' do not wait for an answer"),
+    ((2,), a_plan(a_call(1), a_call(2, state="approved")), "Step 2 of run '.*' does not wait for an answer"),
 ])  # fmt: skip
 async def test_what_does_not_wait_is_not_answered(steps, plan, told):
     """A step's number that is mistyped answers nothing else, either."""
@@ -160,6 +162,17 @@ async def test_a_run_that_waits_is_shown_with_its_plan(capsys):
     assert "+++ b/docs/b.txt" in told
 
 
+async def test_a_step_that_is_asked_about_again_is_not_shown_as_made(capsys):
+    """A file has changed since it was approved: it is nothing but what waits."""
+    run = a_run(status="awaiting_approval", steps=[a_step(), a_step(n=2, status="pending")])
+    waiting = Waiting(a_plan(a_call(1, state="made"), TWO[1]), run=run)
+    await watching.show(Target(waiting), NAME, is_json=False)
+    told = capsys.readouterr().out
+    assert "pending" not in told
+    assert "awaiting_approval: 1 steps" in told
+    assert told.count("  2  ") == 1
+
+
 async def test_a_run_off_a_terminal_is_left_waiting_with_its_plan(capsys):
     """Exit code 4: scripts branch on it."""
     code = await watching.follow(Target(Waiting()), NAME, is_json=False)
@@ -192,6 +205,43 @@ async def test_rules_are_printed_in_their_order(target, capsys):
     ]
     await approvals.rules(ours, None, is_json=True)
     assert Rules.model_validate_json(capsys.readouterr().out).revision == 3
+
+
+async def test_where_there_are_no_rules_it_is_said(target, capsys):
+    """An empty page looks like a fault; for scripts it is a document as ever."""
+    ours = target(routes={"GET /v1/rules": Rules()})
+    await approvals.rules(ours, None, is_json=False)
+    assert capsys.readouterr().out.startswith("there are no rules")
+    await approvals.rules(ours, None, is_json=True)
+    assert json.loads(capsys.readouterr().out)["rules"] == []
+
+
+@pytest.mark.parametrize(
+    ("given", "told"),
+    [
+        ([{"effect": "ask"}, {"path": "a"}], "rule 2, effect is missing"),
+        ([{"effect": "maybe"}], "rule 1, effect has to be 'allow', 'ask' or 'deny'"),
+        ([{"effect": "ask", "paths": "a"}], "rule 1, paths is not known: a rule has tool, path"),
+        ([{"effect": "ask", "path": "../x"}], "rule 1, path is wrong: it is relative to the"),
+        ([{"effect": "ask", "path": ""}], "rule 1, path is empty"),
+        ([{"effect": "ask", "path": 1}], "rule 1, path is no text"),
+        ([{"effect": "ask", "path": "x" * 1025}], "rule 1, path has more than 1024 characters"),
+        ([{"effect": "ask", "tool": ""}], "rule 1, tool is empty"),
+        (["x"], "rule 1 is no object"),
+        ([{"effect": "ask"}] * 201, "rules has more than 200 rules"),
+        ({"rules": {}}, "rules is no list"),
+        ({"rules": [], "revision": "x"}, "revision is no whole number"),
+        ("x", "the file is no object"),
+    ],
+)
+def test_rules_that_are_wrong_are_told_in_the_words_of_rules(tmp_path, given, told):
+    """By their number as a person counts, and nothing of how they are read."""
+    path = tmp_path / "rules.json"
+    path.write_text(json.dumps(given))
+    with pytest.raises(typer.BadParameter) as caught:
+        inputs.rules_of(path)
+    assert told in str(caught.value)
+    assert not re.search("Input should|Value error|Extra inputs|Field required", str(caught.value))
 
 
 @pytest.mark.parametrize("revision", [None, 3])
