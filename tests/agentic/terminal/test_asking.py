@@ -217,7 +217,8 @@ async def test_an_edit_that_changes_what_another_call_does_has_that_asked_again(
     orchestrator = Shifting(a_plan(*THREE[:2]))
     _, printed = await decide(orchestrator, "y", "e", "n", "", "y", edit=Editor(content("b")))
     assert "+shifted" in printed
-    assert [body["decision"] for _, body in orchestrator.answers] == ["reject", "approve"]
+    said = [(body["decision"], body["steps"]) for _, body in orchestrator.answers]
+    assert said == [("reject", [1]), ("approve", [2])]
 
 
 async def test_arguments_that_were_taken_are_edited_as_they_are_now(decide):
