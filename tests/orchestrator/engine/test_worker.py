@@ -23,7 +23,7 @@ PLACES = 4
 def store(real_redis):
     """A store with a short lease, on a real server: what blocks and what is woken is its business."""
     return make_store(
-        real_redis, "test", StoreConfig(lease=timedelta(seconds=0.4), user_concurrency=PLACES)
+        real_redis, "test", StoreConfig(lease=timedelta(seconds=0.8), user_concurrency=PLACES)
     )
 
 
@@ -80,7 +80,7 @@ async def test_worker_renews_the_lease_of_a_long_run(start, store, queued):
     """Renewed while its call takes long."""
 
     async def slow():
-        await asyncio.sleep(1.0)
+        await asyncio.sleep(2.0)
         return {}
 
     await start(slow)
