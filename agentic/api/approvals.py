@@ -60,8 +60,7 @@ class Approvals:
         Raises `invalid_state` where nothing waits.
         """
         body = _answer("approve", steps, remember=remember)
-        path = _at(session_id, run_id, "approval")
-        return await self._requests.put("POST", path, body, Run, plan_revision)
+        return await self._say(session_id, run_id, body, plan_revision)
 
     async def reject(
         self,
@@ -75,6 +74,11 @@ class Approvals:
     ) -> Run:
         """Reject a turn that waits, or some steps of it; a model is told the reason."""
         body = _answer("reject", steps, reason=reason, remember=remember)
+        return await self._say(session_id, run_id, body, plan_revision)
+
+    async def _say(
+        self, session_id: str, run_id: str, body: dict[str, object], plan_revision: int
+    ) -> Run:
         path = _at(session_id, run_id, "approval")
         return await self._requests.put("POST", path, body, Run, plan_revision)
 

@@ -67,10 +67,15 @@ class StepMaker:
         return await self._commit(run, call, step, outcome)
 
     async def refuse(
-        self, run: RunState, call: TurnCall, step: StoredStep | None, problem: Problem
+        self,
+        run: RunState,
+        call: TurnCall,
+        grant: Grant,
+        step: StoredStep | None,
+        problem: Problem,
     ) -> StoredStep:
-        """Record that a call is not made, after all."""
-        refused = step or self._step(call, Grant())
+        """Record that a call is not made, after all; `step`, where it was begun."""
+        refused = step or self._step(call, grant)
         return await self._commit(run, call, refused, {**_not_made(problem), "duration_ms": 0.0})
 
     async def _commit(

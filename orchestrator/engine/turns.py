@@ -4,6 +4,7 @@ import asyncio
 from collections.abc import Container, Iterable, Iterator, Mapping, Sequence
 
 from common.error_table import ERRORS
+from common.errors import AgenticError
 from common.plans import Turn, TurnCall
 from common.runs import Step
 from orchestrator.engine.budget import BudgetMeter
@@ -13,12 +14,15 @@ from orchestrator.engine.state import RunState
 from orchestrator.engine.steps import ChangedSincePreview, StepMaker
 from orchestrator.execution.retrying import Cancelled
 from orchestrator.planners.plan.references import named_steps
-from orchestrator.store.records import CANCELLED, Ending
+from orchestrator.store.backend import StoreUnavailable
+from orchestrator.store.records import CANCELLED, Ending, StoredStep
 
 FEW = 8
 """Calls without references that are grouped sooner than a thread is ready."""
 IN_FLIGHT_TIME = 30.0
 """Seconds for the call of a step in flight to be made again, whatever the budget has left."""
+LEAST_TIME = 1.0
+"""Seconds for what is left of a turn to be shown once more, likewise: its calls are known not to be made."""
 
 
 class TurnMaker:
@@ -87,15 +91,30 @@ class TurnMaker:
             return
         if not isinstance(failures[0], ChangedSincePreview):
             raise failures[0]
-        await self._ask_again(run, turn, failures[0], budget)
+        [call] = [call for call in group if call.n == failures[0].n]
+        await self._ask_again(run, turn, call, grants[call.n], failures[0].step, budget)
 
     async def _ask_again(
-        self, run: RunState, turn: Turn, changed: ChangedSincePreview, budget: BudgetMeter
+        self,
+        run: RunState,
+        turn: Turn,
+        call: TurnCall,
+        grant: Grant,
+        step: StoredStep | None,
+        budget: BudgetMeter,
     ) -> None:
-        seconds = max(budget.seconds_left(), 1.0)
-        problem = await self._gate.ask_again(run, turn, changed.n, changed.step, seconds)
-        call = next(call for call in turn.calls if call.n == changed.n)
-        await self._steps.refuse(run, call, changed.step, problem)
+        """Have a person asked once more; record why a call is not made that nobody can be asked about."""
+        seconds = max(budget.left.seconds or 0.0, LEAST_TIME)
+        try:
+            problem = await self._gate.ask_again(run, turn, call.n, step, seconds)
+        except StoreUnavailable:
+            raise
+        except (
+            AgenticError
+        ) as fault:  # it keeps the call from being shown, and nothing has happened
+            fault.outcome = "not_executed"
+            problem = fault.problem("orchestrator", run.lease.run.request_id)
+        await self._steps.refuse(run, call, grant, step, problem)
 
 
 def _seconds_for(run: RunState, call: TurnCall, budget: BudgetMeter) -> float:

@@ -12,6 +12,7 @@ from orchestrator.store.backend import StoreConfig
 from orchestrator.store.store import make_store
 from tests.orchestrator.builders import expire_lease
 from tests.orchestrator.engine.world import LostError, World, plan_of
+from tests.orchestrator.fakes import broken_inside
 
 pytestmark = pytest.mark.usefixtures("impatient")
 
@@ -144,6 +145,28 @@ async def test_file_that_changed_since_is_not_overwritten(world, files, present)
     run = await one.go()
     assert (run.status, (one.files / "x").read_text()) == ("succeeded", "new\n")
     assert [call.id.split(":", 1)[1] for call in files.calls] == ["1:1", "1:2", "2:1"]
+
+
+async def test_call_that_nobody_can_be_shown_again_has_failed_and_is_not_left_under_way(
+    world, files
+):
+    """The fault is the run's end, and nothing of the call has happened."""
+    one = await world(write("write", "x"), present=HAS_X)
+    await one.go()
+    await one.approve()
+    (one.files / "x").write_text("somebody's\n")
+
+    def fail():
+        raise broken_inside()
+
+    files.before["look", "write_file"] = fail
+    run = await one.go()
+    [step] = run.steps
+    assert (run.status, run.error.code) == ("failed", "internal")
+    assert (step.status, step.error.code, step.error.outcome) == (
+        "failed", "internal", "not_executed",
+    )  # fmt: skip
+    assert (one.files / "x").read_text() == "somebody's\n"
 
 
 async def test_call_that_depends_on_an_earlier_one_is_shown_as_such_and_pinned_when_it_is_reached(
