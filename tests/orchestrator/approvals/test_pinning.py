@@ -37,5 +37,28 @@ MADE = Receipt(
 def test_change_may_find_what_its_predecessor_left_and_else_what_was_seen(receipts, expected):
     """Everything else is asked about once more."""
     left = left_by([change("x", "seen", "between"), change("x", "between", "left")])
-    seen = {"x": "seen", "y": "seen", "z": None}
+    known = {"x": "seen", "y": "seen", "z": None}
+    touched = {receipt.path for receipt in receipts}
+    seen = {path: known[path] for path in known.keys() & touched}
     assert is_as_seen(receipts, left, seen) == expected
+
+
+@pytest.mark.parametrize(
+    ("source", "left", "expected"),
+    [
+        ("s", [], True),
+        ("other", [], False),  # it was changed since, and its content has come
+        (None, [], False),  # it was not there
+        ("other", [change("source", "other", "s")], True),  # by an earlier call
+        ("s", [change("source", "s", "t")], False),  # what comes is not what that has left
+    ],
+)
+def test_copy_brings_what_was_seen_at_its_source(source, left, expected):
+    """No receipt is about that; what comes is what was there."""
+    receipts = [change("copy", "c", "s")]
+    assert is_as_seen(receipts, left_by(left), {"source": source, "copy": "c"}) == expected
+
+
+def test_copy_that_changes_nothing_by_now_is_asked_about_once_more():
+    """Nobody can tell by its receipts what its source holds."""
+    assert not is_as_seen([], {}, {"source": "s", "copy": "c"})
