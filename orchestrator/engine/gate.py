@@ -3,7 +3,7 @@
 import asyncio
 import time
 from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from datetime import timedelta
 
 from common.errors import Problem, SystemFault
@@ -47,7 +47,8 @@ class Admission:
 
     grants: Mapping[int, Grant]
     layers: RuleLayers
-    looked_at: float = field(default_factory=time.monotonic)
+    looked_at: float
+    """By the clock of `time.monotonic`; what comes later than this was not read."""
 
 
 class Gate:
@@ -74,11 +75,12 @@ class Gate:
         the fault that keeps the gate from knowing.
         """
         document, before = run.lease.run, run.review_of(turn)
+        looked_at = time.monotonic()
         layers = await self._layers(run)
         judge = await self._judge(run, before, layers, seconds_left)
         if judge.is_open and before is None:
             grants = {call.n: unasked(call, document) for call in run.left_of(turn)}
-            return Admission(grants, layers)
+            return Admission(grants, layers, looked_at)
         calls = await self._weighed(run, turn, judge, before)
         if any(one.state == "asks" for one in calls):
             review = await self._review(run, turn, calls, before, seconds_left)
@@ -86,7 +88,7 @@ class Gate:
                 raise WaitingForApproval(review)
             calls = _as_reviewed(calls, review)
         grants = {one.call.n: granted(one, document) for one in _until_deferred(calls)}
-        return Admission(grants, layers)
+        return Admission(grants, layers, looked_at)
 
     async def holds(self, run: RunState, admission: Admission) -> bool:
         """Tell whether the rules are still those that were asked, but for the last tenth of a second."""

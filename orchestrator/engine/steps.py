@@ -2,7 +2,7 @@
 
 import asyncio
 import time
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -21,6 +21,8 @@ from orchestrator.store.progress import Progress
 from orchestrator.store.records import Lease, StoredStep
 
 Now = Callable[[], datetime]
+Holds = Callable[[], Awaitable[bool]]
+"""Tells whether a grant still holds: the rules may be others by now."""
 
 
 def utc_now() -> datetime:
@@ -49,20 +51,21 @@ class StepMaker:
         self._now = now
 
     async def perform(
-        self, run: RunState, call: TurnCall, grant: Grant, seconds_left: float
+        self, run: RunState, call: TurnCall, grant: Grant, seconds_left: float, holds: Holds
     ) -> StoredStep:
         """Make a call of a turn; return its step as recorded, its error included.
 
         Where a lost worker has begun it, the very same call is made again: it is answered with its
         result if it had taken effect. One that the turn says is wrong, or that is refused, is not made.
 
-        Raises ChangedSincePreview when it would do something else by now than what was approved.
+        Raises ChangedSincePreview when it would do something else by now than what was approved, and
+        Cancelled when its grant does not hold any more as it is to be sent.
         """
         started = time.perf_counter()
         if problem := call.error or grant.refusal:
             step, outcome = self._step(call, grant), _not_made(problem)
         else:
-            step, outcome = await self._made(run, call, grant, seconds_left)
+            step, outcome = await self._made(run, call, grant, seconds_left, holds)
         outcome["duration_ms"] = round((time.perf_counter() - started) * 1000, 3)
         return await self._commit(run, call, step, outcome)
 
@@ -88,11 +91,11 @@ class StepMaker:
         return ended
 
     async def _made(
-        self, run: RunState, call: TurnCall, grant: Grant, seconds_left: float
+        self, run: RunState, call: TurnCall, grant: Grant, seconds_left: float, holds: Holds
     ) -> tuple[StoredStep, dict[str, Any]]:
         begun, seconds = run.begun(call), min(self._call_timeout, seconds_left)
         try:
-            step = begun or await self._begin(run, call, grant, seconds)
+            step = begun or await self._begin(run, call, grant, seconds, holds)
         except ToolError as refusal:  # the arguments cannot be made: there is nothing to call
             problem = refusal.problem("orchestrator", run.lease.run.request_id)
             return self._step(call, grant), _not_made(problem)
@@ -104,7 +107,7 @@ class StepMaker:
         return step, outcome
 
     async def _begin(
-        self, run: RunState, call: TurnCall, grant: Grant, seconds: float
+        self, run: RunState, call: TurnCall, grant: Grant, seconds: float, holds: Holds
     ) -> StoredStep:
         """Record a step before its call; raise ToolError when its arguments cannot be made."""
         step = self._step(call, grant)
@@ -118,6 +121,8 @@ class StepMaker:
         if grant.depends_on is not None:
             expected = await self._pinned(run, step, grant, seconds)
             step = step.model_copy(update={"expected": expected})
+            if not await holds():
+                raise Cancelled  # nothing was sent, and it is judged anew
         await self._progress.start_step(run.lease, step, call)
         run.note(step)
         return step

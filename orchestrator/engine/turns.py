@@ -1,21 +1,23 @@
 """Performs a turn that was stored: reads that stand together side by side, each change alone."""
 
 import asyncio
+import time
 from collections.abc import Container, Iterable, Iterator, Mapping, Sequence
+from functools import partial
 
 from common.error_table import ERRORS
 from common.errors import AgenticError
 from common.plans import Turn, TurnCall
 from common.runs import Step
 from orchestrator.engine.budget import BudgetMeter
-from orchestrator.engine.gate import Gate
+from orchestrator.engine.gate import Admission, Gate
 from orchestrator.engine.granting import Grant, unasked
 from orchestrator.engine.state import RunState
 from orchestrator.engine.steps import ChangedSincePreview, StepMaker
 from orchestrator.execution.retrying import Cancelled
 from orchestrator.planners.plan.references import named_steps
 from orchestrator.store.backend import StoreUnavailable
-from orchestrator.store.records import CANCELLED, Ending, StoredStep
+from orchestrator.store.records import CANCELLED, Ending, RuleLayers, StoredStep
 
 FEW = 8
 """Calls without references that are grouped sooner than a thread is ready."""
@@ -56,7 +58,8 @@ class TurnMaker:
         """Make the calls again that a lost worker has begun: all that was granted is in their steps."""
         calls = run.open_calls(turn)
         grants = {call.n: unasked(call, run.lease.run) for call in calls}
-        await self._together(run, turn, calls, grants, budget)
+        admission = Admission(grants, RuleLayers(), time.monotonic())
+        await self._together(run, turn, calls, admission, budget)
 
     async def _go_on(self, run: RunState, turn: Turn, budget: BudgetMeter) -> Ending | None:
         admission = await self._gate.admit(run, turn, budget.seconds_left())
@@ -66,9 +69,9 @@ class TurnMaker:
         for group in groups:
             if run.is_interrupted:
                 return None
-            if group is not groups[0] and not await self._gate.holds(run, admission):
+            if not await self._gate.holds(run, admission):
                 return None  # what is left is judged anew
-            await self._together(run, turn, group, grants, budget)
+            await self._together(run, turn, group, admission, budget)
             if (ending := _ending_after(run, group)) is not None:
                 return ending
         return None
@@ -78,12 +81,16 @@ class TurnMaker:
         run: RunState,
         turn: Turn,
         group: Sequence[TurnCall],
-        grants: Mapping[int, Grant],
+        admission: Admission,
         budget: BudgetMeter,
     ) -> None:
         seconds = {call.n: _seconds_for(run, call, budget) for call in group}
+        grants, holds = admission.grants, partial(self._gate.holds, run, admission)
         made = await asyncio.gather(
-            *(self._steps.perform(run, call, grants[call.n], seconds[call.n]) for call in group),
+            *(
+                self._steps.perform(run, call, grants[call.n], seconds[call.n], holds)
+                for call in group
+            ),
             return_exceptions=True,  # one that fails leaves no other behind
         )
         failures = [result for result in made if isinstance(result, BaseException)]
@@ -109,9 +116,8 @@ class TurnMaker:
             problem = await self._gate.ask_again(run, turn, call.n, step, seconds)
         except StoreUnavailable:
             raise
-        except (
-            AgenticError
-        ) as fault:  # it keeps the call from being shown, and nothing has happened
+        except AgenticError as fault:
+            # it keeps the call from being shown, and nothing has happened
             fault.outcome = "not_executed"
             problem = fault.problem("orchestrator", run.lease.run.request_id)
         await self._steps.refuse(run, call, grant, step, problem)

@@ -1,5 +1,7 @@
 """A person in the loop: nothing of a turn is done before its answer, and then what was approved, once."""
 
+import hashlib
+
 import pytest
 
 from common.approvals.rules import Rule
@@ -206,6 +208,21 @@ async def test_call_that_depends_on_another_is_asked_about_again_when_somebody_c
     assert (one.files / "x").read_text() == "b, and somebody's\n"
 
 
+async def test_copy_that_depends_on_another_call_brings_only_what_was_seen(world):
+    """No receipt of a copy is about its source."""
+    copied = {"source": "x", "destination": "y", "overwrite": True}
+    one = await world(write("write", "y"), ("copy", "copy_path", copied), present=HAS_X)
+    await one.go()
+    (one.files / "x").write_text("unseen\n")
+    await one.approve()
+    run = await one.go()
+    assert (run.status, (one.files / "y").read_text()) == ("awaiting_approval", "new\n")
+    [receipt] = (await one.review()).calls[1].preview.receipts
+    assert receipt.sha256_after == hashlib.sha256(b"unseen\n").hexdigest()
+    await one.approve()
+    assert ((await one.go()).status, (one.files / "y").read_text()) == ("succeeded", "unseen\n")
+
+
 async def test_call_whose_predecessor_was_rejected_is_asked_about_again(world):
     """What it would do without that nobody has seen."""
     one = await world(
@@ -293,6 +310,36 @@ async def test_denial_that_comes_while_a_turn_is_made_holds_from_the_next_call_o
     run = await one.go()
     assert (run.status, run.error.code, len(files.calls)) == ("failed", "denied_by_rule", 1)
     assert (one.files / "a").exists()
+    await store.rules.replace("ann", [], None)
+
+
+@pytest.mark.usefixtures("watchful")
+async def test_denial_that_comes_while_a_turn_is_previewed_holds_for_its_first_call(
+    world, store, files
+):
+    """The gate has read the rules by then, and may wait for long."""
+    allowed = [Rule(path="a", effect="allow")]
+    await store.rules.replace("ann", allowed, None)
+    # what cannot be made is previewed, and asks nobody
+    one = await world(write("a", "a"), edit("b", "x", "nowhere", "b"), present=HAS_X)
+    denial = [Rule(path="a", effect="deny")]
+    files.before["look", "edit_file"] = lambda: store.rules.replace("ann", denial, None)
+    run = await one.go()
+    assert (run.status, run.error.code, files.calls) == ("failed", "denied_by_rule", [])
+    await store.rules.replace("ann", [], None)
+
+
+@pytest.mark.usefixtures("watchful")
+async def test_denial_that_comes_while_a_call_is_pinned_holds_for_it(world, store, files):
+    """What it would do is looked up before it is sent, and that may take long."""
+    one = await world(write("write", "x", "a\n"), edit("edit", "x", "a", "b"), present=HAS_X)
+    await one.go()
+    await one.approve()
+    denial = [Rule(tool="edit_file", effect="deny")]
+    files.before["look", "edit_file"] = lambda: store.rules.replace("ann", denial, None)
+    run = await one.go()
+    assert (run.status, run.error.code) == ("failed", "denied_by_rule")
+    assert (one.files / "x").read_text() == "a\n"
     await store.rules.replace("ann", [], None)
 
 
