@@ -842,6 +842,7 @@ GUARDS = (
             "known[receipt.path] == receipt.sha256_before",
             "True",
         ),
+        ("what a copy takes", "known[path] in coming", "True"),
     ),
     *guards_of(
         "orchestrator/approvals/answers/saying.py",
@@ -939,6 +940,11 @@ GUARDS = (
     *guards_of(
         "orchestrator/engine/steps.py",
         "tests/orchestrator/engine/test_gate.py",
+        (
+            "a denial that comes while a call is pinned",
+            "if not await holds():",
+            "if False:",
+        ),
         (
             "pinned when it is reached",
             "not (is_made and is_as_seen(receipts, left, grant.seen))",
