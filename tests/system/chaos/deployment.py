@@ -52,7 +52,8 @@ def _api_keys() -> str:
     return ",".join(f"{hashlib.sha256(key_of(user).encode()).hexdigest()}:{user}" for user in USERS)
 
 
-async def _slow(_chunk: bytes) -> None:
+async def slow(_chunk: bytes) -> None:
+    """Let everything through, in its time."""
     await asyncio.sleep(random.uniform(0, 2 * SLOWNESS))  # noqa: S311  # no secret
 
 
@@ -62,7 +63,7 @@ async def deployed(
     redis_url: str,
     tree: Path | None = None,
     replicas: int = REPLICAS,
-    gate: Gate = _slow,
+    gate: Gate = slow,
     **env: str,
 ) -> AsyncIterator[Deployment]:
     """Yield a deployment that serves, from another tree where one is named; end it, paused or not."""
