@@ -12,12 +12,20 @@ class Guard:
     text: str
     without: str
     test: str
-    """The test file that is to notice; all of the package are asked when it does not."""
+    """The test file that is to notice, or one test of it; where it does not, all are asked."""
 
 
-def guards_of(file: str, test: str, *texts: tuple[str, str, str]) -> tuple[Guard, ...]:
-    """Return guards of one file that one test file is to notice: each its name, text, and without."""
-    return tuple(Guard(name, file, text, without, test) for name, text, without in texts)
+def guards_of(
+    file: str, tests: str, *guards: tuple[str, str, str] | tuple[str, str, str, str]
+) -> tuple[Guard, ...]:
+    """Return guards of one file that one test file is to notice: each its name, text, and without.
+
+    Where that file takes seconds, also the name of the test in it.
+    """
+    return tuple(
+        Guard(name, file, text, without, "::".join((tests, *test)))
+        for name, text, without, *test in guards
+    )
 
 
 GUARDS = (
@@ -91,12 +99,22 @@ GUARDS = (
     *guards_of(
         "execution_environment/sandbox/marks.py",
         "tests/execution_environment/transactions/test_recovery.py",
-        ("mark: the time of birth", '{status.st_ino}@{birth}"', '{status.st_ino}"'),
+        (
+            "mark: the time of birth",
+            '{status.st_ino}@{birth}"',
+            '{status.st_ino}"',
+            "test_recovery_leaves_alone_what_others_made_in_a_place",
+        ),
     ),
     *guards_of(
         "execution_environment/sandbox/renames.py",
         "tests/execution_environment/transactions/test_recovery.py",
-        ("no mark, no repetition", "if rename.mark is None:", "if False:"),
+        (
+            "no mark, no repetition",
+            "if rename.mark is None:",
+            "if False:",
+            "test_an_older_programs_deletion_is_not_repeated_on_what_is_there",
+        ),
     ),
     *guards_of(
         "execution_environment/sandbox/renames.py",
@@ -116,11 +134,17 @@ GUARDS = (
     *guards_of(
         "execution_environment/transactions/committer.py",
         "tests/execution_environment/transactions/test_bulk.py",
-        ("many files on the disk", "            self._renamer.staging.sync_all()\n", ""),
+        (
+            "many files on the disk",
+            "            self._renamer.staging.sync_all()\n",
+            "",
+            "test_many_files_are_on_the_disk_before_their_intent",
+        ),
         (
             "steps on the disk",
             '            with translated("."):\n                self._renamer.sync(change.renames)\n',
             "",
+            "test_many_files_are_on_the_disk_before_their_intent",
         ),
     ),
     *guards_of(
@@ -133,7 +157,12 @@ GUARDS = (
     *guards_of(
         "execution_environment/transactions/coordinator.py",
         "tests/execution_environment/transactions/test_coordinator.py",
-        ("the lock, to the end of the thread", "await until_done(", "await ("),
+        (
+            "the lock, to the end of the thread",
+            "await until_done(",
+            "await (",
+            "test_the_workspace_lock_is_held_until_the_change_is_made",
+        ),
     ),
     *guards_of(
         "execution_environment/transactions/recovery.py",
@@ -142,16 +171,19 @@ GUARDS = (
             "changes of the living are made",
             "        if intent.id in self._disowned or not intent.process:\n            return True\n        return self._renamer.staging.has_ended(intent.process)\n",
             "        return True\n",
+            "test_changes_of_a_living_process_are_never_made_again",
         ),
         (
             "a record is looked for",
             "if not self._audit.holds(intent.trail, intent.id):",
             "if True:",
+            "test_recovery_finds_a_record_however_much_was_written_after_it",
         ),
         (
             "a missing record is announced",
             "            self._ledger.intents.note_trail(intent.id, self._audit.head)\n",
             "",
+            "test_a_recovery_that_is_cut_short_puts_a_change_on_record_once",
         ),
     ),
     *guards_of(
@@ -217,7 +249,12 @@ GUARDS = (
     *guards_of(
         "execution_environment/ledger/schema.py",
         "tests/execution_environment/ledger/test_schema.py",
-        ("a newer program's data", "if version > FORMAT:", "if False:"),
+        (
+            "a newer program's data",
+            "if version > FORMAT:",
+            "if False:",
+            "test_data_of_a_newer_format_is_refused_and_left_alone",
+        ),
     ),
     *guards_of(
         "execution_environment/routes/contexts.py",
@@ -276,7 +313,12 @@ GUARDS = (
     *guards_of(
         "execution_environment/sandbox/descriptors.py",
         "tests/execution_environment/workspace/test_receipts.py",
-        ("modes as in receipts", "    os.chmod(leaf, mode, dir_fd=parent)\n", ""),
+        (
+            "modes as in receipts",
+            "    os.chmod(leaf, mode, dir_fd=parent)\n",
+            "",
+            "test_modes_are_what_receipts_say_whatever_the_umask",
+        ),
     ),
     *guards_of(
         "common/strict_json.py",
@@ -290,11 +332,13 @@ GUARDS = (
             "addresses are text",
             '                _require_text(scope["raw_path"] + b"?" + scope["query_string"])\n',
             "",
+            "test_an_address_that_is_no_text_is_refused",
         ),
         (
             "headers that contradict themselves",
             '                _require_single(scope["headers"])\n',
             "",
+            "test_a_header_that_contradicts_itself_is_refused",
         ),
     ),
     *guards_of(
@@ -304,12 +348,19 @@ GUARDS = (
             "requests that wait",
             "size > MAX_HEADERS or len(self.pipeline) >= MAX_QUEUED",
             "size > MAX_HEADERS",
+            "test_requests_that_wait_are_few_and_answered_before_the_connection_ends",
         ),
-        ("bytes that the parser keeps", "        self._kept += len(data)\n", ""),
+        (
+            "bytes that the parser keeps",
+            "        self._kept += len(data)\n",
+            "",
+            "test_what_the_http_parser_keeps_to_itself_is_bounded",
+        ),
         (
             "an answer has to be taken",
             "        super().pause_writing()\n        self._wait(self.write_time)\n",
             "        super().pause_writing()\n",
+            "test_a_connection_ends_whose_client_takes_nothing_of_its_answer",
         ),
     ),
     *guards_of(
@@ -324,12 +375,14 @@ GUARDS = (
             "a handshake that cannot be read",
             "        if not self.handshake_initiated:",
             "        if False:",
+            "test_websocket_handshake_that_is_none_does_not_hold_a_connection",
         ),
         (
             "a slow client's end",
             "        super().pause_writing()\n        self._stop_waiting()\n"
             "        self._patience = self.loop.call_later(self.write_time, self._give_up)\n",
             "        super().pause_writing()\n",
+            "test_websocket_client_that_stops_reading_is_closed_with_1013",
         ),
     ),
     *guards_of(
@@ -340,7 +393,12 @@ GUARDS = (
     *guards_of(
         "orchestrator/streaming/reading.py",
         "tests/orchestrator/streaming/test_connections.py",
-        ("a number that was given out twice", "not here.is_same(cursor)", "False"),
+        (
+            "a number that was given out twice",
+            "not here.is_same(cursor)",
+            "False",
+            "test_cursor_whose_number_was_given_out_twice_gets_a_gap",
+        ),
     ),
     *guards_of(
         "execution_environment/workspace/change_set.py",
@@ -354,11 +412,17 @@ GUARDS = (
     *guards_of(
         "execution_environment/sandbox/staging.py",
         "tests/execution_environment/sandbox/test_staging.py",
-        ("staging that was cleared", " and os.fstat(descriptor).st_nlink > 0:", ":"),
+        (
+            "staging that was cleared",
+            " and os.fstat(descriptor).st_nlink > 0:",
+            ":",
+            "test_a_staging_directory_that_is_cleared_before_it_is_locked_is_made_again",
+        ),
         (
             "one who clears at a time",
             "            if try_lock(descriptor):\n                for",
             "            if True:\n                for",
+            "test_staging_of_the_dead_is_cleared_but_not_of_the_living_or_what_is_needed",
         ),
     ),
     *guards_of(
@@ -394,6 +458,7 @@ GUARDS = (
             "an owner's write that comes again",
             "  if run[2] == fence .. ' ' .. mark then return 'repeated' end\n",
             "",
+            "test_script_that_is_sent_twice_acts_once",
         ),
     ),
     *guards_of(
@@ -403,16 +468,19 @@ GUARDS = (
             "a change alone",
             "    if _changes(call) or _changes(group[0]):\n        return False\n",
             "",
+            "test_turn_is_gone_on_with_where_the_last_worker_was_lost",
         ),
         (
             "an ending whose outcome alone was stored",
             "    return _ending_after(run, run.turns[-1].calls)\n",
             "    return None\n",
+            "test_failure_ends_the_run_of_a_worker_lost_before_it_could_say_so",
         ),
         (
             "nothing beside what is refused",
             "(call.n in refused or group[0].n in refused)",
             "False",
+            "test_grouped_leaves_a_refused_call_alone",
         ),
     ),
     *guards_of(
@@ -436,13 +504,28 @@ GUARDS = (
     *guards_of(
         "orchestrator/store/lua/take_place.lua",
         "tests/orchestrator/store/queue/test_places.py",
-        ("places of one user", "if redis.call('ZCARD', PLACES) >= MOST and", "if false and"),
+        (
+            "places of one user",
+            "if redis.call('ZCARD', PLACES) >= MOST and",
+            "if false and",
+            "test_places_are_taken_and_the_run_beyond_them_stays_in_line",
+        ),
     ),
     *guards_of(
         "orchestrator/store/queue/queue.py",
         "tests/orchestrator/store/queue/test_places.py",
-        ("deadline of a silent owner", "{ref: until}, only_new=True)", "{ref: until})"),
-        ("a place that is another's", "{ref.member: until}, xx=True)", "{ref.member: until})"),
+        (
+            "deadline of a silent owner",
+            "{ref: until}, only_new=True)",
+            "{ref: until})",
+            "test_places_put_off_no_deadline_of_an_owner_by_a_stray_wake_up",
+        ),
+        (
+            "a place that is another's",
+            "{ref.member: until}, xx=True)",
+            "{ref.member: until})",
+            "test_places_are_renewed_with_the_lease_and_not_after_its_end",
+        ),
     ),
     *guards_of(
         "orchestrator/store/queue/reaper.py",
@@ -490,27 +573,48 @@ GUARDS = (
             "room for a replacement",
             "        self._require_room(count * (len(new) - len(old)))\n",
             "",
+            "test_edit_file_makes_no_text_too_large_to_be_written",
         ),
     ),
     *guards_of(
         "common/files/patch_parser.py",
         "tests/execution_environment/test_deadlines.py",
-        ("lines of a patch", "    if count > MAX_LINES:\n", "    if False:\n"),
+        (
+            "lines of a patch",
+            "    if count > MAX_LINES:\n",
+            "    if False:\n",
+            "test_a_patch_of_too_many_lines_is_refused_by_their_number",
+        ),
     ),
     *guards_of(
         "execution_environment/workspace/root.py",
         "tests/execution_environment/test_deadlines.py",
-        ("guesses of a call", "            self.guesses -= 1\n", ""),
+        (
+            "guesses of a call",
+            "            self.guesses -= 1\n",
+            "",
+            "test_missing_paths_get_a_few_guesses_and_no_more",
+        ),
     ),
     *guards_of(
         "common/files/hunks.py",
         "tests/execution_environment/test_deadlines.py",
-        ("steps of a diff", "        if self._left < 0:\n", "        if False:\n"),
+        (
+            "steps of a diff",
+            "        if self._left < 0:\n",
+            "        if False:\n",
+            "test_a_diff_that_would_take_too_many_steps_says_so",
+        ),
     ),
     *guards_of(
         "execution_environment/sandbox/walking.py",
         "tests/execution_environment/test_deadlines.py",
-        ("the clock inside a directory", "            check()\n", "            pass\n"),
+        (
+            "the clock inside a directory",
+            "            check()\n",
+            "            pass\n",
+            "test_a_walk_looks_at_the_clock_within_one_directory",
+        ),
     ),
     *guards_of(
         "orchestrator/store/lua/finish.lua",
@@ -537,6 +641,7 @@ GUARDS = (
             "the reaper is told before a run goes on",
             "if is_answer and ARGV[OWN + 6] ~= '1' then",
             "if false then",
+            "test_answer_whose_sender_died_before_it_woke_a_worker_is_found_by_the_reaper",
         ),
     ),
     *guards_of(
@@ -556,7 +661,12 @@ GUARDS = (
     *guards_of(
         "orchestrator/planners/llm/model.py",
         "tests/system/test_models.py",
-        ("an answer that broke off", " or not self._has_ended(response)", ""),
+        (
+            "an answer that broke off",
+            " or not self._has_ended(response)",
+            "",
+            "test_an_answer_that_breaks_off_is_a_fault_wherever_it_does",
+        ),
     ),
     *guards_of(
         "orchestrator/planners/llm/providers/secrets.py",
@@ -565,6 +675,7 @@ GUARDS = (
             "keys in a provider's words",
             "            text = text.replace(key, HIDDEN)\n",
             "            pass\n",
+            "test_keys_are_taken_out_of_what_a_provider_says",
         ),
     ),
     *guards_of(
@@ -574,12 +685,18 @@ GUARDS = (
             "another provider's key",
             "if config.api_key and is_default else",
             "if config.api_key else",
+            "test_a_key_is_not_given_to_another_provider",
         ),
     ),
     *guards_of(
         "orchestrator/planners/llm/context/marks.py",
         "tests/orchestrator/planners/llm/test_planner.py",
-        ("a mark within data", '    return _IMITATION.sub(r"<\\\\", text)\n', "    return text\n"),
+        (
+            "a mark within data",
+            '    return _IMITATION.sub(r"<\\\\", text)\n',
+            "    return text\n",
+            "test_what_a_model_reads_stays_data_whatever_it_says",
+        ),
     ),
     *guards_of(
         "orchestrator/planners/llm/toolbox.py",
@@ -597,8 +714,14 @@ GUARDS = (
             "a key that goes along",
             'follow_redirects=False,\n            event_hooks={"response": [_refuse_redirect]}',
             "follow_redirects=True",
+            "test_a_redirect_takes_the_key_to_no_other_host",
         ),
-        ("a key within a header", "    if not _VISIBLE.fullmatch(text):\n", "    if False:\n"),
+        (
+            "a key within a header",
+            "    if not _VISIBLE.fullmatch(text):\n",
+            "    if False:\n",
+            "test_an_api_key_that_no_header_can_hold_is_refused_and_not_told",
+        ),
     ),
     *guards_of(
         "agentic/api/transport.py",
@@ -616,12 +739,18 @@ GUARDS = (
             "a packed answer",
             '    if answer.headers.get("content-encoding", "identity") != "identity":\n',
             "    if False:\n",
+            "test_an_event_stream_of_a_broken_server_is_given_up",
         ),
     ),
     *guards_of(
         "agentic/api/events.py",
         "tests/agentic/api/test_hostile_server.py",
-        ("odd data of an event", "    if model is None:\n", "    if True:\n"),
+        (
+            "odd data of an event",
+            "    if model is None:\n",
+            "    if True:\n",
+            "test_an_event_whose_data_is_odd_ends_following_at_once",
+        ),
     ),
     *guards_of(
         "agentic/api/files.py",
@@ -645,11 +774,13 @@ GUARDS = (
             "pull: hashed again before the rename",
             "        if look(self._root, step.path) != step.was:\n",
             "        if False:\n",
+            "test_a_file_that_is_changed_right_before_its_rename_stops_the_pull",
         ),
         (
             "pull: what is there before a step",
             "        if now != step.was:\n            return False\n",
             "",
+            "test_a_file_that_was_edited_after_the_crash_is_a_conflict",
         ),
     ),
     *guards_of(
@@ -775,6 +906,7 @@ GUARDS = (
             "rules: paths as they are parsed",
             "yield Touched(parse(value), is_tree)",
             'yield Touched(tuple(value.encode().split(b"/")), is_tree)',
+            "test_no_spelling_of_a_call_gets_round_a_denial",
         ),
     ),
     *guards_of(
@@ -876,6 +1008,7 @@ GUARDS = (
             "a denial that comes while a turn is made",
             "not await self._gate.holds(run, admission)",
             "False",
+            "test_denial_that_comes_while_a_turn_is_made_holds_from_the_next_call_on",
         ),
     ),
     *guards_of(
@@ -885,16 +1018,19 @@ GUARDS = (
             "nothing before the answers",
             "            if review.asking:\n                raise WaitingForApproval(review)\n",
             "",
+            "test_nothing_of_a_turn_is_done_before_its_answer",
         ),
         (
             "what waits for references",
             '        if one.state == "deferred":\n            return\n',
             "",
+            "test_call_whose_references_are_not_there_yet_asks_when_it_is_reached",
         ),
         (
             "a further call of what was begun",
             "k = entry.k + 1 if is_begun else entry.k",
             "k = entry.k",
+            "test_file_that_changed_since_is_not_overwritten",
         ),
     ),
     *guards_of(
@@ -935,7 +1071,12 @@ GUARDS = (
     *guards_of(
         "orchestrator/engine/calls.py",
         "tests/orchestrator/engine/test_gate.py",
-        ("what was approved is sent along", "        expected=step.expected,\n", ""),
+        (
+            "what was approved is sent along",
+            "        expected=step.expected,\n",
+            "",
+            "test_what_was_approved_is_done_once",
+        ),
     ),
     *guards_of(
         "orchestrator/engine/steps.py",
@@ -944,16 +1085,19 @@ GUARDS = (
             "a denial that comes while a call is pinned",
             "if not await holds():",
             "if False:",
+            "test_denial_that_comes_while_a_call_is_pinned_holds_for_it",
         ),
         (
             "pinned when it is reached",
             "not (is_made and is_as_seen(receipts, left, grant.seen))",
             "False",
+            "test_call_that_depends_on_another_is_asked_about_again_when_somebody_came_between",
         ),
         (
             "pinned to a call that was made",
             "(is_made and is_as_seen(",
             "(is_as_seen(",
+            "test_call_whose_predecessor_was_rejected_is_asked_about_again",
         ),
     ),
     *guards_of(
@@ -995,8 +1139,14 @@ GUARDS = (
             "an old owner's question",
             "local refusal = refuse(ARGV[OWN + 1], ARGV[OWN + 2])",
             "local refusal = nil",
+            "test_run_that_asks_does_so_once_however_often_it_says_so",
         ),
-        ("asked though it was cancelled", "if run[2] == '1' then", "if false then"),
+        (
+            "asked though it was cancelled",
+            "if run[2] == '1' then",
+            "if false then",
+            "test_run_that_was_to_be_cancelled_is_not_asked_for",
+        ),
     ),
     *guards_of(
         "orchestrator/store/lua/expire_answer.lua",
@@ -1024,17 +1174,28 @@ GUARDS = (
             "what was approved is stored with its step",
             '_NAMES = {"name", "tool"}',
             '_NAMES = {"name", "tool", "expected"}',
+            "test_worker_that_is_lost_after_the_approved_call_leaves_it_done_once",
         ),
     ),
     *guards_of(
         "orchestrator/routes/revisions.py",
         "tests/orchestrator/routes/test_approvals.py",
-        ("an answer to whatever there is", "    if revision is None:\n", "    if False:\n"),
+        (
+            "an answer to whatever there is",
+            "    if revision is None:\n",
+            "    if False:\n",
+            "test_answer_without_the_etag_of_what_was_seen_is_refused",
+        ),
     ),
     *guards_of(
         "orchestrator/store/sessions.py",
         "tests/orchestrator/routes/test_approvals.py",
-        ("sessions of other users", ' or fields["user"] != user_id:', ":"),
+        (
+            "sessions of other users",
+            ' or fields["user"] != user_id:',
+            ":",
+            "test_nobody_answers_for_another_user",
+        ),
     ),
     *guards_of(
         "agentic/terminal/asking.py",
