@@ -128,11 +128,18 @@ def _own_tests() -> list[str]:
 
 
 def _run_tests(copy: Path, tests: Sequence[str]) -> tuple[int, str]:
+    # A directory of its own: in pytest's common one, runs side by side clear away each other's leftovers.
+    # What a test that was cut short still writes there goes with the scratch directory.
+    with tempfile.TemporaryDirectory(dir=copy.parent, ignore_cleanup_errors=True) as directory:
+        return _run_pytest(copy, [f"--basetemp={directory}/t", *tests])
+
+
+def _run_pytest(copy: Path, arguments: Sequence[str]) -> tuple[int, str]:
     # Asserts as they are: what a red test leaves open is collected while another module is rewritten,
     # and Python 3.11's parser does not bear that. Which test is red is all that is asked.
     command = [sys.executable, "-m", "pytest", "-x", "-q", "-rfE", "--tb=no", "--assert=plain"]
     command += ["-p", "no:schemathesis"]  # a second of each run, and no guard's test needs it
-    command += [f"--timeout={TEST_SECONDS}", *tests]
+    command += [f"--timeout={TEST_SECONDS}", *arguments]
     # No bytecode of a mutated file: it may have the size and the second of the one before it.
     env = {**os.environ, "PYTHONDONTWRITEBYTECODE": "1"}
     with subprocess.Popen(
