@@ -36,7 +36,9 @@ class Unusable(Exception):
 
 def main() -> None:
     """Try all guards in copies, print a table, and end with what is wrong, if anything."""
-    with tempfile.TemporaryDirectory(prefix="mutate-guards-") as scratch:
+    with tempfile.TemporaryDirectory(
+        prefix="mutate-guards-", ignore_cleanup_errors=True
+    ) as scratch:
         copies = [_copied(Path(scratch) / str(number)) for number in range(os.cpu_count() or 1)]
         try:
             unnoticed = _try_all(copies)
