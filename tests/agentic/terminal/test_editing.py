@@ -1,6 +1,7 @@
 """A text in the editor of a person's choice."""
 
 import os
+import shlex
 import signal
 import stat
 import sys
@@ -19,7 +20,7 @@ def editor(tmp_path):
         path.write_text(
             f"import os, pathlib, signal, sys\npath = pathlib.Path(sys.argv[-1])\n{code}\n"
         )
-        return f"{sys.executable} '{path}' --wait"
+        return f"{shlex.quote(sys.executable)} '{path}' --wait"
 
     return make
 
