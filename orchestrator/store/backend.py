@@ -12,7 +12,7 @@ from redis.exceptions import RedisClusterException, RedisError
 from common.errors import SystemFault
 from orchestrator.store.keys import Keys
 from orchestrator.store.server.connection import on_one_connection
-from orchestrator.store.server.faults import Faults
+from orchestrator.store.server.faults import UNANSWERED, Faults
 from orchestrator.store.server.scripts import Script
 
 T = TypeVar("T")
@@ -53,6 +53,11 @@ class StoreConfig:
 class StoreUnavailable(SystemFault):
     """The store cannot be used now (`unavailable`, `store_full`): no run ends of it, it goes on later."""
 
+    def __init__(self, code: str, detail: str, *, may_have_acted: bool = False) -> None:
+        """Take what the client is told, and whether no answer came: it may have been done."""
+        super().__init__(code, detail)
+        self.may_have_acted = may_have_acted
+
 
 class Backend:
     """Runs commands and scripts; a Redis that is away, refuses or is full is StoreUnavailable."""
@@ -83,20 +88,26 @@ class Backend:
         except (RedisError, RedisClusterException, TimeoutError) as error:
             if (fault := self._faults.of(error)) is None:
                 raise
-            raise StoreUnavailable(*fault) from error
+            may_have_acted = isinstance(error, UNANSWERED)
+            raise StoreUnavailable(*fault, may_have_acted=may_have_acted) from error
         self._faults.passed()
         return answer
 
     async def repeat(
         self, attempt: Callable[[], Awaitable[T]], patience: timedelta | None = None
     ) -> T:
-        """Do what bears repetition until the store takes it, for so long (None: for a moment)."""
+        """Do what bears repetition until the store takes it, for so long (None: for a moment).
+
+        Once no answer has come to one attempt, nobody knows what has become of it: `unknown`.
+        """
         deadline = time.monotonic() + (PATIENCE if patience is None else patience).total_seconds()
-        pause = FIRST_PAUSE
+        pause, may_have_acted = FIRST_PAUSE, False
         while True:
             try:
                 return await attempt()
             except StoreUnavailable as fault:
+                may_have_acted |= fault.may_have_acted
+                fault.outcome = "unknown" if may_have_acted else "not_executed"
                 is_hopeless = fault.code == "store_full" and patience is None
                 if is_hopeless or time.monotonic() + pause > deadline:
                     raise
@@ -167,7 +178,8 @@ class Backend:
         sent = on_one_connection(self.redis, written, commands)
         answer, _, acknowledged = await self.do(sent)
         if acknowledged < wanted:
-            raise StoreUnavailable(*self._faults.missing(acknowledged, wanted))
+            fault = self._faults.missing(acknowledged, wanted)
+            raise StoreUnavailable(*fault, may_have_acted=True)
         return list(answer)
 
 

@@ -28,6 +28,8 @@ from orchestrator.store.server.formats import UnknownFormat
 QUIET = 2.0
 """Seconds without a fault before the store counts as back: reads may pass while writes do not."""
 CLIENT_ERRORS = (RedisConnectionError, RedisTimeoutError, TimeoutError)
+UNANSWERED = (*CLIENT_ERRORS, RedisClusterException)
+"""No answer has come: what was sent may have been done, also by an earlier try of redis-py's own."""
 _REFUSALS = (
     ReadOnlyError, ClusterError, TryAgainError, AskError, NoScriptError, InvalidResponse,
     SlotNotCoveredError,

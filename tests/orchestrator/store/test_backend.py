@@ -5,6 +5,7 @@ from datetime import timedelta
 
 import pytest
 from fakeredis import FakeAsyncRedis, FakeServer
+from redis import exceptions
 
 from common.errors import SystemFault
 from orchestrator.store.backend import PATIENCE, StoreConfig, StoreUnavailable
@@ -55,6 +56,36 @@ async def test_backend_without_its_redis_is_unavailable():
     with pytest.raises(SystemFault) as caught:
         await store.ping()
     assert (caught.value.code, caught.value.retryable) == ("unavailable", True)
+
+
+CUT = exceptions.ConnectionError("Connection closed by server.")
+SILENT = exceptions.TimeoutError("Timeout reading from store:6379")
+REPLICA = exceptions.ReadOnlyError("You can't write against a read only replica.")
+FULL = exceptions.OutOfMemoryError("command not allowed when used memory > 'maxmemory'.")
+
+
+@pytest.mark.parametrize(
+    ("errors", "outcome"),
+    [
+        ([REPLICA], "not_executed"),
+        ([FULL], "not_executed"),
+        ([CUT], "unknown"),
+        ([SILENT], "unknown"),
+        ([CUT, REPLICA], "unknown"),
+        ([REPLICA, SILENT], "unknown"),
+    ],
+    ids=["replica", "full", "cut", "silent", "cut, then replica", "replica, then silent"],
+)
+async def test_script_that_was_not_answered_may_have_written(store, errors, outcome):
+    """A store that stood still for six seconds took answers of people that had been told otherwise."""
+    left = list(errors)
+
+    async def attempt():
+        raise left.pop(0) if len(left) > 1 else left[0]
+
+    with pytest.raises(StoreUnavailable) as caught:
+        await store.backend.repeat(lambda: store.backend.do(attempt()), timedelta(seconds=0.1))
+    assert caught.value.outcome == outcome
 
 
 @pytest.fixture
