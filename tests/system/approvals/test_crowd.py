@@ -10,6 +10,7 @@ import pytest
 from redis.asyncio import Redis
 
 from agentic import AgenticClient
+from orchestrator.store.server.connection import POOL_SIZE
 from orchestrator.store.server.embedded import embedded_server
 from tests.orchestrator.fakes import until
 from tests.system.approvals.asking import append, plan_of
@@ -18,13 +19,15 @@ from tests.system.services import execution_environment, orchestrator
 
 MANY = 1000
 WARM = 100
-"""Runs before the first look at what the process holds: its pools and caches are filled by then."""
+"""Runs before the first look at what the process holds: its caches are filled by then."""
 AT_ONCE = 8
+BURST = 2 * POOL_SIZE
+"""Reads at once, which fill the pool of connections to the store before that look."""
 WORKSPACES = 20
 MORE_MEMORY = 16.0
 """MiB, for a thousand: what the allocator rounds up, and no more than that for each."""
-MORE_SOCKETS = 32
-"""A pool may have grown by as many as there are runs at work at a time."""
+MORE_SOCKETS = 16
+"""As many as there are runs of one user at work at a time may have gone out together."""
 
 
 @pytest.fixture
@@ -67,6 +70,17 @@ async def all_wait(stack, n):
     await until(has_come, 120)
 
 
+async def fill_pool(stack):
+    """Read so much at once that every connection to the store that there may be is there."""
+
+    async def is_full():
+        async with AgenticClient(stack.main.url) as client:
+            await asyncio.gather(*(client.rules() for _ in range(BURST)))
+        return (await stack.redis.info("clients"))["connected_clients"] > POOL_SIZE
+
+    await until(is_full, 30)
+
+
 async def ask(client, n):
     """Start a run that asks for one line."""
     session = await client.create_session(f"w{n % WORKSPACES}")
@@ -93,6 +107,7 @@ async def test_a_thousand_waiting_runs_cost_nothing_and_each_goes_on_when_answer
     """They hold no worker, no lease, no connection; what the process holds is printed."""
     url, started = stack.main.url, time.monotonic()
     await each(ask, range(MANY, MANY + WARM), url)
+    await fill_pool(stack)
     await all_wait(stack, WARM)
     before = footprint(stack.main)
     runs = await each(ask, range(MANY), url)
