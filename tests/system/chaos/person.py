@@ -6,6 +6,8 @@ from collections import Counter
 from pathlib import Path
 from typing import Any
 
+import httpx
+
 from tests.system.chaos import asked
 from tests.system.chaos.clients import Client
 
@@ -72,7 +74,7 @@ class Person:
             return shown
         request = {"json": {"calls": wanted}, "headers": _of(shown["plan_revision"])}
         answer = await self._client.ask("PUT", f"{path}/plan", **request)
-        self._note(answer.status_code, "edited")
+        self._note(answer, "edited")
         return answer.json() if answer.is_success else None
 
     async def _decide(self, path: str, run: int, shown: Shown) -> None:
@@ -100,13 +102,13 @@ class Person:
         answer = await self._client.ask(
             "POST", f"{path}/approval", json=body, headers=_of(revision)
         )
-        self._note(answer.status_code, body["decision"])
+        self._note(answer, body["decision"])
         return answer
 
-    def _note(self, status: int, kind: str) -> None:
-        is_known = status < 300 or status in MAY_REFUSE
-        assert is_known, f"{kind} was answered with {status}"
-        self.said[kind if status < 300 else f"refused with {status}"] += 1
+    def _note(self, answer: httpx.Response, kind: str) -> None:
+        status = answer.status_code
+        assert answer.is_success or status in MAY_REFUSE, f"{kind} was answered: {answer.text}"
+        self.said[kind if answer.is_success else f"refused with {status}"] += 1
 
 
 def asking(shown: Shown) -> list[int]:
