@@ -58,6 +58,13 @@ class Judge:
         """Whether nothing asks, and nothing is denied, whatever it is."""
         return not self._has_rules and nothing_asks(self._policy, self._access)
 
+    def known(self, call: TurnCall) -> TurnCall:
+        """Return a call with the effect that its tool has: no tools may have been known when it was decided."""
+        spec = self._tools.get(call.tool)
+        if spec is None or spec.effect == call.effect:
+            return call
+        return call.model_copy(update={"effect": spec.effect})
+
     def of(
         self, call: TurnCall, arguments: dict[str, JsonValue] | None, *, is_first: bool
     ) -> Judgement:

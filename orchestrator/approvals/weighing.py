@@ -29,6 +29,7 @@ class Weighed:
     """A call that is left."""
 
     call: TurnCall
+    """With the effect that its tool has by now."""
     arguments: Arguments | None
     """Those that it would be made with; None as long as they depend on a call that is left."""
     judgement: Judgement
@@ -59,7 +60,7 @@ def weigh(
     before = {} if review is None else review.by_number
     weighed: list[Weighed] = []
     names: set[str] = set()
-    for call in (call for call in turn.calls if call.n not in made):
+    for call in (judge.known(call) for call in turn.calls if call.n not in made):
         reviewed = before.get(call.n) or ReviewedCall(n=call.n, state="free")
         arguments, judgement = _judged(call, reviewed, judge, by_name, names, is_first)
         names.add(call.name)

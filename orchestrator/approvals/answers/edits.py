@@ -42,15 +42,13 @@ class _Plan:
         turn, review = asked(waiting)
         self._calls = {call.n: call for call in turn.calls}
         self._entries: Mapping[int, ReviewedCall] = review.by_number
-        self._made = {step.name for step in with_outcome(waiting.steps)}
+        self._made = {step.n: step for step in with_outcome(waiting.steps)}
         self._literal = ArgumentCheck(tools, Exact)
         self._referring = ArgumentCheck(tools, Patient)
 
     def is_edit(self, edited: EditedCall) -> bool:
-        """Tell whether a call would have other arguments than it has."""
-        given = self._entries[edited.n].arguments
-        now = self._calls[edited.n].arguments if given is None else given
-        return _as_sent(edited.arguments) != _as_sent(now)
+        """Tell whether a call would have other arguments than it is shown with."""
+        return _as_sent(edited.arguments) != _as_sent(self._arguments_of(edited.n))
 
     def errors(self, body: PlanReplace) -> Iterator[FieldError]:
         """Yield what is wrong with a plan, in its order."""
@@ -70,7 +68,7 @@ class _Plan:
         yield from _differences(edited, call, where)
         if not self.is_edit(edited):
             return
-        state = self._entries[edited.n].state
+        state = "made" if edited.n in self._made else self._entries[edited.n].state
         if state not in _OPEN:
             yield field_error((*where, "arguments"), f"the call is {state}: they stay as they are")
             return
@@ -87,8 +85,15 @@ class _Plan:
         else:
             yield field_error((*where, "tool"), "there is no such tool")
 
+    def _arguments_of(self, n: int) -> Arguments:
+        if n in self._made and (made := self._made[n].arguments) is not None:
+            return made
+        given = self._entries[n].arguments
+        return self._calls[n].arguments if given is None else given
+
     def _before(self, call: TurnCall) -> Set[str]:
-        return self._made | {other.name for other in self._calls.values() if other.n < call.n}
+        made = {step.name for step in self._made.values()}
+        return made | {other.name for other in self._calls.values() if other.n < call.n}
 
 
 def _as_sent(arguments: Arguments) -> str:

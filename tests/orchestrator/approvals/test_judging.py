@@ -57,6 +57,22 @@ def test_call_that_its_tool_refuses_is_made_to_fail(tool, arguments):
     assert judged(judge(("deny", None)), tool, **arguments).answer == "fail"
 
 
+@pytest.mark.parametrize(
+    ("tool", "known", "expected"),
+    [
+        ("read_file", TOOLS, "read"),
+        ("delete_path", TOOLS, "destructive"),
+        ("of another service", TOOLS, "write"),
+        ("read_file", {}, "write"),
+    ],
+)
+def test_call_that_was_decided_without_tools_has_the_effect_of_its_tool(tool, known, expected):
+    """What nobody could tell then is a change until it can be told."""
+    decided = call(tool).model_copy(update={"effect": "write"})
+    by = Judge(document(new_id("ses"), approval="writes"), RuleLayers(), known)
+    assert by.known(decided).effect == expected
+
+
 @pytest.mark.parametrize("arguments", [{}, {"path": None}, {"path": 7}])
 @pytest.mark.parametrize("tool", ["read_file", "of another service"])
 def test_call_that_names_nothing_may_be_about_everything(tool, arguments):

@@ -17,6 +17,10 @@ class Judging:
         self._answer = answer
         self.asked = []
 
+    def known(self, call):
+        """Return the call as it is."""
+        return call
+
     def of(self, call, arguments, *, is_first):
         """Judge a call."""
         self.asked.append((call.n, arguments, is_first))

@@ -5,6 +5,7 @@ import hashlib
 import pytest
 
 from common.approvals.rules import Rule
+from common.errors import SystemFault
 from common.runs import Budget
 from common.sessions import SessionPatch
 from orchestrator.engine import gate
@@ -68,6 +69,41 @@ async def test_nothing_of_a_turn_is_done_before_its_answer(world, files):
     assert [(made.path, made.created) for made in preview.receipts] == [("x", False)]
     assert (one.files / "x").read_text() == "old\n"
     assert (await one.events())[-1] == "run.awaiting_approval"
+
+
+@pytest.fixture
+def away_at_first(files, monkeypatch):
+    """Keep the tools from a worker that decides: it has just started, and nobody answers."""
+    known, faults = files.tools, [SystemFault("unavailable", "away")]
+
+    async def tools():
+        if faults:
+            raise faults.pop()
+        return await known()
+
+    monkeypatch.setattr(files, "tools", tools)
+
+
+@pytest.mark.usefixtures("away_at_first")
+async def test_read_that_was_decided_when_no_tools_were_known_asks_nobody(world, files):
+    """At the gate they are known: it is no change."""
+    one = await world(READ, write("write", "x"), present=HAS_X)
+    await one.go()
+    decided = (await one.store.reviews.get(*one.ids)).turn.calls
+    assert [call.effect for call in decided] == ["write", "write"]
+    assert states(await one.review()) == ["free", "asks"]
+    await one.approve()
+    assert (await one.go()).status == "succeeded"
+    assert [call.context.access for call in files.calls] == ["read_only", "read_write"]
+
+
+@pytest.mark.usefixtures("away_at_first")
+async def test_read_that_was_decided_when_no_tools_were_known_asks_as_a_read_does(world, files):
+    """A run that may only read is asked about no change, but about reads that a rule wants to be asked."""
+    one = await world(READ, access="read_only", present=HAS_X)
+    await one.store.rules.replace("ann", [Rule(path="x", effect="ask")], None)
+    assert (await one.go()).status == "awaiting_approval"
+    assert (states(await one.review()), files.calls) == (["asks"], [])
 
 
 async def test_what_was_approved_is_done_once(world, files):

@@ -12,6 +12,8 @@ from pathlib import Path
 from typing import Any, Literal
 
 SEED = int(os.environ.get("SEED", "4711"))
+READS = 1
+"""So many of a run's steps come first and change nothing."""
 SHARE = 3
 """Of so many runs of a session one asks."""
 STEPS = 10

@@ -41,11 +41,18 @@ class Person:
         if not answer.is_success or not shown["is_waiting"]:
             return
         self.said["asked"] += 1
+        self._look_for_reads(run, shown)
         if self._is_exact:  # a store that forgets what it has told asks for what is done
             self._look_at_the_disk(run, shown)
             await self._come_too_late(path, shown)
         if (shown := await self._edited(path, run, shown)) is not None:
             await self._decide(path, run, shown)
+
+    def _look_for_reads(self, run: int, shown: Shown) -> None:
+        """Whatever its worker knew of the tools: a read asks nobody."""
+        self.wrong += [
+            f"step {n} of run {run} asks and is no change" for n in asking(shown) if n <= asked.READS
+        ]
 
     def _look_at_the_disk(self, run: int, shown: Shown) -> None:
         """Nothing that asks has happened."""

@@ -122,3 +122,19 @@ async def test_calls_that_are_made_stay_in_the_review():
     said = await edited(Reviews(waiting), Files(), write(2, "a"))
     assert [one.state for one in said.review.calls] == ["approved", "asks"]
     assert said.review.calls[1].preview.depends_on_step is None
+
+
+@pytest.mark.parametrize("state", ["approved", "asks", "free"])
+async def test_call_that_is_made_is_not_edited(state):
+    """The run would wait for an answer to what has happened."""
+    made = step(1, name="s1", status="succeeded", arguments={"path": "a", "content": "new"})
+    reviews = Reviews(waits(CALLS, [state, "asks"], steps=[made]))
+    with pytest.raises(ClientError) as caught:
+        await edited(reviews, Files(), write(1, "c"))
+    [field] = caught.value.context.fields
+    assert (caught.value.code, field.field) == ("invalid_plan", "calls.0.arguments")
+    assert "the call is made" in field.message
+    # sent back as it is shown, with what its references came to, it is no edit
+    shown = {"n": 1, "arguments": made.arguments}
+    said = await edited(reviews, Files(), shown, write(2, "c"))
+    assert said.data["steps"] == [2]
