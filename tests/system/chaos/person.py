@@ -51,7 +51,9 @@ class Person:
     def _look_for_reads(self, run: int, shown: Shown) -> None:
         """Whatever its worker knew of the tools: a read asks nobody."""
         self.wrong += [
-            f"step {n} of run {run} asks and is no change" for n in asking(shown) if n <= asked.READS
+            f"step {n} of run {run} asks and is no change"
+            for n in asking(shown)
+            if n <= asked.READS
         ]
 
     def _look_at_the_disk(self, run: int, shown: Shown) -> None:
