@@ -155,6 +155,7 @@ async def test_fifos_that_nobody_writes_hold_nobody_up(service, http, told):
     (service.demo / "fifo").unlink()
 
 
+@pytest.mark.timeout(300)  # two million looks at entries, and others work beside it
 async def test_a_hundred_thousand_entries_are_listed_once_and_in_order(service, http, told):
     """Page by page; each page looks at the directory, none holds up the service."""
     crowd = service.demo / "crowd"

@@ -92,6 +92,7 @@ async def moment_of(stack, ref, event):
     return found[0]
 
 
+@pytest.mark.timeout(300)  # the thousands have to be asked for first
 async def test_run_of_a_killed_worker_goes_on_within_a_lease_though_thousands_wait(stack):
     """It was woken after 47 s: it stood behind all that had been due for longer."""
     first, second = stack.workers
