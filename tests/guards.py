@@ -937,16 +937,19 @@ GUARDS = (
             "            resolve_arguments(",
         ),
         (
-            "a read that was decided when no tools were known",
-            "(judge.known(call) for call in turn.calls if",
-            "(call for call in turn.calls if",
-            "tests/orchestrator/engine/test_gate.py"
-            "::test_read_that_was_decided_when_no_tools_were_known_asks_as_a_read_does",
-        ),
-        (
             "a rejection that a rule comes after",
             '    if reviewed.state == "rejected":\n        return "rejected"\n',
             "",
+        ),
+    ),
+    *guards_of(
+        "orchestrator/approvals/weighing.py",
+        "tests/orchestrator/engine/test_gate.py",
+        (
+            "a read that was decided when no tools were known",
+            "(judge.known(call) for call in turn.calls if",
+            "(call for call in turn.calls if",
+            "test_read_that_was_decided_when_no_tools_were_known_asks_as_a_read_does",
         ),
     ),
     *guards_of(
