@@ -2,6 +2,7 @@
 
 import asyncio
 import contextlib
+import socket
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from dataclasses import dataclass, field
 
@@ -18,37 +19,69 @@ class Hostile:
     heads: list[str] = field(default_factory=list)
 
 
-@contextlib.asynccontextmanager
-async def hostile(behaviour: Behaviour) -> AsyncIterator[Hostile]:
-    """Answer each connection's first request as told, and close it; end with all connections."""
-    told = Hostile()
-    tasks: set[asyncio.Task[None]] = set()
+class _Server:
+    """Answers each connection's first request as told, and closes it."""
 
-    async def answer(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+    def __init__(self, behaviour: Behaviour, told: Hostile) -> None:
+        self._behaviour, self._told = behaviour, told
+        self._answering: dict[asyncio.Task[None], asyncio.StreamWriter] = {}
+        self._last: tuple[str, int] | None = None
+        self._is_last_served = asyncio.Event()
+
+    def serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        """Take a connection."""
+        if writer.get_extra_info("peername") == self._last:
+            self._is_last_served.set()
+        self._answering[asyncio.create_task(self._answer(reader, writer))] = writer
+
+    async def _answer(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         async def write(data: bytes) -> None:
             writer.write(data)
             await writer.drain()
 
         try:
-            told.heads.append((await reader.readuntil(b"\r\n\r\n")).decode())
-            await behaviour(write)
+            self._told.heads.append((await reader.readuntil(b"\r\n\r\n")).decode())
+            await self._behaviour(write)
         except (OSError, asyncio.IncompleteReadError, asyncio.CancelledError):
             pass  # the client has left, or the test is over
         finally:
             writer.close()
 
-    def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        tasks.add(asyncio.create_task(answer(reader, writer)))
+    async def all_accepted(self, address: tuple[str, int]) -> None:
+        """Wait until all that have connected so far are served: one that connects now comes after them.
 
-    server = await asyncio.start_server(serve, "127.0.0.1", 0)
-    told.url = f"http://127.0.0.1:{server.sockets[0].getsockname()[1]}"
+        What is still being accepted when a server closes is closed by nobody.
+        """
+        with socket.socket() as own:
+            own.setblocking(False)
+            own.bind(("127.0.0.1", 0))
+            self._last = own.getsockname()
+            await asyncio.get_running_loop().sock_connect(own, address)
+            await self._is_last_served.wait()
+
+    async def end(self) -> None:
+        """End with all connections."""
+        for task, writer in self._answering.items():
+            task.cancel()
+            writer.transport.abort()  # one that was cancelled before it began closes nothing
+        closing = (writer.wait_closed() for writer in self._answering.values())
+        await asyncio.gather(*self._answering, *closing, return_exceptions=True)
+
+
+@contextlib.asynccontextmanager
+async def hostile(behaviour: Behaviour) -> AsyncIterator[Hostile]:
+    """Answer each connection's first request as told, and close it; end with all connections."""
+    told = Hostile()
+    serving = _Server(behaviour, told)
+    server = await asyncio.start_server(serving.serve, "127.0.0.1", 0)
+    address = server.sockets[0].getsockname()
+    told.url = f"http://127.0.0.1:{address[1]}"
     try:
         yield told
     finally:
+        await serving.all_accepted(address)
         server.close()
-        for task in tasks:
-            task.cancel()
-        await asyncio.gather(*tasks, return_exceptions=True)
+        await serving.end()
 
 
 def head(status: int = 200, *lines: str) -> bytes:
