@@ -7,6 +7,7 @@ from common.approvals.reviews import CallState, PlannedCall, TurnPlan
 from common.plans import Plan, Turn, TurnCall
 from common.runs import Step
 from common.tools import Tools
+from orchestrator.approvals.dry_running import Arguments
 from orchestrator.store.approvals.reviews import WaitingTurn
 from orchestrator.store.records import Review, ReviewedCall
 
@@ -64,17 +65,21 @@ def shown_calls(turn: Turn, review: Review | None, made: Iterable[Step]) -> list
     return [_shown(call, entries.get(call.n), steps.get(call.n)) for call in turn.calls]
 
 
+def shown_arguments(call: TurnCall, entry: ReviewedCall, step: Step | None) -> Arguments:
+    """Return a call's arguments as a person is shown them: as it was made, was edited, or was decided."""
+    if step is not None and step.arguments is not None:
+        return step.arguments
+    return call.arguments if entry.arguments is None else entry.arguments
+
+
 def _shown(call: TurnCall, entry: ReviewedCall | None, step: Step | None) -> PlannedCall:
     entry = entry or ReviewedCall(n=call.n, state="free")
-    arguments = call.arguments if entry.arguments is None else entry.arguments
-    if step is not None and step.arguments is not None:
-        arguments = step.arguments
     return PlannedCall(
         n=call.n,
         name=call.name,
         tool=call.tool,
         effect=call.effect,
-        arguments=arguments,
+        arguments=shown_arguments(call, entry, step),
         is_edited=entry.arguments is not None,
         state=entry.state if step is None else _state(step),
         preview=entry.preview,

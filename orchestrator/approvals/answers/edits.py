@@ -10,7 +10,7 @@ from common.plans import PlanStep, TurnCall
 from common.tools import Tools
 from orchestrator.approvals.answers.saying import asked
 from orchestrator.approvals.dry_running import Arguments
-from orchestrator.approvals.showing import with_outcome
+from orchestrator.approvals.showing import shown_arguments, with_outcome
 from orchestrator.planners.argument_check import ArgumentCheck, Exact, Place, field_error
 from orchestrator.planners.plan.checking import errors_of
 from orchestrator.planners.plan.patience import Patient
@@ -48,7 +48,9 @@ class _Plan:
 
     def is_edit(self, edited: EditedCall) -> bool:
         """Tell whether a call would have other arguments than it is shown with."""
-        return _as_sent(edited.arguments) != _as_sent(self._arguments_of(edited.n))
+        n = edited.n
+        now = shown_arguments(self._calls[n], self._entries[n], self._made.get(n))
+        return _as_sent(edited.arguments) != _as_sent(now)
 
     def errors(self, body: PlanReplace) -> Iterator[FieldError]:
         """Yield what is wrong with a plan, in its order."""
@@ -84,12 +86,6 @@ class _Plan:
             yield from self._literal.errors(call.tool, edited.arguments, place)
         else:
             yield field_error((*where, "tool"), "there is no such tool")
-
-    def _arguments_of(self, n: int) -> Arguments:
-        if n in self._made and (made := self._made[n].arguments) is not None:
-            return made
-        given = self._entries[n].arguments
-        return self._calls[n].arguments if given is None else given
 
     def _before(self, call: TurnCall) -> Set[str]:
         made = {step.name for step in self._made.values()}
