@@ -13,10 +13,10 @@ from common import logs
 @pytest.fixture(autouse=True)
 def _restored():
     root = logging.getLogger()
-    handlers, level = root.handlers[:], root.level
+    handlers, level, config = root.handlers[:], root.level, structlog.get_config()
     yield
     root.handlers[:], root.level = handlers, level
-    structlog.reset_defaults()
+    structlog.configure(**config)
 
 
 def test_json_log_lines_carry_ids_and_exceptions(capsys):

@@ -83,7 +83,7 @@ async def test_a_service_notes_how_far_its_trail_has_come(parts):
     await maintained_until_a_head_is_noted(parts)
 
 
-async def test_maintenance_goes_on_after_it_failed(assemble, capsys):
+async def test_maintenance_goes_on_after_it_failed(assemble, caplog):
     """A disk that was full for a moment must not end it for good."""
 
     def failing(path):
@@ -98,7 +98,7 @@ async def test_maintenance_goes_on_after_it_failed(assemble, capsys):
     await parts.executor.run(tool_call("list_directory"))
     await maintained_until_a_head_is_noted(parts)
     await parts.close()
-    assert "maintenance failed" in capsys.readouterr().out
+    assert "maintenance failed" in caplog.text
 
 
 async def test_lock_files_go_with_their_workspaces(parts, data_dir):

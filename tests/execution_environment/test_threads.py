@@ -75,9 +75,9 @@ async def test_one_users_calls_leave_places_in_the_line_for_threads_to_others():
     await pool.close()
 
 
-async def test_background_work_that_fails_is_logged(capsys):
+async def test_background_work_that_fails_is_logged(caplog):
     """Such as emptying what was deleted: an error must not vanish with its task."""
     pool = ThreadPool(1, 1)
     pool.run_in_background(lambda: 1 / 0)
     await pool.close()
-    assert "work that nobody waits for failed" in capsys.readouterr().out
+    assert "work that nobody waits for failed" in caplog.text

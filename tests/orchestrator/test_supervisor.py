@@ -6,7 +6,7 @@ from orchestrator.supervisor import Supervisor
 from tests.orchestrator.fakes import until
 
 
-async def test_supervisor_reports_a_part_that_fails_and_ends_the_process(capsys):
+async def test_supervisor_reports_a_part_that_fails_and_ends_the_process(caplog):
     """A worker's loop had ended for good while the process lived on, and was ready."""
     failed = []
     supervisor = Supervisor(lambda: failed.append(1))
@@ -21,7 +21,7 @@ async def test_supervisor_reports_a_part_that_fails_and_ends_the_process(capsys)
         "worker": "it has failed, and the log says why",
         "notifications": None,
     }
-    assert "the cause" in capsys.readouterr().out
+    assert "the cause" in caplog.text
     await supervisor.stop(("worker",), 1.0)
 
 

@@ -106,7 +106,7 @@ def cut_off(listed):
 
 @pytest.mark.parametrize("lose", [lambda listed: listed.unlink(), cut_off], ids=["gone", "cut off"])
 async def test_a_change_of_many_files_whose_list_is_lost_is_given_up_and_said(
-    assemble, demo, data_dir, capsys, lose
+    assemble, demo, data_dir, caplog, lose
 ):
     """The control: without the list the crash leaves a mix. It is told, once, and all goes on."""
     assert die_at(data_dir, change(), "renamed", 7) == -signal.SIGKILL
@@ -126,7 +126,7 @@ async def test_a_change_of_many_files_whose_list_is_lost_is_given_up_and_said(
     parts.maintenance.run_now()
     await parts.close()
     assert staged_in(data_dir) == []
-    assert capsys.readouterr().out.count("a change cannot be completed") == 1
+    assert caplog.text.count("a change cannot be completed") == 1
     [record] = [
         found for found in reader.find(parts.audit_dir, reader.Query(), 100, None)[0]
         if found.get("settled")

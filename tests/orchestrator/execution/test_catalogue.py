@@ -62,7 +62,7 @@ async def test_catalogue_remembers_no_failure():
     assert await catalogue.tools() == {"write": WRITE}
 
 
-async def test_catalogue_that_was_read_before_serves_while_nobody_answers(capsys):
+async def test_catalogue_that_was_read_before_serves_while_nobody_answers(caplog):
     """A run is accepted, and its calls wait; nothing is asked again for each run meanwhile."""
     clock = Clock()
     client = ScriptedClient([READ], AWAY, AWAY, [WRITE], AWAY)
@@ -73,12 +73,13 @@ async def test_catalogue_that_was_read_before_serves_while_nobody_answers(capsys
         assert await catalogue.tools() == {"read": READ}
         assert len(client.answers) == left
         clock.seconds += PAUSE / 2
-    assert capsys.readouterr().out.count("those known before") == 1
+    assert caplog.text.count("those known before") == 1
+    caplog.clear()
     clock.seconds += PAUSE
     assert await catalogue.tools() == {"write": WRITE}
     clock.seconds += MAX_AGE
     assert await catalogue.tools() == {"write": WRITE}
-    assert "those known before" in capsys.readouterr().out
+    assert "those known before" in caplog.text
 
 
 async def test_catalogue_is_asked_for_by_one_while_others_go_on_with_what_is_known():

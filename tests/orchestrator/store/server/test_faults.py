@@ -97,7 +97,7 @@ async def test_fault_says_what_the_kernel_says_and_no_path(tmp_path):
     )
 
 
-async def test_fault_is_logged_when_it_begins_and_when_it_is_over(capsys, monkeypatch):
+async def test_fault_is_logged_when_it_begins_and_when_it_is_over(caplog, monkeypatch):
     """Not three times a second: once for each reason, and once when nothing fails any more."""
     monkeypatch.setattr(faults, "QUIET", 0.05)
     told = Faults("redis://store:6379")
@@ -109,15 +109,16 @@ async def test_fault_is_logged_when_it_begins_and_when_it_is_over(capsys, monkey
 
     async def is_back():
         told.passed()
-        return "is back" in capsys.readouterr().out
+        return "is back" in caplog.text
 
-    lines = capsys.readouterr().out
+    lines = caplog.text
     assert (lines.count("cannot be used"), lines.count("cannot be reached")) == (1, 1)
     assert "NOREPLICAS Not enough good replicas to write." in lines
     assert lines.count("redis://store:6379") == 2
     assert "is back" not in lines
     await until(is_back)
+    caplog.clear()
     told.passed()
-    assert capsys.readouterr().out == ""
+    assert caplog.text == ""
     told.of(refused)
-    assert "cannot be used" in capsys.readouterr().out
+    assert "cannot be used" in caplog.text
