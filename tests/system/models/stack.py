@@ -2,10 +2,10 @@
 
 import asyncio
 import json
-import time
 from collections import defaultdict, deque
 from contextlib import asynccontextmanager, contextmanager
 from dataclasses import dataclass, field
+from datetime import UTC, datetime
 from itertools import pairwise
 from pathlib import Path
 
@@ -43,7 +43,7 @@ class Scripts:
     def __call__(self, conversation):
         """Give the run's next answer; 400 when there is none left."""
         goal = goal_of(conversation)
-        self._asked[goal].append((time.monotonic(), conversation))
+        self._asked[goal].append((datetime.now(UTC), conversation))
         left = self._left[goal]
         return left.popleft() if left else NO_ANSWER
 
@@ -55,10 +55,9 @@ class Scripts:
         """Return what the run has asked so far."""
         return [conversation for _, conversation in self._asked[goal]]
 
-    def waits(self, goal):
-        """Return the seconds between its requests."""
-        times = [moment for moment, _ in self._asked[goal]]
-        return [later - earlier for earlier, later in pairwise(times)]
+    def moments(self, goal):
+        """Return when each of its requests was read."""
+        return [moment for moment, _ in self._asked[goal]]
 
 
 @dataclass
@@ -97,7 +96,14 @@ class Going:
     @property
     def waits(self):
         """The seconds between two requests."""
-        return self.stack.scripts.waits(self.run.goal)
+        moments = self.stack.scripts.moments(self.run.goal)
+        return [(later - earlier).total_seconds() for earlier, later in pairwise(moments)]
+
+    @property
+    def until_asked_again(self):
+        """The seconds from its start to its second request: the first may be read long after it was sent."""
+        _, again = self.stack.scripts.moments(self.run.goal)
+        return (again - self.run.started_at).total_seconds()
 
     @property
     def deltas(self):
