@@ -109,6 +109,7 @@ async def test_run_of_a_killed_worker_goes_on_within_a_lease_though_thousands_wa
     assert killed < resumed < killed + LEASE + 2
 
 
+@pytest.mark.timeout(300)  # as above
 async def test_run_of_one_user_starts_at_once_though_another_has_thousands(stack):
     """Each user's runs wait for that user's own places."""
     await start_many(stack.store, ["heavy"])
