@@ -1,5 +1,6 @@
 """The set-up script, on a checkout of its own with an index that is a folder."""
 
+import fcntl
 import os
 import shutil
 import socket
@@ -50,21 +51,24 @@ class Checkout:
 
     def install(self, *parts, **environment):
         """Run the script; return its exit status and the lines that it printed."""
-        done = subprocess.run(
+        with self.start(*parts, **environment) as process:
+            told, errors = process.communicate()
+        return SimpleNamespace(
+            status=process.returncode, told=told.splitlines(), errors=errors.splitlines()
+        )
+
+    def start(self, *parts, **environment):
+        """Start the script; return its process."""
+        return subprocess.Popen(
             [self.directory / "requirements" / "install", ".venv", *(parts or ("run", "dev"))],
             env={
                 **clean_environment(self._index.as_uri()),
                 "PYTHON": sys.executable,
                 **environment,
             },
-            capture_output=True,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
             text=True,
-            check=False,
-        )
-        return SimpleNamespace(
-            status=done.returncode,
-            told=done.stdout.splitlines(),
-            errors=done.stderr.splitlines(),
         )
 
     def has(self, name):
@@ -238,11 +242,10 @@ def test_a_users_settings_do_not_lead_pip_elsewhere(checkout, tmp_path):
 
 def test_a_checkout_that_cannot_be_written_is_told_in_one_line(checkout):
     """The shell itself would end there, with a line of its own."""
-    script = checkout.directory / "requirements" / "install"
-    copy = shutil.move(script, script.with_name("copy"))
-    script.mkdir()  # cannot be written, by root either
-    told = subprocess.run(["sh", copy, ".venv", "run"], capture_output=True, text=True, check=False)
-    assert told.stderr == f"{FAILED}'{checkout.directory}' cannot be written\n"
+    project = checkout.directory / "pyproject.toml"
+    project.unlink()
+    project.mkdir()  # cannot be written, by root either
+    assert checkout.install().errors == [f"{FAILED}'{checkout.directory}' cannot be written"]
 
 
 def test_two_at_once_wait_for_each_other(checkout):
@@ -252,6 +255,17 @@ def test_two_at_once_wait_for_each_other(checkout):
     waited, made = sorted((one.result().told for one in both), key=len)
     assert (waited, len(made)) == (["set-up: waits for another set-up here"], 3)
     assert [one.result().errors for one in both] == [[], []]
+
+
+def test_one_is_started_while_another_has_the_lock(checkout):
+    """It ended with "bad interpreter: Text file busy": the lock was on the script itself."""
+    with (checkout.directory / "pyproject.toml").open("a") as another:
+        fcntl.flock(another, fcntl.LOCK_EX)
+        process = checkout.start("run")
+        assert process.stdout.readline() == "set-up: waits for another set-up here\n"
+    with process:
+        process.communicate()
+    assert process.returncode == 0
 
 
 def test_an_index_that_does_not_answer_is_told_in_one_line(checkout):
