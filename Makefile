@@ -81,7 +81,7 @@ format: setup ## let Ruff and Black rewrite what they can
 
 # One file for each way of installing, so that set-up and images need pip alone.
 define write_exports
-	$(POETRY) export -q --all-extras --with build -o $(1)/run.txt
+	$(POETRY) export -q --extras services --extras llm --with build -o $(1)/run.txt
 	$(POETRY) export -q --all-extras --with build,dev -o $(1)/dev.txt
 	$(POETRY) export -q --with build -o $(1)/client.txt
 	$(POETRY) export -q --only exec-env,build -o $(1)/exec-env.txt
