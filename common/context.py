@@ -12,6 +12,8 @@ WorkspaceRoot = Annotated[str, StringConstraints(pattern=rf"^{_NAME}/{_NAME}$")]
 """`<user_id>/<workspace>`: the only place that a call may touch."""
 
 Access = Literal["read_only", "read_write"]
+SourceKind = Literal["rest", "websocket", "cli", "mcp", "internal"]
+"""By which door a request came in."""
 MAX_TIMEOUT = 3600.0
 """Seconds: the longest deadline that a single tool call may ask for."""
 
@@ -19,7 +21,7 @@ MAX_TIMEOUT = 3600.0
 class RequestSource(Strict):
     """How the request came in."""
 
-    kind: Literal["rest", "websocket", "cli", "mcp", "internal"]
+    kind: SourceKind
     address: Annotated[str, Field(max_length=64)] | None = None
     agent: Annotated[str, Field(max_length=256)] | None = None
 

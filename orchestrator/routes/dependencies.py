@@ -1,7 +1,6 @@
 """What the endpoints share: the parts of the service, facts about the request, common errors."""
 
 import asyncio
-import hashlib
 from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
@@ -9,12 +8,11 @@ from datetime import timedelta
 from typing import Annotated
 
 from fastapi import Depends, Header, Query, Request
-from pydantic import BaseModel
 from starlette.requests import HTTPConnection
 
 from common.approvals.reviews import Policy
 from common.approvals.rules import Rule
-from common.context import ExecutionContext, RequestSource
+from common.context import ExecutionContext, RequestSource, SourceKind
 from common.errors import SystemFault
 from common.ids import SessionId
 from common.models import Digits
@@ -27,9 +25,10 @@ from orchestrator.execution.catalogue import Catalogue
 from orchestrator.execution.upstream import Upstream
 from orchestrator.planners.protocol import Planner
 from orchestrator.security.rate_limits import RateLimits
-from orchestrator.store.sessions import Idempotency
+from orchestrator.starting import Origin, RunStarter
 from orchestrator.store.store import Store
 from orchestrator.streaming.connections import ConnectionManager
+from orchestrator.streaming.settling import Settling
 
 COMMON = (
     "malformed_request", "unauthenticated", "forbidden", "invalid_request", "rate_limited", "internal",
@@ -59,6 +58,11 @@ class Services:
     """What of a run asks a person, where the run does not say."""
     call_timeout: timedelta
     """How long one tool call may take."""
+
+    @property
+    def settling(self) -> Settling:
+        """What tells when runs settle."""
+        return Settling(self.store, self.connections)
 
 
 def _services(connection: HTTPConnection) -> Services:
@@ -106,52 +110,61 @@ PagingDep = Annotated[Paging, Depends()]
 IdempotencyKey = Annotated[str | None, Header(min_length=1, max_length=200)]
 
 
-def idempotency(key: str | None, body: BaseModel) -> Idempotency | None:
-    """Return a client's key with the digest of what it stands for."""
-    if key is None:
-        return None
-    return key, hashlib.sha256(body.model_dump_json().encode()).hexdigest()
-
-
-def _source(request: Request) -> RequestSource:
+def origin_of(request: Request, kind: SourceKind = "rest") -> Origin:
+    """Return where a request came from; `kind`: by which door."""
     agent = request.headers.get("user-agent", "")[:MAX_AGENT]
-    return RequestSource(
-        kind="cli" if agent.startswith(COMMAND_AGENT) else "rest",
+    source = RequestSource(
+        kind="cli" if kind == "rest" and agent.startswith(COMMAND_AGENT) else kind,
         address=None if request.client is None else request.client.host,
         agent=agent or None,
     )
+    return Origin(request.state.request_id, source, request.state.traceparent)
 
 
-SourceDep = Annotated[RequestSource, Depends(_source)]
+def _origin(request: Request) -> Origin:
+    return origin_of(request)
+
+
+OriginDep = Annotated[Origin, Depends(_origin)]
+
+
+def starter_of(services: Services) -> RunStarter:
+    """Return what starts runs with the parts of the service."""
+    return RunStarter(services.store.runs, services.planners, services.catalogue, services.approval)
+
+
+def _starter(services: ServicesDep) -> RunStarter:
+    return starter_of(services)
+
+
+StarterDep = Annotated[RunStarter, Depends(_starter)]
 
 
 @dataclass(frozen=True)
 class Rehearsals:
     """Dry runs on behalf of whoever sends a request: all of one take no longer than a run's call may."""
 
-    request: Request
-    source: RequestSource
+    origin: Origin
     services: Services
 
     def of(self, session: Session, run_id: str | None = None) -> Rehearsal:
         """Return what previews calls in the workspace of the sender's session."""
         seconds = self.services.call_timeout.total_seconds()
         context = ExecutionContext(
-            request_id=self.request.state.request_id,
+            request_id=self.origin.request_id,
             session_id=session.id,
             run_id=run_id,
             user_id=session.user_id,
-            request_source=self.source,
+            request_source=self.origin.source,
             allowed_paths_root=f"{session.user_id}/{session.workspace}",
             timeout=seconds,
         )
-        traceparent = self.request.state.traceparent
-        dry_run = dry_runs(self.services.upstream.calls, context, traceparent)
+        dry_run = dry_runs(self.services.upstream.calls, context, self.origin.traceparent)
         return Rehearsal(dry_run, context.request_id, seconds)
 
 
-def _rehearsals(request: Request, source: SourceDep, services: ServicesDep) -> Rehearsals:
-    return Rehearsals(request, source, services)
+def _rehearsals(origin: OriginDep, services: ServicesDep) -> Rehearsals:
+    return Rehearsals(origin, services)
 
 
 RehearsalsDep = Annotated[Rehearsals, Depends(_rehearsals)]

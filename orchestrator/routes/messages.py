@@ -17,8 +17,8 @@ from orchestrator.routes.dependencies import (
     Services,
     ServicesDep,
     SessionDep,
-    idempotency,
 )
+from orchestrator.starting import idempotency
 
 router = APIRouter(
     prefix="/v1/sessions/{session_id}/runs/{run_id}/messages",

@@ -86,8 +86,8 @@ def _as_if_asked(session: Session, rehearsals: Rehearsals) -> RunDocument:
         plan=None,
         planner=_PLANNER,
         budget=Budget(),
-        request_id=rehearsals.request.state.request_id,
-        request_source=rehearsals.source,
+        request_id=rehearsals.origin.request_id,
+        request_source=rehearsals.origin.source,
         traceparent=None,
         approval="writes",
     )

@@ -14,10 +14,10 @@ from common.web.body import pieces_of
 from orchestrator.execution.transfers import Incoming, Transfer, path_to
 from orchestrator.routes.dependencies import (
     IdempotencyKey,
+    OriginDep,
     Services,
     ServicesDep,
     SessionDep,
-    SourceDep,
 )
 
 TRANSFER = (
@@ -92,15 +92,15 @@ class Relayer:
 def _relayer(
     request: Request,
     session: SessionDep,
-    source: SourceDep,
+    origin: OriginDep,
     services: ServicesDep,
     idempotency_key: IdempotencyKey = None,
 ) -> Relayer:
     context = ExecutionContext(
-        request_id=request.state.request_id,
+        request_id=origin.request_id,
         session_id=session.id,
         user_id=session.user_id,
-        request_source=source,
+        request_source=origin.source,
         allowed_paths_root=f"{session.user_id}/{session.workspace}",
         timeout=services.upstream.transfers.seconds,
     )

@@ -1,51 +1,39 @@
 """Runs: start, list, read, cancel."""
 
-import asyncio
 from collections.abc import Sequence
-from contextlib import aclosing
 from typing import Annotated
 
-from fastapi import APIRouter, Depends, Header, Request, Response
+from fastapi import APIRouter, Depends, Header, Response
 
-from common.errors import ClientError, FieldError
-from common.ids import RunId, new_id
+from common.ids import RunId
 from common.models import Page
 from common.plans import Turn
-from common.runs import FINAL_EVENTS, FINAL_STATUSES, Run, RunCreate
+from common.runs import Run, RunCreate
 from common.web.answers import answered
 from common.web.body import JsonRoute
 from common.web.openapi import Responses, problems
 from common.web.prefer import preferred_wait
-from orchestrator.planners.protocol import Planner
-from orchestrator.planners.registry import default_planner
 from orchestrator.routes.dependencies import (
     BODY,
     COMMON,
     IdempotencyKey,
+    OriginDep,
     PagingDep,
-    Services,
     ServicesDep,
     SessionDep,
-    SourceDep,
+    StarterDep,
     count_run,
-    idempotency,
 )
-from orchestrator.store.records import RunDocument
-from orchestrator.streaming.frames import START
+from orchestrator.streaming.settling import SETTLED
 
 MAX_WAIT = 300
 """Seconds that `Prefer: wait=N` (RFC 7240) can hold the answer back."""
-_SETTLED = FINAL_STATUSES | {"awaiting_approval", "awaiting_input"}
-_TELLING = FINAL_EVENTS | {"run.queued", "run.awaiting_approval", "run.awaiting_input", "gap"}
-"""Events behind which a run may have settled."""
 _FINISHED: Responses = {
     200: {
         "model": Run,
         "description": "The run has ended within `Prefer: wait=N`, or waits for a person",
     }
 }
-_FOR_A_MODEL = ("model", "instructions", "tools", "output_schema")
-"""What of a run only a model can keep to."""
 _STARTING = ("goal_not_understood", "invalid_plan", "session_busy", "queue_full", "upstream_failed")
 router = APIRouter(prefix="/v1/sessions/{session_id}/runs", tags=["runs"], route_class=JsonRoute)
 
@@ -59,87 +47,22 @@ router = APIRouter(prefix="/v1/sessions/{session_id}/runs", tags=["runs"], route
 )
 async def start_run(
     body: RunCreate,
-    request: Request,
     session: SessionDep,
-    source: SourceDep,
+    origin: OriginDep,
+    starter: StarterDep,
     services: ServicesDep,
     idempotency_key: IdempotencyKey = None,
     prefer: Annotated[Sequence[str], Header()] = (),
 ) -> Response:
     """Start a run for a goal or a plan; with `Prefer: wait=N` answer when it has ended."""
-    document = RunDocument(
-        id=new_id("run"),
-        session_id=session.id,
-        goal=body.goal,
-        plan=body.plan,
-        planner=await _checked_planner(body, services),
-        budget=body.budget,
-        request_id=request.state.request_id,
-        request_source=source,
-        traceparent=request.state.traceparent,
-        approval=body.approval or services.approval,
-        access=body.access,
-        **{name: getattr(body, name) for name in _FOR_A_MODEL},
-    )
-    key = await asyncio.to_thread(idempotency, idempotency_key, body)
-    run_id = await services.store.runs.create(document, body.on_busy, key, user_id=session.user_id)
+    run_id = await starter.start(session, body, origin, idempotency_key)
     wanted, run = preferred_wait(prefer), None
     if wanted is not None:
-        run = await _wait(services, session.id, run_id, min(wanted, MAX_WAIT))
+        run = await services.settling.within(min(wanted, MAX_WAIT), session.id, run_id)
     run = run or await services.store.runs.get(session.id, run_id)
-    has_settled = wanted is not None and run.status in _SETTLED
+    has_settled = wanted is not None and run.status in SETTLED
     location = {"Location": f"/v1/sessions/{session.id}/runs/{run_id}"}
     return await answered(run, 200 if has_settled else 202, location)
-
-
-async def _checked_planner(body: RunCreate, services: Services) -> str:
-    name = body.planner or default_planner(services.planners, has_plan=body.plan is not None)
-    if name not in services.planners:
-        raise ClientError("invalid_request", f"There is no planner '{name}'")
-    planner = services.planners[name]
-    _check_wishes(body, planner)
-    tools = await services.catalogue.tools() if planner.checks_tools or body.tools else {}
-    # A long goal, a plan of a thousand steps or a large schema takes longer than others should wait.
-    await asyncio.to_thread(planner.check, body, tools)
-    return name
-
-
-def _check_wishes(body: RunCreate, planner: Planner) -> None:
-    """Refuse what this planner would pass over in silence, and a planner that is not there."""
-    name, reason = planner.spec.name, planner.spec.reason
-    if not planner.spec.available:
-        raise ClientError("invalid_request", f"The planner '{name}' is not available: {reason}")
-    given = [wish for wish in _FOR_A_MODEL if getattr(body, wish) is not None]
-    if given and not planner.converses:
-        why = f"The planner '{name}' asks no model"
-        fields = [FieldError(field=wish, message=why) for wish in given]
-        raise ClientError("invalid_request", f"{why}: leave out {', '.join(given)}", fields=fields)
-
-
-async def _wait(services: Services, session_id: str, run_id: str, seconds: float) -> Run | None:
-    """Return the run once it has ended or waits for a person; None when that takes longer."""
-    settling = asyncio.create_task(_settled(services, session_id, run_id))
-    try:
-        # Not by a timeout: a command of Redis may swallow its cancel (asyncio.wait_for before 3.12).
-        await asyncio.wait({settling}, timeout=seconds)
-        return settling.result() if settling.done() else None
-    finally:
-        settling.cancel()
-
-
-async def _settled(services: Services, session_id: str, run_id: str) -> Run | None:
-    """Return the run once its state says so; None where its events end before.
-
-    They only tell when to look, the first one included.
-    """
-    start = START.not_before(await services.store.events.first_seq(session_id, run_id))
-    async with aclosing(services.connections.follow(session_id, start, run_id)) as batches:
-        async for batch in batches:
-            if any(frame.event.type in _TELLING for frame in batch):
-                run = await services.store.runs.get(session_id, run_id)
-                if run.status in _SETTLED:
-                    return run
-    return None
 
 
 @router.get("", response_model=Page[Run], responses=problems(*COMMON, "session_not_found"))

@@ -2,9 +2,8 @@
 
 from typing import Annotated, Literal
 
-from fastapi import APIRouter, Body, Request, Response
+from fastapi import APIRouter, Body, Response
 
-from common.context import RequestSource
 from common.errors import ClientError
 from common.models import Page
 from common.sessions import Session, SessionCreate, SessionPatch
@@ -15,17 +14,17 @@ from orchestrator.routes.dependencies import (
     BODY,
     COMMON,
     IdempotencyKey,
+    OriginDep,
     PagingDep,
     Services,
     ServicesDep,
     SessionDep,
-    SourceDep,
     UserDep,
-    idempotency,
     require_rules,
 )
 from orchestrator.routes.revisions import ETAG, RevisionDep, etag, if_match, shows
 from orchestrator.routes.workspaces import DELETE, deleted
+from orchestrator.starting import Origin, idempotency
 
 router = APIRouter(prefix="/v1/sessions", tags=["sessions"], route_class=JsonRoute)
 _OPENED: Responses = {201: {"description": "The session", "headers": ETAG}}
@@ -90,8 +89,7 @@ async def change_session(
 )
 async def delete_session(
     session: SessionDep,
-    request: Request,
-    source: SourceDep,
+    origin: OriginDep,
     services: ServicesDep,
     workspace: Literal["keep", "delete"] = "keep",
 ) -> None:
@@ -100,13 +98,11 @@ async def delete_session(
     The workspace goes first: of a request that ends in between, the same one again does the rest.
     """
     if workspace == "delete":
-        await _delete_workspace(session, request, source, services)
+        await _delete_workspace(session, origin, services)
     await services.store.sessions.delete(session.id, session.user_id)
 
 
-async def _delete_workspace(
-    session: Session, request: Request, source: RequestSource, services: Services
-) -> None:
+async def _delete_workspace(session: Session, origin: Origin, services: Services) -> None:
     """Delete a session's workspace, if it was ever made, unless somebody works in it.
 
     A run that starts at this very moment finds it empty, and keeps the session.
@@ -116,7 +112,7 @@ async def _delete_workspace(
     user, name = session.user_id, session.workspace
     await services.store.workspaces.require_unused(user, name, but_for=session.id)
     try:
-        await deleted(services, user, name, request.state.request_id, source)
+        await deleted(services, user, name, origin)
     except ClientError as failure:
         if failure.code != "workspace_not_found":
             raise

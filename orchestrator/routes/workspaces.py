@@ -4,13 +4,14 @@ from typing import Annotated
 
 from fastapi import APIRouter, Query, Request
 
-from common.context import ExecutionContext, RequestSource
+from common.context import ExecutionContext
 from common.files.workspaces import Workspace
 from common.ids import Name
 from common.models import Digits, Page
 from common.web.openapi import problems
 from orchestrator.execution.workspaces import PATIENCE
-from orchestrator.routes.dependencies import COMMON, Services, ServicesDep, SourceDep, UserDep
+from orchestrator.routes.dependencies import COMMON, OriginDep, Services, ServicesDep, UserDep
+from orchestrator.starting import Origin
 
 router = APIRouter(prefix="/v1/workspaces", tags=["workspaces"])
 _ERRORS = ("overloaded", "upstream_failed", "deadline_exceeded", "invalid_state")
@@ -49,24 +50,22 @@ async def read_workspace(
     "/{name}", status_code=204, responses=problems(*COMMON, *DELETE, "workspace_not_found")
 )
 async def delete_workspace(
-    name: Name, request: Request, user: UserDep, source: SourceDep, services: ServicesDep
+    name: Name, user: UserDep, origin: OriginDep, services: ServicesDep
 ) -> None:
     """Delete a workspace with all that is in it, unless a session names it.
 
     A session that is opened on it at this very moment finds it empty, of another generation.
     """
     await services.store.workspaces.require_unused(user, name)
-    await deleted(services, user, name, request.state.request_id, source)
+    await deleted(services, user, name, origin)
 
 
-async def deleted(
-    services: Services, user: str, name: str, request_id: str, source: RequestSource
-) -> None:
+async def deleted(services: Services, user: str, name: str, origin: Origin) -> None:
     """Have a workspace deleted; raise `workspace_not_found`."""
     context = ExecutionContext(
-        request_id=request_id,
+        request_id=origin.request_id,
         user_id=user,
-        request_source=source,
+        request_source=origin.source,
         allowed_paths_root=f"{user}/{name}",
         timeout=PATIENCE,
     )

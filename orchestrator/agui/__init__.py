@@ -1,0 +1,1 @@
+"""The door for AG-UI clients: a run as the event stream that their user interfaces draw."""
