@@ -93,6 +93,11 @@ _TOOL = {
         "Denied by a rule",
         "Do not try it in another way: leave this path or tool alone. GET /v1/rules and the session name the rules.",
     ),
+    "approval_required": (
+        403,
+        "A person has to approve it",
+        "Ask with a client that can show its user a form, allow it by a rule (PUT /v1/rules), or start a run.",
+    ),
     "changed_since_preview": (
         409,
         "Changed since the preview",

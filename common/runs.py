@@ -138,7 +138,8 @@ class Event(Lenient):
     type: str
     """`session.created`; `run.queued`, `.started`, `.resumed`, `.planned`, `.awaiting_approval`,
     `.awaiting_input`, `.succeeded`, `.failed`, `.cancelled`; `turn.decided`; `step.started`,
-    `.delta`, `.succeeded`, `.failed`; `message.received`; `approval.received`, `plan.replaced`;
+    `.delta`, `.succeeded`, `.failed`; `call.succeeded`, `call.failed`; `message.received`;
+    `approval.received`, `plan.replaced`;
     `text.delta`; `gap`; or what a newer service tells: pass over the unknown.
     """
     time: UtcTime

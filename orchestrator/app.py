@@ -13,6 +13,8 @@ from common.web.app import build_app
 from common.web.health import health_router
 from common.web.protocols.sockets import PatientWebSocketProtocol
 from common.web.server import serve
+from orchestrator.mcp import route as mcp
+from orchestrator.mcp.route import open_doors
 from orchestrator.parts import Parts, PartsOpener, open_parts
 from orchestrator.readiness import Facts, Readiness
 from orchestrator.routes import (
@@ -88,6 +90,9 @@ def build(
             await stack.enter_async_context(_running(settings, parts, shutdown, supervisor))
             app.state.parts, app.state.services = parts, _services(settings, parts)
             app.state.readiness = _readiness(settings, parts, supervisor)
+            doors = open_doors(app.state.services, settings.service_token, settings.max_body)
+            stack.push_async_callback(doors.aclose)
+            app.state.doors = doors
             yield
 
     app: FastAPI = build_app(
@@ -124,7 +129,7 @@ def _routers(settings: Settings) -> list[APIRouter]:
         return []
     rooms = (
         *(sessions, runs, approvals, plans, rules, messages, events, websocket, catalogue),
-        *(files, archive, workspaces),
+        *(files, archive, workspaces, mcp),
     )
     return [room.router for room in rooms]
 

@@ -58,7 +58,7 @@ class JsonRoute(APIRoute):
             body = await read_body(request, request.app.state.max_body)
             if not body:
                 return await handle(_ParsedRequest(request, body, None))
-            _require_json(request)
+            require_json(request)
             return await handle(_ParsedRequest(request, body, await parse(body, model)))
 
         return parse_then_handle
@@ -133,7 +133,8 @@ def _too_large(limit: int, actual: int) -> ClientError:
     )
 
 
-def _require_json(request: Request) -> None:
+def require_json(request: Request) -> None:
+    """Raise `unsupported_media_type` unless the request says that its body is JSON."""
     kind = request.headers.get("content-type", "").split(";")[0].strip().lower()
     if kind != "application/json":
         raise ClientError("unsupported_media_type", "The body must be application/json")

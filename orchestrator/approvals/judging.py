@@ -1,18 +1,20 @@
 """Judges the calls of a turn: each is made, asks a person, is denied, or cannot be judged yet."""
 
 from dataclasses import dataclass
-from typing import Literal
+from typing import Literal, Protocol
 
 from pydantic import JsonValue
 
+from common.approvals.reviews import Policy
 from common.approvals.rules import Rule
+from common.context import Access
 from common.errors import Problem, ToolError
 from common.plans import TurnCall
 from common.tools import Tools
 from orchestrator.approvals.paths import EVERYTHING, Touched, touched_by
 from orchestrator.approvals.policy import answer, nothing_asks
 from orchestrator.approvals.verdicts import book_of
-from orchestrator.store.records import RuleLayers, RunDocument
+from orchestrator.store.records import RuleLayers
 
 _NARROWER = "Name a narrower directory, or single files by a tool that takes no directory."
 
@@ -43,12 +45,24 @@ class Judgement:
         ).problem("orchestrator", request_id)
 
 
-class Judge:
-    """Judges by a run's policy and the rules of one moment."""
+class Terms(Protocol):
+    """On which terms calls are made: a run's document says so, or whoever calls without one."""
 
-    def __init__(self, document: RunDocument, layers: RuleLayers, tools: Tools) -> None:
-        self._policy = document.approval
-        self._access = document.access
+    @property
+    def approval(self) -> Policy:
+        """What asks a person where no rule says anything."""
+
+    @property
+    def access(self) -> Access:
+        """Whether changes can be made at all."""
+
+
+class Judge:
+    """Judges by a policy and the rules of one moment."""
+
+    def __init__(self, terms: Terms, layers: RuleLayers, tools: Tools) -> None:
+        self._policy = terms.approval
+        self._access = terms.access
         self._has_rules = any(layers.in_order)
         self._book = book_of(tuple(map(tuple, layers.in_order)))
         self._tools = tools

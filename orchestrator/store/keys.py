@@ -70,6 +70,10 @@ class Keys:
         """STRING: there was a session of this id, and it does not come again."""
         return f"{self.prefix}:{{{session_id}}}:deleted"
 
+    def noted(self, session_id: str, call_id: str) -> str:
+        """STRING: nothing; a call that no run made is in the session's log. Expires within a minute."""
+        return f"{self.prefix}:{{{session_id}}}:noted:{_digest(call_id)}"
+
     def written(self, session_id: str) -> str:
         """STRING: nothing; its write is what the replicas are asked about. Expires at once."""
         return f"{self.prefix}:{{{session_id}}}:written"

@@ -13,6 +13,7 @@ from orchestrator.store.approvals.rules import RuleStore
 from orchestrator.store.approvals.session_changes import SessionChanges
 from orchestrator.store.backend import Backend, StoreConfig, StoreUnavailable
 from orchestrator.store.conversation import Conversation
+from orchestrator.store.direct_calls import DirectCallStore
 from orchestrator.store.events import EventLog
 from orchestrator.store.keys import Keys
 from orchestrator.store.leases import LeaseStore
@@ -53,6 +54,7 @@ class Store:
     reaper: Reaper
     events: EventLog
     texts: Texts
+    direct_calls: DirectCallStore
     rate_limits: RateLimitStore
 
     async def ping(self) -> None:
@@ -89,6 +91,7 @@ def make_store(
         reaper=Reaper(backend, queue),
         events=EventLog(reading),
         texts=Texts(reading),
+        direct_calls=DirectCallStore(backend),
         rate_limits=RateLimitStore(backend),
     )
 

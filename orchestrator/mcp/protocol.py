@@ -1,0 +1,115 @@
+"""The protocol's side of the door: what a server answers to, put together with its library."""
+
+import hmac
+from collections.abc import Awaitable, Callable
+from importlib.metadata import version
+from typing import Any
+
+from mcp.server.lowlevel import Server
+from mcp.server.request_state import RequestStateBoundary, RequestStateSecurity
+from mcp_types import (
+    CallToolRequestParams,
+    CallToolResult,
+    InputRequiredResult,
+    ListToolsResult,
+    PaginatedRequestParams,
+)
+from pydantic import SecretStr
+
+from common.errors import AgenticError
+from orchestrator.mcp.asking import answer_to
+from orchestrator.mcp.call import Request
+from orchestrator.mcp.callers import Context, caller_of, key_of
+from orchestrator.mcp.calls import Calls
+from orchestrator.mcp.faults import noted, told_as_error
+from orchestrator.mcp.results import failed, succeeded
+from orchestrator.mcp.sessions import Sessions
+from orchestrator.mcp.tools import listed
+from orchestrator.routes.dependencies import Services
+
+NAME = "agentic-framework"
+ANSWERED_WITHIN = 600.0
+"""Seconds that a person has for an answer: what they were shown is sealed with the time."""
+_PURPOSE = b"agentic-framework: state of MCP requests"
+_INSTRUCTIONS = (
+    "Files of one workspace. Paths are relative to it and '/'-separated; lines count from 1."
+    " A failed call says in its hint what to do next. Send a call whose answer was lost again with the"
+    " same _meta['agentic-framework/idempotency-key']: it happens once."
+)
+
+
+class WorkspaceServer:
+    """Serves a workspace's tools; which workspace, and whose, each request says."""
+
+    def __init__(self, services: Services) -> None:
+        self._services = services
+        self._calls = Calls(services, Sessions(services.store))
+
+    async def list_tools(
+        self, _context: Context, _params: PaginatedRequestParams | None
+    ) -> ListToolsResult:
+        """List every tool on one page."""
+        return ListToolsResult(tools=listed(await self._services.catalogue.tools()))
+
+    async def call_tool(
+        self, context: Context, params: CallToolRequestParams
+    ) -> CallToolResult | InputRequiredResult:
+        """Call a tool; whatever keeps it from happening is told as the tool's error."""
+
+        async def called() -> CallToolResult | InputRequiredResult:
+            outcome = await self._calls.call(
+                Request(
+                    caller=caller_of(context),
+                    tool=params.name,
+                    arguments=params.arguments or {},
+                    key=key_of(context.meta),
+                    answer=answer_to(params.request_state, params.input_responses),
+                )
+            )
+            return outcome if isinstance(outcome, InputRequiredResult) else succeeded(outcome)
+
+        return await told_as_result(context, called)
+
+
+async def told_as_result(
+    context: Context, called: Callable[[], Awaitable[CallToolResult | InputRequiredResult]]
+) -> CallToolResult | InputRequiredResult:
+    """Return what a call answers, its error included: models are shown results only."""
+    try:
+        return await called()
+    except AgenticError as failure:
+        return failed(failure, noted(failure, context))
+
+
+def workspace_server(services: Services, secret: SecretStr) -> Server[Any]:
+    """Return the server for workspaces; `secret` keeps what clients carry between two requests."""
+    serving = WorkspaceServer(services)
+    server: Server[Any] = Server(
+        NAME,
+        version=version(NAME),
+        instructions=_INSTRUCTIONS,
+        get_tool_input_schema=lambda _name: None,  # no argument travels in a header
+        on_list_tools=serving.list_tools,
+        on_call_tool=serving.call_tool,
+    )
+    # instead of the library's own tracing: `traceparent` is passed on as everywhere
+    server.middleware[:] = [told_as_error, _sealing(secret)]
+    return server
+
+
+def _sealing(secret: SecretStr) -> RequestStateBoundary:
+    """Return what seals approval states: for one user, in one workspace, and for these very arguments."""
+    security = RequestStateSecurity(
+        keys=[_key(secret)], ttl=ANSWERED_WITHIN, bind_principal=_whose, audience=NAME
+    )
+    return RequestStateBoundary(security, default_audience=NAME)
+
+
+def _key(secret: SecretStr) -> bytes:
+    """Return a key of its own, so that what it seals says nothing of the secret."""
+    return hmac.digest(secret.get_secret_value().encode(), _PURPOSE, "sha256")
+
+
+def _whose(context: Context) -> str:
+    caller = caller_of(context)
+    return f"{caller.user_id}/{caller.workspace}"

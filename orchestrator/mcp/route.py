@@ -1,0 +1,89 @@
+"""Where MCP clients come in: `POST /mcp/{workspace}` has the tools and files of one workspace."""
+
+import asyncio
+import json
+from dataclasses import dataclass
+from typing import Annotated
+
+from fastapi import APIRouter, Depends, Request, Response
+from pydantic import SecretStr
+
+from common import strict_json
+from common.errors import ClientError
+from common.ids import Name
+from common.web.body import SMALL, read_body, require_json
+from orchestrator.mcp.door import Door, Handed, Server
+from orchestrator.routes.dependencies import Services
+
+PARSE_ERROR = -32700
+"""JSON-RPC's code of a body that is no JSON."""
+# What it takes and gives is MCP's own, which has its own way to tell: `server/discover`, `tools/list`.
+router = APIRouter(prefix="/mcp", include_in_schema=False)
+
+
+@dataclass(frozen=True)
+class Doors:
+    """The doors for MCP clients."""
+
+    workspace: Door
+
+    async def aclose(self) -> None:
+        """Close them all."""
+        await self.workspace.aclose()
+
+
+def open_doors(services: Services, secret: SecretStr, max_body: int) -> Doors:
+    """Return the doors; `secret` keeps what clients carry between requests, `max_body` is in bytes."""
+
+    def workspace() -> Server:
+        from orchestrator.mcp.protocol import workspace_server  # noqa: PLC0415
+        from orchestrator.mcp.serving import Serving  # noqa: PLC0415
+
+        return Serving(workspace_server(services, secret), max_body)
+
+    return Doors(Door(workspace))
+
+
+def _doors(request: Request) -> Doors:
+    doors: Doors = request.app.state.doors
+    return doors
+
+
+DoorsDep = Annotated[Doors, Depends(_doors)]
+
+
+def _require_name(workspace: Name) -> str:
+    return workspace
+
+
+@router.post("/{workspace}", dependencies=[Depends(_require_name)])
+async def serve_workspace(request: Request, doors: DoorsDep) -> Response:
+    """Answer an MCP client about a workspace of its user's."""
+    return await _handed(request, doors.workspace)
+
+
+async def _handed(request: Request, door: Door) -> Response:
+    body = await read_body(request, request.app.state.max_body)
+    require_json(request)
+    try:
+        await _require_unambiguous(body)
+    except ClientError as refusal:
+        if refusal.code != "malformed_request":
+            raise
+        return _no_json(refusal, request.state.request_id)
+    return Handed(await door.opened(), body)
+
+
+async def _require_unambiguous(body: bytes) -> None:
+    """Raise for what two parsers could read differently; the library's reads what it likes."""
+    if len(body) <= SMALL:
+        strict_json.loads(body)
+    else:
+        await asyncio.to_thread(strict_json.loads, body)
+
+
+def _no_json(refusal: ClientError, request_id: str) -> Response:
+    problem = refusal.problem("orchestrator", request_id).model_dump(mode="json")
+    error = {"code": PARSE_ERROR, "message": refusal.detail, "data": problem}
+    said = json.dumps({"jsonrpc": "2.0", "id": None, "error": error})
+    return Response(said, 400, media_type="application/json")
