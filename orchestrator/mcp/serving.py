@@ -1,6 +1,7 @@
 """Behind a door: the library's transports, one for each era of the protocol."""
 
 import asyncio
+import logging
 from typing import Any
 
 from mcp.server.lowlevel import Server
@@ -20,6 +21,7 @@ class Serving:
 
     def __init__(self, server: Server[Any], max_body: int) -> None:
         """`max_body`: bytes of a request, which is bounded before it comes here."""
+        logging.getLogger("mcp").setLevel(logging.WARNING)  # it tells of every request's end
         self._older = StreamableHTTPSessionManager(
             server, json_response=True, stateless=True, max_request_body_size=max_body
         )
