@@ -33,7 +33,7 @@ def hint(content: str, wanted: str) -> str | None:
     if not places:
         return None
     more = " or more" if len(alike) == MAX_PLACES else ""
-    others = f", the first of {len(places)}{more} places" if len(places) > 1 or more else ""
+    others = f", the first of {len(places)}{more} places" if len(places) > 1 else ""
     return _told(content, *_with_edges(content, *places[0], wanted), others)
 
 

@@ -50,6 +50,7 @@ def test_white_space_is_told_with_the_exact_text(content, wanted, exact):
         ("a b", "a c"),
         ("", "a"),
         ("a  b", " \n"),
+        ("   ", "\n"),
         ("A b", "a  b"),
     ],
 )
@@ -80,6 +81,14 @@ def test_white_space_hint_names_the_lines_of_a_text_that_is_too_long():
     assert hint.startswith("It differs in white space only from lines 2 to 2001.")
     assert "start_line=2 and max_lines=2000" in hint
     assert len(hint) < white_space.MAX_SHOWN
+
+
+def test_white_space_is_not_looked_for_in_a_text_of_megabytes():
+    """Its words alone would take hundreds of megabytes, and nobody copies as much."""
+    wanted = "a " * (white_space.MAX_WANTED // 2)
+    content = wanted.replace(" ", "\n")
+    assert white_space.hint(content, wanted) is not None
+    assert white_space.hint(content, wanted + " ") is None
 
 
 @pytest.mark.parametrize("seed", range(40))
