@@ -67,7 +67,7 @@ _TOOL = {
     "text_not_unique": (
         422,
         "Text not unique",
-        "Include more surrounding lines, or set expected_count.",
+        "Include more surrounding lines, or set expected_count or replace_all.",
     ),
     "invalid_pattern": (
         422,

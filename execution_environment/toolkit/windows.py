@@ -3,7 +3,7 @@
 import base64
 from typing import Annotated, Literal, Self
 
-from pydantic import Field, model_validator
+from pydantic import AfterValidator, Field, model_validator
 
 from common.tools import FOR_PROGRAMS
 from execution_environment.toolkit import text
@@ -18,10 +18,10 @@ class Window(Arguments):
     Without `hash` no more of the file is read than the window needs.
     """
 
-    start_line: Annotated[int, Field(ge=1)] = 1
-    """First line to return, counted from 1."""
+    start_line: Annotated[int, Field(ge=0), AfterValidator(lambda line: max(line, 1))] = 1
+    """First line to return, counted from 1; 0 is the first one too."""
     max_lines: Annotated[int, Field(ge=1)] | None = None
-    """Lines to return; unset: all that fit."""
+    """Lines to return, fewer where the file ends before; unset: all that fit."""
     offset: Annotated[int, Field(ge=0)] | None = None
     """First byte, counted from 0; not together with lines."""
     max_bytes: Annotated[int, Field(ge=1)] | None = None

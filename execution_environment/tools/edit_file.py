@@ -1,14 +1,14 @@
 """edit_file: exact replacements and insertions, all of them or none."""
 
 from collections.abc import Iterable
-from typing import Annotated
+from typing import Annotated, Self
 
-from pydantic import Field
+from pydantic import Field, model_validator
 
 from common.errors import ToolError
 from common.tools import touching
 from execution_environment.sandbox.limits import CallLimits
-from execution_environment.toolkit import text
+from execution_environment.toolkit import text, white_space
 from execution_environment.toolkit.content import Expected, diff_of, require_unchanged
 from execution_environment.toolkit.line_blocks import LineBlocks
 from execution_environment.toolkit.text import Text
@@ -19,7 +19,10 @@ MAX_EDITS = 1000
 
 
 class Replacement(Arguments):
-    """Replaces every occurrence of `old_text`, of which there must be `expected_count`."""
+    """Replaces every occurrence of `old_text`, of which there must be `expected_count`.
+
+    With `replace_all`, however many there are, but at least one.
+    """
 
     old_text: Annotated[str, Field(min_length=1)]
     """The exact text to replace, with its white space, as read_file shows it."""
@@ -27,6 +30,14 @@ class Replacement(Arguments):
     """What to put there; empty deletes."""
     expected_count: Annotated[int, Field(ge=1)] = 1
     """How often `old_text` occurs; all of them are replaced."""
+    replace_all: bool = False
+    """Replace it wherever it occurs, at least once; not together with expected_count."""
+
+    @model_validator(mode="after")
+    def _one_number_of_occurrences(self) -> Self:
+        if self.replace_all and "expected_count" in self.model_fields_set:
+            raise ValueError("give either expected_count or replace_all")
+        return self
 
 
 class Insertion(Arguments):
@@ -102,27 +113,27 @@ class _Editing:
 
     def _replace(self, number: int, edit: Replacement) -> int:
         old, new = self._form.normalise(edit.old_text), self._form.normalise(edit.new_text)
-        count = self._count(number, old, edit.expected_count)
+        count = self._count(number, old, None if edit.replace_all else edit.expected_count)
         self._require_room(count * (len(new) - len(old)))
         self._content = self.content.replace(old, new)
         return count
 
-    def _count(self, number: int, old: str, expected: int) -> int:
+    def _count(self, number: int, old: str, expected: int | None) -> int:
         count = self.content.count(old)
         if count == 0:
             raise ToolError(
                 "text_not_found",
                 f"edit {number}: old_text is not in '{self._path}'",
-                hint=text.closest(self.content, old),
+                hint=white_space.hint(self.content, old) or text.closest(self.content, old),
                 path=self._path,
             )
-        if count != expected:
+        if expected not in (None, count):
             lines = ", ".join(map(str, text.line_numbers(self.content, old)))
             raise ToolError(
                 "text_not_unique",
                 f"edit {number}: old_text occurs {count} times in '{self._path}'",
-                hint=f"It occurs on lines {lines}: include more text, or set expected_count to"
-                f" {count}.",
+                hint=f"It occurs on lines {lines}: include more text, set expected_count to"
+                f" {count}, or replace_all.",
                 path=self._path,
                 limit=expected,
                 actual=count,

@@ -91,6 +91,17 @@ async def test_a_tools_error_goes_back_with_its_hint_and_the_model_corrects_it(s
     assert [change.path for change in done.run.result.changes] == ["a.txt"]
 
 
+async def test_a_text_with_other_white_space_is_answered_with_the_exact_one(stack):
+    """Models write blanks for tabs: what they read has to survive the way back to them."""
+    guessed = {"path": "a.txt", "edits": [{"old_text": "    one  two", "new_text": "2"}]}
+    right = {"path": "a.txt", "edits": [{"old_text": "\tone two", "new_text": "2"}]}
+    script = [call("edit_file", guessed), calls(("edit_file", right)), DONE]
+    done = await stack.ended("Write 2", *script, files={"a.txt": "x\n\tone two\n"})
+    assert (done.root / "a.txt").read_text() == "x\n2\n"
+    assert "\nHint: It differs in white space only from line 2. " in told_of(done)
+    assert r'JSON string: "\tone two"' in told_of(done)
+
+
 async def test_a_path_that_is_not_there_is_answered_with_the_nearest_one(stack):
     """Small models guess paths."""
     done = await recovered(stack, call("read_file", {"path": "A.txt"}))

@@ -23,6 +23,10 @@ async def test_read_file_returns_a_file_as_a_whole(call, demo):
     [
         ({"start_line": 2}, "zwö\ndrei\n", (2, 3), False),
         ({"start_line": 2, "max_lines": 1}, "zwö\n", (2, 2), True),
+        ({"start_line": 0}, "eins\nzwö\ndrei\n", (1, 3), False),
+        ({"start_line": 0, "max_lines": 1}, "eins\n", (1, 1), True),
+        ({"start_line": 2, "max_lines": 99}, "zwö\ndrei\n", (2, 3), False),
+        ({"start_line": 0, "offset": 5, "max_bytes": 1}, "z", (2, 2), True),
         ({"start_line": 9}, "", (9, 8), False),
         ({"offset": 0, "max_bytes": 7}, "eins\nzw", (1, 2), True),
         ({"max_bytes": 8}, "eins\nzw", (1, 2), True),
@@ -61,6 +65,12 @@ async def test_read_file_refuses_both_kinds_of_window_at_once(call):
     """Nobody could say which one counts."""
     error = await refusal(call("read_file", path="x", start_line=2, offset=1))
     assert error.code == "invalid_arguments"
+
+
+async def test_read_file_refuses_a_line_before_the_first(call, demo):
+    """Some count from the end so: the first lines would not be what they asked for."""
+    (demo / "x").touch()
+    assert (await refusal(call("read_file", path="x", start_line=-1))).code == "invalid_arguments"
 
 
 @pytest.mark.parametrize("seed", range(30))

@@ -39,3 +39,14 @@ async def test_read_files_returns_the_same_window_of_each(call, demo):
     alone = [(await call("read_file", path=name, **window)).output for name in ("a", "b")]
     assert files == [{"path": name, **one} for name, one in zip(("a", "b"), alone, strict=True)]
     assert [item["content"] for item in files] == ["a2\n", "b2\n"]
+
+
+async def test_read_files_begins_with_the_first_line_when_asked_for_line_0(call, demo):
+    """Of each, to the end of the shorter ones."""
+    (demo / "a").write_text("a1\n")
+    (demo / "b").write_text("b1\nb2\nb3\n")
+    files = (await call("read_files", paths=["a", "b"], start_line=0, max_lines=2)).output["files"]
+    assert [(item["content"], item["start_line"]) for item in files] == [
+        ("a1\n", 1),
+        ("b1\nb2\n", 1),
+    ]

@@ -12,6 +12,9 @@ CHECK = ArgumentCheck({name: tool.spec for name, tool in discover().items()})
     ("tool", "arguments", "told"),
     [
         ("read_file", {"path": "a", "start_line": 2}, []),
+        ("read_file", {"path": "a", "start_line": 0}, []),
+        ("read_file", {"path": "a", "start_line": -1}, [("start_line", "breaks the tool's schema: minimum 0")]),
+        ("edit_file", {"path": "a", "edits": [{"old_text": "a", "new_text": "b", "replace_all": True}]}, []),
         ("write_file", {"mode": "create"}, [("", "needs path, content")] * 2),
         ("read_file", {"path": "a", "n": 1, "m": 2}, [("", "takes no n, m")]),
         ("read_file", {"path": 1}, [("path", "has to be of type string")]),

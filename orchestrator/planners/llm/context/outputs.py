@@ -113,7 +113,8 @@ def _file(output: _Output, most: int) -> tuple[dict[str, str], str]:
     text = cut(file.content, most, lambda left_out: _read_on(left_out, file))
     if file.truncated and file.end_line is not None:
         text += f"\n[… more follows: read on with start_line={file.end_line + 1} …]"
-    return facts, text or "(the file is empty)"
+    is_empty = file.total_lines == 0
+    return facts, text or ("(the file is empty)" if is_empty else "(the file ends before that)")
 
 
 def _read_on(left_out: LeftOut, file: _File) -> str:

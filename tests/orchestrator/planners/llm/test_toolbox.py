@@ -196,6 +196,17 @@ def test_checked_call_holds_no_references():
             {"path": "a", "edits": '[{"insert_at_line": "3", "text": "3"}]'},
             {"path": "a", "edits": [{"insert_at_line": 3, "text": "3"}]},
         ),
+        (
+            "edit_file",
+            {
+                "path": "a",
+                "edits": [
+                    {"old_text": "1", "new_text": "", "replace_all": "true", "expected_count": None}
+                ],
+            },
+            {"path": "a", "edits": [{"old_text": "1", "new_text": "", "replace_all": True}]},
+        ),
+        ("read_file", {"path": "a", "start_line": "0"}, {"path": "a", "start_line": 0}),
     ],
 )
 def test_checked_call_takes_what_can_mean_one_thing_only_for_that(tool, given, taken):
