@@ -56,10 +56,13 @@ class Request:
             n=1, name="call", tool=self.tool, arguments=self.arguments, effect=spec.effect
         )
 
-    def sent(self, context: ExecutionContext) -> ToolCall:
-        """Return it as it is sent: it is fenced by no owner of a run, for it belongs to none."""
+    def sent(self, context: ExecutionContext, k: int) -> ToolCall:
+        """Return it as it is sent for the `k`-th time, once those before were given up.
+
+        It is fenced by no owner of a run, for it belongs to none.
+        """
         return ToolCall(
-            id=self.id,
+            id=f"{self.id}:{k}",
             fence=UNFENCED,
             tool=self.tool,
             arguments=self.arguments,

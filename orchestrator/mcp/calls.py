@@ -9,7 +9,7 @@ from mcp_types import InputRequiredResult
 
 from common.approvals.reviews import Policy, Preview
 from common.context import Access, ExecutionContext
-from common.errors import AgenticError, ToolError, from_problem
+from common.errors import AgenticError, ClientError, ToolError, from_problem
 from common.sessions import Session
 from common.tools import ToolResult, Tools, did_you_mean
 from orchestrator.approvals.dry_running import dry_runs
@@ -24,6 +24,8 @@ from orchestrator.store.direct_calls import DirectCall
 
 _POLICIES: Mapping[Policy, Policy] = {"plan": "writes"}
 """A call that belongs to no plan asks where a plan's would have, one at a time."""
+MOST_GIVEN_UP = 100
+"""How often clients may go before a call of one key has happened."""
 
 
 @dataclass(frozen=True)
@@ -122,9 +124,8 @@ class Calls:
         self, request: Request, session: Session, context: ExecutionContext
     ) -> ToolResult:
         """Make the call, and note what it did, for a client that has gone as well."""
-        executor = self._services.upstream.calls
         try:
-            result = await made(executor, request.sent(context), request.caller.origin.traceparent)
+            result = await self._unless_given_up(request, context)
         except Gone as gone:
             if gone.result is not None:
                 with anyio.CancelScope(shield=True):
@@ -133,6 +134,21 @@ class Calls:
         if not result.replayed:
             await self._sessions.note(session, DirectCall.made(result))
         return result
+
+    async def _unless_given_up(self, request: Request, context: ExecutionContext) -> ToolResult:
+        """Make the call, or make it anew where an earlier client of the same key has gone.
+
+        That one's was given up, and never takes effect: whoever comes after gives up none but this one's.
+        """
+        executor, traceparent = self._services.upstream.calls, request.caller.origin.traceparent
+        for k in range(1, MOST_GIVEN_UP + 1):
+            try:
+                return await made(executor, request.sent(context, k), traceparent)
+            except ClientError as refusal:
+                if refusal.code != "call_expired":
+                    raise
+                given_up = refusal
+        raise given_up
 
 
 def _require_tool(tool: str, tools: Tools) -> None:
