@@ -20,7 +20,7 @@ from orchestrator.mcp.calling.call import Request
 from orchestrator.mcp.calling.making import Gone, made
 from orchestrator.mcp.sessions import Sessions
 from orchestrator.routes.dependencies import Services
-from orchestrator.store.direct_calls import DirectCall
+from orchestrator.store.events import DirectCall
 
 _POLICIES: Mapping[Policy, Policy] = {"plan": "writes"}
 """A call that belongs to no plan asks where a plan's would have, one at a time."""

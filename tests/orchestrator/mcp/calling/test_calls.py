@@ -9,7 +9,7 @@ from common.approvals.rules import Rule
 from common.errors import ClientError, SystemFault, ToolError
 from orchestrator.mcp.calling.asking import Answer, Asked, answer_to
 from orchestrator.mcp.calling.calls import MOST_GIVEN_UP
-from orchestrator.store.direct_calls import DirectCall
+from orchestrator.store.events import DirectCall
 from tests.orchestrator.mcp.conftest import caller, request
 
 CHANGED = {"sha256": "0" * 64}
