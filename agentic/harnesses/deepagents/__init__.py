@@ -1,0 +1,1 @@
+"""A file backend of Deep Agents: the files of a session, without a shell."""
