@@ -12,7 +12,7 @@ from common.approvals.reviews import Policy
 from common.context import Access
 from common.errors import ClientError, SystemFault, from_problem
 from common.plans import Plan, PlanStep
-from common.runs import FINAL_STATUSES, Run
+from common.runs import FINAL_STATUSES, Event, Run
 
 STEP = "call"
 HELD_BACK = 20
@@ -85,10 +85,18 @@ class Calls:
         async with asyncio.timeout(None) as timer:
             async with aclosing(self._client.events(run.session_id, run.id)) as events:
                 async for event in events:
-                    if event.type == "run.awaiting_approval":
+                    if _asks(event):
                         timer.reschedule(clock() + self._patience)
                     elif event.type == "approval.received":
                         timer.reschedule(None)
+
+
+def _asks(event: Event) -> bool:
+    """Tell whether a run waits for a person; a gap may stand for the event that says so."""
+    run = event.data.get("run") or {}
+    return event.type == "run.awaiting_approval" or (
+        event.type == "gap" and run.get("status") == "awaiting_approval"
+    )
 
 
 def output_of(run: Run) -> dict[str, JsonValue]:
