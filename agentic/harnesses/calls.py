@@ -2,7 +2,7 @@
 
 import asyncio
 import secrets
-from contextlib import aclosing
+from contextlib import aclosing, suppress
 
 from pydantic import JsonValue
 
@@ -10,12 +10,12 @@ from agentic.api.client import AgenticClient
 from agentic.harnesses.opening import Opening
 from common.approvals.reviews import Policy
 from common.context import Access
-from common.errors import ClientError, SystemFault, from_problem
+from common.errors import AgenticError, ClientError, SystemFault, from_problem
 from common.plans import Plan, PlanStep
 from common.runs import FINAL_STATUSES, Event, Run
 
 STEP = "call"
-HELD_BACK = 20
+HELD_BACK = 5
 """Seconds that the orchestrator may hold an answer back: nearly every call has ended by then."""
 PATIENCE = 300.0
 """Seconds that a person has to answer, unless a framework is given another number."""
@@ -41,6 +41,8 @@ class Calls:
         self._access = access
         self._approval = approval
         self._patience = patience
+        self._leaving: set[asyncio.Task[None]] = set()
+        """What is still done for callers that are gone: the loop itself holds no task."""
 
     async def make(self, tool: str, **arguments: JsonValue) -> dict[str, JsonValue]:
         """Make a call and return its output.
@@ -51,18 +53,38 @@ class Calls:
         return output_of(await self.run(tool, **arguments))
 
     async def run(self, tool: str, **arguments: JsonValue) -> Run:
-        """Make a call and return its run, which has ended, well or not."""
-        plan = Plan(steps=[PlanStep(name=STEP, tool=tool, arguments=arguments)])
-        run = await self._client.start_run(
+        """Make a call and return its run, which has ended, well or not.
+
+        A caller that is cancelled waits until it is known which run it leaves, and has that cancelled.
+        """
+        starting = asyncio.create_task(self._start(tool, arguments))
+        try:
+            run = await asyncio.shield(starting)
+            return run if run.status in FINAL_STATUSES else await self._ended(run)
+        except asyncio.CancelledError:
+            leaving = asyncio.create_task(self._leave(starting))
+            self._leaving.add(leaving)
+            leaving.add_done_callback(self._leaving.discard)
+            await asyncio.shield(leaving)
+            raise
+
+    async def _start(self, tool: str, arguments: dict[str, JsonValue]) -> Run:
+        return await self._client.start_run(
             await self._opening.session(),
-            plan=plan,
+            plan=Plan(steps=[PlanStep(name=STEP, tool=tool, arguments=arguments)]),
             approval=self._approval,
             access=self._access,
             on_busy="enqueue",
             idempotency_key=secrets.token_hex(16),
             wait=HELD_BACK,
         )
-        return run if run.status in FINAL_STATUSES else await self._ended(run)
+
+    async def _leave(self, starting: asyncio.Task[Run]) -> None:
+        """Cancel the run of a caller that is gone, who hears no error of that."""
+        with suppress(AgenticError):
+            run = await starting
+            if run.status not in FINAL_STATUSES:
+                await self._client.cancel_run(run.session_id, run.id)
 
     async def _ended(self, run: Run) -> Run:
         """Return the run when it has ended; one that nobody answers is cancelled.

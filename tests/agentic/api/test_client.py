@@ -69,6 +69,19 @@ async def test_an_answer_that_is_not_the_orchestrators_is_upstream_failed(connec
     assert caught.value.request_id == "req_1"
 
 
+async def test_a_run_can_be_waited_for_with_the_request_that_starts_it(connect):
+    """The connection is given as much longer: an answer that is held back is not a lost one."""
+    script = Script(good(a_run(), 202), good(a_run()))
+    client = await connect(script, timeout=7.0)
+    for wait in (None, 5):
+        await client.start_run(SESSION.id, goal="list", wait=wait)
+    told = [(one.headers.get("prefer"), one.extensions["timeout"]) for one in script.requests]
+    assert [(header, timeout["read"]) for header, timeout in told] == [
+        (None, 7.0),
+        ("wait=5", 12.0),
+    ]
+
+
 async def test_a_lost_answer_is_asked_for_again_under_the_same_key(connect):
     """The run may have been created: a second request must not start a second one."""
     script = Script(httpx.ReadError("lost"), httpx.ConnectError("down"), good(a_run(), 202))

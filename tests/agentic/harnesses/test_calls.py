@@ -122,6 +122,29 @@ async def test_a_run_that_nobody_answers_is_cancelled(prepare, asks, has_answere
     assert len(orchestrator.posted("/cancel")) == 1
 
 
+async def test_a_cancelled_caller_has_its_run_cancelled_that_was_only_being_started(connect):
+    """Which one it is comes with the answer: a run that asks a person would wait for ever."""
+    asked, goes_on = asyncio.Event(), asyncio.Event()
+
+    class Slow(Orchestrator):
+        async def handle_async_request(self, request):
+            if request.url.path.endswith("/runs"):
+                asked.set()
+                await goes_on.wait()
+            return await super().handle_async_request(request)
+
+    orchestrator = Slow(a_run(status="awaiting_approval"))
+    orchestrator.later = a_run(status="cancelled")
+    client = await connect(orchestrator)
+    caller = asyncio.create_task(Calls(client, Opening(client)).make("write_file", path="a"))
+    await asked.wait()
+    caller.cancel()
+    goes_on.set()
+    with pytest.raises(asyncio.CancelledError):
+        await caller
+    assert len(orchestrator.posted("/cancel")) == 1
+
+
 async def _body(*parts):
     """The bytes of a stream; an Event among the parts is waited for there."""
     for part in parts:

@@ -135,3 +135,17 @@ async def test_a_call_that_nobody_answers_is_over_and_leaves_the_session_free(cl
     assert (caught.value.code, caught.value.outcome) == ("deadline_exceeded", "not_executed")
     assert run.id in caught.value.detail
     assert (run.status, await backend.list_dir("/workspace")) == ("cancelled", [])
+
+
+async def test_a_call_whose_caller_is_cancelled_is_over_too(client):
+    """Nobody would look at what a person says to it."""
+    backend = AgenticWorkspaceBackend(client, approval="writes")
+    await backend.working_dir()
+    session = backend.ref.id
+    writing = asyncio.create_task(backend.write_bytes("/workspace/a.txt", b"new"))
+    plan = await waiting_run(client, session)
+    writing.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await writing
+    assert (await client.wait(session, plan.run_id)).status == "cancelled"
+    assert await backend.list_dir("/workspace") == []
