@@ -135,7 +135,7 @@ def _unanswered(run_id: str, seconds: float) -> SystemFault:
     return SystemFault(
         "deadline_exceeded",
         f"Run {run_id} asked a person, who did not answer within {seconds:g} seconds",
-        hint="It was cancelled, and nothing was changed. Answer such a run while it waits, give it "
-        "more seconds, or allow the call by a rule.",
+        hint="It was cancelled, and nothing was changed. Answer such a run while it waits (`agentic "
+        "approve RUN`), give it more seconds, or allow the call by a rule.",
         outcome="not_executed",
     )

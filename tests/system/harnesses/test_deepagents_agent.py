@@ -2,11 +2,11 @@
 
 import pytest
 from deepagents import create_deep_agent
-from langchain_core.language_models.fake_chat_models import FakeMessagesListChatModel
 from langchain_core.messages import AIMessage, ToolMessage
 
 from agentic import AgenticClient, Rule
 from agentic.harnesses.deepagents import AgenticBackend
+from tests.system.harnesses.scripted import Scripted
 
 CALLS = [
     ("read_file", {"file_path": "/work/notes.txt"}),
@@ -17,17 +17,6 @@ CALLS = [
     ("grep", {"pattern": "= 4", "path": "/work", "output_mode": "content"}),
     ("write_file", {"file_path": "/secrets/k", "content": "x"}),
 ]
-
-
-class Scripted(FakeMessagesListChatModel):
-    """A model that makes the calls in turn; it keeps the tools that it is offered."""
-
-    offered: list[str] = []
-
-    def bind_tools(self, tools, **_kwargs):
-        """Note the names."""
-        self.offered.extend(tool.name for tool in tools)
-        return self
 
 
 @pytest.fixture
