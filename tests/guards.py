@@ -1364,4 +1364,32 @@ GUARDS = (
             "_alike(content, wanted)",
         ),
     ),
+    *guards_of(
+        "agentic/harnesses/calls.py",
+        "tests/agentic/harnesses/test_calls.py",
+        (
+            "harness: a caller that goes leaves no run behind",
+            "            run = await asyncio.shield(starting)\n",
+            "            run = await starting\n",
+        ),
+        (
+            "harness: a run that nobody answers is cancelled",
+            "            await self._client.cancel_run(run.session_id, run.id)\n            ended = ",
+            "            ended = ",
+        ),
+        (
+            "harness: a run that has not succeeded is no answer",
+            '    if run.status != "succeeded":\n',
+            "    if False:\n",
+        ),
+    ),
+    *guards_of(
+        "agentic/harnesses/contents.py",
+        "tests/agentic/harnesses/test_contents.py",
+        (
+            "harness: a large file is written where a call could be",
+            "        _require_harmless(probe)\n",
+            "",
+        ),
+    ),
 )
