@@ -13,6 +13,7 @@ from common.web.app import build_app
 from common.web.health import health_router
 from common.web.protocols.sockets import PatientWebSocketProtocol
 from common.web.server import serve
+from orchestrator.agui import routes as agui
 from orchestrator.parts import Parts, PartsOpener, open_parts
 from orchestrator.readiness import Facts, Readiness
 from orchestrator.routes import (
@@ -124,7 +125,7 @@ def _routers(settings: Settings) -> list[APIRouter]:
         return []
     rooms = (
         *(sessions, runs, approvals, plans, rules, messages, events, websocket, catalogue),
-        *(files, archive, workspaces),
+        *(files, archive, workspaces, agui),
     )
     return [room.router for room in rooms]
 
