@@ -1,6 +1,6 @@
 """The steps of a run as tool calls, each with all that it was given and all that came of it."""
 
-import json
+import asyncio
 from collections.abc import Mapping, Sequence
 
 from ag_ui.core import (
@@ -14,6 +14,7 @@ from pydantic import JsonValue
 
 from common.runs import Event
 from orchestrator.agui.records import Records
+from orchestrator.store.encoding.telling import to_json
 
 
 class Calls:
@@ -34,7 +35,7 @@ class Calls:
             arguments = (await self._records.step(data["n"])).arguments
         return [
             ToolCallStartEvent(tool_call_id=step_id, tool_call_name=data["tool"]),
-            ToolCallArgsEvent(tool_call_id=step_id, delta=_to_json(arguments)),
+            ToolCallArgsEvent(tool_call_id=step_id, delta=to_json(arguments)),
             ToolCallEndEvent(tool_call_id=step_id),
         ]
 
@@ -43,16 +44,13 @@ class Calls:
         step_id, step = str(event.step_id), event.data
         result = {name: step[name] for name in ("status", "receipts", "error")}
         result["output"] = (await self._records.step(step["n"])).output
+        content = await asyncio.to_thread(to_json, result)  # it may be megabytes
         return [
             *await self.started(event),
             ToolCallResultEvent(
                 message_id=f"{step_id}:result",
                 tool_call_id=step_id,
-                content=_to_json(result),
+                content=content,
                 role="tool",
             ),
         ]
-
-
-def _to_json(value: object) -> str:
-    return json.dumps(value, ensure_ascii=False)

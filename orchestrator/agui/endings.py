@@ -53,7 +53,7 @@ class Endings:
     def problem(self, problem: Problem) -> RunErrorEvent:
         """Return the end of a run that has failed, or of a stream that has."""
         return RunErrorEvent(
-            message=f"{problem.detail}. {problem.hint}",
+            message=f"{problem.detail.rstrip('.')}. {problem.hint}",
             code=problem.code,
             raw_event=problem.model_dump(mode="json"),
             usage=self._usage(),

@@ -72,7 +72,7 @@ class Waiting:
 
 def confirmation(plan: TurnPlan, cursor: Cursor | None) -> Interrupt:
     """Return the question whether the calls of a turn may be made. It may be megabytes: for a thread."""
-    asking = [f"{call.name}: {call.tool}" for call in plan.calls if call.state == "asks"]
+    asking = [f"{call.tool} (step {call.n})" for call in plan.calls if call.state == "asks"]
     waiting = Waiting(plan.session_id, plan.run_id, "approval", plan.plan_revision, cursor or START)
     return Interrupt(
         id=str(waiting),

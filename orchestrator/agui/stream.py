@@ -11,6 +11,7 @@ from ag_ui.encoder import EventEncoder
 from common.errors import AgenticError, ClientError, SystemFault
 from common.runs import Event
 from orchestrator.agui.translation import Told, Translation
+from orchestrator.store.records import off_loop
 from orchestrator.streaming.connections import ConnectionManager
 from orchestrator.streaming.frames import Cursor, Frame
 
@@ -55,7 +56,8 @@ async def told(
 
 async def _translated(translation: Translation, batch: Sequence[Frame]) -> Told:
     found: list[BaseEvent] = []
-    for event in await asyncio.to_thread(_read, batch) if batch else ():
+    size = sum(len(frame.json) for frame in batch)
+    for event in await off_loop(size, _read, batch):
         found += await translation.of(event)
         if translation.is_over:
             break

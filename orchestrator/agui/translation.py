@@ -22,7 +22,7 @@ from orchestrator.agui.records import Records
 from orchestrator.agui.sayings import Sayings
 from orchestrator.approvals.showing import turn_plan
 from orchestrator.store.store import Store
-from orchestrator.streaming.frames import Frame
+from orchestrator.streaming.frames import cursor_of
 
 Told = Sequence[BaseEvent]
 IGNORED_TOOLS = f"{OPTIONS}:ignored_tools"
@@ -93,15 +93,15 @@ class Translation:
         if waiting.status != "awaiting_approval" or not is_this:
             return []
         plan = await asyncio.to_thread(turn_plan, waiting, {})
-        interrupt = await asyncio.to_thread(confirmation, plan, Frame(event, "").cursor)
-        return await self._over(self._endings.waiting(interrupt))
+        interrupt = await asyncio.to_thread(confirmation, plan, cursor_of(event))
+        return self._over(self._endings.waiting(interrupt), await self._current())
 
     async def _wonders(self, event: Event) -> Told:
         """End where the run still waits with this question; asked twice, both are the last one."""
         run = await self._current()
         if run.status != "awaiting_input" or event.data.get("question") not in (None, run.question):
             return []
-        return await self._over(self._endings.waiting(question(run, Frame(event, "").cursor)))
+        return self._over(self._endings.waiting(question(run, cursor_of(event))), run)
 
     async def _missed(self, event: Event) -> Told:
         """Go on where events are lost: the run may have come to its end, or to a question, meanwhile."""
@@ -115,11 +115,11 @@ class Translation:
     async def _ended(self, _event: Event) -> Told:
         run = await self._current()
         answer = [] if run.result is None else self._sayings.answer(run.result.answer)
-        return [*answer, *await self._over(self._endings.of(run))]
+        last = await asyncio.to_thread(self._endings.of, run)  # its receipts may be thousands
+        return [*answer, *self._over(last, run)]
 
-    async def _over(self, last: BaseEvent) -> Told:
+    def _over(self, last: BaseEvent, run: Run) -> Told:
         self.is_over = True
-        run = await self._current()
         return [*self._sayings.end(), self._state(run.status, run), last]
 
     async def _current(self) -> Run:

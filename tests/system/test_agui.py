@@ -13,6 +13,7 @@ from tests.orchestrator.agui.protocol import (
     of,
     planned,
     post,
+    read,
     resumed,
     statuses,
     texts,
@@ -37,7 +38,8 @@ async def test_agui_tells_a_plan_call_by_call_to_its_result(shared, thread):
     long = "x" * 5000
     steps = [write("a", long), ("read_file", {"path": "a"}), ("read_file", {"path": "none"})]
     events = await post(shared.main.url, planned(*steps, thread=thread), thread)
-    wrote, seen, missed = tool_calls(events)
+    wrote, *reads = tool_calls(events)
+    missed, seen = sorted(reads, key=lambda call: call[2]["status"])  # reads go side by side
     assert wrote[:2] == ("write_file", {"path": "a", "content": long})
     assert wrote[2]["receipts"][0]["path"] == "a"
     assert seen[2]["output"]["content"] == long
@@ -139,6 +141,26 @@ async def test_agui_thread_of_another_user_is_another_one(services):
     assert (await post(url, body))["code"] == "unauthenticated"
     mine = await post(url, resumed(anns, True), key=keys["ann"])
     assert mine[-1].outcome.type == "success"
+
+
+async def test_agui_stream_takes_a_users_place_and_ends_with_the_service(services, thread):
+    """Nobody executes the run: its stream stays open until the service stops, and says why it ends."""
+    env = {"ORCHESTRATOR_ROLE": "api", "ORCHESTRATOR_MAX_STREAMS": "1"}
+    main = services(orchestrator_env=env).main
+    address, body = f"{main.url}/agui/{thread}", planned(write("a"), thread=thread)
+    async with (
+        httpx.AsyncClient(timeout=60) as http,
+        http.stream("POST", address, json=body) as answer,
+    ):
+        lines = answer.aiter_lines()
+        while not (await anext(lines)).startswith("data: "):
+            pass
+        other = await post(main.url, body, thread)
+        assert (other["status"], other["code"]) == (429, "rate_limited")
+        stopped = asyncio.create_task(asyncio.to_thread(main.stop))
+        [*_, last] = read("\n".join([line async for line in lines]))
+        assert await stopped == 0
+    assert (last.type, last.code) == ("RUN_ERROR", "unavailable")
 
 
 async def test_agui_tells_what_a_model_says_does_and_asks(stack, thread):

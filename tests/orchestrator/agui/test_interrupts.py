@@ -48,7 +48,7 @@ def test_a_confirmation_shows_what_asks_and_until_when():
     )  # fmt: skip
     interrupt = confirmation(plan, Cursor(9))
     assert (interrupt.message, interrupt.expires_at) == (
-        "May this be done? b: t",
+        "May this be done? t (step 2)",
         until.isoformat(),
     )
     assert interrupt.metadata == {"agentic": plan.model_dump(mode="json")}

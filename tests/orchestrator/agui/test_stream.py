@@ -183,6 +183,16 @@ async def test_a_stream_that_cannot_read_ends_with_an_error(taken, stream, store
     assert (last.code, last.raw_event["request_id"]) == ("unavailable", "req_1")
 
 
+async def test_a_stream_says_in_a_silence_that_it_is_alive(taken, batches, monkeypatch):
+    """By an empty batch, which becomes a comment: proxies cut silent connections."""
+    monkeypatch.setattr("orchestrator.streaming.feeds.HEARTBEAT", 0.0)
+    monkeypatch.setattr("orchestrator.streaming.connections.POLL", 0.01)
+    await taken(asked())
+    async with asyncio.timeout(20), aclosing(await batches(asked())) as answer:
+        [await anext(answer) for _ in range(2)]
+        assert list(await anext(answer)) == []
+
+
 async def test_a_stream_whose_client_leaves_lets_go_of_its_session(taken, batches, services):
     """And of nothing else: the run goes on."""
     lease = await taken(asked())
