@@ -4,15 +4,16 @@ import hashlib
 import io
 import shutil
 import tarfile
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 from tempfile import SpooledTemporaryFile
 from typing import IO
 
 from agents.sandbox import WorkspaceArchiveWriteError
 
-from common.files.archives import MANIFEST, ManifestFile
+from common.files.archives import MANIFEST, ManifestDeletion, ManifestEntry, ManifestFile
 from common.files.paths import plain, show
 from common.files.tar_stream import END, header_of, padding_of
 
@@ -32,8 +33,28 @@ def made() -> Iterator[IO[bytes]]:
         stack.pop_all()
 
 
-def packed(archive: io.IOBase) -> IO[bytes]:
-    """Return an archive as a workspace takes it in: a manifest, then each content once.
+@dataclass(frozen=True)
+class Packed:
+    """Files as a workspace takes them in: what they are, and a file with each content once."""
+
+    files: tuple[ManifestFile, ...]
+    contents: IO[bytes]
+
+    async def manifest(self) -> AsyncIterator[bytes]:
+        """Yield the manifest alone, to be compared with a workspace."""
+        yield _lines(self.files)
+
+    async def pieces(self, gone: Sequence[ManifestDeletion] = ()) -> AsyncIterator[bytes]:
+        """Yield the archive, from its beginning each time, with files that are to go."""
+        lines = _lines((*self.files, *gone))
+        yield header_of(MANIFEST, len(lines)) + lines + padding_of(len(lines))
+        self.contents.seek(0)
+        while piece := self.contents.read(PIECE):
+            yield piece
+
+
+def packed(archive: io.IOBase) -> Packed:
+    """Return what a workspace is to take in of a tar; the caller closes its contents.
 
     Raises WorkspaceArchiveWriteError for what is no tar, and for links and specials. Directories
     come with their files: one without any is left out. It blocks.
@@ -48,23 +69,26 @@ def packed(archive: io.IOBase) -> IO[bytes]:
             raise _refused("?", f"it is no tar: {error}") from error
 
 
-def _packed(members: tarfile.TarFile) -> IO[bytes]:
+def _packed(members: tarfile.TarFile) -> Packed:
     """A name that comes twice is the last one's: so it would be unpacked."""
     files: dict[str, ManifestFile] = {}
-    contents: dict[str, tarfile.TarInfo] = {}
+    sources: dict[str, tarfile.TarInfo] = {}
     for member in members:
-        if member.isdir():
-            continue
-        file = _described(members, member)
-        files[file.path] = file
-        contents[file.sha256] = member
-    lines = "".join(f"{file.model_dump_json()}\n" for file in files.values()).encode()
-    with made() as out:
-        _append(out, MANIFEST, len(lines), io.BytesIO(lines))
+        if not member.isdir():
+            file = _described(members, member)
+            files[file.path] = file
+            sources[file.sha256] = member
+    with made() as contents:
         for sha256 in {file.sha256: None for file in files.values()}:
-            _append(out, sha256, contents[sha256].size, _content(members, contents[sha256]))
-        out.write(END)
-    return out
+            contents.write(header_of(sha256, sources[sha256].size))
+            shutil.copyfileobj(_content(members, sources[sha256]), contents)
+            contents.write(padding_of(sources[sha256].size))
+        contents.write(END)
+    return Packed(tuple(files.values()), contents)
+
+
+def _lines(entries: Sequence[ManifestEntry]) -> bytes:
+    return "".join(f"{entry.model_dump_json()}\n" for entry in entries).encode()
 
 
 def _described(members: tarfile.TarFile, member: tarfile.TarInfo) -> ManifestFile:
@@ -81,12 +105,6 @@ def _content(members: tarfile.TarFile, member: tarfile.TarInfo) -> IO[bytes]:
     if content is None:
         raise _refused(member.name, "it has no content")
     return content
-
-
-def _append(out: IO[bytes], name: str, size: int, content: IO[bytes]) -> None:
-    out.write(header_of(name, size))
-    shutil.copyfileobj(content, out)
-    out.write(padding_of(size))
 
 
 def without(tar: IO[bytes], left_out: set[Path]) -> IO[bytes]:
@@ -109,18 +127,6 @@ def is_within(path: str, roots: set[Path]) -> bool:
     """Tell whether a path, relative to the workspace, is one of some paths or beneath one."""
     named = PurePosixPath(path)
     return any(named.is_relative_to(root.as_posix()) for root in roots)
-
-
-async def pieces_of(archive: IO[bytes]) -> AsyncIterator[bytes]:
-    """Yield an archive from its beginning."""
-    archive.seek(0)
-    for piece in _pieces(archive):
-        yield piece
-
-
-def _pieces(archive: IO[bytes]) -> Iterator[bytes]:
-    while piece := archive.read(PIECE):
-        yield piece
 
 
 def _refused(path: str, why: str) -> WorkspaceArchiveWriteError:

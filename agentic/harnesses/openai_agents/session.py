@@ -148,17 +148,15 @@ class AgenticSandboxSession(BaseSandboxSession):
         Raises WorkspaceArchiveWriteError for links and specials in it, which are not taken in.
         """
         self._require_writable()
-        with await self._snapshots.prepared(data) as archive:
+        async with self._snapshots.prepared(data) as archive:
             await self._snapshots.put(archive)
 
     async def _restore_snapshot_into_workspace_on_resume(self) -> None:
-        """What cannot be put back is refused before anything is cleared for it."""
+        """Nothing is cleared beforehand: what cannot be put back leaves all as it is."""
         self._require_writable()
         with await self.state.snapshot.restore(dependencies=self.dependencies) as tar:
-            archive = await self._snapshots.prepared(tar)
-        with archive:
-            await self._clear_workspace_root_on_resume()
-            await self._snapshots.put(archive)
+            async with self._snapshots.prepared(tar) as archive:
+                await self._snapshots.replace(archive)
 
     async def _compute_and_cache_snapshot_fingerprint(
         self, *, version: str | None = None

@@ -10,7 +10,8 @@ import pytest
 from agents.sandbox import WorkspaceArchiveWriteError
 
 from agentic.harnesses.openai_agents import archives
-from agentic.harnesses.openai_agents.archives import is_within, packed, pieces_of, without
+from agentic.harnesses.openai_agents.archives import Packed, is_within, packed, without
+from common.files.archives import ManifestDeletion
 
 
 def _tar(*members):
@@ -27,19 +28,21 @@ def _tar(*members):
     return out
 
 
-def _unpacked(archive):
+async def _unpacked(archive, *gone):
     """Return the manifest's entries, and the contents by name."""
-    with archive, tarfile.open(fileobj=archive) as tar:
+    with archive.contents:
+        sent = io.BytesIO(b"".join([piece async for piece in archive.pieces(gone)]))
+    with tarfile.open(fileobj=sent) as tar:
         first, *rest = tar.getmembers()
         lines = tar.extractfile(first).read().splitlines()
         contents = {member.name: tar.extractfile(member).read() for member in rest}
     return first.name, [json.loads(line) for line in lines], contents
 
 
-def test_manifest_comes_first_and_each_content_once():
+async def test_manifest_comes_first_and_each_content_once():
     """So is the form of docs/archives.md; who sends a content twice is refused."""
     tar = _tar(("./a", b"one", {"mode": 0o755}), ("d/b", b"one", {}), ("d/c", b"", {"mode": 0o600}))
-    name, entries, contents = _unpacked(packed(tar))
+    name, entries, contents = await _unpacked(packed(tar))
     one, nothing = (hashlib.sha256(content).hexdigest() for content in (b"one", b""))
     assert name == "manifest.ndjson"
     assert [
@@ -52,17 +55,17 @@ def test_manifest_comes_first_and_each_content_once():
     assert contents == {one: b"one", nothing: b""}
 
 
-def test_name_that_comes_twice_is_the_last_ones():
+async def test_name_that_comes_twice_is_the_last_ones():
     """As it is unpacked: what is overwritten is not even sent."""
-    _, entries, contents = _unpacked(packed(_tar(("a", b"old", {}), ("./a", b"new", {}))))
+    _, entries, contents = await _unpacked(packed(_tar(("a", b"old", {}), ("./a", b"new", {}))))
     assert [entry["path"] for entry in entries] == ["a"]
     assert list(contents.values()) == [b"new"]
 
 
-def test_names_are_written_as_the_service_reads_them():
+async def test_names_are_written_as_the_service_reads_them():
     """A name is bytes: what is no UTF-8 is told by its bytes, and a backslash is no separator."""
     tar = _tar((b"caf\xe9\\x".decode("utf-8", "surrogateescape"), b"x", {}))
-    _, [entry], _ = _unpacked(packed(tar))
+    _, [entry], _ = await _unpacked(packed(tar))
     assert entry["path"] == "caf\\xe9\\\\x"
 
 
@@ -81,10 +84,10 @@ def test_links_and_specials_are_refused_by_name(kind, why):
         packed(tar)
 
 
-def test_directories_come_with_their_files():
+async def test_directories_come_with_their_files():
     """The form has no line for a directory."""
     tar = _tar(("d", b"", {"type": tarfile.DIRTYPE}), ("d/a", b"x", {}))
-    _, entries, _ = _unpacked(packed(tar))
+    _, entries, _ = await _unpacked(packed(tar))
     assert [entry["path"] for entry in entries] == ["d/a"]
 
 
@@ -116,9 +119,20 @@ def test_path_is_within_another_by_whole_names(path, expected):
     assert is_within(path, {Path("x"), Path("a/b")}) is expected
 
 
+async def test_files_that_are_to_go_are_named_after_the_others():
+    """One manifest for all: what is put and what is taken away is one change."""
+    gone = ManifestDeletion(path="old", deleted=True, expected_sha256="0" * 64)
+    _, entries, _ = await _unpacked(packed(_tar(("a", b"x", {}))), gone)
+    assert [(entry["path"], entry.get("deleted")) for entry in entries] == [
+        ("a", None),
+        ("old", True),
+    ]
+
+
 async def test_archive_is_sent_from_its_beginning_each_time(monkeypatch):
     """A lost answer is asked for again with all of the body."""
     monkeypatch.setattr(archives, "PIECE", 2)
-    archive = io.BytesIO(b"12345")
+    archive = Packed((), io.BytesIO(b"12345"))
     for _ in range(2):
-        assert [piece async for piece in pieces_of(archive)] == [b"12", b"34", b"5"]
+        _, *contents = [piece async for piece in archive.pieces()]
+        assert contents == [b"12", b"34", b"5"]

@@ -58,6 +58,24 @@ async def test_snapshot_is_put_back_only_where_files_differ_from_it(
         assert [entry.path for entry in await again.ls(".")] == ["/workspace/a.txt"]
 
 
+async def test_snapshot_that_cannot_be_put_back_leaves_all_as_it_is(client, sandboxes, tmp_path):
+    """Putting back is one change: what the service refuses clears nothing."""
+    made = await sandboxes.create(snapshot=LocalSnapshotSpec(base_path=tmp_path))
+    async with made:
+        await made.write(Path("a.txt"), io.BytesIO(b"kept"))
+    await made.write(Path("a.txt"), io.BytesIO(b"since"))
+    snapshot = tmp_path / f"{made.state.session_id}.tar"
+    snapshot.write_bytes(tar_of(("b.txt", b"new"), ("../c.txt", b"outside")))
+    with pytest.raises(WorkspaceArchiveWriteError, match="path_not_allowed"):
+        await (await sandboxes.resume(made.state)).start()
+    snapshot.write_bytes(tar_of(("b.txt", b"new"), ("b.txt/c.txt", b"in a file")))
+    with pytest.raises(WorkspaceArchiveWriteError, match="invalid_archive"):
+        await (await sandboxes.resume(made.state)).start()
+    assert [entry.path for entry in await made.ls(".")] == ["/workspace/a.txt"]
+    assert (await made.read(Path("a.txt"))).read() == b"since"
+    await sandboxes.delete(made)
+
+
 async def test_snapshot_of_nothing_is_put_back(client, sandboxes, tmp_path):
     """An agent that has changed nothing has a workspace all the same."""
     made = await sandboxes.create(snapshot=LocalSnapshotSpec(base_path=tmp_path))
