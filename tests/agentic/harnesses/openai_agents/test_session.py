@@ -143,6 +143,13 @@ async def test_nothing_is_removed_recursively_without_an_error(open_session, rec
     assert orchestrator.calls == [("delete_path", {"path": "d/a", "recursive": recursive})]
 
 
+async def test_tree_that_is_not_removed_is_an_error(open_session):
+    """Only what is not there may stay unsaid."""
+    session, _ = await open_session(DENIED)
+    with pytest.raises(ExecNonZeroError, match="denied_by_rule"):
+        await session.rm("d", recursive=True)
+
+
 @pytest.mark.parametrize("path", ["/workspace", ".", "d/.."])
 async def test_workspace_itself_stays(open_session, path):
     """It is a person's, whatever an agent makes of it."""

@@ -92,10 +92,10 @@ async def test_ephemeral_entries_are_in_no_snapshot(client, sandboxes, tmp_path)
     made = await sandboxes.create(manifest=manifest, snapshot=LocalSnapshotSpec(base_path=tmp_path))
     async with made:
         await made.write(Path("kept"), io.BytesIO(b"y"))
+        await made.write(Path("tmp/a"), io.BytesIO(b"z"))
         with await made.persist_workspace() as tar, tarfile.open(fileobj=tar) as members:
             assert members.getnames() == ["kept"]
     fingerprint = made.state.snapshot_fingerprint
-    await made.write(Path("tmp/a"), io.BytesIO(b"z"))
     async with await sandboxes.resume(made.state) as again:
         assert (await again.read(Path("tmp/a"))).read() == b"x"
     assert again.state.snapshot_fingerprint == fingerprint
