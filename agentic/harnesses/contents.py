@@ -48,6 +48,10 @@ class Contents:
         if len(content) > INLINE or not await self._fits(path, content):
             await self._stream(path, content)
 
+    async def create(self, path: str, content: bytes) -> None:
+        """Make a new file, as one call takes it along; raise `already_exists` where one is."""
+        await self._calls.make("write_file", path=path, mode="create", **_sent(content))
+
     async def _fits(self, path: str, content: bytes) -> bool:
         """Write a file by a call; return False for a service that takes no request of that size."""
         try:
