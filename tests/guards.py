@@ -1392,4 +1392,19 @@ GUARDS = (
             "",
         ),
     ),
+    *guards_of(
+        "agentic/harnesses/openai_agents/client.py",
+        "tests/agentic/harnesses/openai_agents/test_client.py",
+        ("sandbox: a workspace that was there stays", "if state.is_workspace_owned:", "if True:"),
+    ),
+    *guards_of(
+        "agentic/harnesses/openai_agents/session.py",
+        "tests/agentic/harnesses/openai_agents/test_session.py",
+        ("sandbox: reading only", 'if self._access == "read_only":', "if False:"),
+    ),
+    *guards_of(
+        "agentic/harnesses/openai_agents/capability.py",
+        "tests/agentic/harnesses/openai_agents/test_capability.py",
+        ("sandbox: tools that change are named", 'if tool.effect == "read"', "if True"),
+    ),
 )
