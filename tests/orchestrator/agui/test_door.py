@@ -30,8 +30,8 @@ async def test_a_thread_is_a_session_of_its_user_and_workspace(enter, store):
     assert (await enter(asked()))[0].id == first.id
     others = [
         await enter(asked(), "bob"),
-        await enter(asked(), "cyd", "other"),
-        await enter(asked(thread="u"), "cyd"),
+        await enter(asked(), "ann", "other"),
+        await enter(asked(thread="u")),
     ]
     assert len({first.id, *(session.id for session, _ in others)}) == 4
 

@@ -91,9 +91,11 @@ async def test_a_turn_that_says_something_else_than_was_heard_is_another_message
     assert await tell(a_delta("I thi"), decided("Indeed.")) == {"r:1": "I thi", "r:1~2": "Indeed."}
 
 
-async def test_a_piece_that_comes_behind_its_turn_is_passed_over(tell):
-    """It was told with the turn."""
-    assert await tell(a_delta("Yes."), decided("Yes."), a_delta("Yes.")) == {"r:1": "Yes."}
+async def test_a_piece_that_comes_behind_its_turn_is_passed_over(tell, told):
+    """It was told with the turn: also where it is of an attempt of which nothing had been heard."""
+    told.turns = {1: "I see."}
+    late = [a_delta("I "), decided("I see."), a_delta("see.", 2), a_delta("I see.", attempt=2)]
+    assert await tell(*late) == {"r:1": "I see."}
 
 
 async def test_turns_are_messages_of_their_own(tell):

@@ -120,7 +120,7 @@ async def test_a_stream_passes_over_what_was_asked_and_answered_before(taken, st
     first = interrupt_of(await stream(asked()))
     second = interrupt_of(await stream(resumed(first, {"approved": True, "steps": [1]})))
     assert first.id != second.id
-    assert interrupt_of(await stream(asked())).metadata == second.metadata
+    assert interrupt_of(await stream(asked())) == second
 
 
 async def test_a_stream_goes_on_behind_events_that_are_lost(taken, stream, store):
@@ -181,6 +181,24 @@ async def test_a_stream_that_cannot_read_ends_with_an_error(taken, stream, store
     monkeypatch.setattr(store.runs, "get", get)
     last = (await stream(asked()))[-1]
     assert (last.code, last.raw_event["request_id"]) == ("unavailable", "req_1")
+
+
+async def test_a_stream_that_comes_late_tells_all_that_is_being_said(taken, stream, store):
+    """Its first piece stands behind words that it has not heard."""
+    lease = await taken(asked())
+    await store.conversation.append_text(lease, 1, 0, "Well, ")
+    following = asyncio.create_task(stream(asked()))
+    channel = store.backend.keys.text_channel(lease.session.id)
+
+    async def is_heard():
+        return await store.backend.redis.pubsub_numsub(channel) == [(channel, 1)]
+
+    await until(is_heard)
+    await store.conversation.append_text(lease, 1, 6, "yes.")
+    said = turn(answer="Well, yes.", text="Well, yes.", usage=Usage(output_tokens=3))
+    result = RunResult(answer="Well, yes.", changes=[])
+    await store.progress.finish(lease, Ending("succeeded", result=result, turn=said))
+    assert texts(await following) == {f"{lease.run.id}:1": "Well, yes."}
 
 
 async def test_a_stream_says_in_a_silence_that_it_is_alive(taken, batches, monkeypatch):

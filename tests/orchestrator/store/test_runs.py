@@ -183,3 +183,27 @@ async def test_large_runs_are_read_off_the_event_loop(store, session, monkeypatc
     assert (await store.runs.get(opened.id, run.id)).goal == run.goal
     assert [item.goal for item in (await store.runs.list(opened.id, 5, None)).items] == [run.goal]
     assert threads == [is_here, is_here]
+
+
+async def test_run_tells_of_one_step_what_it_keeps_by_itself(any_store):
+    """Who follows a long run reads no other step for it; what its turn says of it is not kept twice."""
+    lease = await begun(any_store)
+    ids, planned = (lease.session.id, lease.run.id), turn(step(1), step(2))
+    await any_store.progress.record_turn(lease, planned)
+    for n, arguments in ((1, {}), (2, {"path": "resolved"})):
+        made = step(n, arguments=arguments, status="succeeded", output={"lines": n})
+        await any_store.progress.commit_step(lease, made, planned.calls[n - 1])
+        kept = await any_store.runs.kept_of_step(*ids, n)
+        assert (kept.get("arguments", {}), kept["output"]) == (arguments, {"lines": n})
+    assert "arguments" not in await any_store.runs.kept_of_step(*ids, 1)
+    assert await any_store.runs.kept_of_step(*ids, 3) == {}
+
+
+async def test_run_tells_what_is_being_said(any_store):
+    """Until it is a turn."""
+    lease = await begun(any_store)
+    ids = lease.session.id, lease.run.id
+    assert await any_store.runs.text(*ids) is None
+    await any_store.conversation.append_text(lease, 1, 0, "Grüß")
+    await any_store.conversation.append_text(lease, 1, 6, " Gott")
+    assert await any_store.runs.text(*ids) == "Grüß Gott"
