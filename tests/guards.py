@@ -1244,4 +1244,124 @@ GUARDS = (
             "    top = min(tops)\n",
         ),
     ),
+    *guards_of(
+        "orchestrator/mcp/calling/call.py",
+        "tests/orchestrator/mcp/calling/test_calls.py",
+        (
+            "MCP: a key is its user's",
+            "{self.caller.user_id}/{self.caller.workspace}/",
+            "{self.caller.workspace}/",
+        ),
+        ("MCP: a key is its workspace's", "/{self.caller.workspace}/", "/"),
+        (
+            "MCP: what was approved is what is made",
+            "None if self.answer is None else self.answer.asked.expected",
+            "None",
+        ),
+        (
+            "MCP: an approval is for one call",
+            "        if self.answer is not None:\n            return self.answer.asked.id\n",
+            "",
+        ),
+    ),
+    *guards_of(
+        "orchestrator/mcp/calling/calls.py",
+        "tests/orchestrator/mcp/calling/test_calls.py",
+        (
+            "MCP: a denial counts",
+            '        if judgement.answer == "deny":\n',
+            "        if False:\n",
+        ),
+        (
+            "MCP: what is rejected is not made",
+            "            request.answer.require_approval(request.tool)\n",
+            "            pass\n",
+        ),
+        (
+            "MCP: whoever cannot be asked approves of nothing",
+            "        if not request.caller.can_be_asked:\n",
+            "        if False:\n",
+        ),
+        (
+            "MCP: a replay is not told again",
+            "        if not result.replayed:\n",
+            "        if True:\n",
+        ),
+        (
+            "MCP: what a client that has gone has done is told",
+            "            if gone.result is not None:\n",
+            "            if False:\n",
+        ),
+    ),
+    *guards_of(
+        "orchestrator/mcp/calling/making.py",
+        "tests/orchestrator/mcp/calling/test_calls.py",
+        (
+            "MCP: the call of a client that has gone is settled",
+            "            await asyncio.wait({making})\n",
+            "            making.cancel()\n            await asyncio.wait({making})\n",
+        ),
+    ),
+    *guards_of(
+        "orchestrator/mcp/protocol.py",
+        "tests/system/mcp/test_approvals.py",
+        (
+            "MCP: an approval is its user's",
+            'return f"{caller.user_id}/{caller.workspace}"',
+            "return caller.workspace",
+            "test_state_is_for_its_user_workspace_and_arguments_alone",
+        ),
+        (
+            "MCP: an approval is its workspace's",
+            'return f"{caller.user_id}/{caller.workspace}"',
+            "return caller.user_id",
+            "test_state_is_for_its_user_workspace_and_arguments_alone",
+        ),
+    ),
+    *guards_of(
+        "orchestrator/mcp/resources.py",
+        "tests/orchestrator/mcp/test_resources.py",
+        (
+            "MCP: a name of a URI stays one name",
+            'is_ours or any("/" in name for name in names)',
+            "is_ours",
+        ),
+        (
+            "MCP: a part of a file is not the file",
+            "    if file.truncated:\n",
+            "    if False:\n",
+        ),
+    ),
+    *guards_of(
+        "orchestrator/store/lua/note_call.lua",
+        "tests/orchestrator/store/test_direct_calls.py",
+        (
+            "MCP: a call is told once",
+            "if redis.call('EXISTS', KEYS[10]) == 1 then return { 'noted' } end\n",
+            "",
+        ),
+    ),
+    *guards_of(
+        "execution_environment/tools/edit_file.py",
+        "tests/execution_environment/tools/test_edit_file.py",
+        (
+            "an edit counts in one way",
+            'if self.replace_all and "expected_count" in self.model_fields_set',
+            "if False",
+        ),
+    ),
+    *guards_of(
+        "execution_environment/toolkit/white_space.py",
+        "tests/execution_environment/toolkit/test_white_space.py",
+        (
+            "what is looked for but for white space has a bound",
+            " or len(wanted) > MAX_WANTED",
+            "",
+        ),
+        (
+            "places alike but for white space have a bound",
+            "islice(_alike(content, wanted), MAX_PLACES)",
+            "_alike(content, wanted)",
+        ),
+    ),
 )

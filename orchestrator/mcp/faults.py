@@ -1,13 +1,16 @@
-"""What is no answer to a call of a tool but fails: as the protocol's errors, with all that is known."""
+"""What fails: of a tool's call as its result, of all else as the protocol's error, with all that is known."""
+
+from collections.abc import Awaitable, Callable
 
 from mcp.server.context import CallNext, HandlerResult
 from mcp.shared.exceptions import MCPError
-from mcp_types import INTERNAL_ERROR, INVALID_PARAMS
+from mcp_types import INTERNAL_ERROR, INVALID_PARAMS, CallToolResult, InputRequiredResult
 from pydantic import ValidationError
 
 from common.errors import AgenticError, SystemFault
 from common.logs import get_logger
 from orchestrator.mcp.callers import Context
+from orchestrator.mcp.results import failed
 
 log = get_logger(__name__)
 
@@ -24,6 +27,16 @@ async def told_as_error(ctx: Context, call_next: CallNext) -> HandlerResult:
         fault = SystemFault("internal", "Something went wrong inside the service")
         log.exception("unforeseen error in a request over MCP", method=ctx.method)
         raise _error(fault, noted(fault, ctx)) from bug
+
+
+async def told_as_result(
+    context: Context, called: Callable[[], Awaitable[CallToolResult | InputRequiredResult]]
+) -> CallToolResult | InputRequiredResult:
+    """Return what a call answers, its error included: models are shown results only."""
+    try:
+        return await called()
+    except AgenticError as failure:
+        return failed(failure, noted(failure, context))
 
 
 def noted(failure: AgenticError, context: Context) -> str:

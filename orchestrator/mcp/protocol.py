@@ -1,7 +1,6 @@
 """The protocol's side of the door: what a server answers to, put together with its library."""
 
 import hmac
-from collections.abc import Awaitable, Callable
 from importlib.metadata import version
 from typing import Any
 
@@ -16,34 +15,40 @@ from mcp_types import (
 )
 from pydantic import SecretStr
 
-from common.errors import AgenticError
-from orchestrator.mcp.asking import answer_to
-from orchestrator.mcp.call import Request
 from orchestrator.mcp.callers import Context, caller_of, key_of
-from orchestrator.mcp.calls import Calls
-from orchestrator.mcp.faults import noted, told_as_error
-from orchestrator.mcp.results import failed, succeeded
+from orchestrator.mcp.calling.asking import answer_to
+from orchestrator.mcp.calling.call import Request
+from orchestrator.mcp.calling.calls import Calls
+from orchestrator.mcp.faults import told_as_error, told_as_result
+from orchestrator.mcp.resources import Resources
+from orchestrator.mcp.results import succeeded
+from orchestrator.mcp.runs import Runs
 from orchestrator.mcp.sessions import Sessions
 from orchestrator.mcp.tools import listed
+from orchestrator.mcp.verbs import Verbs
 from orchestrator.routes.dependencies import Services
 
 NAME = "agentic-framework"
 ANSWERED_WITHIN = 600.0
 """Seconds that a person has for an answer: what they were shown is sealed with the time."""
 _PURPOSE = b"agentic-framework: state of MCP requests"
-_INSTRUCTIONS = (
+_ABOUT_FILES = (
     "Files of one workspace. Paths are relative to it and '/'-separated; lines count from 1."
     " A failed call says in its hint what to do next. Send a call whose answer was lost again with the"
     " same _meta['agentic-framework/idempotency-key']: it happens once."
 )
+_ABOUT_RUNS = (
+    "Agents that work on files. 'start_run' gives one a goal in a workspace; 'run_status' waits for it and"
+    " shows what it asks; 'approve' and 'send_message' answer; 'cancel_run' ends it."
+)
 
 
-class WorkspaceServer:
+class WorkspaceTools:
     """Serves a workspace's tools; which workspace, and whose, each request says."""
 
-    def __init__(self, services: Services) -> None:
+    def __init__(self, services: Services, calls: Calls) -> None:
         self._services = services
-        self._calls = Calls(services, Sessions(services.store))
+        self._calls = calls
 
     async def list_tools(
         self, _context: Context, _params: PaginatedRequestParams | None
@@ -71,27 +76,43 @@ class WorkspaceServer:
         return await told_as_result(context, called)
 
 
-async def told_as_result(
-    context: Context, called: Callable[[], Awaitable[CallToolResult | InputRequiredResult]]
-) -> CallToolResult | InputRequiredResult:
-    """Return what a call answers, its error included: models are shown results only."""
-    try:
-        return await called()
-    except AgenticError as failure:
-        return failed(failure, noted(failure, context))
-
-
 def workspace_server(services: Services, secret: SecretStr) -> Server[Any]:
     """Return the server for workspaces; `secret` keeps what clients carry between two requests."""
-    serving = WorkspaceServer(services)
+    calls = Calls(services, Sessions(services.store))
+    tools, resources = WorkspaceTools(services, calls), Resources(calls)
     server: Server[Any] = Server(
         NAME,
         version=version(NAME),
-        instructions=_INSTRUCTIONS,
-        get_tool_input_schema=lambda _name: None,  # no argument travels in a header
-        on_list_tools=serving.list_tools,
-        on_call_tool=serving.call_tool,
+        instructions=_ABOUT_FILES,
+        get_tool_input_schema=_in_no_header,
+        on_list_tools=tools.list_tools,
+        on_call_tool=tools.call_tool,
+        on_list_resources=resources.list,
+        on_list_resource_templates=resources.templates,
+        on_read_resource=resources.read,
     )
+    return _guarded(server, secret)
+
+
+def verbs_server(services: Services, secret: SecretStr) -> Server[Any]:
+    """Return the server for the orchestrator's own verbs; `secret` as above."""
+    verbs = Verbs(Runs(services, Sessions(services.store)))
+    server: Server[Any] = Server(
+        NAME,
+        version=version(NAME),
+        instructions=_ABOUT_RUNS,
+        get_tool_input_schema=_in_no_header,
+        on_list_tools=verbs.list_tools,
+        on_call_tool=verbs.call_tool,
+    )
+    return _guarded(server, secret)
+
+
+def _in_no_header(_tool: str) -> None:
+    """Say that no argument of a tool travels in a header, too."""
+
+
+def _guarded(server: Server[Any], secret: SecretStr) -> Server[Any]:
     # instead of the library's own tracing: `traceparent` is passed on as everywhere
     server.middleware[:] = [told_as_error, _sealing(secret)]
     return server

@@ -34,11 +34,19 @@ def failed(failure: AgenticError, request_id: str) -> CallToolResult:
     """Return the answer to a call that has failed: a model reads why, and what to do next."""
     problem = failure.problem("orchestrator", request_id)
     return CallToolResult(
-        content=[TextContent(text=_in_words(problem))],
+        content=[TextContent(text=_in_words(failure, problem))],
         structured_content=problem.model_dump(mode="json"),
         is_error=True,
     )
 
 
-def _in_words(problem: Problem) -> str:
-    return f"{problem.code}: {problem.detail}\nHint: {problem.hint}\nOutcome: {problem.outcome}"
+def _in_words(failure: AgenticError, problem: Problem) -> str:
+    fields = failure.context.fields or []
+    return "\n".join(
+        (
+            f"{problem.code}: {problem.detail}",
+            *(f"- {field.field}: {field.message}" for field in fields),
+            f"Hint: {problem.hint}",
+            f"Outcome: {problem.outcome}",
+        )
+    )

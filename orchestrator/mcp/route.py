@@ -1,4 +1,4 @@
-"""Where MCP clients come in: `POST /mcp/{workspace}` has the tools and files of one workspace."""
+"""Where MCP clients come in: `/mcp/{workspace}` has one workspace's tools and files, `/mcp` runs."""
 
 import asyncio
 import json
@@ -26,10 +26,12 @@ class Doors:
     """The doors for MCP clients."""
 
     workspace: Door
+    verbs: Door
 
     async def aclose(self) -> None:
-        """Close them all."""
+        """Close both."""
         await self.workspace.aclose()
+        await self.verbs.aclose()
 
 
 def open_doors(services: Services, secret: SecretStr, max_body: int) -> Doors:
@@ -41,7 +43,13 @@ def open_doors(services: Services, secret: SecretStr, max_body: int) -> Doors:
 
         return Serving(workspace_server(services, secret), max_body)
 
-    return Doors(Door(workspace))
+    def verbs() -> Server:
+        from orchestrator.mcp.protocol import verbs_server  # noqa: PLC0415
+        from orchestrator.mcp.serving import Serving  # noqa: PLC0415
+
+        return Serving(verbs_server(services, secret), max_body)
+
+    return Doors(Door(workspace), Door(verbs))
 
 
 def _doors(request: Request) -> Doors:
@@ -60,6 +68,12 @@ def _require_name(workspace: Name) -> str:
 async def serve_workspace(request: Request, doors: DoorsDep) -> Response:
     """Answer an MCP client about a workspace of its user's."""
     return await _handed(request, doors.workspace)
+
+
+@router.post("")
+async def serve_verbs(request: Request, doors: DoorsDep) -> Response:
+    """Answer an MCP client about its user's runs."""
+    return await _handed(request, doors.verbs)
 
 
 async def _handed(request: Request, door: Door) -> Response:

@@ -6,7 +6,7 @@ from collections import OrderedDict
 from collections.abc import Callable
 
 from common.sessions import Session
-from orchestrator.store.direct_calls import DirectCall
+from orchestrator.store.events import DirectCall
 from orchestrator.store.store import Store
 
 KEPT = 10_000

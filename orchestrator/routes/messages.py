@@ -43,7 +43,7 @@ async def send_message(
 
     A run that works without a model takes an answer only, one that has ended takes nothing.
     """
-    await _check_hears(services, session.id, run_id)
+    await require_hearing(services, session.id, run_id)
     key = idempotency(idempotency_key, body)
     run = await services.store.messages.send(
         session.id, run_id, body.text, key, user_id=session.user_id
@@ -51,7 +51,7 @@ async def send_message(
     return await answered(run, 202)
 
 
-async def _check_hears(services: Services, session_id: str, run_id: str) -> None:
+async def require_hearing(services: Services, session_id: str, run_id: str) -> None:
     """Raise `invalid_state` where nobody would read a message; the store refuses it to ended runs."""
     run = await services.store.runs.get(session_id, run_id)
     planner = services.planners.get(run.planner)

@@ -1,15 +1,21 @@
-"""A session's event log, and the notifications that something new is in it."""
+"""A session's event log, the calls without a run that are noted in it, and notifications of what is new."""
 
 from collections.abc import AsyncIterator, Sequence
 from dataclasses import dataclass
+from datetime import timedelta
+from typing import Self
 
-from common.errors import ClientError
+from common.errors import ClientError, Problem
+from common.models import Items, Lenient
 from common.runs import Event
-from orchestrator.store.backend import Backend
+from common.tools import Receipt, ToolResult
+from orchestrator.store.backend import Backend, milliseconds
 from orchestrator.store.records import Fields
 
 NOTIFICATION_WAIT = 1.0
 """Seconds that one wait for a notification lasts."""
+REPEATED_WITHIN = timedelta(minutes=1)
+"""How long a call is known to be noted: a script is sent again while the store does not answer."""
 
 
 @dataclass(frozen=True)
@@ -91,6 +97,46 @@ class EventLog:
                 if message is not None:
                     kind, _, subject = message["data"].partition(" ")
                     yield kind, subject
+
+
+class DirectCall(Lenient):
+    """What came of a call, as the event `call.succeeded` or `call.failed` tells it."""
+
+    id: str
+    tool: str
+    receipts: Items[Receipt] = []
+    error: Problem | None = None
+    duration_ms: float | None = None
+
+    @classmethod
+    def made(cls, result: ToolResult) -> Self:
+        """Return what is told of a call that has happened; its output is the caller's own affair."""
+        return cls(
+            id=result.id,
+            tool=result.tool,
+            receipts=result.receipts,
+            duration_ms=result.duration_ms,
+        )
+
+
+class DirectCallStore:
+    """Notes calls in the event log of the session that they were made in."""
+
+    def __init__(self, backend: Backend) -> None:
+        self._backend = backend
+
+    async def note(self, session_id: str, call: DirectCall) -> bool:
+        """Note a call, and keep its session for another while; False where there is none any more."""
+        [outcome] = await self._backend.script(
+            "note_call",
+            session_id,
+            "",
+            "call.succeeded" if call.error is None else "call.failed",
+            call.model_dump_json(),
+            milliseconds(REPEATED_WITHIN),
+            more_keys=(self._backend.keys.noted(session_id, call.id),),
+        )
+        return bool(outcome == "noted")
 
 
 def _read(session_id: str, entry_id: str, fields: Fields) -> Entry:

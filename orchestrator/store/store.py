@@ -13,8 +13,7 @@ from orchestrator.store.approvals.rules import RuleStore
 from orchestrator.store.approvals.session_changes import SessionChanges
 from orchestrator.store.backend import Backend, StoreConfig, StoreUnavailable
 from orchestrator.store.conversation import Conversation
-from orchestrator.store.direct_calls import DirectCallStore
-from orchestrator.store.events import EventLog
+from orchestrator.store.events import DirectCallStore, EventLog
 from orchestrator.store.keys import Keys
 from orchestrator.store.leases import LeaseStore
 from orchestrator.store.messages import MessageStore

@@ -7,9 +7,9 @@ import pytest
 
 from common.context import RequestSource
 from common.tools import ToolSpec
-from orchestrator.mcp.call import Request
 from orchestrator.mcp.callers import Caller
-from orchestrator.mcp.calls import Calls
+from orchestrator.mcp.calling.call import Request
+from orchestrator.mcp.calling.calls import Calls
 from orchestrator.mcp.sessions import Sessions
 from orchestrator.starting import Origin
 from tests.orchestrator.fakes import ScriptedExecutor

@@ -3,7 +3,7 @@
 from datetime import timedelta
 
 from common.errors import ToolError
-from orchestrator.store.direct_calls import DirectCall
+from orchestrator.store.events import DirectCall
 from tests.orchestrator.builders import receipt
 
 

@@ -15,12 +15,12 @@ from common.tools import ToolResult, Tools, did_you_mean
 from orchestrator.approvals.dry_running import dry_runs
 from orchestrator.approvals.judging import Judge
 from orchestrator.approvals.previewing import Change, Previewer
-from orchestrator.mcp.asking import Asked, question
-from orchestrator.mcp.call import Request
-from orchestrator.mcp.making import Gone, made
+from orchestrator.mcp.calling.asking import Asked, question
+from orchestrator.mcp.calling.call import Request
+from orchestrator.mcp.calling.making import Gone, made
 from orchestrator.mcp.sessions import Sessions
 from orchestrator.routes.dependencies import Services
-from orchestrator.store.direct_calls import DirectCall
+from orchestrator.store.events import DirectCall
 
 _POLICIES: Mapping[Policy, Policy] = {"plan": "writes"}
 """A call that belongs to no plan asks where a plan's would have, one at a time."""

@@ -7,9 +7,9 @@ from mcp_types import InputRequiredResult
 
 from common.approvals.rules import Rule
 from common.errors import ClientError, SystemFault, ToolError
-from orchestrator.mcp.asking import Answer, Asked, answer_to
-from orchestrator.mcp.calls import MOST_GIVEN_UP
-from orchestrator.store.direct_calls import DirectCall
+from orchestrator.mcp.calling.asking import Answer, Asked, answer_to
+from orchestrator.mcp.calling.calls import MOST_GIVEN_UP
+from orchestrator.store.events import DirectCall
 from tests.orchestrator.mcp.conftest import caller, request
 
 CHANGED = {"sha256": "0" * 64}
@@ -99,7 +99,7 @@ async def test_unknown_tool_is_refused_with_what_may_be_meant(bench):
 async def test_error_is_raised_and_noted(bench):
     """The session tells what has failed, a fault of the service as well."""
     made = bench(
-        ToolError("already_exists", "there"), SystemFault("internal", "broken"),
+        ToolError("already_exists", "there"), SystemFault("internal", "broken", outcome="not_executed"),
         settlements=[None],
     )  # fmt: skip
     for code in ("already_exists", "internal"):

@@ -12,8 +12,10 @@ from common.plans import TurnCall
 from common.sessions import Session
 from common.tools import ToolCall, ToolSpec
 from orchestrator.approvals.dry_running import UNFENCED
-from orchestrator.mcp.asking import Answer
 from orchestrator.mcp.callers import Caller
+from orchestrator.mcp.calling.asking import Answer
+
+Arguments = dict[str, JsonValue]
 
 
 @dataclass(frozen=True)
@@ -22,7 +24,7 @@ class Request:
 
     caller: Caller
     tool: str
-    arguments: dict[str, JsonValue]
+    arguments: Arguments
     key: str | None = None
     answer: Answer | None = None
 

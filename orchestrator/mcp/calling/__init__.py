@@ -1,0 +1,1 @@
+"""A client's call of a tool, from its arrival to its answer."""
