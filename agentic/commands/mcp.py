@@ -35,5 +35,5 @@ def mcp(
     if (workspace is None) == (not runs):
         raise typer.BadParameter("give either --workspace NAME or --runs")
     target = work.target.Target(options.LOCAL_URL if url is None else url, api_key)
-    source = work.mcp.Source(target, url is not None, data_dir)
-    work.ending.finish(work.mcp.serve(source, workspace))
+    source = work.mcp.Source(workspace, target, url is not None, data_dir)
+    work.ending.finish(work.mcp.serve(source))

@@ -33,6 +33,7 @@ KEY = "agentic-framework/idempotency-key"
 MAX_ROUNDS = 10
 """How often one call can ask its user."""
 _CALL = "tools/call"
+_NOT_FOUND = -32002
 _METHODS: Mapping[str, Mapping[str, type[RequestParams]]] = {
     "tools": {"tools/list": PaginatedRequestParams, _CALL: CallToolRequestParams},
     "resources": {
@@ -81,6 +82,8 @@ class Bridge:
         """Return the result as it came; what keeps a call from being made is told as its result."""
         try:
             return await self._answered(context)
+        except MCPError as error:
+            raise _of_era(error, context) from error
         except StackError as error:
             failure: AgenticError = fault("unavailable", str(error))
             failure.outcome = "unknown"  # it may have been lost on its way to an earlier stack
@@ -132,6 +135,14 @@ class Progress:
         if told.progress > self._told:
             self._told = told.progress
             await self._context.session.report_progress(told.progress, told.total, told.message)
+
+
+def _of_era(error: MCPError, context: Context) -> MCPError:
+    """Return an error as the client's revision has it: older ones have a code for what is not there."""
+    is_missing = isinstance(error.data, dict) and error.data.get("code") == "path_not_found"
+    if is_missing and context.method == "resources/read" and not is_newer(context):
+        return MCPError(_NOT_FOUND, error.message, error.data)
+    return error
 
 
 def _failed(failure: AgenticError) -> dict[str, Any]:

@@ -14,6 +14,7 @@ from agentic.local.services import PROJECT
 from agentic.local.sharing import SharedStack
 from agentic.work import inputs
 from agentic.work.ending import ExitCode
+from agentic.work.here import require_name
 from agentic.work.target import AGENT, Target
 from common.errors import AgenticError
 from common.models import Lenient
@@ -33,14 +34,25 @@ class _Health(Lenient):
 
 @dataclass(frozen=True)
 class Source:
-    """Whose tools are served.
+    """What is served: a workspace, or without one the user's runs, and by whom.
 
     `target` is the server that was named, or else where one may be, unless there is a `data_dir`.
     """
 
+    workspace: str | None
     target: Target
     is_named: bool
     data_dir: Path | None
+
+    def __post_init__(self) -> None:
+        """Refuse what no workspace is called."""
+        if self.workspace is not None:
+            require_name(self.workspace)
+
+    @property
+    def path(self) -> str:
+        """The door's."""
+        return path_of("mcp", *([] if self.workspace is None else [self.workspace]))
 
     @asynccontextmanager
     async def located(self) -> AsyncIterator[Locate]:
@@ -53,8 +65,8 @@ class Source:
             yield shared.url
 
 
-async def serve(source: Source, workspace: str | None) -> int:
-    """Serve a workspace, or the user's runs where none is named, until standard input ends."""
+async def serve(source: Source) -> int:
+    """Serve it until standard input ends."""
     try:  # whoever has only the client has no such library; and it takes a second
         from agentic.mcp.bridge import bridge_to  # noqa: PLC0415
         from agentic.mcp.upstream import Upstream, Where  # noqa: PLC0415
@@ -63,10 +75,9 @@ async def serve(source: Source, workspace: str | None) -> int:
         raise refusal(
             "MCP needs a library that is not installed", hint=f"pip install '{PROJECT}[mcp]'"
         ) from error
-    path = path_of("mcp", *([] if workspace is None else [workspace]))
     with taken() as wire:
         async with source.located() as locate:
-            where = Where(locate, path, source.target.api_key, AGENT)
+            where = Where(locate, source.path, source.target.api_key, AGENT)
             async with Upstream(where) as upstream:
                 server = await bridge_to(upstream, _INFO)
                 async with wire.streams() as (reading, writing):

@@ -108,11 +108,23 @@ async def test_result_has_its_structure_its_meta_and_its_error_as_they_came(conn
 
 async def test_error_of_the_protocol_passes_with_its_code_and_data(connected, door):
     """The problem is in its data."""
+    door.set("resources/read", refused(-32602, "file_too_large: no", {"code": "file_too_large"}))
+    async with connected() as client:
+        with pytest.raises(MCPError) as caught:
+            await client.read_resource("file:///a")
+    assert (caught.value.code, caught.value.message) == (-32602, "file_too_large: no")
+    assert caught.value.data == {"code": "file_too_large"}
+
+
+async def test_resource_that_is_not_there_has_the_code_of_the_clients_revision(
+    connected, door, era
+):
+    """Newer ones call it invalid parameters."""
     door.set("resources/read", refused(-32602, "path_not_found: no", {"code": "path_not_found"}))
     async with connected() as client:
         with pytest.raises(MCPError) as caught:
             await client.read_resource("file:///a")
-    assert (caught.value.code, caught.value.message) == (-32602, "path_not_found: no")
+    assert caught.value.code == {"auto": -32602, "legacy": -32002}[era]
     assert caught.value.data == {"code": "path_not_found"}
 
 
