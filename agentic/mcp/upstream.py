@@ -5,7 +5,6 @@ import json
 from collections.abc import Awaitable, Callable, Mapping
 from contextlib import AsyncExitStack
 from dataclasses import dataclass
-from itertools import count
 from types import TracebackType
 from typing import Any, Self
 
@@ -116,18 +115,18 @@ class Upstream:
         It has to be one that may come twice. Raises as `outcome_of`, and StackError where there is no
         orchestrator and none can be started.
         """
-        is_unknown = False
-        for failures in count(1):
+        failures, is_unknown = 0, False
+        while True:
             try:
-                return await self._once(question, is_lost=failures > 1)
+                return await self._once(question, is_lost=failures > 0)
             except AgenticError as error:
                 if is_unknown:  # by an earlier attempt it may have happened
                     error.outcome = "unknown"
                 is_unknown = error.outcome != "not_executed"
+                failures += 1
                 if failures == ATTEMPTS or not _is_lost(error):
                     raise
             await asyncio.sleep(pause(failures))
-        raise AssertionError("unreachable")
 
     async def _once(self, question: Question, *, is_lost: bool) -> dict[str, Any]:
         requests = await self._found(is_lost)

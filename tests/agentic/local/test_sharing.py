@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from agentic.local.ownership import StackError, noted_url, owning
+from agentic.local.ownership import StackError, note, noted_url, owning
 from agentic.local.sharing import SharedStack
 from agentic.local.stack import running_stack
 
@@ -48,6 +48,7 @@ async def test_stack_whose_starter_has_ended_is_started_again_by_who_still_needs
         async with SharedStack(DATA) as first:
             url = await first.url(False)
             assert await staying.url(False) == url
+        assert await staying.url(False) == url  # nobody looks while nothing is lost
         anew = await staying.url(True)
         assert anew == noted_url(DATA)
         assert await staying.url(False) == anew
@@ -67,10 +68,13 @@ async def test_stack_of_its_own_that_has_ended_is_started_again(place):
         assert started(directory) != killed
 
 
-async def test_stack_that_never_serves_is_told_with_what_to_do(place):
-    """Its owner hangs, or is something else."""
+@pytest.mark.parametrize("facts", [[], ["http://127.0.0.1:9"]], ids=["starting", "ending"])
+async def test_stack_that_never_serves_is_told_with_what_to_do(place, facts):
+    """Its owner hangs, before it was ready or at its end."""
     place()
-    with owning(DATA):
+    with owning(DATA) as file:
+        for fact in facts:
+            note(file, fact)
         async with SharedStack(DATA, patience=0.1) as shared:
             with pytest.raises(StackError, match="agentic down ends it"):
                 await shared.url(False)

@@ -1,8 +1,11 @@
 """Approval in the middle of a call: newer clients answer it themselves, older ones are asked here."""
 
-import pytest
-from mcp_types import ElicitResult
+from types import SimpleNamespace
 
+import pytest
+from mcp_types import ClientCapabilities, ElicitResult
+
+from agentic.mcp.asking import shows_forms
 from agentic.mcp.bridge import KEY, MAX_ROUNDS
 from tests.agentic.mcp.door import asks, result, text
 
@@ -78,6 +81,23 @@ async def test_client_that_shows_no_forms_is_not_said_to(connected, door):
     async with connected() as client:
         assert (await client.call_tool("put", {})).is_error
     assert door.metas()[0][CAPABILITIES] == {}
+
+
+@pytest.mark.parametrize(
+    ("declared", "shows"),
+    [
+        (None, False),
+        ({}, False),
+        ({"elicitation": {}}, True),
+        ({"elicitation": {"form": {}}}, True),
+        ({"elicitation": {"url": {}}}, False),
+    ],
+)
+def test_client_that_names_no_way_to_ask_shows_forms(declared, shows):
+    """Before there was another way, there was nothing to name."""
+    told = None if declared is None else ClientCapabilities.model_validate(declared)
+    context = SimpleNamespace(session=SimpleNamespace(client_capabilities=told))
+    assert shows_forms(context) == shows
 
 
 async def test_what_nobody_has_offered_is_not_asked_for(connected, door):

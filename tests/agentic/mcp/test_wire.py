@@ -111,6 +111,13 @@ async def test_client_that_reads_no_more_ends_the_lines(ends):
         await exchange(ends.wire)
 
 
+async def test_line_that_comes_after_a_fault_is_not_read(ends):
+    """A write may have failed while nobody was waiting for a line."""
+    os.write(ends.write, LINE)
+    ends.wire.fault = UnreadError()
+    assert [line async for line in ends.wire] == []
+
+
 async def test_output_that_cannot_be_written_is_told_with_the_reason(ends):
     """A disk that is full, say."""
     with pytest.raises(OutputError, match="No space left"):

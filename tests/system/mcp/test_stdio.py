@@ -60,12 +60,18 @@ async def test_workspace_is_used_from_a_program(program, shared):
 
 
 async def test_runs_are_started_from_a_program(shared, era):
-    """The other door: what drives agents."""
+    """The other door: what drives agents. Their steps are told as they are done, in either era."""
+    steps = []
+
+    async def hear(_done, _total, message):
+        steps.append(message)
+
     async with started("--runs", "--url", shared.main.url, era=era) as client:
         assert "start_run" in {tool.name for tool in (await client.list_tools()).tools}
         goal = {"workspace": "demo", "goal": "list .", "planner": "rules", "wait": 30}
-        told = await client.call_tool("start_run", goal)
+        told = await client.call_tool("start_run", goal, progress_callback=hear)
         assert told.structured_content["status"] == "succeeded"
+    assert steps == ["list_directory"]
 
 
 @pytest.mark.parametrize(
