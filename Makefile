@@ -10,7 +10,7 @@ unexport PYTHONHOME PYTHONPATH PYTHONWARNINGS PYTEST_ADDOPTS
 
 .DEFAULT_GOAL := help
 .PHONY: help setup setup-run setup-lock run test test-units test-setup test-live test-sandbox race mutate-guards crash chaos \
-	lint format lock check-lock bench try-model up down
+	conformance lint format lock check-lock bench try-model up down
 
 help: ## list the targets
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*##/\t/' | expand -t 16
@@ -68,6 +68,9 @@ crash: setup ## SIGKILL at random moments, restart, retry: make crash ROUNDS=200
 
 chaos: setup ## processes, stores and models fail while runs go on: make chaos RUNS=200 (SEED=n repeats)
 	RUNS=$(or $(RUNS),50) SEED=$(or $(SEED),4711) $(BIN)/pytest -q tests/system/chaos --timeout=7200
+
+conformance: setup ## the protocol's own suite against the door for MCP clients (needs npm and Node.js 22)
+	$(BIN)/python -m tests.conformance
 
 lint: setup ## Ruff, Black, mypy (strict) and the import contracts
 	$(BIN)/ruff check .

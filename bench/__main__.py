@@ -1,7 +1,7 @@
 """`make bench`: measures beside a floor in the same run.
 
 `python -m bench PART …` measures some parts alone: `steps`, `approvals`, `followers`,
-`models`, `directories`.
+`models`, `directories`, `mcp`.
 """
 
 import argparse
@@ -16,6 +16,7 @@ from rich.table import Table
 from bench.approvals import measure_approvals
 from bench.directories import measure_directories
 from bench.followers import measure_followers
+from bench.mcp import measure_mcp
 from bench.models.measure import measure_models
 from bench.models.report import breakdown, summary
 from bench.steps import measure_steps
@@ -36,6 +37,11 @@ def followers(directory: Path) -> list[Table]:
     return [uvloop.run(measure_followers(directory))]
 
 
+def mcp(directory: Path) -> list[Table]:
+    """Measure calls over MCP."""
+    return [uvloop.run(measure_mcp(directory))]
+
+
 def models(directory: Path) -> list[Table]:
     """Measure runs that a model decides."""
     figures = uvloop.run(measure_models(directory))
@@ -48,7 +54,7 @@ def directories(directory: Path) -> list[Table]:
     return [uvloop.run(measure_directories(directory))]
 
 
-PARTS = {part.__name__: part for part in (steps, approvals, followers, models, directories)}
+PARTS = {part.__name__: part for part in (steps, approvals, followers, models, directories, mcp)}
 
 
 def main() -> None:

@@ -13,6 +13,7 @@ from common.web.app import build_app
 from common.web.health import health_router
 from common.web.protocols.sockets import PatientWebSocketProtocol
 from common.web.server import serve
+from orchestrator.agui import routes as agui
 from orchestrator.mcp import route as mcp
 from orchestrator.mcp.route import open_doors
 from orchestrator.parts import Parts, PartsOpener, open_parts
@@ -129,7 +130,7 @@ def _routers(settings: Settings) -> list[APIRouter]:
         return []
     rooms = (
         *(sessions, runs, approvals, plans, rules, messages, events, websocket, catalogue),
-        *(files, archive, workspaces, mcp),
+        *(files, archive, workspaces, mcp, agui),
     )
     return [room.router for room in rooms]
 

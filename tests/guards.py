@@ -1364,4 +1364,47 @@ GUARDS = (
             "_alike(content, wanted)",
         ),
     ),
+    *guards_of(
+        "agentic/harnesses/calls.py",
+        "tests/agentic/harnesses/test_calls.py",
+        (
+            "harness: a caller that goes leaves no run behind",
+            "            run = await asyncio.shield(starting)\n",
+            "            run = await starting\n",
+        ),
+        (
+            "harness: a run that nobody answers is cancelled",
+            "            await self._client.cancel_run(run.session_id, run.id)\n            ended = ",
+            "            ended = ",
+        ),
+        (
+            "harness: a run that has not succeeded is no answer",
+            '    if run.status != "succeeded":\n',
+            "    if False:\n",
+        ),
+    ),
+    *guards_of(
+        "agentic/harnesses/contents.py",
+        "tests/agentic/harnesses/test_contents.py",
+        (
+            "harness: a large file is written where a call could be",
+            "        _require_harmless(probe)\n",
+            "",
+        ),
+    ),
+    *guards_of(
+        "agentic/harnesses/openai_agents/client.py",
+        "tests/agentic/harnesses/openai_agents/test_client.py",
+        ("sandbox: a workspace that was there stays", "if state.is_workspace_owned:", "if True:"),
+    ),
+    *guards_of(
+        "agentic/harnesses/openai_agents/session.py",
+        "tests/agentic/harnesses/openai_agents/test_session.py",
+        ("sandbox: reading only", 'if self._access == "read_only":', "if False:"),
+    ),
+    *guards_of(
+        "agentic/harnesses/openai_agents/capability.py",
+        "tests/agentic/harnesses/openai_agents/test_capability.py",
+        ("sandbox: tools that change are named", 'if tool.effect == "read"', "if True"),
+    ),
 )

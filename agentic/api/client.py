@@ -109,12 +109,14 @@ class AgenticClient(Approvals):
         budget: Budget | None = None,
         on_busy: OnBusy = "reject",
         idempotency_key: str | None = None,
+        wait: int | None = None,
     ) -> Run:
         """Start a run for a goal or a plan. A lost answer is asked for again, safely.
 
         A model is one that `planners` names; it keeps to the instructions, uses those tools only,
         and its answer is JSON of the output schema. `approval` says what asks a person first. A key
-        of the caller's own lets another process ask again for the same run.
+        of the caller's own lets another process ask again for the same run. With `wait` the answer
+        is the run as it has ended or waits for a person, or as it is after so many whole seconds.
         """
         body = body_of(
             RunCreate,
@@ -131,7 +133,7 @@ class AgenticClient(Approvals):
             on_busy=on_busy,
         )
         path = _at(session_id, "runs")
-        return await self._requests.create(path, body, Run, idempotency_key)
+        return await self._requests.create(path, body, Run, idempotency_key, wait)
 
     async def run(self, session_id: str, run_id: str) -> Run:
         """Return a run with its steps."""

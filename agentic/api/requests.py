@@ -36,17 +36,31 @@ class Requests:
 
     async def send(self, method: str, path: str, **options: Any) -> Answer:
         """Send one request and return its whole answer, whatever its status."""
-        async with within(self._timeout), self.opened(method, path, **options) as answer:
+        seconds = options.get("timeout", self._timeout)
+        async with within(seconds), self.opened(method, path, **options) as answer:
             return await answer.whole()
 
     async def read(self, path: str, model: type[T], **params: Any) -> T:
         """GET what a path holds, with those parameters that are given."""
         return read_answer(await self.send("GET", path, params=given(**params)), model)
 
-    async def create(self, path: str, body: dict[str, Any], model: type[T], key: str | None) -> T:
-        """POST with an idempotency key, so that it may be repeated when the answer was lost."""
-        headers = _keyed(key)
-        return await _repeated(lambda: self.send("POST", path, json=body, headers=headers), model)
+    async def create(
+        self,
+        path: str,
+        body: dict[str, Any],
+        model: type[T],
+        key: str | None,
+        wait: int | None = None,
+    ) -> T:
+        """POST with an idempotency key, so that it may be repeated when the answer was lost.
+
+        `wait`: seconds that the service may hold the answer back, beside those of any answer.
+        """
+        options: dict[str, Any] = {"json": body, "headers": _keyed(key)}
+        if wait is not None:
+            options["headers"]["Prefer"] = f"wait={wait}"
+            options["timeout"] = self._timeout + wait
+        return await _repeated(lambda: self.send("POST", path, **options), model)
 
     async def put(
         self, method: str, path: str, body: dict[str, Any], model: type[T], revision: int | None

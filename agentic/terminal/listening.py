@@ -4,8 +4,8 @@ from pydantic import ValidationError
 
 from agentic.api.client import AgenticClient
 from agentic.terminal.show import Display
-from agentic.terminal.speech import delta_of
 from common.errors import AgenticError
+from common.events.speech import delta_of
 from common.models import Lenient
 from common.runs import Event, Run
 

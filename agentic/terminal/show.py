@@ -4,7 +4,6 @@ from rich.console import Console
 from rich.status import Status
 from rich.text import Text
 
-from agentic.terminal.speech import LAST_ATTEMPT, Delta, Speech
 from agentic.terminal.wording import (
     approval_in_short,
     call_in_short,
@@ -17,6 +16,7 @@ from agentic.terminal.wording import (
     what_happened,
 )
 from common.errors import AgenticError, Problem
+from common.events.speech import LAST_ATTEMPT, Delta, Speech
 from common.files.printing import harmless
 from common.runs import Event, Run, Step
 

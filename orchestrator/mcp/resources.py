@@ -30,6 +30,7 @@ from orchestrator.mcp.callers import Context, caller_of
 from orchestrator.mcp.calling.asking import answer_to
 from orchestrator.mcp.calling.call import Arguments, Request
 from orchestrator.mcp.calling.calls import Calls
+from orchestrator.mcp.faults import noted
 
 MAX_SIZE = 1024 * 1024
 """Bytes of a file that comes as a whole."""
@@ -99,9 +100,17 @@ class Resources:
     ) -> ReadResourceResult | InputRequiredResult:
         """Return a file: text where it is UTF-8, else bytes.
 
-        Raises `file_too_large` for one that is to be read in parts, and the protocol's error where there
-        is none.
+        Raises the protocol's error, with the problem and the URI as its data, for what is no file, and
+        for one that is to be read in parts.
         """
+        try:
+            return await self._read(context, params)
+        except ToolError as refusal:
+            raise _error(refusal, params.uri, context) from refusal
+
+    async def _read(
+        self, context: Context, params: ReadResourceRequestParams
+    ) -> ReadResourceResult | InputRequiredResult:
         arguments: Arguments = {
             "path": _path_of(params.uri),
             "offset": 0,
@@ -111,12 +120,7 @@ class Resources:
         }
         answer = answer_to(params.request_state, params.input_responses)
         request = Request(caller_of(context), "read_file", arguments, answer=answer)
-        try:
-            result = await self._calls.call(request)
-        except ToolError as refusal:
-            if refusal.code != "path_not_found":
-                raise
-            raise _not_found(refusal, context) from refusal
+        result = await self._calls.call(request)
         if isinstance(result, InputRequiredResult):
             return result
         return ReadResourceResult(
@@ -167,8 +171,12 @@ def _contents(uri: str, file: _File) -> TextResourceContents | BlobResourceConte
     return TextResourceContents(uri=uri, mime_type=kind, text=text)
 
 
-def _not_found(refusal: ToolError, context: Context) -> MCPError:
+def _error(refusal: ToolError, uri: str, context: Context) -> MCPError:
     is_newer = context.protocol_version in MODERN_PROTOCOL_VERSIONS
-    problem = refusal.problem("orchestrator", None).model_dump(mode="json")
-    code = INVALID_PARAMS if is_newer else _NOT_FOUND
-    return MCPError(code, f"{refusal.code}: {refusal.detail}", problem)
+    is_missing = refusal.code == "path_not_found"
+    problem = refusal.problem("orchestrator", noted(refusal, context)).model_dump(mode="json")
+    return MCPError(
+        _NOT_FOUND if is_missing and not is_newer else INVALID_PARAMS,
+        f"{refusal.code}: {refusal.detail}",
+        {**problem, "uri": uri},
+    )

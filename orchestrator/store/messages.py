@@ -34,24 +34,28 @@ class MessageStore:
         idempotency: Idempotency | None = None,
         *,
         user_id: str,
+        answers: int | None = None,
     ) -> Run:
         """Put a message into a run's inbox, wake a worker if the run waits for it, return the run.
 
-        `user_id` is the session's user.
+        `user_id` is the session's user; `answers` the revision of the run whose question it answers,
+        where it is meant for no other one.
 
         Raises `run_not_found`, `invalid_state` for a run that has ended or was sent too many,
-        `queue_full` while it has not read earlier ones, or `idempotency_conflict`.
+        `queue_full` while it has not read earlier ones, `idempotency_conflict`, or
+        `precondition_failed` where the run does not wait with that question.
         """
         ref = RunRef(user_id, session_id, run_id)
         key, digest = idempotency or (secrets.token_hex(8), "")
         sent = (message_field(key), digest, to_json(text), MAX_UNREAD, MAX_MESSAGES)
-        outcome, can_start, now = await self._send(ref, *sent, 0)
+        expected = "" if answers is None else answers
+        outcome, can_start, now = await self._send(ref, *sent, 0, expected)
         if outcome == "unannounced":
             # Nobody may be left to wake a worker once the state has changed: then the reaper does.
             await self._queue.look_soon([ref], int(now))
-            outcome, can_start, _ = await self._send(ref, *sent, 1)
+            outcome, can_start, _ = await self._send(ref, *sent, 1, expected)
         if outcome != "sent":
-            raise _refused(outcome, run_id)
+            raise _passed(run_id) if outcome == "changed" else _refused(outcome, run_id)
         if can_start:
             await self._queue.offer_if_possible(ref)
         return await self._runs.get(session_id, run_id)
@@ -84,3 +88,11 @@ def _refused(outcome: str, run_id: str) -> AgenticError:
         "idempotency_conflict": "This Idempotency-Key sent a different message",
     }
     return error(outcome, details[outcome])
+
+
+def _passed(run_id: str) -> AgenticError:
+    return error(
+        "precondition_failed",
+        f"Run '{run_id}' does not wait with this question any more",
+        hint="Read the run: somebody has answered, or it asks something else by now.",
+    )

@@ -1,7 +1,10 @@
 """Runs as clients know them: started, read, listed, cancelled."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from contextlib import suppress
+from json import loads
+
+from pydantic import JsonValue
 
 from common.errors import AgenticError, ClientError, error
 from common.models import Page
@@ -103,6 +106,19 @@ class RunStore:
         if not is_there:
             raise _not_found(run_id)
         return await off_loop(length_of(turns), read_turns, turns)
+
+    async def kept_of_step(self, session_id: str, run_id: str, n: int) -> Mapping[str, JsonValue]:
+        """Return what step `n` keeps by itself, such as its output; its turn tells what is not there."""
+        name = self._backend.keys.steps(session_id, run_id)
+        kept = await self._backend.do(self._backend.redis.hget(name, str(n)))
+        found: dict[str, JsonValue] = {} if kept is None else await off_loop(len(kept), loads, kept)
+        return found
+
+    async def text(self, session_id: str, run_id: str) -> str | None:
+        """Return what the run's planner is saying, as far as it has come."""
+        name = self._backend.keys.text(session_id, run_id)
+        text: str | None = await self._backend.do(self._backend.redis.get(name))
+        return text
 
     async def list(self, session_id: str, limit: int, cursor: str | None) -> Page[Run]:
         """Return the session's runs, the newest first, without their plans and steps."""

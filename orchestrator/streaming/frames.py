@@ -49,6 +49,14 @@ def _bounded(digits: str) -> int:
     return min(int(significant), MAX_SEQ) if len(significant) <= len(str(MAX_SEQ)) else MAX_SEQ
 
 
+def cursor_of(event: Event) -> Cursor | None:
+    """Return where to go on after an event; None for a transient one. A gap's own time is no entry's."""
+    if event.seq is None:
+        return None
+    is_entry = event.type != "gap"
+    return Cursor(event.seq, round(event.time.timestamp() * 1000) if is_entry else None)
+
+
 class Frame:
     """An event in its forms on the wire, each made once for all who follow."""
 
@@ -59,13 +67,8 @@ class Frame:
 
     @cached_property
     def cursor(self) -> Cursor | None:
-        """Where to go on after it; None for a transient event. A gap's own time is no entry's."""
-        if self.event.seq is None:
-            return None
-        is_entry = self.event.type != "gap"
-        return Cursor(
-            self.event.seq, round(self.event.time.timestamp() * 1000) if is_entry else None
-        )
+        """Where to go on after it; None for a transient event."""
+        return cursor_of(self.event)
 
     @cached_property
     def sse(self) -> bytes:

@@ -6,21 +6,28 @@ Source: https://html.spec.whatwg.org/multipage/server-sent-events.html
 import time
 from collections.abc import AsyncGenerator, AsyncIterator, Sequence
 from contextlib import aclosing
+from typing import Protocol
 
 from starlette.responses import StreamingResponse
 from starlette.types import Receive, Scope, Send
-
-from orchestrator.streaming.frames import Frame
 
 SILENCE = 10.0
 """Seconds after which a comment may show that the stream is alive: a feed beats every 15."""
 _HEADERS = {"Cache-Control": "no-store", "X-Accel-Buffering": "no"}
 
 
+class Encoded(Protocol):
+    """An event as it goes out."""
+
+    @property
+    def sse(self) -> bytes:
+        """Its lines, the empty one behind them included."""
+
+
 class EventStream(StreamingResponse):
     """The response that follows these batches, and lets go of them as soon as its client leaves."""
 
-    def __init__(self, batches: AsyncGenerator[Sequence[Frame], None]) -> None:
+    def __init__(self, batches: AsyncGenerator[Sequence[Encoded], None]) -> None:
         self._batches = batches
         super().__init__(_chunks(batches), media_type="text/event-stream", headers=_HEADERS)
 
@@ -30,7 +37,7 @@ class EventStream(StreamingResponse):
             await super().__call__(scope, receive, send)
 
 
-async def _chunks(batches: AsyncIterator[Sequence[Frame]]) -> AsyncIterator[bytes]:
+async def _chunks(batches: AsyncIterator[Sequence[Encoded]]) -> AsyncIterator[bytes]:
     yield b": following\n\n"  # proxies and clients see the headers at once
     spoke = time.monotonic()
     async for batch in batches:

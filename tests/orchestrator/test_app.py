@@ -23,7 +23,7 @@ def test_openapi_documents_every_route_with_its_errors():
     for path, operations in document["paths"].items():
         for operation in operations.values():
             assert operation["description"], path
-            if path.startswith("/v1/"):
+            if path.startswith(("/v1/", "/agui/")):
                 problems = operation["responses"]["422"]["content"]["application/problem+json"]
                 assert problems["schema"]["$ref"] == "#/components/schemas/Problem"
                 assert problems["examples"], path
@@ -67,6 +67,7 @@ SESSION, RUN = "/v1/sessions/{session_id}", "/v1/sessions/{session_id}/runs/{run
         ("/v1/plans/preview", "post", {"200", "404", "422", "429", "502", "503", "504"}),
         ("/v1/rules", "put", {"200", "412", "422"}),
         (SESSION, "patch", {"200", "404", "412", "422"}),
+        ("/agui/{workspace}", "post", {"200", "404", "409", "412", "413", "415", "422", "429"}),
     ],
 )
 def test_openapi_tells_all_that_an_answer_to_a_run_takes_and_gives(path, method, statuses):

@@ -1,5 +1,6 @@
 """The client: its requests, the errors it raises, what it repeats."""
 
+import asyncio
 import json
 from datetime import timedelta
 
@@ -67,6 +68,36 @@ async def test_an_answer_that_is_not_the_orchestrators_is_upstream_failed(connec
         await client.planners()
     assert (caught.value.code, caught.value.source) == ("upstream_failed", "client")
     assert caught.value.request_id == "req_1"
+
+
+async def test_a_run_can_be_waited_for_with_the_request_that_starts_it(connect):
+    """The connection is given as much longer: an answer that is held back is not a lost one."""
+    script = Script(good(a_run(), 202), good(a_run()))
+    client = await connect(script, timeout=7.0)
+    for wait in (None, 5):
+        await client.start_run(SESSION.id, goal="list", wait=wait)
+    told = [(one.headers.get("prefer"), one.extensions["timeout"]) for one in script.requests]
+    assert [(header, timeout["read"]) for header, timeout in told] == [
+        (None, 7.0),
+        ("wait=5", 12.0),
+    ]
+
+
+async def test_an_answer_that_is_held_back_as_was_asked_is_waited_for(connect):
+    """The client's own timeout is for what nobody asked to be late."""
+
+    class Late(httpx.AsyncBaseTransport):
+        requests = 0
+
+        async def handle_async_request(self, _request):
+            self.requests += 1
+            await asyncio.sleep(0.3)
+            return good(a_run())
+
+    late = Late()
+    client = await connect(late, timeout=0.1)
+    assert (await client.start_run(SESSION.id, goal="list", wait=5)).id == RUN_ID
+    assert late.requests == 1
 
 
 async def test_a_lost_answer_is_asked_for_again_under_the_same_key(connect):

@@ -6,8 +6,8 @@ import pytest
 from rich.console import Console
 
 from agentic.terminal.show import Display
-from agentic.terminal.speech import delta_of
 from common.errors import error
+from common.events.speech import delta_of
 from common.files.printing import harmless
 from common.runs import RunResult, RunUsage
 from tests.agentic.fakes import a_delta, a_run, a_step, an_event

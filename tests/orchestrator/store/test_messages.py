@@ -253,3 +253,23 @@ async def test_full_store_refuses_messages_and_cancels_the_runs_that_wait_for_th
     assert (await store.runs.cancel(lease.session.id, lease.run.id)).status == "cancelled"
     await real_redis.config_set("maxmemory", "0")
     assert await real_redis.keys("*:inbox") == []
+
+
+async def test_answer_to_one_question_is_none_to_another(any_store):
+    """Two people answer the first one: the second answer must not be taken for one to what is asked next."""
+    lease = await begun(any_store)
+    ids = lease.session.id, lease.run.id
+
+    async def answered(text, revision, key=None):
+        return await any_store.messages.send(*ids, text, key, user_id="ann", answers=revision)
+
+    assert await code_of(answered("early", 1)) == "precondition_failed"
+    await ask(any_store, lease)
+    asked = (await any_store.runs.get(*ids)).revision
+    await answered("yes", asked, KEY)
+    again = await any_store.leases.acquire(*ids, "another")
+    assert await code_of(answered("no", asked)) == "precondition_failed"
+    await ask(any_store, again, t=2)
+    assert await code_of(answered("no", asked)) == "precondition_failed"
+    assert (await answered("yes", asked, KEY)).status == "awaiting_input"
+    assert [message.text for message in await inbox(any_store, again)] == ["yes"]

@@ -55,6 +55,19 @@ async def test_session_is_opened_once_for_one_key(session):
     assert (await session("bob", idempotency=("key", "digest"))).id != first.id
 
 
+async def test_session_is_found_by_its_key_for_as_long_as_that_is_used(any_store, any_redis):
+    """A thread that is spoken in every day must not lose its session after the first week."""
+
+    async def opened():
+        return await any_store.sessions.create("ann", None, {}, None, ("key", "digest"))
+
+    first = await opened()
+    [key] = await any_redis.keys("test:user:{ann}:idem:*")
+    await any_redis.expire(key, 10)
+    assert await opened() == first
+    assert await any_redis.ttl(key) > 10
+
+
 async def test_session_is_deleted_with_everything_but_not_while_a_run_is_active(
     store, session, redis
 ):

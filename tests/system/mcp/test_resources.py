@@ -82,5 +82,6 @@ async def test_what_is_no_file_here_is_an_error_with_the_problem(shared, era, wo
             await client.read_resource(uri)
         assert failure.value.data["code"] == code
         assert failure.value.data["hint"]
+        assert failure.value.data["uri"] == uri
         is_missing = code == "path_not_found"
         assert failure.value.code == (-32002 if is_missing and era == "legacy" else -32602)

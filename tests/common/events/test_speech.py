@@ -2,7 +2,7 @@
 
 import pytest
 
-from agentic.terminal.speech import Delta, Speech, delta_of
+from common.events.speech import Delta, Speech, delta_of
 from tests.agentic.fakes import a_delta
 
 

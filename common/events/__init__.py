@@ -1,0 +1,1 @@
+"""What is made of events, by whoever follows them."""
