@@ -9,6 +9,7 @@ import sys
 from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import asynccontextmanager, contextmanager, suppress
 from functools import partial
+from io import FileIO
 from threading import Thread
 from typing import Any, BinaryIO, TypeVar, cast
 
@@ -27,7 +28,8 @@ class Wire:
     The lines end when their sender ends, or where one that goes cannot be written: `fault` is there then.
     """
 
-    def __init__(self, source: BinaryIO, sink: BinaryIO) -> None:
+    def __init__(self, source: BinaryIO, sink: FileIO) -> None:
+        """`sink` has no buffer: nothing of it is written later, when nobody reads any more."""
         self._source = source
         self._sink = sink
         self._reading: asyncio.Future[bytes] | None = None
@@ -52,8 +54,9 @@ class Wire:
         """Write a whole line."""
 
         def work() -> None:
-            self._sink.write(text.encode())
-            self._sink.flush()
+            left = memoryview(text.encode())
+            while left:
+                left = left[self._sink.write(left) :]
 
         try:
             await _left_behind(work)
@@ -95,7 +98,7 @@ def taken() -> Iterator[Wire]:
     os.dup2(2, 1)
     try:
         # never closed: a thread that was left behind may still use them
-        yield Wire(os.fdopen(kept[0], "rb", closefd=False), os.fdopen(kept[1], "wb", closefd=False))
+        yield Wire(os.fdopen(kept[0], "rb", closefd=False), FileIO(kept[1], "w", closefd=False))
     finally:
         sys.stdout.flush()
         for number, own in enumerate(kept):

@@ -3,6 +3,7 @@
 import asyncio
 import contextlib
 import errno
+import json
 import os
 import subprocess
 import sys
@@ -25,7 +26,7 @@ class Ends:
     def __init__(self):
         theirs, self.write = os.pipe()
         self.read, ours = os.pipe()
-        self.wire = Wire(os.fdopen(theirs, "rb"), os.fdopen(ours, "wb"))
+        self.wire = Wire(os.fdopen(theirs, "rb"), os.fdopen(ours, "wb", buffering=0))
         self._files = [self.wire._source, self.wire._sink]
 
     def close(self):
@@ -64,6 +65,18 @@ async def test_messages_go_line_by_line_until_the_sender_ends(ends):
         assert await asyncio.to_thread(os.read, ends.read, 1000) == LINE
         os.close(ends.write)
         assert [one async for one in reading] == []
+
+
+async def test_message_of_any_size_is_written_whole(ends):
+    """A pipe takes 64 KiB at once, and its reader takes its time."""
+    large = JSONRPCNotification(jsonrpc="2.0", method="x" * 300_000)
+    got = b""
+    async with serving(ends.wire) as (_reading, writing):
+        await writing.send(SessionMessage(large))
+        while not got.endswith(b"\n"):
+            got += await asyncio.to_thread(os.read, ends.read, 1000)
+        os.close(ends.write)
+    assert json.loads(got)["method"] == large.method
 
 
 async def test_line_without_an_end_comes_in_parts(ends, monkeypatch):
@@ -139,7 +152,7 @@ print("before")
 with taken() as wire:
     print("ours")
     subprocess.run(["sh", "-c", "echo a child; cat"])
-    wire._sink.write(wire._source.readline()); wire._sink.flush()
+    wire._sink.write(wire._source.readline())
 print("after", sys.stdin.read())
 """
     ended = subprocess.run(

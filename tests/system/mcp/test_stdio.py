@@ -207,6 +207,22 @@ def test_signal_ends_the_program_and_its_stack_while_its_client_says_nothing(tmp
     program.communicate()
 
 
+def test_client_that_reads_no_more_ends_the_program_and_its_stack(tmp_path):
+    """Whether it has closed its own side or not."""
+    data = tmp_path / "data"
+    program = opened("--data-dir", str(data), "--workspace", "demo")
+    program.stdin.write(INITIALIZE)
+    program.stdin.flush()
+    assert "serverInfo" in program.stdout.readline()
+    program.stdout.close()
+    program.stdin.write(line("ping", number=1))
+    program.stdin.flush()
+    assert program.wait(timeout=30) == 141
+    assert owners(data) == []
+    program.stdin.close()
+    program.stderr.close()
+
+
 def test_server_that_is_not_there_is_told_on_standard_error(tmp_path):
     """Before anything is served; no stack is started where a server was named."""
     program = opened("--workspace", "demo", "--url", "http://127.0.0.1:9", cwd=tmp_path)
