@@ -37,7 +37,7 @@ class Requests:
     async def send(self, method: str, path: str, **options: Any) -> Answer:
         """Send one request and return its whole answer, whatever its status."""
         seconds = options.get("timeout", self._timeout)
-        async with within(seconds), self._opened(method, path, **options) as answer:
+        async with within(seconds), self.opened(method, path, **options) as answer:
             return await answer.whole()
 
     async def read(self, path: str, model: type[T], **params: Any) -> T:
@@ -87,7 +87,7 @@ class Requests:
 
         async def attempt() -> Answer:
             body = content if isinstance(content, bytes) else content()
-            opened = self._opened(method, path, content=body, timeout=self._patience, **options)
+            opened = self.opened(method, path, content=body, timeout=self._patience, **options)
             async with opened as answer:
                 return await answer.whole()
 
@@ -114,19 +114,17 @@ class Requests:
         self, method: str, path: str, *, seconds: float | None = None, **options: Any
     ) -> AsyncIterator[Stream]:
         """Send a request and yield a good answer; its headers have come within the time."""
-        async with self._opened(
-            method, path, seconds=seconds or self._timeout, **options
-        ) as answer:
+        async with self.opened(method, path, seconds=seconds or self._timeout, **options) as answer:
             if not answer.is_success:
                 async with within(self._timeout):
                     raise_for_error(await answer.whole())
             yield answer
 
     @asynccontextmanager
-    async def _opened(
+    async def opened(
         self, method: str, path: str, *, seconds: float | None = None, **options: Any
     ) -> AsyncIterator[Stream]:
-        """Send a request and yield its answer, whatever its status, of which the headers came."""
+        """Send a request and yield its answer, whatever its status; its headers have come within the time."""
         try:
             request = self._http.build_request(method, path, **options)
         except UnicodeError as error:

@@ -7,7 +7,7 @@ from typing import Annotated
 import typer
 
 from agentic import work
-from agentic.commands import approvals, directories, files, runs, stacks, watching
+from agentic.commands import approvals, directories, files, mcp, runs, stacks, watching
 
 app = typer.Typer(no_args_is_help=True, pretty_exceptions_enable=False)
 for command in (
@@ -31,6 +31,7 @@ for command in (
     files.rm,
     files.workspaces,
     runs.tools,
+    mcp.mcp,
     stacks.up,
     stacks.down,
     stacks.demo,

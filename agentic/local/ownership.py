@@ -22,17 +22,21 @@ class StackError(Exception):
     """A stack did not start, ended by itself, or is another's; the message says what to do."""
 
 
+class OwnedError(StackError):
+    """The data directory is another stack's."""
+
+
 @contextmanager
 def owning(data_dir: Path) -> Iterator[TextIO]:
     """Own the directory: yield the file whose lock says so.
 
-    Raises StackError if it is another's, or cannot be used. The processes of the stack inherit the file,
-    and it holds their pids, ours first: the directory is owned until they have all ended, also where we
-    were killed.
+    Raises OwnedError if it is another's, StackError if it cannot be used. The processes of the stack
+    inherit the file, and it holds their pids, ours first, and where the stack serves: the directory is
+    owned until they have all ended, also where we were killed.
     """
     with _made(data_dir) as file:
         if not try_lock(file):
-            raise StackError(
+            raise OwnedError(
                 f"a stack serves from {data_dir} already; agentic down ends it,"
                 " and --data-dir names another directory"
             )
@@ -64,9 +68,15 @@ def _unusable(data_dir: Path, error: OSError) -> StackError:
     )
 
 
-def note(file: TextIO, pid: int) -> None:
-    """Add a process to those that own the directory."""
-    os.write(file.fileno(), f"{pid}\n".encode())  # nothing is left to be written when it is closed
+def note(file: TextIO, fact: int | str) -> None:
+    """Add a process to those that own the directory, or the URL where they serve."""
+    os.write(file.fileno(), f"{fact}\n".encode())  # nothing is left to be written when it is closed
+
+
+def noted_url(data_dir: Path) -> str | None:
+    """Return where the stack of a directory serves, or did; None before it is ready."""
+    lines = (data_dir / PID_FILE).read_text().splitlines()
+    return next((line for line in lines if line.startswith("http")), None)
 
 
 def end_owner(data_dir: Path) -> bool:

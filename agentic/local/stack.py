@@ -58,6 +58,11 @@ class Stack:
     services: tuple[Service, ...]
 
     @property
+    def is_up(self) -> bool:
+        """Whether no service has ended."""
+        return all(service.process.returncode is None for service in self.services)
+
+    @property
     def workspaces(self) -> Path:
         """Where the workspaces are: `<user>/<workspace>` each."""
         return self.data_dir / "execution" / "workspaces"
@@ -114,6 +119,7 @@ async def running_stack(
             await stack.enter_async_context(start(orchestrator, own)),
         )
         await _wait_until_ready((execution_url, url), services, start_timeout)
+        note(owner, url)
         yield Stack(url, execution_url, data_dir, token, services)
 
 
@@ -175,7 +181,7 @@ async def _wait_until_ready(
 ) -> None:
     deadline = asyncio.get_running_loop().time() + seconds
     async with httpx.AsyncClient(trust_env=False) as http:
-        while not all([await _is_ready(http, url) for url in urls]):
+        while not all([await is_ready(http, url) for url in urls]):
             for service in services:
                 if service.process.returncode is not None:
                     raise service.failure()
@@ -184,7 +190,8 @@ async def _wait_until_ready(
             await asyncio.sleep(PAUSE)
 
 
-async def _is_ready(http: httpx.AsyncClient, url: str) -> bool:
+async def is_ready(http: httpx.AsyncClient, url: str) -> bool:
+    """Tell whether a service can do its work."""
     try:
         return (await http.get(f"{url}/health/ready")).is_success
     except httpx.TransportError:

@@ -15,6 +15,7 @@ if TYPE_CHECKING:
         here,
         inputs,
         listing,
+        mcp,
         runs,
         stacks,
         target,
@@ -22,8 +23,8 @@ if TYPE_CHECKING:
     )
 
 __all__ = [
-    "approvals", "directories", "ending", "files", "here", "inputs", "listing", "runs", "stacks",
-    "target", "watching",
+    "approvals", "directories", "ending", "files", "here", "inputs", "listing", "mcp", "runs",
+    "stacks", "target", "watching",
 ]  # fmt: skip
 
 

@@ -45,7 +45,7 @@ class Here:
         And what no workspace is called: a variable of a script's that is not set, say.
         """
         if self.workspace is not None:
-            _require_name(self.workspace)
+            require_name(self.workspace)
         try:
             real = self.directory.resolve()
         except OSError as error:  # the working directory was removed beneath its shell
@@ -104,7 +104,8 @@ class Here:
         return session
 
 
-def _require_name(workspace: str) -> None:
+def require_name(workspace: str) -> None:
+    """Refuse what no workspace is called."""
     try:
         _NAME.validate_python(workspace)
     except ValidationError as error:

@@ -20,7 +20,7 @@ from pydantic import JsonValue
 
 from common.approvals.reviews import Preview
 from common.errors import ToolError
-from common.models import Items, Lenient
+from common.models import Lenient
 from common.tools import Receipt
 
 APPROVAL = "approval"
@@ -50,7 +50,7 @@ class Asked(Lenient):
     """What was asked: the call's id, so that it is one call however often it is sent, and what was shown."""
 
     id: str
-    expected: Items[Receipt] | None = None
+    expected: list[Receipt] | None = None
 
 
 @dataclass(frozen=True)

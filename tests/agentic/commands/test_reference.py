@@ -46,7 +46,7 @@ def test_every_command_stands_in_the_readmes_table(name):
 
 
 @pytest.mark.parametrize(
-    "name", sorted(set(COMMANDS) - {"run", "chat", "cat", "up", "down", "demo"})
+    "name", sorted(set(COMMANDS) - {"run", "chat", "cat", "mcp", "up", "down", "demo"})
 )
 def test_what_lists_and_shows_has_json_for_scripts(name):
     """All but what streams text, bytes, or serves."""
