@@ -50,7 +50,7 @@ class Asked(Lenient):
     """What was asked: the call's id, so that it is one call however often it is sent, and what was shown."""
 
     id: str
-    expected: Items[Receipt] | None = None
+    expected: Items[Receipt] = []
 
 
 @dataclass(frozen=True)

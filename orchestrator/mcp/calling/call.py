@@ -69,5 +69,5 @@ class Request:
             tool=self.tool,
             arguments=self.arguments,
             context=context,
-            expected=None if self.answer is None else self.answer.asked.expected,
+            expected=None if self.answer is None else self.answer.asked.expected or None,
         )

@@ -101,7 +101,7 @@ class Calls:
         if tools[request.tool].effect != "read":
             preview = await self._preview(request, context)
         return question(
-            Asked(id=request.id, expected=preview.receipts or None),
+            Asked(id=request.id, expected=preview.receipts),
             request.caller.workspace,
             request.tool,
             request.arguments,
