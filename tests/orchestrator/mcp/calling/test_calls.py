@@ -131,7 +131,7 @@ async def test_read_asks_where_everything_does_and_has_no_preview(bench):
     assert not isinstance(await made.calls.call(request("look")), InputRequiredResult)
     made = bench(approval="always")
     asked = asked_by(await made.calls.call(request("look")))
-    assert asked.expected is None
+    assert asked.expected == []
     assert made.executor.calls == []
 
 
