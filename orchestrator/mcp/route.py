@@ -1,6 +1,5 @@
 """Where MCP clients come in: `/mcp/{workspace}` has one workspace's tools and files, `/mcp` runs."""
 
-import asyncio
 import json
 from dataclasses import dataclass
 from typing import Annotated
@@ -8,10 +7,10 @@ from typing import Annotated
 from fastapi import APIRouter, Depends, Request, Response
 from pydantic import SecretStr
 
-from common import strict_json
 from common.errors import ClientError
 from common.ids import Name
-from common.web.body import SMALL, read_body, require_json
+from common.web.body import read_body, require_json
+from orchestrator.mcp.bodies import require_plain
 from orchestrator.mcp.door import Door, Handed, Server
 from orchestrator.routes.dependencies import Services
 
@@ -80,20 +79,12 @@ async def _handed(request: Request, door: Door) -> Response:
     body = await read_body(request, request.app.state.max_body)
     require_json(request)
     try:
-        await _require_unambiguous(body)
+        await require_plain(body)
     except ClientError as refusal:
         if refusal.code != "malformed_request":
             raise
         return _no_json(refusal, request.state.request_id)
     return Handed(await door.opened(), body)
-
-
-async def _require_unambiguous(body: bytes) -> None:
-    """Raise for what two parsers could read differently; the library's reads what it likes."""
-    if len(body) <= SMALL:
-        strict_json.loads(body)
-    else:
-        await asyncio.to_thread(strict_json.loads, body)
 
 
 def _no_json(refusal: ClientError, request_id: str) -> Response:

@@ -19,7 +19,7 @@ JSON = st.recursive(
 @pytest.mark.parametrize(
     "body",
     [
-        b"", b"{", b"nul", b"NaN", b"[Infinity]", b"-Infinity", b"1e999", b'{"a":1,"a":2}',
+        b"", b"{", b"nul", b"NaN", b"[Infinity]", b"-Infinity", b"1e999", b"9" * 400, b'{"a":1,"a":2}',
         b'"\\ud800"', b'{"\\udfff":1}', b"\xff", b'"\xed\xa0\x80"', b"[" * 100_000, b"1 2",
         b"[" * (MAX_DEPTH + 1) + b"]" * (MAX_DEPTH + 1),
     ],

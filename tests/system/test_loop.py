@@ -8,43 +8,17 @@ import json
 import time
 from functools import partial
 
-import httpx
 import pytest
 import pytest_asyncio
-import uvicorn
 
-from common.web.server import configure
-from orchestrator.app import build
-from orchestrator.settings import Settings
+from tests.system.loop_live import live_on
 from tests.system.loop_probe import least_of
-from tests.system.services import TOKEN, execution_environment, free_port
+from tests.system.services import execution_environment
 
 pytestmark = [pytest.mark.asyncio(loop_scope="module"), pytest.mark.alone]
 BOUND = 0.05
 """Seconds of CPU."""
 BODY = 4 * 1024 * 1024
-JSON = {"Content-Type": "application/json"}
-
-
-class Live:
-    """An orchestrator in this process, and a client of it in threads."""
-
-    def __init__(self, url, http):
-        self.url, self._http = url, http
-
-    async def send(self, method, path, content=None, **headers):
-        """Send a request from another thread."""
-        return await asyncio.to_thread(
-            self._http.request,
-            method,
-            f"{self.url}/v1{path}",
-            content=content,
-            headers=headers | JSON,
-        )
-
-    async def session(self):
-        """Open a session; return its path."""
-        return f"/sessions/{(await self.send('POST', '/sessions', b'{}')).json()['id']}"
 
 
 @pytest.fixture(scope="module")
@@ -58,19 +32,8 @@ def execution(tmp_path_factory):
 @pytest_asyncio.fixture(loop_scope="module", scope="module")
 async def live(execution, tmp_path_factory):
     """The orchestrator on this loop."""
-    settings = Settings(
-        data_dir=tmp_path_factory.mktemp("loop") / "store", execution_url=execution.url, service_token=TOKEN,
-        port=free_port(),
-    )  # fmt: skip
-    server = uvicorn.Server(configure(build(settings), settings))
-    serving = asyncio.create_task(server.serve())
-    with httpx.Client(trust_env=False, timeout=100) as http:
-        while not server.started:
-            assert not serving.done()
-            await asyncio.sleep(0.01)
-        yield Live(f"http://127.0.0.1:{settings.port}", http)
-    server.should_exit = True
-    await serving
+    async with live_on(tmp_path_factory.mktemp("loop") / "store", execution.url) as live:
+        yield live
 
 
 def encoded(value):

@@ -51,6 +51,7 @@ class Asked(Lenient):
 
     id: str
     expected: list[Receipt] | None = None
+    """None for a read; none in it where nothing would change: then nothing may, later either."""
 
 
 @dataclass(frozen=True)

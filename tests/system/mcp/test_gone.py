@@ -2,14 +2,13 @@
 
 import asyncio
 import secrets
-import signal
-from pathlib import Path
 
 import httpx
 import pytest
 
 from agentic import AgenticClient
 from tests.system.mcp.clients import called, connected
+from tests.system.mcp.holding import hold, is_under_way, let_go
 from tests.system.services import TOKEN, wait_until
 
 OLDER = {"Accept": "application/json, text/event-stream", "MCP-Protocol-Version": "2025-06-18"}
@@ -19,16 +18,6 @@ OLDER = {"Accept": "application/json, text/event-stream", "MCP-Protocol-Version"
 def pair(services):
     """Services of the test's own, whose execution environment it may hold."""
     return services()
-
-
-def hold(service):
-    """Stop a service where it is: it takes requests, and answers none."""
-    service.process.send_signal(signal.SIGSTOP)
-
-
-def let_go(service):
-    """Let it go on."""
-    service.process.send_signal(signal.SIGCONT)
 
 
 def older(tool, arguments, key=None):
@@ -55,13 +44,6 @@ async def leave_in_the_middle(pair, request):
             await asyncio.gather(sending, return_exceptions=True)
     finally:
         let_go(pair.execution)
-
-
-def is_under_way(service):
-    """Tell whether bytes lie in a socket of a service that does not read them."""
-    port = f":{service.port:04X}"
-    rows = [line.split() for line in Path("/proc/net/tcp").read_text().splitlines()[1:]]
-    return any(row[1].endswith(port) and int(row[4].split(":")[1], 16) for row in rows)
 
 
 async def warm(pair):

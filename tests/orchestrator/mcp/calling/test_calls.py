@@ -146,6 +146,15 @@ async def test_approved_call_has_the_receipts_that_were_shown(bench):
     assert call.id == f"{asked.id}:1"
 
 
+async def test_change_that_would_change_nothing_may_change_nothing_later(bench):
+    """Whoever approved of it has seen no change."""
+    made = bench({}, {}, approval="writes")
+    asked = asked_by(await made.calls.call(request()))
+    assert asked.expected == []
+    await made.calls.call(request(answer=approved(asked)))
+    assert made.executor.calls[-1][0].expected == []
+
+
 async def test_rejected_call_is_not_made(bench):
     """Its reason is what the model reads."""
     made = bench(approval="writes")
