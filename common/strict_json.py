@@ -24,9 +24,8 @@ def _finite(text: str) -> float:
 
 
 def _whole(text: str) -> int:
-    _finite(
-        text
-    )  # most parsers have nothing else, and long ones take the square of their digits here
+    # most parsers have nothing but doubles, and here long ones take the square of their digits
+    _finite(text)
     return int(text)
 
 

@@ -1407,4 +1407,44 @@ GUARDS = (
         "tests/agentic/harnesses/openai_agents/test_capability.py",
         ("sandbox: tools that change are named", 'if tool.effect == "read"', "if True"),
     ),
+    *guards_of(
+        "orchestrator/mcp/bodies.py",
+        "tests/orchestrator/mcp/test_bodies.py",
+        ("MCP: an envelope has a bound", '"arguments": None', '"nothing": None'),
+    ),
+    *guards_of(
+        "orchestrator/agui/door.py",
+        "tests/orchestrator/agui/test_door.py",
+        (
+            "AG-UI: an answer comes from its thread",
+            "if (session.workspace, session.metadata.get(THREAD)) != (self._workspace, body.thread_id):",
+            "if False:",
+        ),
+        (
+            "AG-UI: what is abandoned is what waits",
+            " and kept == waiting.revision",
+            "",
+        ),
+        ("AG-UI: an answer is to one question", "answers=waiting.revision", "answers=None"),
+        ("AG-UI: no header brings its keys", '_OURS = "\\0agui"', '_OURS = "agui"'),
+        (
+            "AG-UI: a thread belongs to a workspace",
+            'key = f"{_OURS} {self._workspace} {thread_id}", THREAD',
+            'key = f"{_OURS} {thread_id}", THREAD',
+        ),
+    ),
+    *guards_of(
+        "agentic/mcp/upstream.py",
+        "tests/agentic/mcp/test_bridge.py",
+        ("agentic mcp: what may have arrived is unknown", 'error.outcome = "unknown"', "pass"),
+    ),
+    *guards_of(
+        "agentic/mcp/bridge.py",
+        "tests/agentic/mcp/test_asking.py",
+        (
+            "agentic mcp: who shows no forms is not asked",
+            "FORMS if shows_forms(context) else {}",
+            "FORMS",
+        ),
+    ),
 )

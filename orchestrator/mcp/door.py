@@ -6,7 +6,6 @@ requests; a client that goes ends its own.
 
 import asyncio
 from collections.abc import Callable
-from contextlib import suppress
 from typing import Any, Protocol
 
 import anyio
@@ -52,8 +51,7 @@ class Door:
         """End what is under way, and return once it has ended."""
         for task in filter(None, (self._opening, self._keeping)):
             task.cancel()
-            with suppress(asyncio.CancelledError):
-                await task
+            await asyncio.wait({task})  # one that has failed has told its requests
 
 
 class Handed(Response):

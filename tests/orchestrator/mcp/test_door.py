@@ -61,6 +61,7 @@ async def test_one_that_could_not_be_loaded_is_tried_again():
     door = Door(load)
     with pytest.raises(MemoryError):
         await door.opened()
+    await door.aclose()
     assert isinstance(await door.opened(), Behind)
     await door.aclose()
 

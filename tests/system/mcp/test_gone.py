@@ -8,8 +8,8 @@ import pytest
 
 from agentic import AgenticClient
 from tests.system.mcp.clients import called, connected
-from tests.system.mcp.holding import hold, is_under_way, let_go
-from tests.system.services import TOKEN, wait_until
+from tests.system.mcp.holding import audited_outcomes, hold, is_under_way, let_go
+from tests.system.services import wait_until
 
 OLDER = {"Accept": "application/json, text/event-stream", "MCP-Protocol-Version": "2025-06-18"}
 
@@ -80,16 +80,6 @@ async def test_call_whose_client_has_gone_is_settled(pair, made):
         await client.call_tool("get_file_info", {"path": path})
     has_happened = (pair.demo / path).exists()
     assert (("call.succeeded", "append_file") in await noted(pair)) == has_happened
-
-
-async def audited_outcomes(pair, tool):
-    """Return what the audit trail says of the calls of a tool, settlements included."""
-
-    async with httpx.AsyncClient(
-        base_url=pair.execution.url, headers={"Authorization": f"Bearer {TOKEN}"}
-    ) as http:
-        items = (await http.get("/v1/audit")).json()["items"]
-    return [item["outcome"] for item in items if item["tool"] in (tool, "settle")]
 
 
 @pytest.mark.parametrize("made", [older, newer])

@@ -12,8 +12,8 @@ from mcp_types import ElicitResult
 
 from agentic.local.ownership import noted_url
 from tests.system.mcp.clients import approve
+from tests.system.mcp.holding import audited_outcomes, hold, is_under_way, let_go
 from tests.system.mcp.programs import INITIALIZE, Losing, line, opened, started
-from tests.system.mcp.test_gone import audited_outcomes, hold, is_under_way, let_go
 from tests.system.services import execution_environment, orchestrator, wait_until
 
 
