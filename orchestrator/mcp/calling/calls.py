@@ -97,11 +97,12 @@ class Calls:
                 tool=request.tool,
             )
         tools = await self._services.catalogue.tools()
-        preview = Preview()
+        preview, expected = Preview(), None
         if tools[request.tool].effect != "read":
             preview = await self._preview(request, context)
+            expected = preview.receipts  # none is as much of an answer: then nothing may change
         return question(
-            Asked(id=request.id, expected=preview.receipts or None),
+            Asked(id=request.id, expected=expected),
             request.caller.workspace,
             request.tool,
             request.arguments,
