@@ -6,7 +6,7 @@ They are read by the tools, so that whatever holds for those holds here.
 import base64
 from dataclasses import replace
 from mimetypes import guess_type
-from urllib.parse import quote, unquote, urlsplit
+from urllib.parse import quote, unquote
 
 from mcp.shared.exceptions import MCPError
 from mcp_types import (
@@ -132,17 +132,26 @@ def _path_of(uri: str) -> str:
     """Return the path that a URI names; raise `invalid_arguments` for what names no file here.
 
     Each name is decoded by itself: none can have become two, or have climbed, before its path is parsed.
+    No library takes the URI apart: those drop tabs and line ends, and read another file's name.
     """
-    parts = urlsplit(uri)
-    names = [unquote(name, errors="strict") for name in parts.path[1:].split("/")]
-    is_ours = uri.startswith(_ROOT) and not (parts.netloc or parts.query or parts.fragment)
-    if not is_ours or any("/" in name for name in names):
-        raise ToolError(
-            "invalid_arguments",
-            "That is no resource of a workspace",
-            hint=f"Write {_ROOT} and the path, each name of it percent-encoded.",
-        )
+    after = uri.removeprefix(_ROOT)
+    if after == uri or "?" in after or "#" in after:
+        raise _no_resource()
+    try:
+        names = [unquote(name, errors="strict") for name in after.split("/")]
+    except UnicodeDecodeError:
+        raise _no_resource() from None
+    if any("/" in name for name in names):
+        raise _no_resource()
     return "/".join(names)
+
+
+def _no_resource() -> ToolError:
+    return ToolError(
+        "invalid_arguments",
+        "That is no resource of a workspace",
+        hint=f"Write {_ROOT} and the path, each name of it percent-encoded.",
+    )
 
 
 def _resource(entry: _Entry) -> Resource:

@@ -100,7 +100,7 @@ class Calls:
         preview, expected = Preview(), None
         if tools[request.tool].effect != "read":
             preview = await self._preview(request, context)
-            expected = preview.receipts
+            expected = preview.receipts  # none is as much of an answer: then nothing may change
         return question(
             Asked(id=request.id, expected=expected),
             request.caller.workspace,

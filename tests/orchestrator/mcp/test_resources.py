@@ -20,6 +20,8 @@ from orchestrator.mcp.resources import MAX_SIZE, _contents, _File, _path_of
         ("file:////etc/passwd", "/etc/passwd"),
         ("file:///a//b", "a//b"),
         ("file:///a%00b", "a\0b"),
+        ("file:///a\tb\n", "a\tb\n"),
+        (r"file:///a%5Cx09b", r"a\x09b"),
     ],
 )
 def test_uri_is_decoded_once_and_not_normalised(uri, path):
@@ -32,6 +34,7 @@ def test_uri_is_decoded_once_and_not_normalised(uri, path):
     [
         "file:///a%2Fb", "file:///..%2fx", "file://host/a", "file:a", "file:/a", "http:///a",
         "file:///a?b", "file:///a#b", "FILE:///a", "",
+        "file:///a?", "file:///a#", "file:///%ff", "file:///a/%c3", "file://[",
     ],
 )  # fmt: skip
 def test_uri_of_something_else_is_refused(uri):

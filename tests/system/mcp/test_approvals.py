@@ -186,6 +186,25 @@ async def test_changed_file_that_can_still_be_written_is_shown_as_it_is_now(aski
     assert file(asking, path).read_text() == "new\n"
 
 
+async def test_call_that_was_shown_to_change_nothing_changes_nothing(asking, http, path):
+    """Who approves of no change has not approved of the one that it would be by now."""
+    arguments = {"path": path, "content": "same\n", "mode": "upsert"}
+
+    async def send(**params):
+        body, headers = called("write_file", arguments, forms=True, params=params)
+        return (await http.post("/mcp/demo", json=body, headers=headers)).json()["result"]
+
+    file(asking, path).parent.mkdir(parents=True, exist_ok=True)
+    file(asking, path).write_text("same\n")
+    asked = await send()
+    file(asking, path).write_text("by somebody else\n")
+    said = {"approval": {"action": "accept", "content": {"decision": "approve"}}}
+    anew = await send(requestState=asked["requestState"], inputResponses=said)
+    assert anew["resultType"] == "input_required"
+    assert "-by somebody else" in anew["inputRequests"]["approval"]["params"]["message"]
+    assert file(asking, path).read_text() == "by somebody else\n"
+
+
 async def test_rules_hold_for_calls_over_mcp(asking, http, path):
     """They come before the policy, and a denial before what a person has said."""
     tag = secrets.token_hex(4)
