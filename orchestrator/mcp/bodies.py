@@ -6,13 +6,17 @@ from typing import Any
 from common import strict_json
 from common.errors import ClientError
 from common.web.body import SMALL
+from orchestrator.mcp.messages import require_message
 
 MAX_AROUND = 1000
 """Values of a message besides the arguments of its call: the library makes and checks each of them."""
 
 
 async def require_plain(body: bytes) -> None:
-    """Raise `malformed_request` for what two parsers could read differently, `request_too_large` as above."""
+    """Raise for what two parsers could read differently, for what is too much, and for what is no message.
+
+    That is `malformed_request`, `request_too_large` as above, and `invalid_request`.
+    """
     if len(body) <= SMALL:
         _require_plain(body)
     else:
@@ -20,12 +24,14 @@ async def require_plain(body: bytes) -> None:
 
 
 def _require_plain(body: bytes) -> None:
-    around = _around_arguments(strict_json.loads(body))
+    message = strict_json.loads(body)
+    around = _around_arguments(message)
     if _is_beyond(around, MAX_AROUND):
         raise ClientError(
             "request_too_large", "The message has too many values around its arguments",
             limit=MAX_AROUND,
         )  # fmt: skip
+    require_message(message)
 
 
 def _around_arguments(message: Any) -> Any:

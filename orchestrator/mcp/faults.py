@@ -7,7 +7,7 @@ from mcp.shared.exceptions import MCPError
 from mcp_types import INTERNAL_ERROR, INVALID_PARAMS, CallToolResult, InputRequiredResult
 from pydantic import ValidationError
 
-from common.errors import AgenticError, SystemFault
+from common.errors import AgenticError, ClientError, SystemFault, fields_of, told_of_fields
 from common.logs import get_logger
 from orchestrator.mcp.callers import Context
 from orchestrator.mcp.results import failed
@@ -19,8 +19,14 @@ async def told_as_error(ctx: Context, call_next: CallNext) -> HandlerResult:
     """Answer a request; raise every failure as an error of the protocol, and tell nobody of our insides."""
     try:
         return await call_next(ctx)
-    except (MCPError, ValidationError):  # the library's own
+    except MCPError:  # the library's own
         raise
+    except ValidationError as error:  # the library's, too, of what was sent
+        fields = fields_of(error)
+        refusal = ClientError(
+            "invalid_request", told_of_fields(fields, "the request"), fields=fields
+        )
+        raise _error(refusal, noted(refusal, ctx)) from error
     except AgenticError as failure:
         raise _error(failure, noted(failure, ctx)) from failure
     except Exception as bug:

@@ -14,8 +14,8 @@ from orchestrator.mcp.bodies import require_plain
 from orchestrator.mcp.door import Door, Handed, Server
 from orchestrator.routes.dependencies import Services
 
-PARSE_ERROR = -32700
-"""JSON-RPC's code of a body that is no JSON."""
+_CODES = {"malformed_request": -32700, "invalid_request": -32600}
+"""JSON-RPC's codes of a body that is no JSON, and of one that is no message."""
 # What it takes and gives is MCP's own, which has its own way to tell: `server/discover`, `tools/list`.
 router = APIRouter(prefix="/mcp", include_in_schema=False)
 
@@ -81,14 +81,14 @@ async def _handed(request: Request, door: Door) -> Response:
     try:
         await require_plain(body)
     except ClientError as refusal:
-        if refusal.code != "malformed_request":
+        if refusal.code not in _CODES:
             raise
-        return _no_json(refusal, request.state.request_id)
+        return _refused(refusal, request.state.request_id)
     return Handed(await door.opened(), body)
 
 
-def _no_json(refusal: ClientError, request_id: str) -> Response:
+def _refused(refusal: ClientError, request_id: str) -> Response:
     problem = refusal.problem("orchestrator", request_id).model_dump(mode="json")
-    error = {"code": PARSE_ERROR, "message": refusal.detail, "data": problem}
+    error = {"code": _CODES[refusal.code], "message": refusal.detail, "data": problem}
     said = json.dumps({"jsonrpc": "2.0", "id": None, "error": error})
     return Response(said, 400, media_type="application/json")

@@ -12,7 +12,8 @@ MANY = {f"k{n}": n for n in range(MAX_AROUND)}
 
 def call(**more):
     """Return a call's body, `more` of its params."""
-    return json.dumps({"id": 1, "method": "tools/call", "params": {"name": "x", **more}}).encode()
+    said = {"jsonrpc": "2.0", "id": 1, "method": "tools/call", "params": {"name": "x", **more}}
+    return json.dumps(said).encode()
 
 
 async def test_arguments_may_have_as_many_values_as_any_body():
@@ -40,6 +41,8 @@ async def test_all_else_may_have_few(body):
 
 
 @pytest.mark.parametrize("body", [b"1", b"[]", b"null", b'"x"', b'{"params":[1]}'])
-async def test_what_is_no_message_is_left_to_the_library(body):
-    """It knows what the protocol answers."""
-    await require_plain(body)
+async def test_what_is_no_message_is_refused(body):
+    """The library would drop some of it in silence, and echo the rest."""
+    with pytest.raises(ClientError) as caught:
+        await require_plain(body)
+    assert caught.value.code == "invalid_request"

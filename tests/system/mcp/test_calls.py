@@ -172,6 +172,38 @@ async def test_body_that_two_parsers_read_differently_is_no_json(raw, body):
     assert (error["code"], error["data"]["code"]) == (-32700, "malformed_request")
 
 
+@pytest.mark.parametrize("revision", ["2025-06-18", "2026-07-28"])
+@pytest.mark.parametrize(
+    "body",
+    [
+        [{"jsonrpc": "2.0", "id": 1, "method": "ping"}],
+        5,
+        {"id": 1, "method": "ping"},
+        {"jsonrpc": "2.0", "id": None, "method": "ping"},
+        {"jsonrpc": "2.0", "id": True, "method": "ping"},
+        {"jsonrpc": "2.0", "id": 1, "method": "ping", "params": ["secret"]},
+    ],
+    ids=["batch", "number", "unversioned", "null id", "boolean id", "list of params"],
+)
+async def test_body_that_is_no_message_is_refused(raw, body, revision):
+    """A request whose id is none would wait for ever for an answer; nothing of it is echoed."""
+    headers = {"Accept": "application/json, text/event-stream", "MCP-Protocol-Version": revision}
+    answer = await raw.post("/mcp/demo", json=body, headers=headers)
+    assert answer.status_code == 400
+    error = answer.json()["error"]
+    assert (error["code"], error["data"]["code"]) == (-32600, "invalid_request")
+    assert error["data"]["outcome"] == "not_executed"
+    assert "secret" not in answer.text
+
+
+async def test_wrong_parameters_are_named(raw):
+    """Whoever has sent them finds what to mend."""
+    body, headers = posted("resources/list", {"cursor": 5})
+    error = (await raw.post("/mcp/demo", json=body, headers=headers)).json()["error"]
+    assert (error["code"], error["data"]["code"]) == (-32602, "invalid_request")
+    assert [field["field"] for field in error["data"]["context"]["fields"]] == ["params.cursor"]
+
+
 async def test_body_that_is_too_long_or_of_another_kind_is_refused(raw):
     """Before anything of it is parsed."""
     body, headers = called("write_file", {"path": "big", "content": "x" * 10 * 1024 * 1024})
