@@ -1,5 +1,6 @@
 """The protocol's side of the door: what a server answers to, put together with its library."""
 
+import asyncio
 import hmac
 from importlib.metadata import version
 from typing import Any
@@ -76,9 +77,12 @@ class WorkspaceTools:
         return await told_as_result(context, called)
 
 
-def workspace_server(services: Services, secret: SecretStr) -> Server[Any]:
-    """Return the server for workspaces; `secret` keeps what clients carry between two requests."""
-    calls = Calls(services, Sessions(services.store))
+def workspace_server(services: Services, secret: SecretStr, ending: asyncio.Event) -> Server[Any]:
+    """Return the server for workspaces; `secret` keeps what clients carry between two requests.
+
+    `ending` is set when the process ends.
+    """
+    calls = Calls(services, Sessions(services.store), ending)
     tools, resources = WorkspaceTools(services, calls), Resources(calls)
     server: Server[Any] = Server(
         NAME,

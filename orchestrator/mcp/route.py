@@ -1,5 +1,6 @@
 """Where MCP clients come in: `/mcp/{workspace}` has one workspace's tools and files, `/mcp` runs."""
 
+import asyncio
 import json
 from dataclasses import dataclass
 from typing import Annotated
@@ -26,9 +27,11 @@ class Doors:
 
     workspace: Door
     verbs: Door
+    ending: asyncio.Event
 
     async def aclose(self) -> None:
         """Close both."""
+        self.ending.set()
         await self.workspace.aclose()
         await self.verbs.aclose()
 
@@ -36,11 +39,13 @@ class Doors:
 def open_doors(services: Services, secret: SecretStr, max_body: int) -> Doors:
     """Return the doors; `secret` keeps what clients carry between requests, `max_body` is in bytes."""
 
+    ending = asyncio.Event()
+
     def workspace() -> Server:
         from orchestrator.mcp.protocol import workspace_server  # noqa: PLC0415
         from orchestrator.mcp.serving import Serving  # noqa: PLC0415
 
-        return Serving(workspace_server(services, secret), max_body)
+        return Serving(workspace_server(services, secret, ending), max_body)
 
     def verbs() -> Server:
         from orchestrator.mcp.protocol import verbs_server  # noqa: PLC0415
@@ -48,7 +53,7 @@ def open_doors(services: Services, secret: SecretStr, max_body: int) -> Doors:
 
         return Serving(verbs_server(services, secret), max_body)
 
-    return Doors(Door(workspace), Door(verbs))
+    return Doors(Door(workspace), Door(verbs), ending)
 
 
 def _doors(request: Request) -> Doors:

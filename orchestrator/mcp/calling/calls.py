@@ -39,9 +39,13 @@ class _Terms:
 class Calls:
     """Makes the calls of MCP clients."""
 
-    def __init__(self, services: Services, sessions: Sessions) -> None:
+    def __init__(
+        self, services: Services, sessions: Sessions, ending: asyncio.Event | None = None
+    ) -> None:
+        """`ending` is set when the process ends."""
         self._services = services
         self._sessions = sessions
+        self._ending = ending or asyncio.Event()
         self._terms = _Terms(_POLICIES.get(services.approval, services.approval))
 
     async def call(self, request: Request) -> ToolResult | InputRequiredResult:
@@ -144,7 +148,7 @@ class Calls:
         executor, traceparent = self._services.upstream.calls, request.caller.origin.traceparent
         for k in range(1, MOST_GIVEN_UP + 1):
             try:
-                return await made(executor, request.sent(context, k), traceparent)
+                return await made(executor, request.sent(context, k), traceparent, self._ending)
             except ClientError as refusal:
                 if refusal.code != "call_expired":
                     raise
