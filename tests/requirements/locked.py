@@ -25,7 +25,8 @@ def differences(part, python_version, installed, apart_from):
         "python_full_version": python_version,
         "python_version": python_version.rpartition(".")[0],
     }
-    names = {canonicalize_name(r.name) for r in wanted if not r.marker or r.marker.evaluate(here)}
-    expected = {(name, VERSIONS[name]) for name in names}
+    meant = [r for r in wanted if not r.marker or r.marker.evaluate(here)]
+    # not by VERSIONS: some packages are locked in another version for another Python
+    expected = {(canonicalize_name(r.name), one.version) for r in meant for one in r.specifier}
     found = {(canonicalize_name(name), version) for name, version in installed.items()}
     return {name for name, _ in expected ^ found} - apart_from
