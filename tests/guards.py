@@ -1298,7 +1298,7 @@ GUARDS = (
         "tests/orchestrator/mcp/calling/test_calls.py",
         (
             "MCP: the call of a client that has gone is settled",
-            "            await asyncio.wait({making})\n",
+            "            await _settle(making, ending)\n",
             "            making.cancel()\n            await asyncio.wait({making})\n",
         ),
     ),
