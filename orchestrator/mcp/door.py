@@ -6,13 +6,11 @@ requests; a client that goes ends its own.
 
 import asyncio
 from collections.abc import Callable
-from typing import Any, Protocol
+from typing import Protocol
 
 import anyio
 from starlette.responses import Response
 from starlette.types import Message, Receive, Scope, Send
-
-Handle = Callable[[Scope, Receive, Send], Any]
 
 
 class Server(Protocol):

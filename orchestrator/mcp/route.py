@@ -56,7 +56,7 @@ def open_doors(services: Services, secret: SecretStr, max_body: int) -> Doors:
     return Doors(Door(workspace), Door(verbs), ending)
 
 
-def _doors(request: Request) -> Doors:
+async def _doors(request: Request) -> Doors:  # a plain function would take a thread
     doors: Doors = request.app.state.doors
     return doors
 
@@ -64,7 +64,7 @@ def _doors(request: Request) -> Doors:
 DoorsDep = Annotated[Doors, Depends(_doors)]
 
 
-def _require_name(workspace: Name) -> str:
+async def _require_name(workspace: Name) -> str:
     return workspace
 
 
