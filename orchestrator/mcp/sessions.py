@@ -5,7 +5,9 @@ import time
 from collections import OrderedDict
 from collections.abc import Callable
 
+from common.logs import get_logger
 from common.sessions import Session
+from orchestrator.store.backend import StoreUnavailable
 from orchestrator.store.events import DirectCall
 from orchestrator.store.store import Store
 
@@ -14,6 +16,7 @@ KEPT = 10_000
 RENEWED_AFTER = 20.0
 """Seconds after which the store is asked for one again: that keeps it, and its place in the user's list."""
 _METADATA = {"source": "mcp"}
+log = get_logger(__name__)
 
 
 class Sessions:
@@ -32,9 +35,15 @@ class Sessions:
         return session
 
     async def note(self, session: Session, call: DirectCall) -> None:
-        """Note a call in its session, or in the one that comes after it: it may just have been deleted."""
-        while not await self._store.direct_calls.note(session.id, call):
-            session = await self._open(session.user_id, session.workspace)
+        """Note a call in its session, or in the one that comes after it: it may just have been deleted.
+
+        Where the store is away it is on the audit trail alone: what has happened must not be told as failed.
+        """
+        try:
+            while not await self._store.direct_calls.note(session.id, call):
+                session = await self._open(session.user_id, session.workspace)
+        except StoreUnavailable as away:
+            log.warning("a call is not told in its session", call=call.id, detail=away.detail)
 
     async def _open(self, user_id: str, workspace: str) -> Session:
         # No client can send this key: a header has no NUL.

@@ -9,6 +9,7 @@ from common.approvals.rules import Rule
 from common.errors import ClientError, SystemFault, ToolError
 from orchestrator.mcp.calling.asking import Answer, Asked, answer_to
 from orchestrator.mcp.calling.calls import MOST_GIVEN_UP
+from orchestrator.store.backend import StoreUnavailable
 from orchestrator.store.events import DirectCall
 from tests.orchestrator.mcp.conftest import caller, request
 
@@ -230,6 +231,23 @@ async def test_effect_of_a_call_whose_client_has_gone_is_noted(bench):
         await calling
     assert made.executor.settled
     assert [event.type for event in await made.told()] == ["call.succeeded"]
+
+
+@pytest.mark.parametrize("failure", [None, ToolError("already_exists", "there")])
+async def test_store_that_goes_away_changes_nothing_of_what_has_happened(bench, failure, caplog):
+    """A change that was made is no failure, least of all one that was not executed."""
+    made = bench(failure or CHANGED)
+
+    async def away(*_):
+        raise StoreUnavailable("unavailable", "The store is away", may_have_acted=False)
+
+    made.store.direct_calls.note = away
+    if failure is None:
+        assert (await made.calls.call(request())).receipts
+    else:
+        with pytest.raises(ToolError):
+            await made.calls.call(request())
+    assert any("not told in its session" in record.getMessage() for record in caplog.records)
 
 
 async def test_session_that_was_deleted_in_the_middle_is_opened_again(bench):
