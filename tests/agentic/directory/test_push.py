@@ -1,5 +1,6 @@
 """A push makes the workspace have what was changed here, and nothing else."""
 
+import itertools
 import os
 import subprocess
 import sys
@@ -177,18 +178,30 @@ async def test_a_file_that_changes_while_it_is_sent_is_looked_at_again(person):
 
 
 async def test_a_file_that_changes_all_the_time_ends_the_push_with_its_name(person):
-    """Neither for ever nor half."""
+    """Neither for ever nor half. None of its contents begins with the one before."""
     person.write("a", b"1" * 3_000_000)
     person.write("z.log", b"0")
+    numbers = itertools.count(1)
 
     def edit(progress):
-        person.write("z.log", os.urandom(8))
+        person.write("z.log", b"%d." % next(numbers))
 
     with pytest.raises(AgenticError) as caught:
         await person.push(report=edit)
     assert caught.value.code == "invalid_state"
     assert "z.log" in caught.value.detail
     assert person.files() == {}
+
+
+async def test_a_file_that_grows_while_it_is_sent_goes_as_it_was_looked_at(person):
+    """A log that is only written on is a content that it had, whole; what came after goes next time."""
+    person.write("a", b"1" * 3_000_000)
+    person.write("z.log", b"0")
+    await person.push(report=lambda _: person.write("z.log", b"01"))
+    assert person.files()["z.log"] == b"0"
+    assert not (await person.status()).is_clean
+    await person.push()
+    assert person.files()["z.log"] == b"01"
 
 
 async def test_a_file_that_is_larger_than_the_server_takes_is_named(person):
