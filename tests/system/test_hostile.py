@@ -5,7 +5,6 @@ import threading
 import time
 from contextlib import closing
 from pathlib import Path
-from statistics import median
 from typing import NamedTuple
 
 import pytest
@@ -16,14 +15,15 @@ from tests.system.services import execution_environment
 
 CALLERS = 12
 """Who have the token; beside them go four attacks on connections, which need none."""
-SECONDS = 4.0
-ROUNDS = 5
-"""Of load: the one in the middle counts, for in each of them the slowest of some twenty reads decides."""
+SECONDS = 20.0
+"""Of load: a hundred reads and more, so that no single one decides."""
 GRACE = 1
-READ_WITHIN = 8.5
+READ_WITHIN = 7.5
+"""Beats of this machine for 95 of 100: they take four to six, and eight or more when one user gets all
+threads."""
 LIVE_WITHIN = 4.0
-"""Beats of this machine for 99 of 100. Reads take about six and looks two; ten and four when one user
-gets all threads, ten and seven when threads take turns as seldom as Python lets them by itself."""
+"""Beats for 99 of 100: two to three, and five or more when threads take turns as seldom as Python lets
+them by itself."""
 BEAT = 1_000_000
 ADDED_AT_ONCE = 20_000
 """Additions in a beat (40 ms on a machine that is not slow), of which so many are timed at a time."""
@@ -115,7 +115,7 @@ def search(port: int) -> None:
 
 
 class Measured(NamedTuple):
-    """What 99 of 100 reads took at most, and as many questions whether it lives; in beats."""
+    """What 95 of 100 reads took at most, and 99 of 100 questions whether it lives; in beats."""
 
     read: float
     live: float
@@ -134,13 +134,7 @@ def measured(port: int, seconds: float) -> Measured:
     adding = Repeated(add, pause=0.01)
     time.sleep(seconds)
     beat = adding.percentile(50) * BEAT / ADDED_AT_ONCE
-    return Measured(read.percentile(99) / beat, live.percentile(99) / beat, beat)
-
-
-def under_load(port: int) -> Measured:
-    """Measure a few times; return what lies in the middle of each."""
-    rounds = [measured(port, SECONDS) for _ in range(ROUNDS)]
-    return Measured(*map(median, zip(*rounds, strict=True)))
+    return Measured(read.percentile(95) / beat, live.percentile(99) / beat, beat)
 
 
 @pytest.mark.alone
@@ -149,7 +143,7 @@ def test_hostile_callers_keep_nobody_waiting(service, capsys):
     quiet = measured(service.port, 1)
     before = memory(service.process.pid, "VmRSS")
     load = hostile.Load(service.port, CALLERS)
-    busy = under_load(service.port)
+    busy = measured(service.port, SECONDS)
     grown = memory(service.process.pid, "VmHWM") - before
     search(service.port)
     searching = children(service.process.pid)
@@ -160,7 +154,7 @@ def test_hostile_callers_keep_nobody_waiting(service, capsys):
     with capsys.disabled():
         sys.stdout.write(
             f"\n{CALLERS} hostile callers and {len(ATTACKS)} connections, {len(codes)} calls, the longest"
-            f" {max(taken for _, taken in codes):.1f} s: 99 of 100 reads, and looks whether it lives,"
+            f" {max(taken for _, taken in codes):.1f} s: 95 of 100 reads, and 99 looks whether it lives,"
             f" within {busy} ({quiet} without them);"
             f" memory grew by {grown:.0f} MiB; gone {ended:.1f} s after SIGTERM\n"
         )
