@@ -29,7 +29,7 @@ class Changing:
     @answers(WriteResult)
     async def write(self, path: str, content: str) -> WriteResult:
         """Make or replace a text file, with the directories above it."""
-        await self._contents.write(ROOT.relative(path), content.encode())
+        await self._contents.write(ROOT.relative(path), _encoded(content, path))
         return WriteResult(path=path)
 
     @answers(EditResult)
@@ -71,3 +71,10 @@ class Changing:
             return FileDownloadResponse(path, await self._contents.read(ROOT.relative(path)))
         except AgenticError as error:
             return FileDownloadResponse(path, error=code_of(error))
+
+
+def _encoded(content: str, path: str) -> bytes:
+    try:
+        return content.encode()
+    except UnicodeEncodeError as error:  # a model may write half of a surrogate pair
+        raise ToolError("invalid_arguments", f"The content is no text: {error}", path=path) from error

@@ -68,6 +68,14 @@ async def test_a_file_that_fails_otherwise_says_why(prepare):
     assert (second.path, second.error) == ("/b", None)
 
 
+def test_a_text_that_cannot_be_sent_is_told_in_the_result(prepare):
+    """A model may write half of a surrogate pair: JSON has a spelling for it."""
+    backend, orchestrator = prepare({})
+    told = backend.write("/a", "x\ud800").error
+    assert all(word in told for word in ("invalid_arguments", "position 1"))
+    assert orchestrator.calls == []
+
+
 @pytest.mark.parametrize("replace_all", [False, True])
 def test_an_edit_replaces_one_or_all(prepare, replace_all):
     """The tool counts, in the same transaction."""
