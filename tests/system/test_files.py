@@ -333,8 +333,11 @@ async def test_an_upstream_that_dies_in_mid_body_never_looks_complete(services):
             with pytest.raises(httpx.TransportError):
                 await read(body)
 
+        staging = stack.demo.parents[2] / "state" / "staging"
+
         async def dying():
             yield data[:MIB]
+            await asyncio.to_thread(wait_until, lambda: _staged(staging), 10)
             stack.execution.kill()
             yield data[MIB:]
 
