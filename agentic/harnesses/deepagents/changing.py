@@ -77,4 +77,6 @@ def _encoded(content: str, path: str) -> bytes:
     try:
         return content.encode()
     except UnicodeEncodeError as error:  # a model may write half of a surrogate pair
-        raise ToolError("invalid_arguments", f"The content is no text: {error}", path=path) from error
+        raise ToolError(
+            "invalid_arguments", f"The content is no text: {error}", path=path
+        ) from error
