@@ -74,7 +74,7 @@ conformance: setup ## the protocol's own suite against the door for MCP clients 
 
 lint: setup ## Ruff, Black, mypy (strict) and the import contracts
 	$(BIN)/ruff check .
-	$(BIN)/black --check -q .
+	$(BIN)/black --check .
 	$(BIN)/mypy
 	$(BIN)/lint-imports
 
