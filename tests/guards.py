@@ -237,6 +237,11 @@ GUARDS = (
         ("a torn line", 'if not text.endswith("\\n"):', "if False:"),
     ),
     *guards_of(
+        "execution_environment/audit/reader.py",
+        "tests/execution_environment/audit/test_writer.py",
+        ("a dry run is no change", '        and not record.get("dry_run")\n', ""),
+    ),
+    *guards_of(
         "execution_environment/transactions/locks.py",
         "tests/execution_environment/transactions/test_locks.py",
         ("a lock file that was removed", "if _is_there(descriptor):", "if True:"),
@@ -971,8 +976,8 @@ GUARDS = (
         "tests/orchestrator/approvals/test_dry_running.py",
         (
             "dry runs may only read",
-            'context.model_copy(update={"access": "read_only"})',
-            "context",
+            'call.context.model_copy(update={"access": "read_only"})',
+            "call.context",
         ),
     ),
     *guards_of(
@@ -1255,8 +1260,13 @@ GUARDS = (
         ("MCP: a key is its workspace's", "/{self.caller.workspace}/", "/"),
         (
             "MCP: what was approved is what is made",
-            "None if self.answer is None else self.answer.asked.expected",
-            "None",
+            "expected = self.answer.asked.expected",
+            "expected = None",
+        ),
+        (
+            "MCP: an answer has its question's key",
+            "self._id_of(self.key) == self.id",
+            "True",
         ),
         (
             "MCP: an approval is for one call",
@@ -1265,7 +1275,7 @@ GUARDS = (
         ),
     ),
     *guards_of(
-        "orchestrator/mcp/calling/calls.py",
+        "orchestrator/mcp/calling/verdicts.py",
         "tests/orchestrator/mcp/calling/test_calls.py",
         (
             "MCP: a denial counts",
@@ -1274,13 +1284,27 @@ GUARDS = (
         ),
         (
             "MCP: what is rejected is not made",
-            "            request.answer.require_approval(request.tool)\n",
-            "            pass\n",
+            "request.answer.refusal(request.tool) or ",
+            "",
         ),
         (
             "MCP: whoever cannot be asked approves of nothing",
-            "        if not request.caller.can_be_asked:\n",
-            "        if False:\n",
+            "and not request.caller.can_be_asked:",
+            "and False:",
+        ),
+    ),
+    *guards_of(
+        "orchestrator/mcp/calling/calls.py",
+        "tests/orchestrator/mcp/calling/test_calls.py",
+        (
+            "MCP: a call that was made is not asked about",
+            "        seen = await self._dry_run(request, context)\n        if seen is not None and seen.replayed:\n",
+            "        seen = await self._dry_run(request, context)\n        if False:\n",
+        ),
+        (
+            "MCP: a call that was made is not told as refused",
+            "            if seen is not None and seen.replayed:\n",
+            "            if False:\n",
         ),
         (
             "MCP: a replay is not told again",

@@ -111,10 +111,11 @@ def holds(directory: Path, position: str, call_id: str) -> bool:
 
 
 def _is_of_the_change(record: dict[str, Any], call_id: str) -> bool:
-    """Tell a change's own record from those of its refusals, repetitions and settlement."""
+    """Tell a change's own record from those of its dry runs, refusals, repetitions and settlement."""
     return (
         record["id"] == call_id
         and record["outcome"] == "executed"
         and not record.get("replayed")
+        and not record.get("dry_run")
         and record.get("tool") != SETTLE
     )

@@ -65,7 +65,10 @@ class Executor:
         return staged if isinstance(staged, ToolResult) else await self._coordinator.commit(staged)
 
     def _stage(self, tool: Tool, arguments: Arguments, call: ToolCall, started: float) -> Staged:
-        """Stage a change, which is to be committed; make a dry run, and return its result."""
+        """Stage a change, which is to be committed; make a dry run, and return its result.
+
+        That of a call that has been made is what the call itself would be answered.
+        """
         is_pinned = call.expected is not None
         workspace = self._workspaces.open(
             call.context, started, dry_run=call.dry_run, hashes_trees=is_pinned or call.dry_run
@@ -77,8 +80,10 @@ class Executor:
         transaction = Transaction(call, workspace, operation, needs_lock=needs_lock)
         if not call.dry_run:
             return self._coordinator.stage(transaction)
-        transaction.stage()
-        result = transaction.result()
+        result = self._ledger.find(transaction.key)
+        if result is None:
+            transaction.stage()
+            result = transaction.result()
         self._audit.append(transaction.audit_entry(result))
         return result
 

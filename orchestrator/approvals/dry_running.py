@@ -25,8 +25,6 @@ def dry_runs(
     cancelled: asyncio.Event | None = None,
 ) -> DryRun:
     """Return what makes dry runs for a user; each has the context's timeout."""
-    may_read = context.model_copy(update={"access": "read_only"})
-    attempts = _Attempts(executor)
 
     async def dry_run(tool: str, arguments: Arguments) -> ToolResult:
         call = ToolCall(
@@ -34,14 +32,24 @@ def dry_runs(
             fence=UNFENCED,
             tool=tool,
             arguments=arguments,
-            context=may_read,
-            dry_run=True,
+            context=context,
         )
-        return await RetryingCall(
-            attempts, call, traceparent, cancelled or asyncio.Event()
-        ).result()
+        return await dry_run_of(executor, call, traceparent, cancelled)
 
     return dry_run
+
+
+async def dry_run_of(
+    executor: Executor,
+    call: ToolCall,
+    traceparent: str | None = None,
+    cancelled: asyncio.Event | None = None,
+) -> ToolResult:
+    """Return what a call would do, whatever it is to do; where it has been made, what it did (`replayed`)."""
+    may_read = call.context.model_copy(update={"access": "read_only"})
+    dry = call.model_copy(update={"context": may_read, "dry_run": True, "expected": None})
+    attempts, wanted = _Attempts(executor), cancelled or asyncio.Event()
+    return await RetryingCall(attempts, dry, traceparent, wanted).result()
 
 
 class _Attempts:

@@ -68,7 +68,7 @@ class Previewer:
             result = await self._dry_run(change.tool, change.arguments)
         except ToolError as refusal:
             return Preview(error=refusal.problem("orchestrator", self._request_id))
-        return _shown(result)
+        return preview_of(result)
 
     async def _hash_of(self, touched: Touched) -> str | None:
         """Return the hash of the file at a path; None for a directory, and where nothing is."""
@@ -80,7 +80,8 @@ class Previewer:
         return found if isinstance(found, str) else None
 
 
-def _shown(result: ToolResult) -> Preview:
+def preview_of(result: ToolResult) -> Preview:
+    """Return what a dry run has shown."""
     told = dict(result.output)
     diff = told.pop("diff", None)
     return Preview(

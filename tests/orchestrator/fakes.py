@@ -19,7 +19,7 @@ from tests.orchestrator.builders import receipt
 
 
 class ScriptedExecutor:
-    """Answers each attempt with the next outcome: an output, an error to raise, or a function.
+    """Answers each attempt with the next outcome: a result, an output, an error to raise, or a function.
 
     An output with a `sha256` comes with the receipt of a change. Settling a call says what
     `settlements` has next: an output when it had taken effect, None when not, or an error.
@@ -39,6 +39,8 @@ class ScriptedExecutor:
             raise outcome
         if inspect.iscoroutinefunction(outcome):
             outcome = await outcome()
+        if isinstance(outcome, ToolResult):
+            return outcome
         return self._result(call.id, outcome)
 
     def _result(self, call_id, outcome):

@@ -62,11 +62,12 @@ class Answer:
     is_approved: bool
     reason: str | None
 
-    def require_approval(self, tool: str) -> None:
-        """Raise `rejected` unless they have approved of the call."""
-        if not self.is_approved:
-            why = "" if self.reason is None else f": {self.reason}"
-            raise ToolError("rejected", f"A person has rejected the call{why}", tool=tool)
+    def refusal(self, tool: str) -> ToolError | None:
+        """Return `rejected`, unless they have approved of the call."""
+        if self.is_approved:
+            return None
+        why = "" if self.reason is None else f": {self.reason}"
+        return ToolError("rejected", f"A person has rejected the call{why}", tool=tool)
 
 
 def question(

@@ -8,9 +8,10 @@ from functools import cached_property
 from pydantic import JsonValue
 
 from common.context import ExecutionContext
+from common.errors import ClientError
 from common.plans import TurnCall
 from common.sessions import Session
-from common.tools import ToolCall, ToolSpec
+from common.tools import Receipt, ToolCall, ToolSpec
 from orchestrator.approvals.dry_running import UNFENCED
 from orchestrator.mcp.callers import Caller
 from orchestrator.mcp.calling.asking import Answer
@@ -36,9 +37,23 @@ class Request:
         """
         if self.answer is not None:
             return self.answer.asked.id
-        if self.key is None:
-            return f"mcp:{secrets.token_hex(16)}"
-        whose = f"{self.caller.user_id}/{self.caller.workspace}/{self.key}"
+        return f"mcp:{secrets.token_hex(16)}" if self.key is None else self._id_of(self.key)
+
+    def require_key_of_question(self) -> None:
+        """Raise `invalid_request` for an answer under another key than what was asked.
+
+        Whoever sends it counts on that key, and the call is not made under it.
+        """
+        if self.answer is None or self.key is None or self._id_of(self.key) == self.id:
+            return
+        raise ClientError(
+            "invalid_request",
+            "The answer has an idempotency key that what was asked did not have",
+            hint="Ask with the key as well: send the call with it and without an answer.",
+        )
+
+    def _id_of(self, key: str) -> str:
+        whose = f"{self.caller.user_id}/{self.caller.workspace}/{key}"
         return f"mcp:{hashlib.sha256(whose.encode()).hexdigest()[:32]}"
 
     def context(self, session: Session, timeout: float) -> ExecutionContext:
@@ -58,16 +73,21 @@ class Request:
             n=1, name="call", tool=self.tool, arguments=self.arguments, effect=spec.effect
         )
 
-    def sent(self, context: ExecutionContext, k: int) -> ToolCall:
+    def sent(
+        self, context: ExecutionContext, k: int, expected: list[Receipt] | None = None
+    ) -> ToolCall:
         """Return it as it is sent for the `k`-th time, once those before were given up.
 
-        It is fenced by no owner of a run, for it belongs to none.
+        It is fenced by no owner of a run, for it belongs to none. `expected`: the receipts that it may
+        have, where that is not what a person has seen.
         """
+        if expected is None and self.answer is not None:
+            expected = self.answer.asked.expected
         return ToolCall(
             id=f"{self.id}:{k}",
             fence=UNFENCED,
             tool=self.tool,
             arguments=self.arguments,
             context=context,
-            expected=None if self.answer is None else self.answer.asked.expected,
+            expected=expected,
         )

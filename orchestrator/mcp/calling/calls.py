@@ -1,39 +1,28 @@
 """A client's call of a tool: judged by rules, asked for, made once, noted in the user's session."""
 
 import asyncio
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Awaitable, Callable
 
 import anyio
 from mcp_types import InputRequiredResult
 
-from common.approvals.reviews import Policy, Preview
-from common.context import Access, ExecutionContext
-from common.errors import AgenticError, ClientError, ToolError, from_problem
+from common.approvals.reviews import Preview
+from common.context import ExecutionContext
+from common.errors import AgenticError, ClientError, ToolError
 from common.sessions import Session
-from common.tools import ToolResult, Tools, did_you_mean
-from orchestrator.approvals.dry_running import dry_runs
-from orchestrator.approvals.judging import Judge
-from orchestrator.approvals.previewing import Change, Previewer
+from common.tools import Receipt, ToolResult
+from orchestrator.approvals.dry_running import dry_run_of
+from orchestrator.approvals.previewing import preview_of
 from orchestrator.mcp.calling.asking import Asked, question
 from orchestrator.mcp.calling.call import Request
 from orchestrator.mcp.calling.making import Gone, made
+from orchestrator.mcp.calling.verdicts import Verdicts
 from orchestrator.mcp.sessions import Sessions
 from orchestrator.routes.dependencies import Services
 from orchestrator.store.events import DirectCall
 
-_POLICIES: Mapping[Policy, Policy] = {"plan": "writes"}
-"""A call that belongs to no plan asks where a plan's would have, one at a time."""
 MOST_GIVEN_UP = 100
 """How often clients may go before a call of one key has happened."""
-
-
-@dataclass(frozen=True)
-class _Terms:
-    """How calls are judged that no run makes."""
-
-    approval: Policy
-    access: Access = "read_write"
 
 
 class Calls:
@@ -46,7 +35,7 @@ class Calls:
         self._services = services
         self._sessions = sessions
         self._ending = ending or asyncio.Event()
-        self._terms = _Terms(_POLICIES.get(services.approval, services.approval))
+        self._verdicts = Verdicts(services)
 
     async def call(self, request: Request) -> ToolResult | InputRequiredResult:
         """Return what came of a call, or what its user has to be asked first; raise its error.
@@ -66,71 +55,76 @@ class Calls:
         self, request: Request, session: Session
     ) -> ToolResult | InputRequiredResult:
         context = request.context(session, self._services.call_timeout.total_seconds())
-        asks = await self._asks(request, session)
-        if request.answer is not None:
-            request.answer.require_approval(request.tool)
-        elif asks:
-            return await self._question(request, context)
+        verdict = await self._verdicts.of(request, session)
+        if isinstance(verdict, AgenticError):
+            return await self._made_before(request, session, context, verdict)
+        if verdict == "ask":
+            return await self._asked(request, session, context)
         try:
             return await self._made(request, session, context)
         except ToolError as refusal:
             if refusal.code != "changed_since_preview":
                 raise
-        return await self._question(request, context)
+        return await self._asked(request, session, context)
 
-    async def _asks(self, request: Request, session: Session) -> bool:
-        """Tell whether a person has to be asked; raise `denied_by_rule`, or `tool_not_found`."""
-        tools = await self._services.catalogue.tools()
-        _require_tool(request.tool, tools)
-        layers = await self._services.store.rules.for_run(session.id, session.user_id)
-        judge = Judge(self._terms, layers, tools)
-        if judge.is_open:
-            return False
-        call = request.judged(tools[request.tool])
-        judgement = await asyncio.to_thread(judge.of, call, request.arguments, is_first=False)
-        if judgement.answer == "deny":
-            raise from_problem(judgement.denial(request.caller.origin.request_id))
-        return judgement.answer == "ask"
+    async def _made_before(
+        self, request: Request, session: Session, context: ExecutionContext, refusal: AgenticError
+    ) -> ToolResult:
+        """Return the result of a call that was made before it came to be refused; raise the refusal."""
+        if request.key is not None:
+            try:
+                seen = await self._dry_run(request, context)
+            except (ToolError, ClientError):  # it has not been made, whatever else is wrong with it
+                seen = None
+            if seen is not None and seen.replayed:
+                return await self._made(request, session, context, expected=[])
+        raise refusal
 
-    async def _question(self, request: Request, context: ExecutionContext) -> InputRequiredResult:
-        """Return what asks the client's user; raise `approval_required` where it cannot."""
-        if not request.caller.can_be_asked:
-            raise ToolError(
-                "approval_required",
-                "A person has to approve of this call, and this client cannot ask one",
-                tool=request.tool,
-            )
-        tools = await self._services.catalogue.tools()
-        preview, expected = Preview(), None
-        if tools[request.tool].effect != "read":
-            preview = await self._preview(request, context)
-            expected = preview.receipts  # none is as much of an answer: then nothing may change
+    async def _asked(
+        self, request: Request, session: Session, context: ExecutionContext
+    ) -> ToolResult | InputRequiredResult:
+        """Return what asks the client's user; of a call that has been made, its result."""
+        seen = await self._dry_run(request, context)
+        if seen is not None and seen.replayed:
+            return await self._made(request, session, context, expected=[])
+        preview = Preview() if seen is None else preview_of(seen)
         return question(
-            Asked(id=request.id, expected=expected),
+            Asked(id=request.id, expected=None if seen is None else seen.receipts),
             request.caller.workspace,
             request.tool,
             request.arguments,
             preview,
         )
 
-    async def _preview(self, request: Request, context: ExecutionContext) -> Preview:
-        """Return what the call would do; raise its error where it could not be made."""
-        dry_run = dry_runs(
-            self._services.upstream.calls, context, request.caller.origin.traceparent
+    async def _dry_run(self, request: Request, context: ExecutionContext) -> ToolResult | None:
+        """Return what the call would do, or has done; None for a read, of which nothing is kept."""
+        tools = await self._services.catalogue.tools()
+        if tools[request.tool].effect == "read":
+            return None
+        executor, traceparent = self._services.upstream.calls, request.caller.origin.traceparent
+        return await _unless_given_up(
+            lambda k: dry_run_of(executor, request.sent(context, k), traceparent)
         )
-        change = Change(1, request.tool, request.arguments, (), None)
-        seen = await Previewer(dry_run, context.request_id).previews([change])
-        preview = seen[1].preview
-        if preview.error is not None:
-            raise from_problem(preview.error)
-        return preview
 
     async def _made(
-        self, request: Request, session: Session, context: ExecutionContext
+        self,
+        request: Request,
+        session: Session,
+        context: ExecutionContext,
+        expected: list[Receipt] | None = None,
     ) -> ToolResult:
-        """Make the call, and note what it did, for a client that has gone as well."""
+        """Make the call, and note what it did, for a client that has gone as well.
+
+        `expected`: none, of one that has been made, so that it is not made again should its result be
+        forgotten by now.
+        """
+        executor, traceparent = self._services.upstream.calls, request.caller.origin.traceparent
         try:
-            result = await self._unless_given_up(request, context)
+            result = await _unless_given_up(
+                lambda k: made(
+                    executor, request.sent(context, k, expected), traceparent, self._ending
+                )
+            )
         except Gone as gone:
             if gone.result is not None:
                 with anyio.CancelScope(shield=True):
@@ -140,23 +134,17 @@ class Calls:
             await self._sessions.note(session, DirectCall.made(result))
         return result
 
-    async def _unless_given_up(self, request: Request, context: ExecutionContext) -> ToolResult:
-        """Make the call, or make it anew where an earlier client of the same key has gone.
 
-        That one's was given up, and never takes effect: whoever comes after gives up none but this one's.
-        """
-        executor, traceparent = self._services.upstream.calls, request.caller.origin.traceparent
-        for k in range(1, MOST_GIVEN_UP + 1):
-            try:
-                return await made(executor, request.sent(context, k), traceparent, self._ending)
-            except ClientError as refusal:
-                if refusal.code != "call_expired":
-                    raise
-                given_up = refusal
-        raise given_up
+async def _unless_given_up(attempt: Callable[[int], Awaitable[ToolResult]]) -> ToolResult:
+    """Attempt a call for the `k`-th time, once those before were given up by clients that have gone.
 
-
-def _require_tool(tool: str, tools: Tools) -> None:
-    if tool not in tools:
-        hint = did_you_mean(tool, tools) or f"There are {', '.join(sorted(tools))}."
-        raise ToolError("tool_not_found", "There is no such tool", hint=hint)
+    Those never take effect: whoever comes after gives up none but this one's.
+    """
+    for k in range(1, MOST_GIVEN_UP + 1):
+        try:
+            return await attempt(k)
+        except ClientError as refusal:
+            if refusal.code != "call_expired":
+                raise
+            given_up = refusal
+    raise given_up

@@ -29,11 +29,11 @@ def test_a_trail_that_cannot_begin_its_next_file_goes_on_in_this_one(state):
     [
         ({}, True), ({"settled": True}, True), ({"outcome": "not_executed"}, False),
         ({"outcome": "unknown"}, False), ({"replayed": True}, False),
-        ({"tool": "settle_call"}, False), ({"id": "b"}, False),
+        ({"tool": "settle_call"}, False), ({"id": "b"}, False), ({"dry_run": True}, False),
     ],
 )  # fmt: skip
 def test_only_its_own_record_says_that_a_change_is_on_record(tmp_path, changed, counts):
-    """Its refusals, repetitions and settlements have its id as well, and so may an earlier life."""
+    """Its dry runs, refusals, repetitions and settlements have its id as well, and so may an earlier life."""
     audit = AuditWriter(tmp_path, "p1", max_file=1000)
     audit.append({**facts(), "tool": "write_file"})
     after = audit.head.position

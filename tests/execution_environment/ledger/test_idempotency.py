@@ -64,6 +64,19 @@ async def test_reads_and_dry_runs_are_never_stored(call, demo):
     assert not (await call("write_file", _id="a", path="y", content="1")).replayed
 
 
+async def test_dry_run_of_a_call_that_was_made_has_its_result(call, demo):
+    """It could not happen again, whatever the files are by now; another call cannot have its id either."""
+    made = await call("write_file", _id="a", path="y", content="1")
+    (demo / "y").write_text("by somebody else")
+    dry = await call("write_file", _id="a", _dry_run=True, path="y", content="1")
+    assert dry.replayed
+    assert dry.receipts == made.receipts
+    with pytest.raises(AgenticError) as refusal:
+        await call("write_file", _id="a", _dry_run=True, path="y", content="2")
+    assert refusal.value.code == "idempotency_conflict"
+    assert (demo / "y").read_text() == "by somebody else"
+
+
 async def test_two_attempts_at_a_call_at_once_make_one_change(call, demo):
     """The second waits for the lock and finds the result."""
     calls = (call("append_file", _id="a", path="x", content="1\n") for _ in range(8))

@@ -65,10 +65,12 @@ DEAF = (
 HASTY = (
     Change(
         "orchestrator/approvals/dry_running.py",
-        'may_read = context.model_copy(update={"access": "read_only"})',
-        "may_read = context",
+        'may_read = call.context.model_copy(update={"access": "read_only"})',
+        "may_read = call.context",
     ),
-    Change("orchestrator/approvals/dry_running.py", "            dry_run=True,\n", ""),
+    Change(
+        "orchestrator/approvals/dry_running.py", '"context": may_read, "dry_run": True', '"context": may_read'
+    ),
     Change("orchestrator/engine/calls.py", 'context_of(run.lease, "read_only"', 'context_of(run.lease, "read_write"'),
 )  # fmt: skip
 """What is previewed is done."""

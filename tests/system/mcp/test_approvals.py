@@ -123,6 +123,22 @@ async def test_approval_that_is_replayed_has_one_effect(asking, http, path):
     assert file(asking, path).read_text() == "by somebody else"
 
 
+@pytest.mark.parametrize("forms", [True, False], ids=["can be asked", "cannot"])
+async def test_call_that_was_made_under_its_key_is_not_asked_about_again(asking, http, path, forms):
+    """It is answered as it was, also to a client that could not be asked; nothing happens."""
+    key = secrets.token_hex(8)
+    state = (await ask(http, path, key=key))["requestState"]
+    made = await answer(http, path, state)
+    file(asking, path).write_text("by somebody else")
+    body, headers = called(
+        "write_file", {"path": path, "content": "one\n"}, key=key, forms=forms
+    )  # fmt: skip
+    again = (await http.post("/mcp/demo", json=body, headers=headers)).json()
+    assert again["result"]["_meta"]["agentic-framework/call"]["replayed"]
+    assert again["result"]["structuredContent"] == made["result"]["structuredContent"]
+    assert file(asking, path).read_text() == "by somebody else"
+
+
 async def test_state_is_for_its_user_workspace_and_arguments_alone(asking, http, path):
     """Nobody approves of anything with what was sealed for another call."""
     state = (await ask(http, path))["requestState"]

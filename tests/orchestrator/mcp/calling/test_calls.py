@@ -7,6 +7,7 @@ from mcp_types import InputRequiredResult
 
 from common.approvals.rules import Rule
 from common.errors import ClientError, SystemFault, ToolError
+from common.tools import ToolResult
 from orchestrator.mcp.calling.asking import Answer, Asked, answer_to
 from orchestrator.mcp.calling.calls import MOST_GIVEN_UP
 from orchestrator.store.backend import StoreUnavailable
@@ -14,6 +15,10 @@ from orchestrator.store.events import DirectCall
 from tests.orchestrator.mcp.conftest import caller, request
 
 CHANGED = {"sha256": "0" * 64}
+REPLAYED = ToolResult(
+    id="mcp:1:1", tool="put", output=CHANGED, receipts=[], replayed=True, duration_ms=1.0
+)
+AWAY = SystemFault("unavailable", "away", outcome="not_executed")
 GIVEN_UP = ClientError("call_expired", "The call was given up before it took effect")
 
 
@@ -136,15 +141,86 @@ async def test_read_asks_where_everything_does_and_has_no_preview(bench):
     assert made.executor.calls == []
 
 
-async def test_approved_call_has_the_receipts_that_were_shown(bench):
-    """And the id that was asked about, whatever key comes with it."""
+@pytest.mark.parametrize("key", [None, "k"], ids=["without a key", "under a key"])
+async def test_approved_call_has_the_receipts_that_were_shown(bench, key):
+    """And the id that was asked about."""
     made = bench(CHANGED, CHANGED, approval="writes")
-    asked = asked_by(await made.calls.call(request()))
-    await made.calls.call(request(key="another", answer=approved(asked)))
+    asked = asked_by(await made.calls.call(request(key=key)))
+    await made.calls.call(request(key=key, answer=approved(asked)))
     call = made.executor.calls[-1][0]
     assert not call.dry_run
     assert call.expected == asked.expected
     assert call.id == f"{asked.id}:1"
+
+
+@pytest.mark.parametrize("key", [None, "k"], ids=["without a key", "under a key"])
+async def test_answer_under_another_key_is_no_answer(bench, key):
+    """Whoever sends it counts on a key that the call would not have: it would happen once for each question."""
+    made = bench(CHANGED, approval="writes")
+    asked = asked_by(await made.calls.call(request(key=key)))
+    with pytest.raises(ClientError, match="idempotency key") as refusal:
+        await made.calls.call(request(key="another", answer=approved(asked)))
+    assert refusal.value.code == "invalid_request"
+    assert [call.dry_run for call, _ in made.executor.calls] == [True]
+
+
+KEYED = {
+    "asked": request(key="k"),
+    "that cannot be asked": request(key="k", by=caller(can_be_asked=False)),
+    "rejected": request(key="k", answer=approved(Asked(id=request(key="k").id), is_approved=False)),
+}
+
+
+@pytest.mark.parametrize("again", KEYED.values(), ids=KEYED)
+async def test_call_that_was_made_has_its_result_where_a_person_would_be_asked(bench, again):
+    """It comes as a call that is made: what is in the way of it being seen is cleared away there.
+
+    Nothing may change by then, should its id be forgotten in between.
+    """
+    made = bench(REPLAYED, REPLAYED, approval="writes")
+    result = await made.calls.call(again)
+    assert result.replayed
+    look, make = (call for call, _ in made.executor.calls)
+    assert (look.id, look.dry_run) == (f"{again.id}:1", True)
+    assert (make.id, make.dry_run, make.expected) == (look.id, False, [])
+    assert await made.told() == []
+
+
+async def test_call_that_was_made_has_its_result_where_a_rule_denies_it_since(bench):
+    """It is no more undone than told as not executed."""
+    made = bench(REPLAYED, REPLAYED)
+    await made.store.rules.replace("ann", [Rule(path="f", effect="deny")], None)
+    assert (await made.calls.call(request(key="k"))).replayed
+
+
+async def test_refusal_stands_where_the_call_could_not_have_been_made(bench):
+    """What else is wrong with it does not matter; an execution environment that is away cannot tell."""
+    other = ClientError("idempotency_conflict", "This id belongs to a different call")
+    made = bench(CHANGED, other, ToolError("already_exists", "there"), *[AWAY] * 9)
+    await made.store.rules.replace("ann", [Rule(path="f", effect="deny")], None)
+    for _ in range(3):
+        with pytest.raises(ToolError) as refusal:
+            await made.calls.call(request(key="k"))
+        assert refusal.value.code == "denied_by_rule"
+    with pytest.raises(SystemFault):
+        await made.calls.call(request(key="k"))
+    assert all(call.dry_run for call, _ in made.executor.calls)
+
+
+async def test_key_of_another_call_is_told_before_anybody_is_asked(bench):
+    """An approval would come to nothing."""
+    made = bench(ClientError("idempotency_conflict", "different"), approval="writes")
+    with pytest.raises(ClientError) as refusal:
+        await made.calls.call(request(key="k"))
+    assert refusal.value.code == "idempotency_conflict"
+
+
+async def test_question_is_about_the_attempt_that_nobody_has_given_up(bench):
+    """As the call itself would be."""
+    made = bench(GIVEN_UP, CHANGED, approval="writes")
+    asked_by(await made.calls.call(request(key="k")))
+    first, second = (call.id for call, _ in made.executor.calls)
+    assert (first[-2:], second[-2:]) == (":1", ":2")
 
 
 async def test_change_that_would_change_nothing_may_change_nothing_later(bench):
