@@ -1471,4 +1471,18 @@ GUARDS = (
             "FORMS",
         ),
     ),
+    *guards_of(
+        "agentic/mcp/messages.py",
+        "tests/agentic/mcp/test_messages.py",
+        (
+            "agentic mcp: what was asked is answered before the end",
+            "                await self._under_way.answered()\n",
+            "                pass\n",
+        ),
+        (
+            "agentic mcp: an id has one answer",
+            "            if str(message.id) in self._asked:\n",
+            "            if False:\n",
+        ),
+    ),
 )

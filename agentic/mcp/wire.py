@@ -7,14 +7,13 @@ import asyncio
 import os
 import sys
 from collections.abc import AsyncIterator, Callable, Iterator
-from contextlib import asynccontextmanager, contextmanager, suppress
+from contextlib import contextmanager, suppress
 from functools import partial
 from io import FileIO
 from threading import Thread
-from typing import Any, BinaryIO, TypeVar, cast
+from typing import BinaryIO, TypeVar
 
-from anyio import AsyncFile, ClosedResourceError
-from mcp.server.stdio import stdio_server
+from anyio import ClosedResourceError
 
 from agentic.api.transport import MOST
 from agentic.terminal.output import UnreadError, unwritten
@@ -23,7 +22,7 @@ T = TypeVar("T")
 
 
 class Wire:
-    """The lines that come, and a place for those that go, as the library wants its files.
+    """The lines that come, and a place for those that go.
 
     The lines end when their sender ends, or where one that goes cannot be written: `fault` is there then.
     """
@@ -35,10 +34,10 @@ class Wire:
         self._reading: asyncio.Future[bytes] | None = None
         self.fault: Exception | None = None
 
-    async def __aiter__(self) -> AsyncIterator[str]:
+    async def __aiter__(self) -> AsyncIterator[bytes]:
         """Yield line after line; one of more than MOST bytes comes in parts."""
         while line := await self._line():
-            yield line.decode(errors="replace")
+            yield line
 
     async def _line(self) -> bytes:
         if self.fault is not None:
@@ -51,7 +50,7 @@ class Wire:
             return b""
 
     async def write(self, text: str) -> None:
-        """Write a whole line."""
+        """Write a whole line; raise ClosedResourceError, with `fault` set, where that is not possible."""
 
         def work() -> None:
             left = memoryview(text.encode())
@@ -65,22 +64,7 @@ class Wire:
             self.fault = UnreadError() if is_unread else unwritten(error)
             if self._reading is not None and not self._reading.done():
                 self._reading.set_result(b"")
-            raise ClosedResourceError from error  # the library's word for it
-
-    async def flush(self) -> None:
-        """Do nothing: nothing is left to be written."""
-
-    @asynccontextmanager
-    async def streams(self) -> AsyncIterator[tuple[Any, Any]]:
-        """Yield the streams of messages that the library serves on.
-
-        Raises UnreadError, OutputError or OSError once the wire is broken.
-        """
-        file = cast("AsyncFile[str]", self)
-        async with stdio_server(file, file) as streams:
-            yield streams
-        if self.fault is not None:
-            raise self.fault
+            raise ClosedResourceError from error
 
 
 @contextmanager

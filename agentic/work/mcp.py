@@ -69,6 +69,7 @@ async def serve(source: Source) -> int:
     """Serve it until standard input ends."""
     try:  # whoever has only the client has no such library; and it takes a second
         from agentic.mcp.bridge import bridge_to  # noqa: PLC0415
+        from agentic.mcp.messages import Messages  # noqa: PLC0415
         from agentic.mcp.upstream import Upstream, Where  # noqa: PLC0415
         from agentic.mcp.wire import taken  # noqa: PLC0415
     except ModuleNotFoundError as error:
@@ -80,7 +81,7 @@ async def serve(source: Source) -> int:
             where = Where(locate, source.path, source.target.api_key, AGENT)
             async with Upstream(where) as upstream:
                 server = await bridge_to(upstream, _INFO)
-                async with wire.streams() as (reading, writing):
+                async with Messages(wire).streams() as (reading, writing):
                     await server.run(reading, writing, server.create_initialization_options())
     return ExitCode.SUCCEEDED
 

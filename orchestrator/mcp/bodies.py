@@ -5,8 +5,8 @@ from typing import Any
 
 from common import strict_json
 from common.errors import ClientError
+from common.jsonrpc import require_message
 from common.web.body import SMALL
-from orchestrator.mcp.messages import require_message
 
 MAX_AROUND = 1000
 """Values of a message besides the arguments of its call: the library makes and checks each of them."""

@@ -8,6 +8,7 @@ from mcp.client._memory import InMemoryTransport
 from mcp_types import Implementation
 
 from tests.agentic.mcp.door import TOOLS, Bench, Door
+from tests.agentic.mcp.ends import Ends
 
 ERAS = ("auto", "legacy")
 
@@ -16,6 +17,14 @@ ERAS = ("auto", "legacy")
 def no_pauses(monkeypatch):
     """Have attempts follow one another at once."""
     monkeypatch.setattr("agentic.mcp.upstream.pause", lambda _failures: 0.0)
+
+
+@pytest.fixture
+def ends():
+    """A wire over pipes."""
+    made = Ends()
+    yield made
+    made.close()
 
 
 @pytest.fixture(params=ERAS)

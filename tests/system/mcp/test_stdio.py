@@ -4,8 +4,10 @@ import asyncio
 import json
 import secrets
 import signal
+import subprocess
 from functools import partial
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 from mcp_types import ElicitResult
@@ -178,11 +180,11 @@ def test_nothing_but_the_protocol_is_on_standard_output(tmp_path):
     for message in asked:
         program.stdin.write(message)
     program.stdin.flush()
-    answers = [json.loads(program.stdout.readline()) for _ in range(3)]
-    rest, _errors = program.communicate()
-    assert (program.returncode, rest) == (0, "")
+    told, _errors = program.communicate()
+    assert program.returncode == 0
+    answers = [json.loads(one) for one in told.splitlines()]
     assert {answer["jsonrpc"] for answer in answers} == {"2.0"}
-    assert sorted(answer["id"] for answer in answers) == [0, 1, 2]
+    assert sorted(str(answer["id"]) for answer in answers) == ["0", "1", "2", "None"]
     assert owners(data) == []
 
 
@@ -205,6 +207,56 @@ def test_signal_ends_the_program_and_its_stack_while_its_client_says_nothing(tmp
     assert program.stdout.read() == ""
     assert owners(data) == []
     program.communicate()
+
+
+@pytest.fixture
+def held(services):
+    """A program in the middle of a call, that of an execution environment that is let go by the test."""
+    pair = services()
+    program = opened("--workspace", "demo", "--url", pair.main.url)
+    program.stdin.write(INITIALIZE)
+    program.stdin.flush()
+    program.stdout.readline()
+    program.stdin.write(line("notifications/initialized"))
+    program.stdin.write(append("first", number=1))
+    program.stdin.flush()
+    assert json.loads(program.stdout.readline())["id"] == 1
+    hold(pair.execution)
+    program.stdin.write(append("second", number=2))
+    program.stdin.flush()
+    wait_until(lambda: is_under_way(pair.execution))
+    yield SimpleNamespace(program=program, execution=pair.execution)
+    let_go(pair.execution)
+    program.kill()
+    program.communicate()
+
+
+def append(content, number):
+    """Return a call that appends to a file, as a line."""
+    call = {"name": "append_file", "arguments": {"path": "held", "content": content}}
+    return line("tools/call", call, number=number)
+
+
+def test_call_under_way_at_the_end_of_the_input_is_answered(held):
+    """Whoever pipes its calls in, as from a file, has all of their results."""
+    held.program.stdin.close()
+    held.program.stdin = None  # nobody flushes it again
+    with pytest.raises(subprocess.TimeoutExpired):
+        held.program.wait(timeout=0.5)
+    let_go(held.execution)
+    told = json.loads(held.program.stdout.readline())
+    assert (told["id"], told["result"]["isError"]) == (2, False)
+    assert held.program.wait(timeout=30) == 0
+    assert held.program.stderr.read() == ""
+
+
+def test_signal_in_the_middle_of_a_call_ends_the_program_in_order(held):
+    """The call is told to have no answer; nothing else is printed."""
+    held.program.send_signal(signal.SIGTERM)
+    assert json.loads(held.program.stdout.readline())["error"]["message"] == "Connection closed"
+    let_go(held.execution)
+    assert held.program.wait(timeout=30) == 3
+    assert held.program.stderr.read() == ""
 
 
 def test_client_that_reads_no_more_ends_the_program_and_its_stack(tmp_path):

@@ -3,7 +3,7 @@
 import pytest
 
 from common.errors import ClientError
-from orchestrator.mcp.messages import require_message
+from common.jsonrpc import require_message
 
 SAID = {"jsonrpc": "2.0"}
 
