@@ -326,8 +326,8 @@ GUARDS = (
         ),
     ),
     *guards_of(
-        "common/strict_json.py",
-        "tests/common/test_strict_json.py",
+        "common/documents/strict_json.py",
+        "tests/common/documents/test_strict_json.py",
         ("values, counted before they are made", "    _require_few(body, name)\n", ""),
     ),
     *guards_of(

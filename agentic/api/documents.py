@@ -4,7 +4,7 @@ from typing import TypeVar
 
 from pydantic import TypeAdapter
 
-from common.strict_json import count_values
+from common.documents.strict_json import count_values
 
 T = TypeVar("T")
 MOST_VALUES = 2_000_000

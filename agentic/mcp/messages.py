@@ -25,9 +25,9 @@ from mcp_types import (
 from pydantic import ValidationError
 
 from agentic.mcp.wire import Wire
-from common import strict_json
+from common.documents import strict_json
+from common.documents.jsonrpc import is_id, require_message
 from common.errors import ClientError
-from common.jsonrpc import is_id, require_message
 
 LAST = 1.0
 """Seconds to write what is on its way when a signal ends the program."""

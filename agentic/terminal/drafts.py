@@ -11,8 +11,8 @@ from agentic.terminal.editing import EditorError
 from agentic.terminal.output import OutputError
 from agentic.terminal.plans import as_json
 from agentic.terminal.show import Display
-from common import strict_json
 from common.approvals.reviews import PlannedCall
+from common.documents import strict_json
 from common.errors import ClientError
 
 Edit = Callable[[str], str]

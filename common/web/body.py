@@ -10,7 +10,7 @@ from pydantic import TypeAdapter, ValidationError
 from pydantic.fields import FieldInfo
 from starlette.requests import ClientDisconnect
 
-from common import strict_json
+from common.documents import strict_json
 from common.errors import ClientError, FieldError, fields_of, told_of_fields
 
 PATIENCE = 20.0

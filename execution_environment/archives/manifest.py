@@ -6,7 +6,7 @@ from typing import Any
 
 from pydantic import ValidationError
 
-from common import strict_json
+from common.documents import strict_json
 from common.errors import ClientError
 from common.files.archives import MAX_LINE, ManifestDeletion, ManifestEntry, ManifestFile
 from common.files.paths import Parts, parse, show

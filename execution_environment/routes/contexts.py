@@ -10,9 +10,9 @@ from fastapi import Request, Response
 from fastapi.exceptions import RequestValidationError
 from pydantic import ValidationError
 
-from common import strict_json
 from common.audit import SETTLE
 from common.context import ExecutionContext
+from common.documents import strict_json
 from common.errors import ClientError
 from common.web.body import InvalidBody, JsonRoute
 from execution_environment.audit.records import arguments_digest

@@ -3,9 +3,9 @@
 import asyncio
 from typing import Any
 
-from common import strict_json
+from common.documents import strict_json
+from common.documents.jsonrpc import require_message
 from common.errors import ClientError
-from common.jsonrpc import require_message
 from common.web.body import SMALL
 
 MAX_AROUND = 1000

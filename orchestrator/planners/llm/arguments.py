@@ -5,7 +5,7 @@ from collections.abc import Callable, Mapping, Sequence
 
 from pydantic import JsonValue
 
-from common import strict_json
+from common.documents import strict_json
 from common.errors import ClientError, FieldError, ToolError
 from common.tools import JsonSchema
 

@@ -12,9 +12,9 @@ from typing import Any
 
 from pydantic import JsonValue
 
+from common.documents.strict_json import MAX_DEPTH
 from common.errors import ToolError
 from common.runs import Step
-from common.strict_json import MAX_DEPTH
 
 FROM = "$from"
 JOIN = "$join"

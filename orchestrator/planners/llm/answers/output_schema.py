@@ -7,7 +7,7 @@ from threading import BoundedSemaphore
 
 from pydantic import JsonValue
 
-from common import strict_json
+from common.documents import strict_json
 from common.errors import ClientError, SystemFault
 from common.processes.isolated import isolated
 from common.tools import JsonSchema

@@ -2,8 +2,8 @@
 
 import pytest
 
+from common.documents.jsonrpc import require_message
 from common.errors import ClientError
-from common.jsonrpc import require_message
 
 SAID = {"jsonrpc": "2.0"}
 

@@ -6,8 +6,8 @@ import tracemalloc
 import pytest
 from hypothesis import given, strategies as st
 
+from common.documents.strict_json import MAX_DEPTH, MAX_VALUES, loads
 from common.errors import ClientError
-from common.strict_json import MAX_DEPTH, MAX_VALUES, loads
 
 JSON = st.recursive(
     st.none() | st.booleans() | st.integers(-(2**60), 2**60) | st.text(),
