@@ -1,6 +1,7 @@
 """What only looks: listings, pages of files, searches."""
 
 import base64
+import re
 from typing import Any
 
 from deepagents.backends.protocol import (
@@ -28,6 +29,8 @@ from agentic.harnesses.paths import Root
 from common.errors import ToolError
 
 ROOT = Root("/")
+_PLAIN = re.compile(r"[\w.?*-][\w.?*/ -]*")
+"""A glob that both read alike, but for names that begin with a dot, which theirs leaves out."""
 
 
 class Looking:
@@ -79,24 +82,29 @@ class Looking:
     ) -> GrepResult:
         """Find lines with a text in them; PAGE at most, and `truncated` where there are more."""
         base = ROOT.relative(path or ROOT.path)
-        arguments: dict[str, JsonValue] = {"pattern": pattern, "path": base, "limit": PAGE}
-        is_ours = glob is not None and not ("{" in glob or glob.startswith("/"))
-        if is_ours:
-            arguments["glob"] = glob
-        found: dict[str, Any] = await self._calls.make("search_files", literal=True, **arguments)
         try:
-            matches = compile_grep_include_glob("**" if glob is None or is_ours else glob)
+            matches = compile_grep_include_glob(glob) if glob else _anything
         except InvalidGlobPatternError as error:
             return GrepResult(error=str(error))
+        found = await self._lines_with(pattern, base, glob or "")
         # one for each line, however often the text is in it
         lines = {(one["path"], one["line"]): one["text"] for one in found["matches"]}
         shown = [
             GrepMatch(path=ROOT.absolute(name), line=line, text=text)
             for (name, line), text in lines.items()
-            if is_ours or glob is None or matches(_beneath(name, base))
+            if matches(_beneath(name, base))
         ]
-        cut = shown if most is None else shown[:most]
+        cut = shown if most is None else shown[: max(most, 0)]
         return GrepResult(matches=cut, truncated=found["truncated"] or len(cut) < len(shown))
+
+    async def _lines_with(self, pattern: str, base: str, glob: str) -> dict[str, Any]:
+        """Search, in fewer files where the glob chooses among those that `search_files` would choose by it."""
+        arguments: dict[str, JsonValue] = {"path": base, "limit": PAGE}
+        if _PLAIN.fullmatch(glob):
+            arguments["glob"] = glob
+        if not pattern:  # is in every line
+            return await self._calls.make("search_files", pattern="^", **arguments)
+        return await self._calls.make("search_files", pattern=pattern, literal=True, **arguments)
 
     @answers(GlobResult)
     async def glob(self, pattern: str, path: str | None) -> GlobResult:
@@ -109,6 +117,10 @@ class Looking:
         entries = entries_of(self._calls, "find_files", path=base, glob="*", type="file")
         found = [_info(entry) async for entry in entries if matches(_beneath(entry["path"], base))]
         return GlobResult(matches=found)
+
+
+def _anything(_path: str) -> bool:
+    return True
 
 
 def _beneath(path: str, base: str) -> str:

@@ -78,16 +78,20 @@ async def test_lines_too_long_to_be_kept_come_fewer_at_a_time():
 @pytest.mark.parametrize(
     ("glob", "path", "sent", "expected"),
     [
-        (None, None, None, ["/s/a.ts", "/s/b.tsx", "/s/t/c.ts"]),
-        ("*.ts", "/s", "*.ts", ["/s/a.ts", "/s/b.tsx", "/s/t/c.ts"]),
-        ("*.{ts,js}", "/s", None, ["/s/a.ts", "/s/t/c.ts"]),
+        (None, None, None, ["/s/a.ts", "/s/.b/c.ts", "/s/t/[c].ts"]),
+        ("", None, None, ["/s/a.ts", "/s/.b/c.ts", "/s/t/[c].ts"]),
+        ("*.ts", "/s", "*.ts", ["/s/a.ts", "/s/.b/c.ts", "/s/t/[c].ts"]),
+        ("**/*.ts", "/s", "**/*.ts", ["/s/a.ts", "/s/t/[c].ts"]),
+        ("*.{ts,js}", "/s", None, ["/s/a.ts", "/s/.b/c.ts", "/s/t/[c].ts"]),
         ("/*.ts", "/s", None, ["/s/a.ts"]),
-        ("{t,u}/*", "/s/", None, ["/s/t/c.ts"]),
+        ("{t,u}/*", "/s/", None, ["/s/t/[c].ts"]),
+        (r"t/\[c\].ts", "/s", None, ["/s/t/[c].ts"]),
+        ("[]", "/s", None, []),
     ],
 )
-async def test_a_glob_that_the_tool_does_not_know_is_looked_after_here(glob, path, sent, expected):
-    """Braces and a leading slash mean something to them: to the tool they are characters."""
-    matches = (a_match(name, 1) for name in ("s/a.ts", "s/b.tsx", "s/t/c.ts"))
+async def test_a_glob_chooses_the_files_that_theirs_would(glob, path, sent, expected):
+    """The tool narrows where it reads one alike: to it braces and a leading slash are characters."""
+    matches = (a_match(name, 1) for name in ("s/a.ts", "s/.b/c.ts", "s/t/[c].ts"))
     half, calls = looking(found(*matches))
     result = await half.grep("x", path, glob, None)
     assert [match["path"] for match in result.matches] == expected
@@ -109,7 +113,13 @@ async def test_a_line_is_found_once_however_often_the_text_is_in_it():
 
 @pytest.mark.parametrize(
     ("most", "truncated", "count", "told"),
-    [(1, False, 1, True), (2, False, 2, False), (None, True, 2, True)],
+    [
+        (1, False, 1, True),
+        (2, False, 2, False),
+        (None, True, 2, True),
+        (0, False, 0, True),
+        (-1, False, 0, True),
+    ],
 )
 async def test_what_is_left_out_of_a_search_is_told(most, truncated, count, told):
     """By them, or by the tool."""
@@ -118,12 +128,22 @@ async def test_what_is_left_out_of_a_search_is_told(most, truncated, count, told
     assert (len(result.matches), result.truncated) == (count, told)
 
 
+async def test_no_text_is_in_every_line():
+    """As their other backends have it; the tool wants to be told what to look for."""
+    half, calls = looking(found(a_match("a", 1), a_match("a", 2)))
+    assert len((await half.grep("", None, None, None)).matches) == 2
+    [(_, arguments)] = calls.made
+    assert arguments["pattern"] == "^"
+    assert not arguments.get("literal")
+
+
 @pytest.mark.parametrize("glob", ["../*", "a/../b"])
 async def test_a_glob_that_leads_out_is_refused(glob):
     """As all of their backends do."""
     half, _ = looking(found())
     assert "traversal" in (await half.glob(glob, None)).error
-    assert "traversal" in (await half.grep("x", None, f"/{glob}", None)).error
+    for one in (glob, f"/{glob}"):
+        assert "traversal" in (await half.grep("x", None, one, None)).error
 
 
 async def test_a_glob_means_what_it_means_to_their_other_backends():
