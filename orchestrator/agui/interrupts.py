@@ -57,11 +57,13 @@ class Waiting:
     @classmethod
     def parse(cls, text: str) -> Self:
         """Read an interrupt's id; raise `invalid_request` for what is none."""
-        found = _ID.fullmatch(text)
-        if found is None:
-            raise refused("resume.0.interruptId", "is no interrupt's id")
-        session_id, run_id, kind, revision, cursor = found.groups()
-        return cls(session_id, run_id, cast("Kind", kind), int(revision), Cursor.parse(cursor))
+        if found := _ID.fullmatch(text):
+            session_id, run_id, kind, revision, cursor = found.groups()
+            place = Cursor.parse(cursor)
+            waiting = cls(session_id, run_id, cast("Kind", kind), int(revision), place)
+            if str(waiting) == text:  # answers are known by it: it has no other spelling
+                return waiting
+        raise refused("resume.0.interruptId", "is no interrupt's id")
 
     def __str__(self) -> str:
         """Return what `parse` reads."""

@@ -25,7 +25,7 @@ from orchestrator.mcp.resources import Resources
 from orchestrator.mcp.results import succeeded
 from orchestrator.mcp.runs import Runs
 from orchestrator.mcp.sessions import Sessions
-from orchestrator.mcp.tools import listed
+from orchestrator.mcp.tools import listed, require_no_cursor
 from orchestrator.mcp.verbs import Verbs
 from orchestrator.routes.dependencies import Services
 
@@ -52,9 +52,10 @@ class WorkspaceTools:
         self._calls = calls
 
     async def list_tools(
-        self, _context: Context, _params: PaginatedRequestParams | None
+        self, _context: Context, params: PaginatedRequestParams | None
     ) -> ListToolsResult:
         """List every tool on one page."""
+        require_no_cursor(params)
         return ListToolsResult(tools=listed(await self._services.catalogue.tools()))
 
     async def call_tool(

@@ -31,6 +31,7 @@ from orchestrator.mcp.calling.asking import answer_to
 from orchestrator.mcp.calling.call import Arguments, Request
 from orchestrator.mcp.calling.calls import Calls
 from orchestrator.mcp.faults import noted
+from orchestrator.mcp.tools import require_no_cursor
 
 MAX_SIZE = 1024 * 1024
 """Bytes of a file that comes as a whole."""
@@ -75,9 +76,10 @@ class Resources:
         self._calls = calls
 
     async def templates(
-        self, _context: Context, _params: PaginatedRequestParams | None
+        self, _context: Context, params: PaginatedRequestParams | None
     ) -> ListResourceTemplatesResult:
         """Return how a file is named."""
+        require_no_cursor(params)
         return ListResourceTemplatesResult(resource_templates=[_TEMPLATE])
 
     async def list(

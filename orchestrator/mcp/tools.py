@@ -1,7 +1,8 @@
 """The workspace's tools as MCP lists them."""
 
-from mcp_types import Tool, ToolAnnotations
+from mcp_types import PaginatedRequestParams, Tool, ToolAnnotations
 
+from common.errors import ClientError
 from common.tools import Tools, ToolSpec
 from orchestrator.planners.llm.schema import for_model
 
@@ -9,6 +10,12 @@ from orchestrator.planners.llm.schema import for_model
 def listed(tools: Tools) -> list[Tool]:
     """Return the tools by name, each with what its effect means."""
     return [_tool(tools[name]) for name in sorted(tools)]
+
+
+def require_no_cursor(params: PaginatedRequestParams | None) -> None:
+    """Raise `invalid_request` for another page than the first, where there is no other."""
+    if params is not None and params.cursor is not None:
+        raise ClientError("invalid_request", "There is one page, and no cursor of another")
 
 
 def _tool(spec: ToolSpec) -> Tool:

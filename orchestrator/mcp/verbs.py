@@ -30,7 +30,7 @@ from orchestrator.mcp.runs import (
     StartRun,
     WhichRun,
 )
-from orchestrator.mcp.tools import hints
+from orchestrator.mcp.tools import hints, require_no_cursor
 from orchestrator.planners.llm.schema import for_model
 
 Done = Callable[[Runs, Caller, Context, Any, str | None], Awaitable[RunTold]]
@@ -100,9 +100,10 @@ class Verbs:
         self._runs = runs
 
     async def list_tools(
-        self, _context: Context, _params: PaginatedRequestParams | None
+        self, _context: Context, params: PaginatedRequestParams | None
     ) -> ListToolsResult:
         """List every verb on one page."""
+        require_no_cursor(params)
         return ListToolsResult(tools=[verb.tool(name) for name, verb in _VERBS.items()])
 
     async def call_tool(

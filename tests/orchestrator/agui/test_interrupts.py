@@ -18,9 +18,18 @@ def test_an_id_says_all_that_an_answer_is_about():
     assert all(part in str(waiting) for part in (waiting.run_id, ":3:"))
 
 
-@pytest.mark.parametrize("odd", ["", "run_1", f"ses_{'0' * 32}:run_{'0' * 32}:other:1:1"])
+OF_RUN = f"ses_{'0' * 32}:run_{'0' * 32}"
+
+
+@pytest.mark.parametrize(
+    "odd",
+    [
+        "", "run_1", f"{OF_RUN}:other:1:1", f"{OF_RUN}:input:01:1.5", f"{OF_RUN}:input:1:01.5",
+        f"{OF_RUN}:input:1:1.05",
+    ],
+)  # fmt: skip
 def test_an_id_that_is_none_is_refused(odd):
-    """It is a client's word."""
+    """It is a client's word; what it waits for is answered under one id."""
     with pytest.raises(ClientError) as refused:
         Waiting.parse(odd)
     assert refused.value.context.fields[0].field == "resume.0.interruptId"

@@ -92,6 +92,18 @@ async def test_workspaces_door_has_its_tools_and_its_files(enter, era):
         assert unknown.structured_content["code"] == "tool_not_found"
 
 
+@pytest.mark.parametrize(
+    ("door", "listing"),
+    [("/mcp/demo", "list_tools"), ("/mcp/demo", "list_resource_templates"), ("/mcp", "list_tools")],
+)
+async def test_list_of_one_page_has_no_other(enter, era, door, listing):
+    """Whoever asks for it would begin anew, for ever."""
+    async with enter(door, era=era) as client:
+        with pytest.raises(MCPError, match="one page") as failure:
+            await getattr(client, listing)(cursor="x")
+    assert failure.value.code == -32602
+
+
 async def test_file_that_is_not_there_is_the_protocols_error(enter, era):
     """By the code that its revision has for that."""
     async with enter("/mcp/demo", ToolError("path_not_found", "no"), era=era) as client:
