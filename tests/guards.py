@@ -1284,7 +1284,7 @@ GUARDS = (
         ),
         (
             "MCP: what is rejected is not made",
-            "request.answer.refusal(request.tool) or ",
+            "answer.refusal(request.tool) or ",
             "",
         ),
         (
@@ -1480,9 +1480,27 @@ GUARDS = (
             "                pass\n",
         ),
         (
+            "agentic mcp: a signal is the end of the input",
+            "            doing[0].cancel()\n",
+            "            pass\n",
+        ),
+    ),
+    *guards_of(
+        "agentic/mcp/under_way.py",
+        "tests/agentic/mcp/test_messages.py",
+        (
             "agentic mcp: an id has one answer",
-            "            if str(message.id) in self._asked:\n",
+            "            if coerce_request_id(message.id) in self._asked:\n",
             "            if False:\n",
+        ),
+    ),
+    *guards_of(
+        "orchestrator/approvals/dry_running.py",
+        "tests/orchestrator/mcp/calling/test_calls.py",
+        (
+            "MCP: a dry run does not tell that a call has not happened",
+            "        if not self._is_new:\n",
+            "        if False:\n",
         ),
     ),
 )

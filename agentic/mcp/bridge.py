@@ -97,9 +97,8 @@ class Bridge:
     async def _answered(self, context: Context) -> dict[str, Any]:
         """Send a request, and again while it asks a user whom an older client has."""
         params = dict(context.params or {})
-        if (
-            context.method == _CALL and "requestState" not in params
-        ):  # it says which call it is about
+        # a state says which call it is about
+        if context.method == _CALL and params.get("requestState") is None:
             params["_meta"] = {KEY: secrets.token_hex(16), **(params.get("_meta") or {})}
         progress = Progress(context)
         for _ in range(MAX_ROUNDS):

@@ -5,8 +5,8 @@ whatever it is at.
 """
 
 import asyncio
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager, suppress
+from collections.abc import Awaitable, Callable
+from contextlib import suppress
 from typing import Any
 
 import anyio
@@ -18,22 +18,22 @@ from mcp_types import (
     ErrorData,
     JSONRPCError,
     JSONRPCMessage,
-    JSONRPCNotification,
-    JSONRPCRequest,
     jsonrpc_message_adapter,
 )
 from pydantic import ValidationError
 
+from agentic.mcp.under_way import UnderWay
 from agentic.mcp.wire import Wire
 from common.documents import strict_json
-from common.documents.jsonrpc import is_id, require_message
+from common.documents.jsonrpc import require_message
 from common.errors import ClientError
 
 LAST = 1.0
-"""Seconds to write what is on its way when a signal ends the program."""
-_CANCELLED = "notifications/cancelled"
+"""Seconds in which those who have asked are told that a signal ends the program."""
 Coming = MemoryObjectSendStream[SessionMessage | Exception]
 Going = MemoryObjectReceiveStream[SessionMessage]
+Serve = Callable[[Any, Any], Awaitable[None]]
+"""Serves on a stream of messages that come and one of those that go, and closes both."""
 
 
 class Messages:
@@ -42,29 +42,34 @@ class Messages:
     def __init__(self, wire: Wire) -> None:
         self._wire = wire
         self._turns = asyncio.Lock()  # a line is written as a whole
-        self._under_way = _UnderWay()
+        self._under_way = UnderWay()
 
-    @asynccontextmanager
-    async def streams(self) -> AsyncIterator[tuple[Any, Any]]:
-        """Yield the streams of messages that the library serves on.
+    async def serve(self, serve: Serve) -> None:
+        """Serve until the input ends, or the wire breaks: UnreadError, OutputError or OSError.
 
-        Raises UnreadError, OutputError or OSError once the wire is broken.
+        When this is cancelled the library is told that its input has ended, and tells whoever waits:
+        broken off at any point, it would end in errors of its own streams.
         """
         coming, reading = anyio.create_memory_object_stream[SessionMessage | Exception](0)
         writing, going = anyio.create_memory_object_stream[SessionMessage](0)
-        async with anyio.create_task_group() as group:
-            group.start_soon(self._read, coming)
-            # it goes on when all else is cancelled: whoever asked is told of that, too
-            last = anyio.CancelScope(shield=True)
-            group.start_soon(self._write, going, last)
-            try:
-                yield reading, writing
-            except BaseException:
-                last.deadline = anyio.current_time() + LAST
-                raise
-            last.shield = False
+        doing = [
+            asyncio.ensure_future(work)
+            for work in (self._read(coming), serve(reading, writing), self._write(going))
+        ]
+        try:
+            ended, _ = await asyncio.wait(doing, return_when=asyncio.FIRST_EXCEPTION)
+        except asyncio.CancelledError:
+            doing[0].cancel()
+            await asyncio.wait(doing, timeout=LAST)
+            raise
+        finally:
+            for one in doing:
+                one.cancel()
+            await asyncio.gather(*doing, return_exceptions=True)
         if self._wire.fault is not None:
             raise self._wire.fault
+        for one in ended:
+            one.result()  # raises what it has ended with
 
     async def _read(self, coming: Coming) -> None:
         """Hand over what comes, until it ends and all that was asked is answered."""
@@ -82,18 +87,19 @@ class Messages:
             message = _message(said)
             self._under_way.come(message)
         except ClientError as refusal:
-            with suppress(anyio.ClosedResourceError):
-                await self._put(_refused(refusal, self._under_way.free_id(said)))
+            if not _is_answer(said):  # nobody waits for an answer to an answer
+                with suppress(anyio.ClosedResourceError):
+                    await self._put(_refused(refusal, self._under_way.free_id(said)))
         else:
             await coming.send(SessionMessage(message))
 
-    async def _write(self, going: Going, scope: anyio.CancelScope) -> None:
-        with scope, suppress(anyio.ClosedResourceError):
+    async def _write(self, going: Going) -> None:
+        with suppress(anyio.ClosedResourceError):
             async with going:
                 async for said in going:
                     self._under_way.goes(said.message)
                     await self._put(said.message)
-                    self._under_way.gone(said.message)
+                    self._under_way.gone()
 
     async def _put(self, message: JSONRPCMessage) -> None:
         text = message.model_dump_json(by_alias=True, exclude_unset=True)
@@ -105,61 +111,8 @@ class Messages:
                 raise
 
 
-class _UnderWay:
-    """Which requests have no answer yet."""
-
-    def __init__(self) -> None:
-        self._asked: set[str] = set()
-        """Those of the client; the library takes 1 and "1" for the same."""
-        self._asking: set[str] = set()
-        """Those to the client, each for one of its own."""
-        self._is_answered = asyncio.Event()
-
-    def come(self, message: JSONRPCMessage) -> None:
-        """Note what has come; raise `invalid_request` for a second request of an id."""
-        if isinstance(message, JSONRPCRequest):
-            if str(message.id) in self._asked:
-                raise ClientError(
-                    "invalid_request",
-                    f"The request with the id {message.id!r} has no answer yet",
-                    hint="Give each request an id of its own.",
-                )
-            self._asked.add(str(message.id))
-        elif not isinstance(message, JSONRPCNotification):
-            self._asking.discard(str(message.id))
-        elif message.method == _CANCELLED:  # it may stay without an answer
-            self._asked.discard(str((message.params or {}).get("requestId")))
-
-    def free_id(self, said: Any) -> str | int | None:
-        """Return the id under which a line is answered that was refused; None where it has none of its own."""
-        own = said.get("id") if isinstance(said, dict) and "method" in said else None
-        return own if is_id(own) and str(own) not in self._asked else None
-
-    def goes(self, message: JSONRPCMessage) -> None:
-        """Note what is about to be said."""
-        if isinstance(message, JSONRPCRequest):
-            self._asking.add(str(message.id))
-            self._tell()
-
-    def gone(self, message: JSONRPCMessage) -> None:
-        """Note what was said."""
-        if not isinstance(message, JSONRPCRequest | JSONRPCNotification):
-            self._asked.discard(str(message.id))
-            self._tell()
-
-    async def answered(self) -> None:
-        """Wait until nothing is left but what waits for the client itself, which says nothing any more."""
-        self._is_answered.clear()
-        self._tell()
-        await self._is_answered.wait()
-
-    def give_up(self) -> None:
-        """Have nobody wait for answers that cannot be said."""
-        self._is_answered.set()
-
-    def _tell(self) -> None:
-        if len(self._asked) <= len(self._asking):
-            self._is_answered.set()
+def _is_answer(said: Any) -> bool:
+    return isinstance(said, dict) and "method" not in said and ("result" in said or "error" in said)
 
 
 def _message(said: Any) -> JSONRPCMessage:

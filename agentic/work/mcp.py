@@ -3,6 +3,7 @@
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
+from functools import partial
 from importlib.metadata import version
 from pathlib import Path
 
@@ -81,8 +82,8 @@ async def serve(source: Source) -> int:
             where = Where(locate, source.path, source.target.api_key, AGENT)
             async with Upstream(where) as upstream:
                 server = await bridge_to(upstream, _INFO)
-                async with Messages(wire).streams() as (reading, writing):
-                    await server.run(reading, writing, server.create_initialization_options())
+                options = server.create_initialization_options()
+                await Messages(wire).serve(partial(server.run, initialization_options=options))
     return ExitCode.SUCCEEDED
 
 

@@ -1,6 +1,6 @@
 """What is one message of JSON-RPC, before the library of a protocol that is made of them has it."""
 
-from typing import Any
+from typing import Any, TypeGuard
 
 from common.errors import ClientError
 
@@ -15,7 +15,6 @@ def require_message(said: Any, name: str = "The body") -> None:
     is_message = (
         isinstance(said, dict)
         and said.get("jsonrpc") == "2.0"
-        and ("id" not in said or is_id(said["id"]))
         and (_is_call(said) if "method" in said else _is_response(said))
     )
     if not is_message:
@@ -26,18 +25,25 @@ def require_message(said: Any, name: str = "The body") -> None:
         )
 
 
-def is_id(value: Any) -> bool:
+def is_id(value: Any) -> TypeGuard[str | int]:
     """Tell whether this may be a request's id."""
     return isinstance(value, str | int) and not isinstance(value, bool)
 
 
 def _is_call(said: dict[str, Any]) -> bool:
-    params = said.get("params")
-    return isinstance(said["method"], str) and (params is None or isinstance(params, dict))
+    params, is_response = said.get("params"), "result" in said or "error" in said
+    has_id = "id" not in said or is_id(said["id"])
+    is_well_formed = isinstance(said["method"], str) and (
+        params is None or isinstance(params, dict)
+    )
+    return has_id and is_well_formed and not is_response
 
 
 def _is_response(said: dict[str, Any]) -> bool:
-    error = said.get("error")
-    if isinstance(error, dict):
-        return isinstance(error.get("code"), int) and isinstance(error.get("message"), str)
-    return "id" in said and isinstance(said.get("result"), dict)
+    error, is_to_request = said.get("error"), is_id(said.get("id"))
+    if not isinstance(error, dict):
+        return is_to_request and isinstance(said.get("result"), dict)
+    is_to_any = is_to_request or said.get("id", "") is None  # null: to what could not be read
+    return (
+        is_to_any and isinstance(error.get("code"), int) and isinstance(error.get("message"), str)
+    )

@@ -56,10 +56,11 @@ class Asked(Lenient):
 
 @dataclass(frozen=True)
 class Answer:
-    """What a person has said to what they were asked."""
+    """What a person has said to what they were asked, if anything: the call is that one in any case."""
 
     asked: Asked
-    is_approved: bool
+    is_approved: bool | None
+    """None: nothing has come of it yet."""
     reason: str | None
 
     def refusal(self, tool: str) -> ToolError | None:
@@ -83,17 +84,19 @@ def question(
 
 
 def answer_to(state: str | None, responses: InputResponses | None) -> Answer | None:
-    """Return what a person has said; None where nobody was asked yet, or nothing has come of it.
+    """Return what a person has said; None where nobody was asked yet.
 
     The state is one that was made here: whatever else came has been refused.
     """
-    said = (responses or {}).get(APPROVAL)
-    if state is None or not isinstance(said, ElicitResult):
+    if state is None:
         return None
+    asked, said = Asked.model_validate_json(state), (responses or {}).get(APPROVAL)
+    if not isinstance(said, ElicitResult):
+        return Answer(asked, is_approved=None, reason=None)
     content = said.content or {}
     reason = content.get("reason")
     return Answer(
-        asked=Asked.model_validate_json(state),
+        asked=asked,
         is_approved=said.action == "accept" and content.get("decision") == "approve",
         reason=reason if isinstance(reason, str) and reason else None,
     )

@@ -39,6 +39,11 @@ class Request:
             return self.answer.asked.id
         return f"mcp:{secrets.token_hex(16)}" if self.key is None else self._id_of(self.key)
 
+    @property
+    def is_new(self) -> bool:
+        """Whether nothing that was sent before can have been this very call."""
+        return self.key is None and self.answer is None
+
     def require_key_of_question(self) -> None:
         """Raise `invalid_request` for an answer under another key than what was asked.
 

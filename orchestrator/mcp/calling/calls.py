@@ -71,7 +71,7 @@ class Calls:
         self, request: Request, session: Session, context: ExecutionContext, refusal: AgenticError
     ) -> ToolResult:
         """Return the result of a call that was made before it came to be refused; raise the refusal."""
-        if request.key is not None:
+        if not request.is_new:
             try:
                 seen = await self._dry_run(request, context)
             except (ToolError, ClientError):  # it has not been made, whatever else is wrong with it
@@ -103,7 +103,9 @@ class Calls:
             return None
         executor, traceparent = self._services.upstream.calls, request.caller.origin.traceparent
         return await _unless_given_up(
-            lambda k: dry_run_of(executor, request.sent(context, k), traceparent)
+            lambda k: dry_run_of(
+                executor, request.sent(context, k), traceparent, is_new=request.is_new
+            )
         )
 
     async def _made(

@@ -41,9 +41,10 @@ class Verdicts:
         A denial counts whatever a person has said: a rule may be newer than the answer.
         """
         request.require_key_of_question()
-        judged = await self._judged(request, session)
-        if request.answer is not None and not isinstance(judged, AgenticError):
-            return request.answer.refusal(request.tool) or "make"
+        judged, answer = await self._judged(request, session), request.answer
+        is_said = answer is not None and answer.is_approved is not None
+        if answer is not None and is_said and not isinstance(judged, AgenticError):
+            return answer.refusal(request.tool) or "make"
         if judged == "ask" and not request.caller.can_be_asked:
             return ToolError(
                 "approval_required",

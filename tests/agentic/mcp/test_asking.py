@@ -6,8 +6,8 @@ import pytest
 from mcp_types import ClientCapabilities, ElicitResult
 
 from agentic.mcp.asking import shows_forms
-from agentic.mcp.bridge import KEY, MAX_ROUNDS
-from tests.agentic.mcp.door import asks, result, text
+from agentic.mcp.bridge import KEY, MAX_ROUNDS, Bridge
+from tests.agentic.mcp.door import INFO, asks, result, text
 
 CAPABILITIES = "io.modelcontextprotocol/clientCapabilities"
 APPROVE = ElicitResult(action="accept", content={"decision": "approve"})
@@ -35,6 +35,30 @@ async def test_older_clients_call_keeps_its_key_when_it_is_sent_again(connected,
         await client.call_tool("put", {})
     first, second = door.metas()
     assert first[KEY] == second[KEY]
+
+
+async def test_answer_of_a_newer_client_has_no_key_but_its_own(connected, door):
+    """The state says which call it is about: another key would be refused."""
+    door.set("tools/call", asks(), text("done"))
+    async with connected(said=APPROVE, era="auto") as client:
+        await client.call_tool("put", {})
+    first, second = door.metas()
+    assert first[KEY]
+    assert KEY not in second
+
+
+@pytest.mark.parametrize("state", [{}, {"requestState": None}], ids=["no state", "null"])
+async def test_call_without_a_state_has_a_key(bench, door, state):
+    """The door takes null for none, so that it would be another call each time."""
+    door.set("tools/call", text("done"))
+    params = {"name": "put", "arguments": {}, **state}
+    session = SimpleNamespace(client_params=None, client_capabilities=None)
+    context = SimpleNamespace(
+        method="tools/call", params=params, protocol_version="2026-07-28", session=session
+    )
+    async with bench.upstream:
+        await Bridge(bench.upstream, INFO).pass_on(context, None)
+    assert door.metas()[0][KEY]
 
 
 @pytest.mark.parametrize("action", ["decline", "cancel"])

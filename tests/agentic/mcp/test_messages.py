@@ -35,9 +35,21 @@ def answer(number):
 
 @asynccontextmanager
 async def serving(wire):
-    """Yield the streams of a wire's messages, which whoever serves on them closes."""
-    async with asyncio.timeout(10), Messages(wire).streams() as streams, streams[0], streams[1]:
-        yield streams
+    """Yield the streams of a wire's messages, and close both at the end, as the library does."""
+    streams, ended = asyncio.Queue(), asyncio.Event()
+
+    async def serve(reading, writing):
+        async with reading, writing:
+            await streams.put((reading, writing))
+            await ended.wait()
+
+    async with asyncio.timeout(10):
+        task = asyncio.create_task(Messages(wire).serve(serve))
+        try:
+            yield await streams.get()
+        finally:
+            ended.set()
+        await task
 
 
 async def rest_of(reading):
@@ -85,7 +97,7 @@ async def test_message_of_any_size_is_written_whole(ends):
          -32700, None),
         (line(id=3, method="ping", params=[]), -32600, 3), (line(id=None, method="ping"), -32600, None),
         (line(id=1.5, method="ping"), -32600, None), (line(id="a", method=5), -32600, "a"),
-        (line(id=3, result=5), -32600, None),
+        (line(id=3, method="ping", result={}), -32600, 3),
     ],
 )  # fmt: skip
 async def test_line_that_is_no_message_is_answered(ends, sent, code, number):
@@ -136,9 +148,13 @@ async def test_end_waits_for_what_was_asked(ends):
 
 
 @pytest.mark.parametrize("by", ["a cancelled request", "one that asks the client"])
-async def test_end_does_not_wait_for_what_cannot_come(ends, by):
-    """A cancelled request may stay without an answer; a client that has ended answers nothing."""
-    cancelled = line(method="notifications/cancelled", params={"requestId": 1})
+@pytest.mark.parametrize("number", [1, "01"])
+async def test_end_does_not_wait_for_what_cannot_come(ends, by, number):
+    """A cancelled request may stay without an answer; a client that has ended answers nothing.
+
+    The library takes "01" for 1.
+    """
+    cancelled = line(method="notifications/cancelled", params={"requestId": number})
     async with serving(ends.wire) as (reading, writing):
         os.write(ends.write, ask(1) + (cancelled if by == "a cancelled request" else b""))
         await reading.receive()
@@ -149,6 +165,40 @@ async def test_end_does_not_wait_for_what_cannot_come(ends, by):
             await writing.send(SessionMessage(asked))
         os.close(ends.write)
         assert await rest_of(reading) == []
+
+
+async def test_end_waits_where_another_request_was_cancelled_that_had_asked_its_client(ends):
+    """The client is told that it is not asked any more, and says nothing to that."""
+    asked = JSONRPCRequest(jsonrpc="2.0", id=7, method="elicitation/create", params={})
+    taken_back = {"method": "notifications/cancelled", "params": {"requestId": 7}}
+    async with serving(ends.wire) as (reading, writing):
+        os.write(ends.write, ask(1))
+        await reading.receive()
+        await writing.send(SessionMessage(asked))
+        assert (await said(ends))["id"] == 7
+        os.write(
+            ends.write, line(method="notifications/cancelled", params={"requestId": 1}) + ask(2)
+        )
+        for _ in range(2):
+            await reading.receive()
+        await writing.send(SessionMessage(JSONRPCNotification(jsonrpc="2.0", **taken_back)))
+        assert (await said(ends))["method"] == "notifications/cancelled"
+        os.close(ends.write)
+        ended = asyncio.create_task(rest_of(reading))
+        await writing.send(answer(2))
+        assert (await said(ends))["id"] == 2
+        assert await ended == []
+
+
+async def test_answer_is_not_answered(ends):
+    """Two who do that would never end."""
+    broken = [line(result=5, id=1), line(error={"code": "x"}, id=None), line(result={}, id=None)]
+    async with serving(ends.wire) as (reading, _writing):
+        os.write(ends.write, b"".join(broken) + line(error={"code": 1, "message": "x"}, id=None))
+        assert (await reading.receive()).message.error.code == 1
+        os.write(ends.write, b"[]\n")
+        assert (await said(ends))["error"]["code"] == -32600  # the first that is said at all
+        os.close(ends.write)
 
 
 async def test_request_that_has_asked_its_client_is_waited_for_once_it_has_its_answer(ends):
@@ -168,45 +218,75 @@ async def test_request_that_has_asked_its_client_is_waited_for_once_it_has_its_a
         assert await ended == []
 
 
-async def test_what_is_on_its_way_is_written_when_a_signal_comes(ends):
-    """Whoever serves tells each request that it has ended."""
-    ready = asyncio.Event()
-
-    async def serve():
-        async with serving(ends.wire) as (reading, writing):
-            os.write(ends.write, ask(1))
-            await reading.receive()
-            ready.set()
-            try:
-                await reading.receive()
-            finally:
-                await asyncio.shield(writing.send(answer(1)))
-
-    task = asyncio.create_task(serve())
-    await ready.wait()
+@asynccontextmanager
+async def cancelled(serve, wire):
+    """Serve until cancelled, after what is done meanwhile; it has ended in order by then."""
+    task = asyncio.create_task(Messages(wire).serve(serve))
+    yield
     task.cancel()
+    async with asyncio.timeout(5):
+        with pytest.raises(asyncio.CancelledError):
+            await task
+
+
+async def test_signal_is_the_end_of_the_input_to_whoever_serves(ends):
+    """Also where the client goes on to send: of that nothing is heard, and those who wait are told."""
+    asked, rest = asyncio.Event(), []
+
+    async def serve(reading, writing):
+        async with reading, writing:
+            await reading.receive()
+            asked.set()
+            async for one in reading:
+                rest.append(one)
+            await writing.send(answer(1))
+
+    async with cancelled(serve, ends.wire):
+        os.write(ends.write, ask(1))
+        await asked.wait()
     assert (await said(ends))["id"] == 1
-    with pytest.raises(asyncio.CancelledError):
-        await task
+    assert rest == []
+
+
+async def test_message_that_nobody_takes_does_not_keep_a_signal(ends):
+    """It came when nobody read any more."""
+    is_busy = asyncio.Event()
+
+    async def serve(reading, writing):
+        async with reading, writing:
+            await reading.receive()
+            is_busy.set()
+            await asyncio.Event().wait()
+
+    async with cancelled(serve, ends.wire):
+        os.write(ends.write, ask(1) + LINE)
+        await is_busy.wait()
 
 
 async def test_client_that_reads_nothing_keeps_a_signal_waiting_for_a_moment_only(ends):
     """What is written to a full pipe never ends."""
     large = JSONRPCNotification(jsonrpc="2.0", method="x" * 300_000)
 
-    async def serve():
-        async with serving(ends.wire) as (reading, writing):
+    async def serve(reading, writing):
+        async with reading, writing:
             await writing.send(SessionMessage(large))
             await reading.receive()
 
-    task = asyncio.create_task(serve())
-    await asyncio.to_thread(os.read, ends.read, 1)  # it has begun
-    task.cancel()
-    async with asyncio.timeout(5):
-        with pytest.raises(asyncio.CancelledError):
-            await task
+    async with cancelled(serve, ends.wire):
+        await asyncio.to_thread(os.read, ends.read, 1)  # it has begun
     while not (await asyncio.to_thread(os.read, ends.read, 100_000)).endswith(b"\n"):
         pass  # the thread that was left behind has its end, too
+
+
+async def test_fault_of_whoever_serves_is_raised(ends):
+    """And ends the rest."""
+
+    async def serve(reading, writing):
+        async with reading, writing:
+            raise ValueError("a bug")
+
+    with pytest.raises(ValueError, match="a bug"):
+        await Messages(ends.wire).serve(serve)
 
 
 class Failing:

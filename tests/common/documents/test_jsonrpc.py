@@ -17,6 +17,7 @@ SAID = {"jsonrpc": "2.0"}
         {**SAID, "method": "notifications/initialized"},
         {**SAID, "id": 1, "result": {}},
         {**SAID, "id": 1, "error": {"code": 1, "message": "no"}},
+        {**SAID, "id": None, "error": {"code": 1, "message": "no"}},
     ],
 )
 def test_requests_notifications_and_responses_are_messages(body):
@@ -32,7 +33,9 @@ def test_requests_notifications_and_responses_are_messages(body):
         {**SAID, "id": False, "method": "ping"}, {**SAID, "id": {}, "method": "ping"},
         {**SAID, "id": 1, "method": "ping", "params": "x"}, {**SAID, "result": {}},
         {**SAID, "id": 1, "result": 5}, {**SAID, "id": 1, "error": {"code": "x", "message": "no"}},
-        {**SAID, "id": 1, "error": {"code": 1}}, [{**SAID, "id": 1, "method": "ping"}],
+        {**SAID, "id": 1, "error": {"code": 1}}, {**SAID, "error": {"code": 1, "message": "no"}},
+        {**SAID, "id": None, "result": {}}, {**SAID, "id": 1, "method": "ping", "result": {}},
+        {**SAID, "id": 1, "method": "ping", "error": {"code": 1, "message": "no"}}, [{**SAID, "id": 1, "method": "ping"}],
     ],
 )  # fmt: skip
 def test_all_else_is_refused(body):

@@ -1,6 +1,7 @@
 """`agentic mcp`: the official client starts it as a program, on real services."""
 
 import asyncio
+import contextlib
 import json
 import secrets
 import signal
@@ -251,9 +252,18 @@ def test_call_under_way_at_the_end_of_the_input_is_answered(held):
 
 
 def test_signal_in_the_middle_of_a_call_ends_the_program_in_order(held):
-    """The call is told to have no answer; nothing else is printed."""
+    """The calls are told to have no answer, also to a client that goes on to speak; nothing else is printed."""
+    for number in range(3, 8):
+        held.program.stdin.write(append("more", number=number))
+    held.program.stdin.write(line("ping", number=0))
+    held.program.stdin.flush()
+    assert json.loads(held.program.stdout.readline())["id"] == 0
     held.program.send_signal(signal.SIGTERM)
-    assert json.loads(held.program.stdout.readline())["error"]["message"] == "Connection closed"
+    for _ in range(2, 8):
+        assert json.loads(held.program.stdout.readline())["error"]["message"] == "Connection closed"
+        with contextlib.suppress(BrokenPipeError):
+            held.program.stdin.write(line("notifications/roots/list_changed"))
+            held.program.stdin.flush()
     let_go(held.execution)
     assert held.program.wait(timeout=30) == 3
     assert held.program.stderr.read() == ""

@@ -186,11 +186,36 @@ async def test_call_that_was_made_has_its_result_where_a_person_would_be_asked(b
     assert await made.told() == []
 
 
-async def test_call_that_was_made_has_its_result_where_a_rule_denies_it_since(bench):
+@pytest.mark.parametrize(
+    "again", [request(key="k"), request(answer=approved(Asked(id="mcp:1")))], ids=["key", "answer"]
+)
+async def test_call_that_was_made_has_its_result_where_a_rule_denies_it_since(bench, again):
     """It is no more undone than told as not executed."""
     made = bench(REPLAYED, REPLAYED)
     await made.store.rules.replace("ann", [Rule(path="f", effect="deny")], None)
-    assert (await made.calls.call(request(key="k"))).replayed
+    assert (await made.calls.call(again)).replayed
+
+
+@pytest.mark.parametrize("effect", ["ask", "deny"])
+async def test_what_nobody_knows_of_a_call_is_not_told_as_not_executed(bench, effect):
+    """It may have happened when it was sent before, or half of it; a fresh one cannot have."""
+    broken = SystemFault("internal", "cut short by a crash", outcome="unknown")
+    broken.source = "execution_environment"
+    made = bench(broken, broken)
+    await made.store.rules.replace("ann", [Rule(path="f", effect=effect)], None)
+    with pytest.raises(SystemFault, match="cut short") as failure:
+        await made.calls.call(request(key="k"))
+    assert failure.value.outcome == "unknown"
+
+
+async def test_fault_of_a_preview_of_a_fresh_call_leaves_nothing_open(bench):
+    """Nothing can have happened."""
+    broken = SystemFault("internal", "a bug", outcome="unknown")
+    broken.source = "execution_environment"
+    made = bench(broken, approval="writes")
+    with pytest.raises(SystemFault, match="a bug") as failure:
+        await made.calls.call(request())
+    assert failure.value.outcome == "not_executed"
 
 
 async def test_refusal_stands_where_the_call_could_not_have_been_made(bench):
@@ -232,6 +257,18 @@ async def test_change_that_would_change_nothing_may_change_nothing_later(bench):
     assert made.executor.calls[-1][0].expected == []
 
 
+async def test_question_that_comes_back_without_an_answer_is_asked_again(bench):
+    """Of the same call; where a rule has come to allow it, it is made as that one, and as it was shown."""
+    made = bench(CHANGED, CHANGED, CHANGED, approval="writes")
+    asked = asked_by(await made.calls.call(request()))
+    unsaid = approved(asked, is_approved=None)
+    assert asked_by(await made.calls.call(request(answer=unsaid))).id == asked.id
+    await made.store.rules.replace("ann", [Rule(path="f", effect="allow")], None)
+    assert (await made.calls.call(request(answer=unsaid))).id == f"{asked.id}:1"
+    call = made.executor.calls[-1][0]
+    assert (call.dry_run, call.expected) == (False, asked.expected)
+
+
 async def test_rejected_call_is_not_made(bench):
     """Its reason is what the model reads."""
     made = bench(approval="writes")
@@ -239,7 +276,7 @@ async def test_rejected_call_is_not_made(bench):
     with pytest.raises(ToolError, match="not today") as refusal:
         await made.calls.call(request(answer=answer))
     assert refusal.value.code == "rejected"
-    assert made.executor.calls == []
+    assert all(call.dry_run for call, _ in made.executor.calls)
     assert [event.type for event in await made.told()] == ["call.failed"]
 
 
@@ -279,7 +316,7 @@ async def test_denial_counts_whatever_a_person_has_said(bench, answer):
     with pytest.raises(ToolError) as refusal:
         await made.calls.call(request(answer=answer))
     assert refusal.value.code == "denied_by_rule"
-    assert made.executor.calls == []
+    assert all(call.dry_run for call, _ in made.executor.calls)
 
 
 async def test_rule_that_allows_asks_nobody(bench):
@@ -339,11 +376,11 @@ async def test_session_that_was_deleted_in_the_middle_is_opened_again(bench):
 
 
 def test_answer_needs_what_was_asked_and_what_was_said():
-    """Neither alone approves of anything."""
-    state = Asked(id="mcp:1").model_dump_json()
+    """Neither alone approves of anything; what was asked says which call it is in any case."""
+    asked = Asked(id="mcp:1")
     assert answer_to(None, None) is None
-    assert answer_to(state, None) is None
     assert answer_to(None, {}) is None
+    assert answer_to(asked.model_dump_json(), {}) == Answer(asked, is_approved=None, reason=None)
 
 
 def test_direct_call_says_nothing_of_an_output(bench):
