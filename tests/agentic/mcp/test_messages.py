@@ -59,7 +59,7 @@ async def rest_of(reading):
 
 async def said(ends):
     """Return the next line that a client gets."""
-    return json.loads(await asyncio.to_thread(os.read, ends.read, 100_000))
+    return json.loads(await ends.line())
 
 
 async def test_messages_go_line_by_line_until_the_sender_ends(ends):
@@ -70,7 +70,7 @@ async def test_messages_go_line_by_line_until_the_sender_ends(ends):
         for _ in range(2):
             assert (await reading.receive()).message == NOTE
         await writing.send(SessionMessage(NOTE))
-        assert await asyncio.to_thread(os.read, ends.read, 1000) == LINE
+        assert await ends.some() == LINE
         os.close(ends.write)
         assert await rest_of(reading) == []
 
@@ -78,13 +78,10 @@ async def test_messages_go_line_by_line_until_the_sender_ends(ends):
 async def test_message_of_any_size_is_written_whole(ends):
     """A pipe takes 64 KiB at once, and its reader takes its time."""
     large = JSONRPCNotification(jsonrpc="2.0", method="x" * 300_000)
-    got = b""
     async with serving(ends.wire) as (_reading, writing):
         await writing.send(SessionMessage(large))
-        while not got.endswith(b"\n"):
-            got += await asyncio.to_thread(os.read, ends.read, 1000)
+        assert (await said(ends))["method"] == large.method
         os.close(ends.write)
-    assert json.loads(got)["method"] == large.method
 
 
 @pytest.mark.parametrize(
@@ -273,9 +270,10 @@ async def test_client_that_reads_nothing_keeps_a_signal_waiting_for_a_moment_onl
             await reading.receive()
 
     async with cancelled(serve, ends.wire):
-        await asyncio.to_thread(os.read, ends.read, 1)  # it has begun
-    while not (await asyncio.to_thread(os.read, ends.read, 100_000)).endswith(b"\n"):
-        pass  # the thread that was left behind has its end, too
+        begun = await ends.some()
+    assert (
+        len(begun + await ends.line()) > 300_000
+    )  # the thread that was left behind has its end, too
 
 
 async def test_fault_of_whoever_serves_is_raised(ends):
