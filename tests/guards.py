@@ -1493,6 +1493,11 @@ GUARDS = (
             "            if coerce_request_id(message.id) in self._asked:\n",
             "            if False:\n",
         ),
+        (
+            "agentic mcp: who asks its own client is known",
+            "self._asked.keys() <= set(self._asking.values())",
+            "len(self._asked) <= len(self._asking)",
+        ),
     ),
     *guards_of(
         "orchestrator/approvals/dry_running.py",

@@ -99,7 +99,9 @@ class Bridge:
         params = dict(context.params or {})
         # a state says which call it is about
         if context.method == _CALL and params.get("requestState") is None:
-            params["_meta"] = {KEY: secrets.token_hex(16), **(params.get("_meta") or {})}
+            meta = params.get("_meta") or {}
+            key = meta.get(KEY)
+            params["_meta"] = {**meta, KEY: secrets.token_hex(16) if key is None else key}
         progress = Progress(context)
         for _ in range(MAX_ROUNDS):
             result = await self._upstream.ask(self._question(context, params, progress))

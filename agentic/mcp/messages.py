@@ -13,11 +13,13 @@ import anyio
 from anyio.streams.memory import MemoryObjectReceiveStream, MemoryObjectSendStream
 from mcp.shared.message import SessionMessage
 from mcp_types import (
+    CONNECTION_CLOSED,
     INVALID_REQUEST,
     PARSE_ERROR,
     ErrorData,
     JSONRPCError,
     JSONRPCMessage,
+    RequestId,
     jsonrpc_message_adapter,
 )
 from pydantic import ValidationError
@@ -97,9 +99,12 @@ class Messages:
         with suppress(anyio.ClosedResourceError):
             async with going:
                 async for said in going:
-                    self._under_way.goes(said.message)
+                    self._under_way.goes(said)
                     await self._put(said.message)
                     self._under_way.gone()
+                # the library loses some of those that are broken off
+                for request_id in self._under_way.left():
+                    await self._put(_broken_off(request_id))
 
     async def _put(self, message: JSONRPCMessage) -> None:
         text = message.model_dump_json(by_alias=True, exclude_unset=True)
@@ -109,6 +114,11 @@ class Messages:
             except anyio.ClosedResourceError:
                 self._under_way.give_up()
                 raise
+
+
+def _broken_off(request_id: RequestId) -> JSONRPCError:
+    error = ErrorData(code=CONNECTION_CLOSED, message="Connection closed")
+    return JSONRPCError(jsonrpc="2.0", id=request_id, error=error)
 
 
 def _is_answer(said: Any) -> bool:
@@ -123,7 +133,7 @@ def _message(said: Any) -> JSONRPCMessage:
         raise ClientError("invalid_request", "The line is no message of MCP") from error
 
 
-def _refused(refusal: ClientError, request_id: str | int | None) -> JSONRPCError:
+def _refused(refusal: ClientError, request_id: RequestId | None) -> JSONRPCError:
     problem = refusal.problem("client", None).model_dump(mode="json")
     code = PARSE_ERROR if refusal.code == "malformed_request" else INVALID_REQUEST
     error = ErrorData(code=code, message=f"{refusal.code}: {refusal.detail}", data=problem)

@@ -29,7 +29,7 @@ from agentic.harnesses.paths import Root
 from common.errors import ToolError
 
 ROOT = Root("/")
-_PLAIN = re.compile(r"[\w.?*-][\w.?*/ -]*")
+_PLAIN = re.compile(r"(?!.*//)[\w.?*-][\w.?*/ -]{0,999}")
 """A glob that both read alike, but for names that begin with a dot, which theirs leaves out."""
 
 

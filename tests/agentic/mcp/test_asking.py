@@ -47,7 +47,11 @@ async def test_answer_of_a_newer_client_has_no_key_but_its_own(connected, door):
     assert KEY not in second
 
 
-@pytest.mark.parametrize("state", [{}, {"requestState": None}], ids=["no state", "null"])
+@pytest.mark.parametrize(
+    "state",
+    [{}, {"requestState": None}, {"_meta": {KEY: None}}],
+    ids=["no state", "null", "a key of null"],
+)
 async def test_call_without_a_state_has_a_key(bench, door, state):
     """The door takes null for none, so that it would be another call each time."""
     door.set("tools/call", text("done"))

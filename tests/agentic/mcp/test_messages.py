@@ -5,14 +5,16 @@ import errno
 import json
 import os
 from contextlib import asynccontextmanager
+from functools import partial
 
 import pytest
-from mcp.shared.message import SessionMessage
+from mcp.shared.message import ServerMessageMetadata, SessionMessage
 from mcp_types import JSONRPCNotification, JSONRPCRequest, JSONRPCResponse
 
 from agentic.mcp.messages import Messages
 from agentic.mcp.wire import Wire
 from agentic.terminal.output import OutputError, UnreadError
+from tests.agentic.mcp.door import asks
 from tests.agentic.mcp.ends import LINE
 
 NOTE = JSONRPCNotification(jsonrpc="2.0", method="notifications/initialized")
@@ -31,6 +33,12 @@ def ask(number):
 def answer(number):
     """Return an answer as it goes."""
     return SessionMessage(JSONRPCResponse(jsonrpc="2.0", id=number, result={}))
+
+
+def asking(number, of):
+    """Return what a request asks its client, as it goes."""
+    asked = JSONRPCRequest(jsonrpc="2.0", id=number, method="elicitation/create", params={})
+    return SessionMessage(asked, ServerMessageMetadata(related_request_id=of))
 
 
 @asynccontextmanager
@@ -55,6 +63,15 @@ async def serving(wire):
 async def rest_of(reading):
     """Return all that comes until the end."""
     return [one async for one in reading]
+
+
+async def heard_out(ends):
+    """Wait until the end has been read, and all that comes of it by itself has happened."""
+    async with asyncio.timeout(5):
+        while not (ends.wire._reading.done() and ends.wire._reading.result() == b""):
+            await asyncio.sleep(0)
+    for _ in range(10):
+        await asyncio.sleep(0)
 
 
 async def said(ends):
@@ -158,30 +175,33 @@ async def test_end_does_not_wait_for_what_cannot_come(ends, by, number):
         if by == "a cancelled request":
             await reading.receive()
         else:
-            asked = JSONRPCRequest(jsonrpc="2.0", id=1, method="elicitation/create", params={})
-            await writing.send(SessionMessage(asked))
+            await writing.send(asking(1, of=1))
         os.close(ends.write)
         assert await rest_of(reading) == []
 
 
-async def test_end_waits_where_another_request_was_cancelled_that_had_asked_its_client(ends):
-    """The client is told that it is not asked any more, and says nothing to that."""
-    asked = JSONRPCRequest(jsonrpc="2.0", id=7, method="elicitation/create", params={})
+@pytest.mark.parametrize("is_taken_back", [True, False], ids=["taken back", "not yet"])
+async def test_end_waits_where_another_request_was_cancelled_that_had_asked_its_client(
+    ends, is_taken_back
+):
+    """The client is told that it is not asked any more, sooner or later, and says nothing to that."""
+    cancelled = line(method="notifications/cancelled", params={"requestId": 1})
     taken_back = {"method": "notifications/cancelled", "params": {"requestId": 7}}
     async with serving(ends.wire) as (reading, writing):
         os.write(ends.write, ask(1))
         await reading.receive()
-        await writing.send(SessionMessage(asked))
+        await writing.send(asking(7, of=1))
         assert (await said(ends))["id"] == 7
-        os.write(
-            ends.write, line(method="notifications/cancelled", params={"requestId": 1}) + ask(2)
-        )
+        os.write(ends.write, cancelled + ask(2))
         for _ in range(2):
             await reading.receive()
-        await writing.send(SessionMessage(JSONRPCNotification(jsonrpc="2.0", **taken_back)))
-        assert (await said(ends))["method"] == "notifications/cancelled"
+        if is_taken_back:
+            await writing.send(SessionMessage(JSONRPCNotification(jsonrpc="2.0", **taken_back)))
+            assert (await said(ends))["method"] == "notifications/cancelled"
         os.close(ends.write)
         ended = asyncio.create_task(rest_of(reading))
+        await heard_out(ends)
+        assert not ended.done()
         await writing.send(answer(2))
         assert (await said(ends))["id"] == 2
         assert await ended == []
@@ -203,8 +223,7 @@ async def test_request_that_has_asked_its_client_is_waited_for_once_it_has_its_a
     async with serving(ends.wire) as (reading, writing):
         os.write(ends.write, ask(1))
         await reading.receive()
-        asked = JSONRPCRequest(jsonrpc="2.0", id=7, method="elicitation/create", params={})
-        await writing.send(SessionMessage(asked))
+        await writing.send(asking(7, of=1))
         assert (await said(ends))["id"] == 7
         os.write(ends.write, line(id=7, result={}))
         await reading.receive()
@@ -274,6 +293,44 @@ async def test_client_that_reads_nothing_keeps_a_signal_waiting_for_a_moment_onl
     assert (
         len(begun + await ends.line()) > 300_000
     )  # the thread that was left behind has its end, too
+
+
+async def test_request_that_the_library_leaves_without_an_answer_has_one_at_the_end(ends):
+    """It loses those that wait for their client; each has the id that it came with."""
+    async with serving(ends.wire) as (reading, writing):
+        os.write(ends.write, ask("01"))
+        await reading.receive()
+        await writing.send(asking(7, of="01"))
+        assert (await said(ends))["id"] == 7
+        os.close(ends.write)
+        assert await rest_of(reading) == []
+    told = await said(ends)
+    assert (told["id"], told["error"]["message"]) == ("01", "Connection closed")
+
+
+async def test_call_that_waits_for_its_user_is_told_of_the_end(bench, door, ends):
+    """By the library itself nothing is."""
+    door.set("tools/call", asks())
+    hello = {
+        "protocolVersion": "2025-06-18",
+        "capabilities": {"elicitation": {}},
+        "clientInfo": {"name": "raw", "version": "1"},
+    }
+    async with asyncio.timeout(10), bench.upstream:
+        server = await bench.server()
+        serve = partial(server.run, initialization_options=server.create_initialization_options())
+        task = asyncio.create_task(Messages(ends.wire).serve(serve))
+        os.write(ends.write, line(id=0, method="initialize", params=hello))
+        assert (await said(ends))["id"] == 0
+        call = line(id=1, method="tools/call", params={"name": "put", "arguments": {}})
+        os.write(ends.write, line(method="notifications/initialized") + call)
+        assert (await said(ends))["method"] == "elicitation/create"
+        os.close(ends.write)
+        told = [await said(ends)]
+        while told[-1].get("id") != 1:  # that nobody is asked any more may be told before
+            told.append(await said(ends))
+        await task
+    assert told[-1]["error"]["message"] == "Connection closed"
 
 
 async def test_fault_of_whoever_serves_is_raised(ends):

@@ -87,6 +87,7 @@ async def test_lines_too_long_to_be_kept_come_fewer_at_a_time():
         ("{t,u}/*", "/s/", None, ["/s/t/[c].ts"]),
         (r"t/\[c\].ts", "/s", None, ["/s/t/[c].ts"]),
         ("[]", "/s", None, []),
+        ("**//*.ts", "/s", None, ["/s/a.ts", "/s/t/[c].ts"]),
     ],
 )
 async def test_a_glob_chooses_the_files_that_theirs_would(glob, path, sent, expected):
