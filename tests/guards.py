@@ -1500,12 +1500,12 @@ GUARDS = (
         ),
     ),
     *guards_of(
-        "orchestrator/approvals/dry_running.py",
+        "orchestrator/mcp/calling/calls.py",
         "tests/orchestrator/mcp/calling/test_calls.py",
         (
-            "MCP: a dry run does not tell that a call has not happened",
-            "        if not self._is_new:\n",
-            "        if False:\n",
+            "MCP: a fault does not tell that a call has not happened",
+            "        if not request.is_new:\n            fault.outcome",
+            "        if False:\n            fault.outcome",
         ),
     ),
 )

@@ -8,7 +8,6 @@ from collections.abc import Awaitable, Callable
 from pydantic import JsonValue
 
 from common.context import ExecutionContext
-from common.errors import ClientError
 from common.tools import Settlement, ToolCall, ToolResult
 from orchestrator.execution.retrying import Executor, RetryingCall
 
@@ -35,7 +34,7 @@ def dry_runs(
             arguments=arguments,
             context=context,
         )
-        return await dry_run_of(executor, call, traceparent, cancelled, is_new=True)
+        return await dry_run_of(executor, call, traceparent, cancelled)
 
     return dry_run
 
@@ -45,27 +44,19 @@ async def dry_run_of(
     call: ToolCall,
     traceparent: str | None = None,
     cancelled: asyncio.Event | None = None,
-    *,
-    is_new: bool,
 ) -> ToolResult:
-    """Return what a call would do, whatever it is to do; where it has been made, what it did (`replayed`).
-
-    A call that `is_new` has not been made: then no failure leaves open what has become of it.
-    """
+    """Return what a call would do, whatever it is to do; where it has been made, what it did (`replayed`)."""
     may_read = call.context.model_copy(update={"access": "read_only"})
     dry = call.model_copy(update={"context": may_read, "dry_run": True, "expected": None})
-    attempts, wanted = _Attempts(executor, is_new), cancelled or asyncio.Event()
-    return await RetryingCall(attempts, dry, traceparent, wanted).result()
+    wanted = cancelled or asyncio.Event()
+    return await RetryingCall(_Attempts(executor), dry, traceparent, wanted).result()
 
 
 class _Attempts:
-    """Attempts at dry runs: none ever takes effect, and none settles what the call itself has come to."""
+    """Attempts at dry runs: none ever takes effect, so there is nothing to settle."""
 
-    def __init__(self, executor: Executor, is_new: bool) -> None:
+    def __init__(self, executor: Executor) -> None:
         self.run = executor.run
-        self._is_new = is_new
 
     async def settle(self, call: ToolCall) -> Settlement:
-        if not self._is_new:
-            raise ClientError("call_expired", "A dry run does not tell what the call has come to")
         return Settlement(id=call.id, outcome="not_executed")

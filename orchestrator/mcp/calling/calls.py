@@ -1,14 +1,15 @@
 """A client's call of a tool: judged by rules, asked for, made once, noted in the user's session."""
 
 import asyncio
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Iterator
+from contextlib import contextmanager
 
 import anyio
 from mcp_types import InputRequiredResult
 
 from common.approvals.reviews import Preview
 from common.context import ExecutionContext
-from common.errors import AgenticError, ClientError, ToolError
+from common.errors import AgenticError, ClientError, SystemFault, ToolError
 from common.sessions import Session
 from common.tools import Receipt, ToolResult
 from orchestrator.approvals.dry_running import dry_run_of
@@ -42,9 +43,11 @@ class Calls:
 
         Of a client that goes meanwhile it has happened by then, or it never will.
         """
-        session = await self._sessions.of(request.caller.user_id, request.caller.workspace)
+        with _nothing_ruled_out(request):
+            session = await self._sessions.of(request.caller.user_id, request.caller.workspace)
         try:
-            return await self._answered(request, session)
+            with _nothing_ruled_out(request):
+                return await self._answered(request, session)
         except AgenticError as failure:
             problem = failure.problem("orchestrator", request.caller.origin.request_id)
             call = DirectCall(id=request.id, tool=request.tool, error=problem)
@@ -103,9 +106,7 @@ class Calls:
             return None
         executor, traceparent = self._services.upstream.calls, request.caller.origin.traceparent
         return await _unless_given_up(
-            lambda k: dry_run_of(
-                executor, request.sent(context, k), traceparent, is_new=request.is_new
-            )
+            lambda k: dry_run_of(executor, request.sent(context, k), traceparent)
         )
 
     async def _made(
@@ -135,6 +136,20 @@ class Calls:
         if not result.replayed:
             await self._sessions.note(session, DirectCall.made(result))
         return result
+
+
+@contextmanager
+def _nothing_ruled_out(request: Request) -> Iterator[None]:
+    """Let no fault on the way say that a call was not executed which may have been sent before.
+
+    It speaks for this request alone, and the call may have happened by an earlier one.
+    """
+    try:
+        yield
+    except SystemFault as fault:
+        if not request.is_new:
+            fault.outcome = "unknown"
+        raise
 
 
 async def _unless_given_up(attempt: Callable[[int], Awaitable[ToolResult]]) -> ToolResult:

@@ -208,6 +208,31 @@ async def test_what_nobody_knows_of_a_call_is_not_told_as_not_executed(bench, ef
     assert failure.value.outcome == "unknown"
 
 
+@pytest.mark.parametrize("effect", ["allow", "ask", "deny"])
+async def test_execution_environment_that_is_away_rules_out_no_earlier_call(bench, effect):
+    """It is refused before it is sent: that says nothing of when it was sent before."""
+    made = bench({}, SystemFault("internal", "away", outcome="not_executed"))
+    await made.calls.call(request(key="k"))
+    await made.store.rules.replace("ann", [Rule(path="f", effect=effect)], None)
+    with pytest.raises(SystemFault) as failure:
+        await made.calls.call(request(key="k"))
+    assert failure.value.outcome == "unknown"
+    assert (await made.told())[-1].data["error"]["outcome"] == "unknown"
+
+
+async def test_store_that_is_away_rules_out_no_earlier_call(bench):
+    made = bench({})
+
+    async def away(*_):
+        raise StoreUnavailable("unavailable", "away")
+
+    made.sessions.of = away
+    for again, outcome in (request(key="k"), "unknown"), (request(), "not_executed"):
+        with pytest.raises(SystemFault) as failure:
+            await made.calls.call(again)
+        assert failure.value.outcome == outcome
+
+
 async def test_fault_of_a_preview_of_a_fresh_call_leaves_nothing_open(bench):
     """Nothing can have happened."""
     broken = SystemFault("internal", "a bug", outcome="unknown")
