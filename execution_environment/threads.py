@@ -4,7 +4,7 @@ import asyncio
 import threading
 import time
 from asyncio import Future
-from collections.abc import Callable
+from collections.abc import Callable, Coroutine
 from concurrent.futures import ThreadPoolExecutor
 from functools import partial
 from typing import Any, ParamSpec, TypeVar
@@ -121,6 +121,20 @@ class ThreadPool:
         self.stopping.set()
         await asyncio.gather(*self._background, return_exceptions=True)
         await asyncio.to_thread(self._threads.shutdown)
+
+
+async def until_done(work: Coroutine[Any, Any, T]) -> T:
+    """Wait for work however often that is cancelled: it goes on, and needs what is held for it."""
+    task = asyncio.ensure_future(work)
+    cancelled: asyncio.CancelledError | None = None
+    while not task.done():
+        try:
+            await asyncio.wait([task])
+        except asyncio.CancelledError as error:
+            cancelled = error
+    if cancelled is not None:
+        raise cancelled from task.exception()
+    return task.result()
 
 
 def _too_late() -> SystemFault:

@@ -155,13 +155,37 @@ GUARDS = (
         ("young lists", "path.stat().st_mtime < before and ", ""),
     ),
     *guards_of(
-        "execution_environment/transactions/coordinator.py",
-        "tests/execution_environment/transactions/test_coordinator.py",
+        "execution_environment/transactions/locks.py",
+        "tests/execution_environment/transactions/test_locks.py",
         (
             "the lock, to the end of the thread",
             "await until_done(",
             "await (",
-            "test_the_workspace_lock_is_held_until_the_change_is_made",
+            "test_work_that_was_cancelled_holds_its_lock_to_the_end",
+        ),
+    ),
+    *guards_of(
+        "execution_environment/transactions/turns.py",
+        "tests/execution_environment/transactions/test_turns.py",
+        ("a turn that nobody takes", "if following.cancelled():", "if False:"),
+    ),
+    *guards_of(
+        "execution_environment/ledger/commits.py",
+        "tests/execution_environment/ledger/test_commits.py",
+        (
+            "what fails in a group undoes itself",
+            '            connection.execute("ROLLBACK TO work")\n',
+            "            pass\n",
+        ),
+        (
+            "a group is as durable as any of it",
+            "any(request.is_durable for request in group)",
+            "all(request.is_durable for request in group)",
+        ),
+        (
+            "what a group has come to nothing of is done",
+            "            request.do(partial(self._alone, request))\n",
+            "            pass\n",
         ),
     ),
     *guards_of(
@@ -181,7 +205,7 @@ GUARDS = (
         ),
         (
             "a missing record is announced",
-            "            self._ledger.intents.note_trail(intent.id, self._audit.head)\n",
+            "            self._ledger.intents.note_trail(intent.place, self._audit.head)\n",
             "",
             "test_a_recovery_that_is_cut_short_puts_a_change_on_record_once",
         ),
@@ -223,7 +247,7 @@ GUARDS = (
     *guards_of(
         "execution_environment/ledger/ledger.py",
         "tests/execution_environment/ledger/test_chains.py",
-        ("heads with each intent", "            chains.note(connection, intent.head)\n", ""),
+        ("heads with each intent", "        chains.note(connection, intent.head)\n", ""),
     ),
     *guards_of(
         "execution_environment/audit/verifier.py",
@@ -244,7 +268,7 @@ GUARDS = (
     *guards_of(
         "execution_environment/transactions/locks.py",
         "tests/execution_environment/transactions/test_locks.py",
-        ("a lock file that was removed", "if _is_there(descriptor):", "if True:"),
+        ("a lock file that was removed", "if not is_held or _is_there(descriptor):", "if True:"),
     ),
     *guards_of(
         "execution_environment/audit/retention.py",

@@ -20,6 +20,7 @@ from common.errors import AgenticError
 from common.logs import get_logger
 from execution_environment.audit import reader
 from execution_environment.audit.chain import SEAL, Head, seal
+from execution_environment.audit.records import spared
 
 MAX_FILE = 64 * 1024 * 1024
 """Bytes after which the next file begins."""
@@ -85,7 +86,7 @@ class AuditWriter:
             "time": self._time,
             "previous": previous.hash,
         }
-        placed |= _spared(entry)
+        placed |= spared(entry)
         body = json.dumps(placed, separators=(",", ":"))[:-1]
         digest = seal(body)
         line = f'{body}{SEAL}{digest}"}}\n'.encode()
@@ -135,16 +136,6 @@ class AuditWriter:
         path = self.directory / f"{self._chain}.{number:06d}.jsonl"
         flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_APPEND | os.O_CLOEXEC
         return os.open(path, flags, 0o600)
-
-
-def _spared(facts: dict[str, Any]) -> dict[str, Any]:
-    """Leave out what is null, false or empty: a fifth of a line, which says nothing."""
-    inner = {key: _spared(fact) if isinstance(fact, dict) else fact for key, fact in facts.items()}
-    return {
-        key: fact
-        for key, fact in inner.items()
-        if fact is not None and fact is not False and fact not in ([], {})
-    }
 
 
 def _now() -> str:

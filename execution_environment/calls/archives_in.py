@@ -20,9 +20,9 @@ from execution_environment.calls.recording import failures_recorded
 from execution_environment.calls.workspace_factory import WorkspaceFactory, require_access
 from execution_environment.ledger.ledger import Ledger
 from execution_environment.sandbox.limits import CallLimits
-from execution_environment.threads import ThreadPool
+from execution_environment.threads import ThreadPool, until_done
 from execution_environment.transactions.change_lists import ChangeLists
-from execution_environment.transactions.coordinator import Coordinator, until_done
+from execution_environment.transactions.coordinator import Coordinator
 from execution_environment.transactions.transaction import Transaction
 from execution_environment.workspace.workspace import Workspace
 
@@ -75,7 +75,7 @@ class ArchivesIn:
             except BaseException:
                 self._threads.run_in_background(workspace.change.cleanup)
                 raise
-            result = await self._committed(transaction)
+            result = await self._coordinator.perform_upload(transaction)
             return await self._in_thread(self._answer, result, workspace, placing)
 
     async def receipts(
@@ -111,12 +111,6 @@ class ArchivesIn:
 
     async def _has_happened(self, transaction: Transaction) -> bool:
         return await self._in_thread(self._ledger.find, transaction.key) is not None
-
-    async def _committed(self, transaction: Transaction) -> ToolResult:
-        staged = await self._coordinator.begin_upload(transaction)
-        if isinstance(staged, ToolResult):
-            return staged
-        return await self._coordinator.commit(staged)
 
     async def _in_thread(self, func: Callable[..., T], *arguments: object) -> T:
         """Wait also when that is cancelled: what is received is removed when no thread adds to it."""

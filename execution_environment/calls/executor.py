@@ -61,8 +61,7 @@ class Executor:
         if tool.spec.effect == "read":
             user = call.context.user_id
             return await self._threads.run_for(user, deadline, self._read, *asked)
-        staged = await self._coordinator.begin(call, deadline, self._stage, *asked)
-        return staged if isinstance(staged, ToolResult) else await self._coordinator.commit(staged)
+        return await self._coordinator.perform(call, deadline, self._stage, *asked)
 
     def _stage(self, tool: Tool, arguments: Arguments, call: ToolCall, started: float) -> Staged:
         """Stage a change, which is to be committed; make a dry run, and return its result.

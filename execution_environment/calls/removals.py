@@ -34,12 +34,9 @@ class Removals:
             require_access("destructive", asked.context)
             deadline = started + asked.context.timeout
             operation = _removing(asked.path, conditions)
-            staged = await self._coordinator.begin(
+            return await self._coordinator.perform(
                 call, deadline, self._stage, call, operation, started
             )
-            if isinstance(staged, ToolResult):
-                return staged
-            return await self._coordinator.commit(staged)
 
     def _stage(self, call: ToolCall, operation: Operation, started: float) -> Staged:
         workspace = self._workspaces.open(call.context, started)

@@ -13,8 +13,8 @@ from execution_environment.calls.file_request import FileRequest
 from execution_environment.calls.recording import failures_recorded
 from execution_environment.calls.workspace_factory import WorkspaceFactory, require_access
 from execution_environment.ledger.ledger import Ledger
-from execution_environment.threads import ThreadPool
-from execution_environment.transactions.coordinator import Coordinator, until_done
+from execution_environment.threads import ThreadPool, until_done
+from execution_environment.transactions.coordinator import Coordinator
 from execution_environment.transactions.transaction import Operation, Transaction
 from execution_environment.workspace.streams import IncomingFile, etag_of, modified_at
 from execution_environment.workspace.workspace import Workspace
@@ -52,10 +52,7 @@ class Uploads:
                 raise
             call = asked.call("upload_file", sha256=upload.sha256)
             placing = _placing(asked.path, upload, conditions)
-            staged = await self._coordinator.begin_upload(Transaction(call, workspace, placing))
-            if isinstance(staged, ToolResult):
-                return staged
-            return await self._coordinator.commit(staged)
+            return await self._coordinator.perform_upload(Transaction(call, workspace, placing))
 
     async def _fill(
         self,

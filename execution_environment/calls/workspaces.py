@@ -69,13 +69,11 @@ class Workspaces:
         async with failures_recorded(self._audit, call) as started:
             require_access("destructive", asked.context)
             deadline = started + asked.context.timeout
-            staged = await self._coordinator.begin(call, deadline, self._stage, call, started)
-            if isinstance(staged, ToolResult):
-                return staged
-            result = await self._coordinator.commit(staged)
-            root = asked.context.allowed_paths_root
-            # An absent row is counted anew, whatever has come there meanwhile: this needs no lock.
-            await self._threads.run_admitted(self._ledger.usage.drop, root)
+            result = await self._coordinator.perform(call, deadline, self._stage, call, started)
+            if not result.replayed:
+                root = asked.context.allowed_paths_root
+                # An absent row is counted anew, whatever has come there since: this needs no lock.
+                await self._threads.run_admitted(self._ledger.usage.drop, root)
             return result
 
     def _stage(self, call: ToolCall, started: float) -> Staged:

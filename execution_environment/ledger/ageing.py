@@ -4,13 +4,16 @@ import time
 
 from execution_environment.ledger.database import Database
 
-RUN_MEMORY = 90 * 86400.0
-"""Seconds for which a session's fence, a run's progress and a tombstone are remembered."""
+RUN_MEMORY = 91 * 86400.0
+"""Seconds for which a session's fence, a run's progress and a tombstone are remembered: 90 days, and
+the one by which the time of a run's progress may be too old."""
 STEP = 200
 """Entries that are removed in one transaction."""
 _RESULTS = (
-    "DELETE FROM calls WHERE id IN"
-    " (SELECT id FROM calls WHERE at < ? AND renames IS NULL LIMIT ?)"
+    "DELETE FROM calls WHERE number IN"
+    " (SELECT number FROM calls WHERE at < ?"
+    " AND NOT EXISTS (SELECT 1 FROM intents"
+    " WHERE intents.workspace = calls.workspace AND intents.id = calls.id) LIMIT ?)"
 )
 _FENCES = "DELETE FROM fences WHERE session IN (SELECT session FROM fences WHERE at < ? LIMIT ?)"
 _RUNS = "DELETE FROM runs WHERE run IN (SELECT run FROM runs WHERE at < ? LIMIT ?)"

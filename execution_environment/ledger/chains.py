@@ -44,9 +44,7 @@ class Chains:
     def needed(self) -> set[str]:
         """Return the chains that may hold the audit entry of a change that is still open."""
         with self._database.reading() as connection:
-            rows = connection.execute(
-                "SELECT DISTINCT trail FROM calls WHERE renames IS NOT NULL AND trail IS NOT NULL"
-            )
+            rows = connection.execute("SELECT DISTINCT trail FROM intents WHERE trail IS NOT NULL")
             return {position.rpartition(":")[0] for (position,) in rows}
 
 

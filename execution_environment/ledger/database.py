@@ -2,13 +2,16 @@
 
 import sqlite3
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
+from typing import TypeVar
 
 from common.errors import ToolError
 from execution_environment.ledger import schema
+from execution_environment.ledger.commits import Commits
 
+T = TypeVar("T")
 BUSY_TIMEOUT = 30.0
 """Seconds that a process waits while another one writes."""
 RESERVE = 1024 * 1024
@@ -29,12 +32,15 @@ class Database:
 
     def __init__(self, path: Path) -> None:
         self._reading, self._writing = threading.Lock(), threading.Lock()
+        self._commits = Commits(self.writing)
+        self._is_durable = True
         self._connection = connect(path)
         try:
             self._prepare(path)
         except BaseException:
             self._connection.close()
             raise
+        self._page = self._pragma("page_size")
         self._reader = connect(path)
         self._reader.execute("SELECT 1 FROM calls LIMIT 1").fetchone()  # opens what it needs
 
@@ -56,13 +62,19 @@ class Database:
         with self._reading:
             yield self._reader
 
+    def write(self, work: Callable[[sqlite3.Connection], T], *, is_durable: bool = True) -> T:
+        """Do work in a transaction that it may share with others, as `Commits.run` does."""
+        return self._commits.run(work, is_durable=is_durable)
+
     @contextmanager
-    def writing(self) -> Iterator[sqlite3.Connection]:
+    def writing(self, *, is_durable: bool = True) -> Iterator[sqlite3.Connection]:
         """Lend the connection for one transaction: all of it is on the disk afterwards, or none.
 
-        Raises `no_space` on a full disk, but for what the reserve has room for.
+        Raises `no_space` on a full disk, but for what the reserve has room for. What need not be
+        durable survives the process, and is on the disk with the next transaction that is.
         """
         with self._writing:
+            self._sync_when(is_durable=is_durable)
             try:
                 with self._transaction():
                     yield self._connection
@@ -71,6 +83,12 @@ class Database:
                     self._begin_log_anew()
                     raise _no_space() from failure
                 raise
+            self._refill_reserve()
+
+    def _sync_when(self, *, is_durable: bool) -> None:
+        if is_durable != self._is_durable:
+            self._connection.execute(f"PRAGMA synchronous = {'FULL' if is_durable else 'NORMAL'}")
+            self._is_durable = is_durable
 
     @contextmanager
     def _transaction(self) -> Iterator[None]:
@@ -90,8 +108,12 @@ class Database:
 
     def keep_reserve(self) -> None:
         """Have room in the database for a while: on a full disk one must be able to delete."""
-        with self._writing, suppress(sqlite3.OperationalError):  # too late: it is full already
-            if self._pragma("freelist_count") * self._pragma("page_size") >= RESERVE:
+        with self._writing:
+            self._refill_reserve()
+
+    def _refill_reserve(self) -> None:
+        with suppress(sqlite3.OperationalError):  # too late: it is full already
+            if self._pragma("freelist_count") * self._page >= RESERVE:
                 return
             with self._transaction():
                 self._connection.execute("CREATE TABLE reserve (room BLOB)")
@@ -103,9 +125,8 @@ class Database:
     def shrink(self) -> bool:
         """Give some pages back to the disk, but for the reserve; tell whether there are more."""
         with self._writing, suppress(sqlite3.OperationalError):  # no room to move pages in
-            page = self._pragma("page_size")
             free = self._pragma("freelist_count")
-            spare = min(free - 2 * RESERVE // page, SHRUNK // page)
+            spare = min(free - 2 * RESERVE // self._page, SHRUNK // self._page)
             if spare > 0:
                 # a script takes all its steps: an ordinary statement without columns, only one
                 self._connection.executescript(f"PRAGMA incremental_vacuum({spare})")
@@ -115,8 +136,7 @@ class Database:
 
     def compact(self) -> None:
         """Let a database that format 1 has made shrink from now on. Nobody else has it open."""
-        page = self._pragma("page_size")
-        used = (self._pragma("page_count") - self._pragma("freelist_count")) * page
+        used = (self._pragma("page_count") - self._pragma("freelist_count")) * self._page
         if self._pragma("auto_vacuum") == 0 and used <= COMPACT:
             with suppress(sqlite3.OperationalError):  # no room for a second one beside it
                 self._connection.execute("PRAGMA auto_vacuum = INCREMENTAL")

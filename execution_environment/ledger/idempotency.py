@@ -12,6 +12,8 @@ from common.errors import ClientError, Problem, from_problem
 from common.tools import ToolResult
 from execution_environment.ledger.records import CallKey, StoredCall
 
+DAY = 86400.0
+"""Seconds."""
 _CALL_OF_RUN = re.compile(r"(run_[0-9a-f]{32}):(\d{1,9}):(\d{1,9})")
 
 
@@ -66,12 +68,15 @@ def _require_wanted(connection: Connection, key: CallKey) -> None:
 
 
 def note_progress(connection: Connection, call_id: str) -> None:
-    """Remember how far the run that a call belongs to has come."""
+    """Remember how far the run that a call belongs to has come; its time only once a day."""
     if found := _CALL_OF_RUN.fullmatch(call_id):
+        run, now = found[1], time.time()
         connection.execute(
-            "INSERT OR REPLACE INTO runs VALUES (?, ?, ?, ?)",
-            (found[1], int(found[2]), int(found[3]), time.time()),
+            "INSERT INTO runs VALUES (?, ?, ?, ?) ON CONFLICT (run)"
+            " DO UPDATE SET step = excluded.step, call = excluded.call",
+            (run, int(found[2]), int(found[3]), now),
         )
+        connection.execute("UPDATE runs SET at = ? WHERE run = ? AND at < ?", (now, run, now - DAY))
 
 
 def require_progress(connection: Connection, call_id: str) -> None:

@@ -12,9 +12,16 @@ from common.errors import Problem
 from execution_environment.audit.chain import Head
 from execution_environment.ledger.chains import note
 from execution_environment.ledger.database import Database
-from execution_environment.ledger.records import OpenIntent
+from execution_environment.ledger.records import Intent, OpenIntent, Place, kept_of
+from execution_environment.ledger.usage import uncount
 
-_CLOSE = "UPDATE calls SET renames = NULL, record = NULL"
+_OPEN = """
+SELECT intents.workspace, intents.id, process, renames, list, entry, result, trail
+FROM intents JOIN calls ON calls.id = intents.id
+WHERE intents.workspace = ? ORDER BY calls.at
+"""
+_FIND = "SELECT 1 FROM intents WHERE workspace = ? AND id = ?"
+_CLOSE = "DELETE FROM intents WHERE workspace = ? AND id = ?"
 
 
 class Intents:
@@ -32,19 +39,16 @@ class Intents:
         There is one at most: `write_intent` closes those before it, in its own transaction.
         """
         with self._database.reading() as connection:
-            rows = connection.execute(
-                "SELECT id, process, renames, list, record, trail FROM calls"
-                " WHERE workspace = ? AND renames IS NOT NULL ORDER BY at",
-                (workspace,),
-            )
-            applied = self._applied.get(workspace)
-            return [OpenIntent(*row) for row in rows if row[0] != applied]
+            found = [OpenIntent(*row) for row in connection.execute(_OPEN, (workspace,))]
+        applied = self._applied.get(workspace)
+        return [intent for intent in found if intent.id != applied]
 
     def open_renames(self) -> list[tuple[str, str, str | None]]:
         """Return the workspace and the renames, or their list, of every intent not noted as closed."""
         with self._database.reading() as connection:
             return connection.execute(
-                "SELECT workspace, renames, list FROM calls WHERE renames IS NOT NULL"
+                "SELECT intents.workspace, renames, list"
+                " FROM intents JOIN calls ON calls.id = intents.id"
             ).fetchall()
 
     def note_applied(self, workspace: str, call_id: str) -> None:
@@ -52,57 +56,66 @@ class Intents:
         self._applied[workspace] = call_id
 
     def is_applied(self, workspace: str, call_id: str) -> bool:
-        """Tell whether a change that has an intent can be seen already."""
+        """Tell whether a change that has happened can be seen already."""
         if self._applied.get(workspace) == call_id:
             return True
         with self._database.reading() as connection:
-            row = connection.execute(
-                "SELECT renames IS NULL FROM calls WHERE id = ?", (call_id,)
-            ).fetchone()
-        return row is not None and bool(row[0])
+            row = connection.execute(_FIND, (workspace, call_id))
+            return row.fetchone() is None
 
-    def disown(self, call_id: str) -> None:
+    def disown(self, place: Place) -> None:
         """Leave an intent that was carried out in part to whoever comes next."""
         with self._database.writing() as connection:
-            connection.execute("UPDATE calls SET process = '' WHERE id = ?", (call_id,))
+            connection.execute(
+                "UPDATE intents SET process = '' WHERE workspace = ? AND id = ?", place
+            )
 
-    def note_trail(self, call_id: str, head: Head) -> None:
+    def note_trail(self, place: Place, head: Head) -> None:
         """Note in which chain, and after which line, an intent's missing entry is going to be."""
         with self._database.writing() as connection:
             note(connection, head)
-            connection.execute("UPDATE calls SET trail = ? WHERE id = ?", (head.position, call_id))
+            connection.execute(
+                "UPDATE intents SET trail = ? WHERE workspace = ? AND id = ?",
+                (head.position, *place),
+            )
 
-    def close(self, ids: Iterable[str]) -> None:
+    def close(self, places: Iterable[Place]) -> None:
         """Note that intents have been carried out."""
         with self._database.writing() as connection:
-            connection.executemany(f"{_CLOSE} WHERE id = ?", [(call_id,) for call_id in ids])
+            connection.executemany(_CLOSE, places)
 
     def close_applied(self) -> None:
         """Close all that this process has applied: after a crash nobody has to look for them."""
         applied = dict(self._applied)
-        new = [call_id for place, call_id in applied.items() if self._closed.get(place) != call_id]
+        new = [place for place in applied.items() if self._closed.get(place[0]) != place[1]]
         if new:
             self.close(new)
             self._closed = applied
 
-    def fail(self, call_id: str, failure: Problem) -> None:
+    def fail(self, place: Place, failure: Problem) -> None:
         """Note what to answer for an intent that stays half done; its workspace is counted anew."""
+        workspace, call_id = place
         with self._database.writing() as connection:
+            uncount(connection, workspace)
+            connection.execute(_CLOSE, place)
             connection.execute(
-                "DELETE FROM usage WHERE workspace = (SELECT workspace FROM calls WHERE id = ?)",
-                (call_id,),
-            )
-            connection.execute(
-                f"{_CLOSE}, result = NULL, failure = ? WHERE id = ?",
+                "UPDATE calls SET result = NULL, failure = ? WHERE id = ?",
                 (failure.model_dump_json(), call_id),
             )
 
-    def close_earlier(self, connection: Connection, workspace: str) -> None:
-        """Close a workspace's intents, all of which have been carried out, within a transaction.
+    def insert(self, connection: Connection, intent: Intent) -> None:
+        """Write an intent's steps down, within a transaction, and close those of its workspace before it.
 
-        Nothing is remembered of them either: an id that was forgotten may come again, and is not
-        applied then because it was once.
+        All of those have been carried out. Nothing is remembered of them either: an id that was
+        forgotten may come again, and is not applied then because it was once.
         """
-        connection.execute(f"{_CLOSE} WHERE workspace = ? AND renames IS NOT NULL", (workspace,))
+        workspace = intent.key.workspace
+        connection.execute("DELETE FROM intents WHERE workspace = ?", (workspace,))
         self._applied.pop(workspace, None)
         self._closed.pop(workspace, None)
+        if intent.renames is not None:
+            steps = (intent.renames, kept_of(intent.audit_entry), intent.head.position)
+            connection.execute(
+                "INSERT INTO intents VALUES (?, ?, ?, ?, ?, ?)",
+                (workspace, intent.key.id, intent.process, *steps),
+            )

@@ -6,6 +6,7 @@ anybody, so a crash after it loses nothing; a call without an entry has changed 
 """
 
 import time
+from functools import partial
 from pathlib import Path
 from sqlite3 import Connection
 
@@ -40,15 +41,18 @@ class Ledger:
         finally:
             self._database.close()
 
-    def admit(self, session: str | None, fence: int) -> None:
-        """Remember a call's fence; raise `fenced` when a newer one was seen for its session."""
+    def admit(self, session: str | None, fence: int, *, is_durable: bool = True) -> None:
+        """Remember a call's fence; raise `fenced` when a newer one was seen for its session.
+
+        It need not be durable where an intent follows, for that makes it so.
+        """
         if session is None:
             return
         with self._database.reading() as connection:
             highest = require_fence(connection, session, fence)
         if fence > highest:
-            with self._database.writing() as connection:
-                note_fence(connection, session, fence)
+            note = partial(note_fence, session=session, fence=fence)
+            self._database.write(note, is_durable=is_durable)
 
     def find(self, key: CallKey) -> ToolResult | None:
         """Return the stored result; errors as `idempotency.stored_result` has them."""
@@ -76,24 +80,30 @@ class Ledger:
         The workspace's lock is held, and all its earlier intents have been carried out: that is
         noted here. When the id has a result already, it is returned and nothing is written.
         """
+        return self._database.write(partial(self._write_intent, intent=intent, quota=quota))
+
+    def _write_intent(
+        self, connection: Connection, intent: Intent, quota: Usage
+    ) -> ToolResult | None:
         key = intent.key
-        with self._database.writing() as connection:
-            stored = idempotency.stored_result(connection, key)
-            if stored is not None:
-                return stored
-            require_fence(connection, key.session, key.fence)
-            usage.grow(connection, key.workspace, intent.growth, quota)
-            self.intents.close_earlier(connection, key.workspace)
-            _insert(connection, intent)
-            chains.note(connection, intent.head)
-            idempotency.note_progress(connection, key.id)
-        self._database.keep_reserve()
+        stored = idempotency.stored_result(connection, key)
+        if stored is not None:
+            return stored
+        require_fence(connection, key.session, key.fence)
+        usage.grow(connection, key.workspace, intent.growth, quota)
+        self.intents.insert(connection, intent)
+        _insert(connection, intent)
+        chains.note(connection, intent.head)
+        idempotency.note_progress(connection, key.id)
         return None
 
     def withdraw(self, intent: Intent) -> None:
         """Take an intent back of which nothing was carried out: its id is free again."""
         with self._database.writing() as connection:
             connection.execute("DELETE FROM calls WHERE id = ?", (intent.key.id,))
+            connection.execute(
+                "DELETE FROM intents WHERE workspace = ? AND id = ?", intent.key.place
+            )
             usage.shrink(connection, intent.key.workspace, intent.growth)
             idempotency.take_progress_back(connection, intent.key.id)
 
@@ -113,12 +123,8 @@ class Ledger:
 
 
 def _insert(connection: Connection, intent: Intent) -> None:
-    key = intent.key
-    whose = (key.id, key.fingerprint, key.workspace, intent.process)
-    what = (intent.result.model_dump_json(), intent.renames, intent.listed, intent.audit_entry)
+    key, result = intent.key, intent.result.model_dump_json(exclude_defaults=True)
     connection.execute(
-        "INSERT INTO calls"
-        " (id, digest, workspace, process, result, renames, list, record, at, trail)"
-        " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
-        (*whose, *what, time.time(), intent.head.position),
+        "INSERT INTO calls (id, digest, workspace, result, list, at) VALUES (?, ?, ?, ?, ?, ?)",
+        (key.id, key.fingerprint, key.workspace, result, intent.listed, time.time()),
     )

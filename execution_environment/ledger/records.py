@@ -1,12 +1,18 @@
 """What the ledger is told, and tells: call keys, intents, what is stored under an id."""
 
 import hashlib
+import json
 from dataclasses import dataclass
+from typing import Any
 
 from common.context import ExecutionContext as Context
 from common.tools import ToolResult
 from execution_environment.audit.chain import Head
+from execution_environment.audit.records import spared
 from execution_environment.sandbox.limits import Usage
+
+Place = tuple[str, str]
+"""An intent's workspace, and its id."""
 
 
 @dataclass(frozen=True)
@@ -18,6 +24,11 @@ class CallKey:
     workspace: str
     session: str | None
     fence: int
+
+    @property
+    def place(self) -> Place:
+        """Where its intent is, if it has one."""
+        return self.workspace, self.id
 
 
 @dataclass(frozen=True)
@@ -31,7 +42,7 @@ class Intent:
     """None when there is nothing to rename: the call finds all as it wants it."""
     listed: str | None
     """The name of the list that has the renames, and the receipts, of a change of many files."""
-    audit_entry: str
+    audit_entry: dict[str, Any]
     growth: Usage
     head: Head
     """The line of the audit trail after which the entry will be."""
@@ -39,16 +50,32 @@ class Intent:
 
 @dataclass(frozen=True)
 class OpenIntent:
-    """An intent that nobody has noted as carried out yet."""
+    """An intent that nobody has noted as carried out yet; renames, entry and result are JSON."""
 
+    workspace: str
     id: str
     process: str
     """Whose it is; empty when that process has disowned it."""
     renames: str
     listed: str | None
-    audit_entry: str
+    entry: str
+    result: str | None
     trail: str | None
     """The chain in which its entry is, if it has been written, and the line before: `chain:n`."""
+
+    @property
+    def place(self) -> Place:
+        """Where it is."""
+        return self.workspace, self.id
+
+    def audit_entry(self) -> dict[str, Any]:
+        """Return the audit entry: what is kept of it, with what the result has."""
+        entry: dict[str, Any] = json.loads(self.entry)
+        if self.result is not None:
+            result = json.loads(self.result)
+            entry["receipts"] = result["receipts"]
+            entry["changes"] = None if self.listed is None else result["output"]
+        return entry
 
 
 @dataclass(frozen=True)
@@ -58,6 +85,12 @@ class StoredCall:
     workspace: str
     result: str | None
     failure: str | None
+
+
+def kept_of(audit_entry: dict[str, Any]) -> str:
+    """Return what an open intent keeps of its audit entry, as JSON: its result has the rest."""
+    kept = {**audit_entry, "receipts": None, "changes": None}
+    return json.dumps(spared(kept), separators=(",", ":"))
 
 
 def call_key(call_id: str, fence: int, tool: str, arguments: str, context: Context) -> CallKey:

@@ -2,7 +2,8 @@
 
 The format is the ledger's `user_version`: it changes with the tables in one transaction, and is
 looked at when a process opens the ledger. Older ones are taken over: format 1, which had no number
-and knew no chains, and format 2, which knew no lists of changes.
+and knew no chains, format 2, which knew no lists of changes, and format 3, which kept what is still
+to be done in the rows of the calls.
 """
 
 from contextlib import suppress
@@ -11,28 +12,32 @@ from sqlite3 import Connection
 
 from execution_environment.audit.chain import GENESIS, Head, chains_in, last_head
 
-FORMAT = 3
+FORMAT = 4
 """What this program writes, and the newest that it can read."""
 CHAINS_SINCE = 2
 """The first format that has the audit trail's chains."""
 _TABLES = """
 CREATE TABLE IF NOT EXISTS calls (
-    id TEXT PRIMARY KEY,
+    number INTEGER PRIMARY KEY,
+    id TEXT NOT NULL UNIQUE,
     digest TEXT NOT NULL,
     workspace TEXT NOT NULL,
-    process TEXT NOT NULL,
     result TEXT,
     failure TEXT,
-    renames TEXT,
-    record TEXT,
-    at REAL NOT NULL,
-    trail TEXT,
-    list TEXT
-) WITHOUT ROWID;
-CREATE INDEX IF NOT EXISTS calls_unsettled ON calls (workspace) WHERE renames IS NOT NULL;
+    list TEXT,
+    at REAL NOT NULL
+);
 CREATE INDEX IF NOT EXISTS calls_by_time ON calls (at);
-CREATE INDEX IF NOT EXISTS calls_by_workspace ON calls (workspace, at);
 CREATE INDEX IF NOT EXISTS calls_with_list ON calls (list) WHERE list IS NOT NULL;
+CREATE TABLE IF NOT EXISTS intents (
+    workspace TEXT NOT NULL,
+    id TEXT NOT NULL,
+    process TEXT NOT NULL,
+    renames TEXT NOT NULL,
+    entry TEXT NOT NULL,
+    trail TEXT,
+    PRIMARY KEY (workspace, id)
+) WITHOUT ROWID;
 CREATE TABLE IF NOT EXISTS abandoned (
     id TEXT PRIMARY KEY, session TEXT, fence INTEGER, at REAL NOT NULL
 ) WITHOUT ROWID;
@@ -46,7 +51,7 @@ CREATE TABLE IF NOT EXISTS runs (
 ) WITHOUT ROWID;
 CREATE INDEX IF NOT EXISTS runs_by_time ON runs (at);
 CREATE TABLE IF NOT EXISTS usage (
-    workspace TEXT PRIMARY KEY, size INTEGER NOT NULL, entries INTEGER NOT NULL
+    workspace TEXT PRIMARY KEY, size INTEGER, entries INTEGER, at REAL
 ) WITHOUT ROWID;
 CREATE TABLE IF NOT EXISTS reserved (
     workspace TEXT NOT NULL, process TEXT NOT NULL, size INTEGER NOT NULL,
@@ -59,6 +64,21 @@ CREATE TABLE IF NOT EXISTS chains (
     removed_seq INTEGER NOT NULL,
     removed_hash TEXT NOT NULL
 ) WITHOUT ROWID;
+"""
+_MAKE_WAY = """
+ALTER TABLE calls RENAME TO old_calls;
+DROP INDEX IF EXISTS calls_by_time;
+DROP INDEX IF EXISTS calls_with_list;
+DROP TABLE usage;
+"""
+_COPY = """
+INSERT INTO calls (id, digest, workspace, result, failure, list, at)
+    SELECT id, digest, workspace, result, failure, list, at FROM old_calls ORDER BY at;
+INSERT INTO intents SELECT workspace, id, process, renames, record, trail FROM old_calls
+    WHERE renames IS NOT NULL;
+INSERT INTO usage SELECT workspace, NULL, NULL, max(at) FROM old_calls
+    WHERE workspace != '' GROUP BY workspace;
+DROP TABLE old_calls;
 """
 
 
@@ -89,11 +109,16 @@ def bring_up(connection: Connection, audit_dir: Path) -> None:
         connection.execute("ALTER TABLE calls ADD COLUMN trail TEXT")
     if before in (1, 2):
         connection.execute("ALTER TABLE calls ADD COLUMN list TEXT")
-    for statement in _TABLES.split(";"):
-        connection.execute(statement)
+    _run(connection, _MAKE_WAY if before else "", _TABLES, _COPY if before else "")
     if before == 1:
         _take_over(connection, audit_dir)
     connection.execute(f"PRAGMA user_version = {FORMAT}")
+
+
+def _run(connection: Connection, *scripts: str) -> None:
+    """Run scripts within a transaction, which `executescript` would end."""
+    for statement in "".join(scripts).split(";"):
+        connection.execute(statement)
 
 
 def _take_over(connection: Connection, audit_dir: Path) -> None:
@@ -111,6 +136,6 @@ def _take_over(connection: Connection, audit_dir: Path) -> None:
             "INSERT INTO chains VALUES (?, ?, ?, 0, ?)", (chain, head.seq, head.hash, GENESIS)
         )
         connection.execute(
-            "UPDATE calls SET trail = ? WHERE process = ? AND renames IS NOT NULL",
+            "UPDATE intents SET trail = ? WHERE process = ?",
             (f"{chain}:0", chain.rpartition("-")[2]),
         )

@@ -1,5 +1,6 @@
 """How much each workspace takes up: counted once on the disk, then kept along with every change."""
 
+import time
 from sqlite3 import Connection
 
 from execution_environment.ledger.database import Database
@@ -21,30 +22,28 @@ class UsageCounts:
         """Start to keep count of a workspace. Its lock is held."""
         with self._database.writing() as connection:
             connection.execute(
-                "INSERT OR REPLACE INTO usage VALUES (?, ?, ?)",
+                "INSERT INTO usage (workspace, size, entries) VALUES (?, ?, ?) ON CONFLICT (workspace)"
+                " DO UPDATE SET size = excluded.size, entries = excluded.entries",
                 (workspace, usage.size, usage.entries),
             )
 
     def forget(self) -> None:
         """Have every workspace counted anew: files may have come and gone beside the service."""
         with self._database.writing() as connection:
-            connection.execute("DELETE FROM usage")
+            connection.execute("UPDATE usage SET size = NULL, entries = NULL")
 
     def drop(self, workspace: str) -> None:
-        """Forget the count of one workspace: the next change counts what is there then."""
+        """Forget one workspace, which is gone: the next change counts what is there then."""
         with self._database.writing() as connection:
             connection.execute("DELETE FROM usage WHERE workspace = ?", (workspace,))
 
     def changed_at(self, workspace: str) -> float | None:
-        """Return when the last call changed a workspace, in seconds since the epoch.
-
-        None where no call did, or where that was so long ago that its result is forgotten.
-        """
+        """Return when the last call changed a workspace, in seconds since the epoch; None for none."""
         with self._database.reading() as connection:
-            [at] = connection.execute(
-                "SELECT max(at) FROM calls WHERE workspace = ?", (workspace,)
+            row = connection.execute(
+                "SELECT at FROM usage WHERE workspace = ?", (workspace,)
             ).fetchone()
-        return None if at is None else float(at)
+        return None if row is None or row[0] is None else float(row[0])
 
 
 def grow(connection: Connection, workspace: str, growth: Usage, quota: Usage) -> None:
@@ -62,15 +61,22 @@ def shrink(connection: Connection, workspace: str, growth: Usage) -> None:
     _change(connection, workspace, -growth.size, -growth.entries)
 
 
+def uncount(connection: Connection, workspace: str) -> None:
+    """Have a workspace counted anew, within a transaction."""
+    connection.execute(
+        "UPDATE usage SET size = NULL, entries = NULL WHERE workspace = ?", (workspace,)
+    )
+
+
 def _change(connection: Connection, workspace: str, size: int, entries: int) -> None:
     connection.execute(
-        "UPDATE usage SET size = size + ?, entries = entries + ? WHERE workspace = ?",
-        (size, entries, workspace),
+        "UPDATE usage SET size = size + ?, entries = entries + ?, at = ? WHERE workspace = ?",
+        (size, entries, time.time(), workspace),
     )
 
 
 def _usage_of(connection: Connection, workspace: str) -> Usage | None:
     row = connection.execute(
-        "SELECT size, entries FROM usage WHERE workspace = ?", (workspace,)
+        "SELECT size, entries FROM usage WHERE workspace = ? AND size IS NOT NULL", (workspace,)
     ).fetchone()
     return None if row is None else Usage(*row)

@@ -13,7 +13,6 @@ written while an earlier one of the workspace is open. Recovery relies on both: 
 rename of an open intent, since nothing that came later can be in its way.
 """
 
-import json
 import sqlite3
 from collections.abc import Callable
 
@@ -65,7 +64,7 @@ class Committer:
         lock (`needs_lock`), or an earlier attempt may be under way there.
         """
         key = transaction.key
-        self._ledger.admit(key.session, key.fence)
+        self._ledger.admit(key.session, key.fence, is_durable=False)
         stored = self._ledger.find(key)
         if stored is None and not transaction.needs_lock:
             stored = self._stage_unless_overtaken(transaction)
@@ -90,12 +89,17 @@ class Committer:
 
     def commit(self, transaction: Transaction) -> ToolResult:
         """Make the transaction happen, unless it has happened before; return its result."""
+        transaction.answer = self._commit(transaction)
+        return transaction.answer
+
+    def _commit(self, transaction: Transaction) -> ToolResult:
         key = transaction.key
         self._recovery.recover(key.workspace)
         self._observe("recovered")
-        stored = self._ledger.find(key)
+        is_ready = transaction.is_staged and transaction.change.is_fresh()
+        stored = None if is_ready else self._ledger.find(key)
         if stored is None:
-            intent = self._prepare(transaction)
+            intent = self._prepare(transaction, is_ready=is_ready)
             stored = self._ledger.write_intent(intent, transaction.change.meter.quota)
         if stored is not None:
             self._audit.append(transaction.audit_entry(stored))
@@ -108,9 +112,9 @@ class Committer:
         self._observe("applied")
         return intent.result
 
-    def _prepare(self, transaction: Transaction) -> Intent:
+    def _prepare(self, transaction: Transaction, *, is_ready: bool) -> Intent:
         change = transaction.change
-        if not (transaction.is_staged and change.is_fresh()):
+        if not is_ready:
             change.discard()
             transaction.stage()
         listed = self._written_list(change) if change.is_bulk and change.renames else None
@@ -125,7 +129,7 @@ class Committer:
             result=result,
             renames=RENAMES.dump_json(steps).decode() if change.renames else None,
             listed=listed,
-            audit_entry=json.dumps(transaction.audit_entry(result)),
+            audit_entry=transaction.audit_entry(result),
             growth=change.meter.growth,
             head=self._audit.head,
         )
@@ -160,14 +164,14 @@ class Committer:
             with translated("."):
                 self._renamer.sync(change.renames)
             change.mark("applied")
-            self._audit.append(json.loads(intent.audit_entry))
+            self._audit.append(intent.audit_entry)
         except Exception as failure:
             if self._is_untouched(change) and self._is_withdrawn(intent):
                 change.mark("staged")
                 raise
             if isinstance(failure, AgenticError):
                 failure.outcome = "unknown"
-            self._recovery.disown(intent.key.id)
+            self._recovery.disown(intent.key)
             raise
 
     def _is_untouched(self, change: StagedChange) -> bool:

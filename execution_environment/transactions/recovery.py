@@ -6,7 +6,6 @@ a rename that was taken already would be taken again, of what others have put th
 """
 
 import errno
-import json
 import sqlite3
 from contextlib import suppress
 
@@ -14,7 +13,7 @@ from common.errors import AgenticError, SystemFault
 from common.logs import get_logger
 from execution_environment.audit.writer import AuditWriter
 from execution_environment.ledger.ledger import Ledger
-from execution_environment.ledger.records import OpenIntent
+from execution_environment.ledger.records import CallKey, OpenIntent
 from execution_environment.sandbox.renames import RENAMES, Rename, Renamer
 from execution_environment.transactions.change_lists import ChangeLists, DamagedList
 from execution_environment.transactions.locks import WorkspaceLocks
@@ -48,13 +47,13 @@ class Recovery:
         self._lists = lists
         self._disowned: set[str] = set()
 
-    def disown(self, call_id: str) -> None:
+    def disown(self, key: CallKey) -> None:
         """Leave a change that failed in the middle to whoever comes next, in any process."""
-        self._disowned.add(call_id)  # enough for this process; others see when it has ended
+        self._disowned.add(key.id)  # enough for this process; others see when it has ended
         try:
-            self._ledger.intents.disown(call_id)
+            self._ledger.intents.disown(key.place)
         except (AgenticError, sqlite3.Error):
-            log.exception("an intent could not be disowned in the ledger", call_id=call_id)
+            log.exception("an intent could not be disowned in the ledger", call_id=key.id)
 
     def recover(self, workspace: str) -> None:
         """Carry out what was left undone in a workspace."""
@@ -102,10 +101,10 @@ class Recovery:
             self._empty(renames)
             return
         if not self._audit.holds(intent.trail, intent.id):
-            self._ledger.intents.note_trail(intent.id, self._audit.head)
+            self._ledger.intents.note_trail(intent.place, self._audit.head)
             # "settled" is the trail's word for what was rolled forward
-            self._audit.append({**json.loads(intent.audit_entry), "settled": True})
-        self._ledger.intents.close([intent.id])
+            self._audit.append({**intent.audit_entry(), "settled": True})
+        self._ledger.intents.close([intent.place])
         self._empty(renames)
 
     def _steps(self, renames: str, listed: str | None) -> list[Rename]:
@@ -115,9 +114,9 @@ class Recovery:
     def _give_up(self, intent: OpenIntent, why: str, error: str | None) -> None:
         """Note, and put on record, that the change stays as the crash has left it."""
         problem = SystemFault("internal", why).problem("execution_environment", None)
-        entry = {**json.loads(intent.audit_entry), "outcome": "unknown", "code": "internal"}
+        entry = {**intent.audit_entry(), "outcome": "unknown", "code": "internal"}
         self._audit.append({**entry, "receipts": [], "changes": None, "settled": True})
-        self._ledger.intents.fail(intent.id, problem)
+        self._ledger.intents.fail(intent.place, problem)
         log.error("a change cannot be completed", call_id=intent.id, error=error)
 
     def _empty(self, renames: list[Rename]) -> None:

@@ -3,6 +3,7 @@
 import asyncio
 import time
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 from common.audit import SETTLE
@@ -93,9 +94,10 @@ class Settler:
 
     async def _when_carried_out(self, asked: SettleRequest, workspace: str) -> StoredCall | None:
         """Wait until the change can be seen; recovery may find that it never will be."""
+        in_thread, recover = self._threads.run_admitted, partial(self._recovery.recover, workspace)
         try:
-            async with self._locks.held(workspace, time.monotonic() + PATIENCE):
-                await self._threads.run_admitted(self._recovery.recover, workspace)
+            deadline = time.monotonic() + PATIENCE
+            await self._locks.exclusively(workspace, deadline, in_thread, recover)
         except SystemFault as late:
             if late.code != "deadline_exceeded":
                 raise

@@ -43,6 +43,8 @@ class Transaction:
         self._output: dict[str, Any] = {}
         self.is_staged = False
         """Whether it has been made: not when its id had a result, nor before a lock that it needs."""
+        self.answer: ToolResult | None = None
+        """Its result, or that of an earlier attempt, once it is committed."""
         self.key = call_key(call.id, call.fence, call.tool, self._digest, call.context)
 
     def stage(self) -> None:

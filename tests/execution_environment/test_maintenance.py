@@ -22,8 +22,8 @@ def fill(data_dir, size=0):
     """Put results into the ledger that are long forgotten elsewhere."""
     with closing(sqlite3.connect(data_dir / "state" / "ledger.sqlite")) as ledger, ledger:
         ledger.executemany(
-            "INSERT INTO calls (id, digest, workspace, process, result, at)"
-            " VALUES (?, 'd', 'local/demo', 'p', zeroblob(?), 0)",
+            "INSERT INTO calls (id, digest, workspace, result, at)"
+            " VALUES (?, 'd', 'local/demo', zeroblob(?), 0)",
             ((f"old-{number}", size) for number in range(OLD)),
         )
 

@@ -68,8 +68,10 @@ def test_audit_files_that_are_younger_or_needed_stay(aged, data_dir):
     os.utime(young[1])
     with closing(sqlite3.connect(data_dir / "state" / "ledger.sqlite")) as ledger, ledger:
         ledger.execute(
-            "INSERT INTO calls (id, digest, workspace, process, renames, at, trail)"
-            " VALUES ('c', 'd', 'local/busy', 'p', '[]', 0, ?)",
+            "INSERT INTO calls (id, digest, workspace, at) VALUES ('c', 'd', 'local/busy', 0)"
+        )
+        ledger.execute(
+            "INSERT INTO intents VALUES ('local/busy', 'c', 'p', '[]', '{}', ?)",
             (f"{needed[0].name.partition('.')[0]}:0",),
         )
     with WorkspaceLocks(data_dir / "state/locks").tried("local/busy"):
@@ -77,7 +79,7 @@ def test_audit_files_that_are_younger_or_needed_stay(aged, data_dir):
     assert (files_of(aged, "ended1"), files_of(aged, "ended2")) == (young[1:], needed)
     verify(aged)
     with closing(sqlite3.connect(data_dir / "state" / "ledger.sqlite")) as ledger, ledger:
-        ledger.execute("DELETE FROM calls WHERE id = 'c'")
+        ledger.execute("DELETE FROM intents WHERE id = 'c'")
 
 
 def test_a_removal_of_audit_files_that_is_cut_short_is_no_tampering(aged):

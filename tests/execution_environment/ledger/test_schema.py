@@ -5,6 +5,7 @@ import signal
 import sqlite3
 import subprocess
 import sys
+import time
 from contextlib import closing
 
 import pytest
@@ -18,7 +19,7 @@ from execution_environment.ledger.ledger import Ledger
 from execution_environment.ledger.schema import FORMAT, UnknownFormat
 from execution_environment.settings import Settings
 from tests.execution_environment.conftest import asked, tool_call
-from tests.execution_environment.transactions.crashes import die_at
+from tests.execution_environment.transactions.crashes import die_at, own_records
 
 FORMAT_1 = """
 CREATE TABLE calls (
@@ -94,24 +95,59 @@ def test_a_ledger_of_the_first_format_shrinks_from_now_on(old_data):
     assert pragmas == [2, FORMAT, "ok"]
 
 
-async def test_data_of_the_second_format_is_taken_over(assemble, data_dir, demo):
-    """It knew no lists: what is under way is completed, and its trail is verified before as after."""
+BACK_TO_FORMAT_3 = """
+CREATE TABLE old (
+    id TEXT PRIMARY KEY, digest TEXT NOT NULL, workspace TEXT NOT NULL, process TEXT NOT NULL,
+    result TEXT, failure TEXT, renames TEXT, record TEXT, at REAL NOT NULL, trail TEXT, list TEXT
+) WITHOUT ROWID;
+INSERT INTO old SELECT calls.id, digest, calls.workspace, coalesce(process, ''), result, failure,
+    renames, entry, at, trail, list
+    FROM calls LEFT JOIN intents ON intents.id = calls.id;
+DROP TABLE calls;
+DROP TABLE intents;
+ALTER TABLE old RENAME TO calls;
+CREATE INDEX calls_unsettled ON calls (workspace) WHERE renames IS NOT NULL;
+CREATE INDEX calls_by_time ON calls (at);
+CREATE INDEX calls_by_workspace ON calls (workspace, at);
+CREATE INDEX calls_with_list ON calls (list) WHERE list IS NOT NULL;
+DROP TABLE usage;
+CREATE TABLE usage (
+    workspace TEXT PRIMARY KEY, size INTEGER NOT NULL, entries INTEGER NOT NULL
+) WITHOUT ROWID;
+PRAGMA user_version = 3;
+"""
+BACK_TO_FORMAT_2 = f"""{BACK_TO_FORMAT_3}
+DROP INDEX calls_with_list;
+ALTER TABLE calls DROP COLUMN list;
+PRAGMA user_version = 2;
+"""
+
+
+@pytest.mark.parametrize("older", [BACK_TO_FORMAT_2, BACK_TO_FORMAT_3], ids=["2", "3"])
+async def test_data_of_an_older_format_is_taken_over(assemble, data_dir, demo, older):
+    """What has happened is answered, what is under way completed, and the trail verified as before."""
+    done = tool_call("write_file", _id="done", path="y", content="1")
+    parts = assemble()
+    first = await parts.executor.run(done)
+    await parts.close()
     call = tool_call("write_file", _id="a", path="x", content="1")
     assert die_at(data_dir, call, "committed", 1) == -signal.SIGKILL
     ledger = data_dir / "state" / "ledger.sqlite"
     with closing(sqlite3.connect(ledger)) as connection:
-        connection.executescript(
-            "DROP INDEX calls_with_list; ALTER TABLE calls DROP COLUMN list; PRAGMA user_version = 2"
-        )
-    assert len(read_chains(ledger)) == 1
+        connection.executescript(older)
+    assert len(read_chains(ledger)) == 2
     parts = assemble()
     parts.maintenance.run_now()
+    assert await parts.executor.run(done) == first.model_copy(update={"replayed": True})
     assert (await parts.executor.run(call)).replayed
+    assert parts._ledger.usage.changed_at("local/demo") == pytest.approx(time.time(), abs=60)
     await parts.close()
     assert (demo / "x").read_text() == "1"
-    assert len(read_chains(ledger)) == 2
+    assert own_records(data_dir, "a") == [True]
+    assert len(read_chains(ledger)) == 3
     with closing(sqlite3.connect(ledger)) as connection:
         assert connection.execute("PRAGMA user_version").fetchone() == (FORMAT,)
+        assert connection.execute("PRAGMA integrity_check").fetchone() == ("ok",)
 
 
 @pytest.fixture

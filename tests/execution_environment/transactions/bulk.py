@@ -25,9 +25,8 @@ async def make(parts: Assembly, call: ToolCall) -> ToolResult:
     workspace = parts.uploads._workspaces.open(call.context, time.monotonic(), is_bulk=True)
     received = {path: _received(workspace, text.encode()) for path, text in contents.items()}
     placing = _placing(gone, received)
-    coordinator = parts.uploads._coordinator
-    staged = await coordinator.begin_upload(Transaction(call, workspace, placing, needs_lock=True))
-    return staged if isinstance(staged, ToolResult) else await coordinator.commit(staged)
+    transaction = Transaction(call, workspace, placing, needs_lock=True)
+    return await parts.uploads._coordinator.perform_upload(transaction)
 
 
 def _received(workspace: Workspace, content: bytes) -> IncomingFile:

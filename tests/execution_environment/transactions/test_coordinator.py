@@ -3,6 +3,7 @@
 import asyncio
 import threading
 import time
+from contextlib import nullcontext
 
 import pytest
 
@@ -55,34 +56,40 @@ async def test_an_attempt_that_another_one_overtakes_has_its_result(assemble, fi
     await first.close()
 
 
-async def test_the_workspace_lock_is_held_until_the_change_is_made(assemble, data_dir, demo):
+@pytest.mark.parametrize("is_free", [True, False])
+async def test_the_workspace_lock_is_held_until_the_change_is_made(
+    assemble, data_dir, demo, is_free
+):
     """Whoever waits for a call may leave, and its thread goes on: nobody else comes in between."""
-    loop, arrived, leave = asyncio.get_running_loop(), asyncio.Event(), asyncio.Event()
+    loop, arrived, leave = asyncio.get_running_loop(), asyncio.Event(), threading.Event()
 
     def stay(step):
         if step == "committed":
             loop.call_soon_threadsafe(arrived.set)
-            asyncio.run_coroutine_threadsafe(leave.wait(), loop).result(timeout=10)
+            assert leave.wait(10)
 
-    parts = assemble(observe=stay)
-    task = asyncio.create_task(parts.executor.run(tool_call("write_file", path="x", content="1")))
+    parts, locks = assemble(observe=stay), WorkspaceLocks(data_dir / "state/locks")
+    with locks.tried("local/demo") if not is_free else nullcontext():
+        call = tool_call("write_file", path="x", content="1")
+        task = asyncio.create_task(parts.executor.run(call))
+        while not (is_free or len(staged_in(data_dir)) > 1):
+            await asyncio.sleep(0.01)
     await arrived.wait()
     task.cancel()
     for _ in range(10):  # the cancellation has gone as far as it can
         await asyncio.sleep(0)
-    with WorkspaceLocks(data_dir / "state/locks").tried("local/demo") as is_free:
-        assert not is_free
+    with locks.tried("local/demo") as is_held:
+        assert not is_held
     leave.set()
     with pytest.raises(asyncio.CancelledError):
         await task
-    assert (demo / "x").read_text() == "1"
     await parts.close()
+    assert (demo / "x").read_text() == "1"
 
 
 async def test_a_call_waits_for_the_workspaces_lock(call, data_dir):
     """Another process may hold it; its deadline bounds the wait, and nothing is changed."""
-    locks = WorkspaceLocks(data_dir / "state" / "locks")
-    async with locks.held("local/demo", time.monotonic() + 5):
+    with WorkspaceLocks(data_dir / "state" / "locks").tried("local/demo"):
         with pytest.raises(SystemFault) as caught:
             await call("write_file", {"timeout": 0.2}, path="x", content="1")
         waiting = asyncio.create_task(call("write_file", path="x", content="2"))
@@ -109,7 +116,7 @@ async def test_coordinator_removes_what_a_cancelled_call_has_staged(parts, data_
         workspace.files.put("x", b"1", None)
         return {}
 
-    begun = asyncio.create_task(coordinator.begin(call, time.monotonic() + 30, stage))
+    begun = asyncio.create_task(coordinator.perform(call, time.monotonic() + 30, stage))
     assert await threads.run(staged.wait, 10)
     begun.cancel()
     with pytest.raises(asyncio.CancelledError):

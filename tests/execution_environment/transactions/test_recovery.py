@@ -177,11 +177,13 @@ async def test_a_change_that_a_living_process_could_not_complete_is_completed_by
 def forget_marks(data_dir):
     """Have the ledger's intents as an older program wrote them."""
     with closing(sqlite3.connect(data_dir / "state/ledger.sqlite")) as ledger, ledger:
-        [[call_id, text]] = ledger.execute("SELECT id, renames FROM calls WHERE renames != ''")
+        [[call_id, text]] = ledger.execute("SELECT id, renames FROM intents")
         renames = [{**item, "inode": 1} for item in json.loads(text)]
         for item in renames:
             del item["mark"]
-        ledger.execute("UPDATE calls SET renames = ? WHERE id = ?", (json.dumps(renames), call_id))
+        ledger.execute(
+            "UPDATE intents SET renames = ? WHERE id = ?", (json.dumps(renames), call_id)
+        )
 
 
 async def test_an_older_programs_deletion_is_not_repeated_on_what_is_there(
@@ -219,7 +221,7 @@ async def test_a_disowned_change_is_kept_in_staging_until_it_is_in_place(assembl
     call = tool_call("write_file", _id="a", path="x", content="1")
     assert die_at(data_dir, call, "committed", 1) == -signal.SIGKILL
     with closing(sqlite3.connect(data_dir / "state/ledger.sqlite")) as ledger, ledger:
-        ledger.execute("UPDATE calls SET process = ''")
+        ledger.execute("UPDATE intents SET process = ''")
     parts = assemble()
     with WorkspaceLocks(data_dir / "state/locks").tried("local/demo"):
         parts.maintenance.run_now()
