@@ -1,0 +1,77 @@
+"""Rounds: every way is measured in turn, so that what a machine does meanwhile falls on all of them.
+
+A figure is what a way took in each round; its ratio is to another way of the same round.
+"""
+
+import asyncio
+import statistics
+import time
+from collections.abc import Awaitable, Callable, Mapping
+from dataclasses import dataclass
+
+Request = Callable[[], Awaitable[None]]
+Requests = Callable[[int], Request]
+"""Returns what one of several callers asks for, by its number."""
+
+
+@dataclass(frozen=True)
+class Figure:
+    """What was measured, once in each round: milliseconds, or how many a second."""
+
+    name: str
+    unit: str
+    rounds: list[float]
+
+    @property
+    def median(self) -> float:
+        """The round in the middle."""
+        return statistics.median(self.rounds)
+
+    @property
+    def spread(self) -> tuple[float, float]:
+        """The rounds below and above which a quarter of them lies."""
+        if len(self.rounds) == 1:
+            return self.rounds[0], self.rounds[0]
+        below, _, above = statistics.quantiles(self.rounds, n=4, method="inclusive")
+        return below, above
+
+    def over(self, floor: "Figure") -> "Figure":
+        """Return the ratio to another figure, round by round."""
+        pairs = zip(self.rounds, floor.rounds, strict=True)
+        return Figure(f"{self.name} / {floor.name}", "", [one / other for one, other in pairs])
+
+
+async def one_by_one(ways: Mapping[str, Request], rounds: int, each: int) -> dict[str, Figure]:
+    """Time requests one after the other: the median of each round, in ms. A first round warms up."""
+    taken: dict[str, list[float]] = {name: [] for name in ways}
+    for number in range(rounds + 1):
+        for name, request in ways.items():
+            middle = statistics.median([await _timed(request) for _ in range(each)])
+            if number > 0:
+                taken[name].append(middle)
+    return {name: Figure(name, "ms", found) for name, found in taken.items()}
+
+
+async def at_once(
+    ways: Mapping[str, Requests], rounds: int, each: int, callers: int
+) -> dict[str, Figure]:
+    """Count requests of so many callers at once, `each` of each: how many a second, in each round."""
+    rates: dict[str, list[float]] = {name: [] for name in ways}
+    for number in range(rounds + 1):
+        for name, requests in ways.items():
+            started = time.perf_counter()
+            await asyncio.gather(*(_repeated(requests(caller), each) for caller in range(callers)))
+            if number > 0:
+                rates[name].append(callers * each / (time.perf_counter() - started))
+    return {name: Figure(name, "/s", found) for name, found in rates.items()}
+
+
+async def _timed(request: Request) -> float:
+    started = time.perf_counter()
+    await request()
+    return (time.perf_counter() - started) * 1000
+
+
+async def _repeated(request: Request, times: int) -> None:
+    for _ in range(times):
+        await request()
