@@ -63,6 +63,34 @@ def test_a_long_function_is_noticed():
     assert too_long("def f():\n" + "    x = 1\n" * (MAX_FUNCTION + 1)) == ["f"]
 
 
+def blocking_dependencies(source: str) -> list[str]:
+    """Return what `Depends` is given beside functions that are `async`: FastAPI has it in a thread."""
+    tree = ast.parse(source)
+    plain = {
+        node.name for node in ast.walk(tree) if isinstance(node, ast.FunctionDef | ast.ClassDef)
+    }
+    given = [
+        call.args[0].id if call.args and isinstance(call.args[0], ast.Name) else "nothing"
+        for call in ast.walk(tree)
+        if isinstance(call, ast.Call)
+        and isinstance(call.func, ast.Name)
+        and call.func.id == "Depends"
+    ]
+    return [name for name in given if name in {"nothing", *plain}]
+
+
+@pytest.mark.parametrize("path", MODULES, ids=lambda path: str(path.relative_to(ROOT)))
+def test_no_dependency_takes_a_thread(path):
+    """Each request would wait for one, or several, before its endpoint begins."""
+    assert blocking_dependencies(path.read_text()) == []
+
+
+def test_a_dependency_that_takes_a_thread_is_noticed():
+    """A function that is not `async`, and a class."""
+    source = "def f(): ...\nasync def g(): ...\nx = Depends(f), Depends(), Depends(g)"
+    assert blocking_dependencies(source) == ["f", "nothing"]
+
+
 @pytest.mark.parametrize("settings", [ExecutionSettings, OrchestratorSettings])
 def test_every_setting_is_documented(settings):
     """A setting that the README does not list cannot be found."""

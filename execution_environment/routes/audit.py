@@ -15,7 +15,7 @@ from execution_environment.routes.dependencies import ServicesDep
 router = APIRouter(prefix="/v1", tags=["audit"])
 
 
-def _query(
+async def _query(
     session_id: SessionId | None = None,
     run_id: RunId | None = None,
     user_id: Name | None = None,

@@ -43,4 +43,8 @@ def services_of(request: Request) -> Services:
     return services
 
 
-ServicesDep = Annotated[Services, Depends(services_of)]
+async def _services(request: Request) -> Services:  # a plain function would take a thread
+    return services_of(request)
+
+
+ServicesDep = Annotated[Services, Depends(_services)]

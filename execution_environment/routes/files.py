@@ -28,7 +28,7 @@ _ERRORS = (
 _CHANGE = ("no_space", "idempotency_conflict", "call_expired", "fenced", "unavailable")
 
 
-def _file_request(path: str, asked: WorkspaceRequestDep) -> FileRequest:
+async def _file_request(path: str, asked: WorkspaceRequestDep) -> FileRequest:
     return replace(asked, path=path)
 
 

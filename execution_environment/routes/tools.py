@@ -36,7 +36,7 @@ async def call_tool(call: ToolCall, services: ServicesDep) -> ToolResult:
     return await services.executor.run(call)
 
 
-def _asked(
+async def _asked(
     call_id: CallId,
     request: Request,
     x_fence: Annotated[int, Header(ge=0, lt=2**63)] = 0,

@@ -10,7 +10,7 @@ from execution_environment.calls.file_request import FileRequest
 from execution_environment.routes.contexts import RefusedContext, context_from
 
 
-def _workspace_request(
+async def _workspace_request(
     user: Name,
     workspace: Name,
     request: Request,

@@ -65,7 +65,8 @@ class Services:
         return Settling(self.store, self.connections)
 
 
-def _services(connection: HTTPConnection) -> Services:
+# a dependency that is a plain function would take a thread, for each request
+async def _services(connection: HTTPConnection) -> Services:
     services: Services = connection.app.state.services
     return services
 
@@ -73,7 +74,7 @@ def _services(connection: HTTPConnection) -> Services:
 ServicesDep = Annotated[Services, Depends(_services)]
 
 
-def _user(request: Request) -> str:
+async def _user(request: Request) -> str:
     return str(request.state.user_id)
 
 
@@ -102,11 +103,18 @@ SessionDep = Annotated[Session, Depends(_session)]
 class Paging:
     """Which page of a list is wanted."""
 
-    limit: Annotated[Digits, Query(ge=1, le=200)] = 50
-    cursor: Annotated[str | None, Query(pattern=r"^(ses|run)_[0-9a-f]{32}$")] = None
+    limit: int
+    cursor: str | None
 
 
-PagingDep = Annotated[Paging, Depends()]
+async def _paging(
+    limit: Annotated[Digits, Query(ge=1, le=200)] = 50,
+    cursor: Annotated[str | None, Query(pattern=r"^(ses|run)_[0-9a-f]{32}$")] = None,
+) -> Paging:
+    return Paging(limit, cursor)
+
+
+PagingDep = Annotated[Paging, Depends(_paging)]
 IdempotencyKey = Annotated[str | None, Header(min_length=1, max_length=200)]
 
 
@@ -121,7 +129,7 @@ def origin_of(request: Request, kind: SourceKind = "rest") -> Origin:
     return Origin(request.state.request_id, source, request.state.traceparent)
 
 
-def _origin(request: Request) -> Origin:
+async def _origin(request: Request) -> Origin:
     return origin_of(request)
 
 
@@ -133,7 +141,7 @@ def starter_of(services: Services) -> RunStarter:
     return RunStarter(services.store.runs, services.planners, services.catalogue, services.approval)
 
 
-def _starter(services: ServicesDep) -> RunStarter:
+async def _starter(services: ServicesDep) -> RunStarter:
     return starter_of(services)
 
 
@@ -163,7 +171,7 @@ class Rehearsals:
         return Rehearsal(dry_run, context.request_id, seconds)
 
 
-def _rehearsals(origin: OriginDep, services: ServicesDep) -> Rehearsals:
+async def _rehearsals(origin: OriginDep, services: ServicesDep) -> Rehearsals:
     return Rehearsals(origin, services)
 
 

@@ -35,12 +35,20 @@ _PATH = "/{path:any_path}"
 class _Listing:
     """Which page of a directory is wanted, and of how many levels; a file has none."""
 
-    depth: Annotated[Digits, Query(ge=1, le=100)] = 1
-    limit: Annotated[Digits, Query(ge=1, le=1000)] = 200
-    cursor: Annotated[str | None, Query(max_length=20_000)] = None
+    depth: int
+    limit: int
+    cursor: str | None
 
 
-_ListingDep = Annotated[_Listing, Depends()]
+async def _listing(
+    depth: Annotated[Digits, Query(ge=1, le=100)] = 1,
+    limit: Annotated[Digits, Query(ge=1, le=1000)] = 200,
+    cursor: Annotated[str | None, Query(max_length=20_000)] = None,
+) -> _Listing:
+    return _Listing(depth, limit, cursor)
+
+
+_ListingDep = Annotated[_Listing, Depends(_listing)]
 _READ: Responses = {
     200: {
         "model": DirectoryPage,

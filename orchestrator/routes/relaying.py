@@ -89,7 +89,7 @@ class Relayer:
         return Relay(await self.services.upstream.transfers.open(asked, body), request.method)
 
 
-def _relayer(
+async def _relayer(
     request: Request,
     session: SessionDep,
     origin: OriginDep,

@@ -43,7 +43,7 @@ def if_match(*, required: bool) -> dict[str, Any]:
     return {"parameters": [header]}
 
 
-def _given(request: Request) -> int | None:
+async def _given(request: Request) -> int | None:
     lines = request.headers.getlist("if-match")
     if not lines:
         return None
@@ -53,7 +53,7 @@ def _given(request: Request) -> int | None:
     return int(found[1])
 
 
-def _required(revision: Annotated[int | None, Depends(_given)]) -> int:
+async def _required(revision: Annotated[int | None, Depends(_given)]) -> int:
     if revision is None:
         raise _refused("is needed: the ETag of what was read")
     return revision
