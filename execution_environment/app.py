@@ -81,6 +81,7 @@ def build_over(parts: Assembly, settings: Settings, landlock_abi: int | None = N
         max_body=settings.max_body,
         routers=[
             tools.router,
+            tools.calls,
             files.router,
             archives_in.router,
             archives_out.router,

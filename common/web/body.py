@@ -29,7 +29,7 @@ class InvalidBody(ClientError):
         self.body = body
 
 
-class _ParsedRequest(Request):
+class ParsedRequest(Request):
     """A request whose JSON body has been read and parsed already."""
 
     def __init__(self, request: Request, body: bytes, parsed: Any) -> None:
@@ -38,9 +38,11 @@ class _ParsedRequest(Request):
         self._parsed = parsed
 
     async def body(self) -> bytes:
+        """Return what was read."""
         return self._read
 
     async def json(self) -> Any:
+        """Return what it was parsed to."""
         return self._parsed
 
 
@@ -52,19 +54,20 @@ class JsonRoute(APIRoute):
         handle, field = super().get_route_handler(), self.body_field
         if field is None:
             return handle
-        model = _adapter(field.field_info)
+        model = adapter_of(field.field_info)
 
         async def parse_then_handle(request: Request) -> Response:
             body = await read_body(request, request.app.state.max_body)
             if not body:
-                return await handle(_ParsedRequest(request, body, None))
+                return await handle(ParsedRequest(request, body, None))
             require_json(request)
-            return await handle(_ParsedRequest(request, body, await parse(body, model)))
+            return await handle(ParsedRequest(request, body, await parse(body, model)))
 
         return parse_then_handle
 
 
-def _adapter(info: FieldInfo) -> TypeAdapter[Any]:
+def adapter_of(info: FieldInfo) -> TypeAdapter[Any]:
+    """Return what checks a body that is declared so."""
     kind: Any = info.annotation
     return TypeAdapter(Annotated[kind, *info.metadata] if info.metadata else kind)
 

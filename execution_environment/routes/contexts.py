@@ -15,6 +15,7 @@ from common.context import ExecutionContext
 from common.documents import strict_json
 from common.errors import ClientError
 from common.web.body import InvalidBody, JsonRoute
+from common.web.direct import DirectRoute
 from execution_environment.audit.records import arguments_digest
 from execution_environment.routes.dependencies import services_of
 
@@ -77,6 +78,10 @@ class RecordedRoute(JsonRoute):
         if isinstance(refusal, ClientError) and self.body_field is not None:
             return isinstance(refusal, InvalidBody) or refusal.code in _UNREADABLE
         return isinstance(refusal, (RequestValidationError, RefusedContext))
+
+
+class RecordedCall(RecordedRoute, DirectRoute):
+    """A route of one tool call, which is on record likewise."""
 
 
 def _note(request: Request, endpoint: str, refusal: Exception) -> None:

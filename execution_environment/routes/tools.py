@@ -7,11 +7,12 @@ from fastapi import APIRouter, Depends, Header, Request
 from common.ids import CallId
 from common.tools import Settlement, ToolCall, ToolResult, ToolSpec
 from common.web.openapi import problems
-from execution_environment.routes.contexts import RecordedRoute, context_from
+from execution_environment.routes.contexts import RecordedCall, RecordedRoute, context_from
 from execution_environment.routes.dependencies import ServicesDep
 from execution_environment.transactions.settlement import SettleRequest
 
 router = APIRouter(prefix="/v1", tags=["tools"], route_class=RecordedRoute)
+calls = APIRouter(prefix="/v1", tags=["tools"], route_class=RecordedCall)
 
 _CALL_ERRORS = problems(
     "invalid_arguments", "path_not_allowed", "permission_denied", "path_not_found",
@@ -30,7 +31,7 @@ async def list_tools(services: ServicesDep) -> list[ToolSpec]:
     return [tool.spec for tool in services.registry.all()]
 
 
-@router.post("/tool-calls", responses=_CALL_ERRORS)
+@calls.post("/tool-calls", responses=_CALL_ERRORS)
 async def call_tool(call: ToolCall, services: ServicesDep) -> ToolResult:
     """Run one tool call, once: the same id again gives the stored result."""
     return await services.executor.run(call)
