@@ -1,8 +1,10 @@
 """JSON as RFC 8259 means it: no duplicate keys, no NaN, no lone surrogates, UTF-8 only."""
 
-import json
+from collections.abc import Collection
 from math import isinf
-from typing import Any, NoReturn
+from typing import Any
+
+from pydantic_core import from_json
 
 from common.errors import ClientError
 
@@ -11,65 +13,13 @@ MAX_VALUES = 100_000
 """Values in one document, as their commas and brackets count them: a value of three bytes becomes
 one of a hundred."""
 
-
-def _refuse_constant(name: str) -> NoReturn:
-    raise ValueError(f"{name} is not JSON")
-
-
-def _finite(text: str) -> float:
-    number = float(text)
-    if isinf(number):
-        raise ValueError("a number is out of range")
-    return number
-
-
-def _whole(text: str) -> int:
-    # most parsers have nothing but doubles, and here long ones take the square of their digits
-    _finite(text)
-    return int(text)
-
-
-def _unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
-    unique = dict(pairs)
-    if len(unique) < len(pairs):
-        raise ValueError("an object has a duplicate key")
-    return unique
-
-
-def _depth(value: Any) -> int:
-    level, depth = [value], 0
-    while level:
-        depth += 1
-        level = [
-            child
-            for node in level
-            for child in (node.values() if isinstance(node, dict) else node)
-            if isinstance(child, (dict, list))
-        ]
-    return depth
+_EMPTY = [None]
+"""What stands below a container that holds nothing, so that it counts as a level."""
 
 
 def count_values(body: bytes, most: int) -> int:
-    """Return how many values a document has, before they are made; beyond `most` about how many.
-
-    What is not within a string has to be structure. This agrees with the parser about strings up to
-    the first error, and there the parser stops.
-    """
-    plain = body.replace(rb"\\", b"").replace(rb"\"", b"")
-    strings = plain.count(b'"') // 2
-    if strings > 2 * most:  # half of them may be keys
-        return strings
-    outside = b"".join(plain.split(b'"')[::2])
-    return sum(map(outside.count, (b",", b"[", b"{")))
-
-
-def _require_few(body: bytes, name: str) -> None:
-    """Raise `request_too_large` before anything is made of too many values."""
-    values = count_values(body, MAX_VALUES)
-    if values > MAX_VALUES:
-        raise ClientError(
-            "request_too_large", f"{name} has too many values", limit=MAX_VALUES, actual=values
-        )
+    """Return how many values a document has, before they are made; beyond `most` about how many."""
+    return _counts(body, most)[0]
 
 
 def loads(body: bytes, name: str = "The body") -> Any:
@@ -78,23 +28,66 @@ def loads(body: bytes, name: str = "The body") -> Any:
     Raises ClientError `malformed_request` for anything that two parsers could read differently,
     and for nesting deeper than MAX_DEPTH; `request_too_large` for more than MAX_VALUES.
     """
-    _require_few(body, name)
-    try:
-        value = json.loads(
-            body.decode(),
-            object_pairs_hook=_unique,
-            parse_constant=_refuse_constant,
-            parse_float=_finite,
-            parse_int=_whole,
+    values, keys = _counts(body, MAX_VALUES)
+    if values > MAX_VALUES:
+        raise ClientError(
+            "request_too_large", f"{name} has too many values", limit=MAX_VALUES, actual=values
         )
-        if b"\\u" in body:  # only an escape can smuggle in half a surrogate pair
-            json.dumps(value, ensure_ascii=False).encode()
-    except UnicodeError as error:
-        raise ClientError("malformed_request", f"{name} is not valid Unicode text") from error
+    try:
+        value = from_json(body, allow_inf_nan=False)
+        depth = _depth(value, keys)
     except ValueError as error:
         raise ClientError("malformed_request", f"{name} is not valid JSON: {error}") from error
-    except RecursionError as error:
-        raise ClientError("malformed_request", f"{name} is nested too deeply") from error
-    if isinstance(value, (dict, list)) and _depth(value) > MAX_DEPTH:
+    if depth > MAX_DEPTH:
         raise ClientError("malformed_request", f"{name} is nested deeper than {MAX_DEPTH}")
     return value
+
+
+def _counts(body: bytes, most: int) -> tuple[int, int]:
+    """Return how many values and how many keys a document has; beyond `most` values, about.
+
+    What is not within a string has to be structure. This agrees with the parser about strings up to
+    the first error, and there the parser stops.
+    """
+    plain = body.replace(rb"\\", b"").replace(rb"\"", b"")
+    strings = plain.count(b'"') // 2
+    if strings > 2 * most:  # half of them may be keys
+        return strings, 0
+    outside = b"".join(plain.split(b'"')[::2])
+    return sum(map(outside.count, (b",", b"[", b"{"))), outside.count(b":")
+
+
+def _depth(value: Any, keys: int) -> int:
+    """Return how deep a value is nested.
+
+    Raises ValueError for a number out of range, and where it has fewer than these `keys`: of two that are
+    the same the parser keeps one.
+    """
+    level, depth, kept = [value], -1, 0
+    while level:
+        depth += 1
+        below: list[Any] = []
+        for node in level:
+            if isinstance(node, (dict, list)):
+                kept += len(node) if isinstance(node, dict) else 0
+                below += _children(node)
+            elif isinstance(node, (int, float)):
+                _require_in_range(node)
+        level = below
+    if kept < keys:
+        raise ValueError("an object has a duplicate key")
+    return depth
+
+
+def _children(node: dict[str, Any] | list[Any]) -> Collection[Any]:
+    return (node.values() if isinstance(node, dict) else node) or _EMPTY
+
+
+def _require_in_range(number: float) -> None:
+    """Raise ValueError for what most parsers, which have nothing but doubles, take for infinite."""
+    try:
+        is_in_range = not isinf(number)
+    except OverflowError:
+        is_in_range = False
+    if not is_in_range:
+        raise ValueError("a number is out of range")

@@ -1,6 +1,7 @@
 """JSON that two parsers could read differently is refused."""
 
 import json
+import math
 import tracemalloc
 
 import pytest
@@ -19,7 +20,8 @@ JSON = st.recursive(
 @pytest.mark.parametrize(
     "body",
     [
-        b"", b"{", b"nul", b"NaN", b"[Infinity]", b"-Infinity", b"1e999", b"9" * 400, b'{"a":1,"a":2}',
+        b"", b"{", b"nul", b"NaN", b"[Infinity]", b"-Infinity", b"1e999", b"9" * 400, b"-1e999", b'{"a":1,"a":2}',
+        b'[{"b":{"a":1,"\\u0061":2}}]', b'{"":1,"":":"}',
         b'"\\ud800"', b'{"\\udfff":1}', b"\xff", b'"\xed\xa0\x80"', b"[" * 100_000, b"1 2",
         b"[" * (MAX_DEPTH + 1) + b"]" * (MAX_DEPTH + 1),
     ],
@@ -59,6 +61,33 @@ def test_commas_and_brackets_in_json_text_count_for_nothing():
     """A table or a program may be as long as the body may be."""
     text = '[{,"\\' * MAX_VALUES
     assert loads(json.dumps([text, {text: text}]).encode()) == [text, {text: text}]
+
+
+def told_once(pairs):
+    """Return an object, unless a name is told twice."""
+    if len(dict(pairs)) < len(pairs):
+        raise ValueError("twice")
+    return dict(pairs)
+
+
+def finite(text):
+    """Return a number, unless it is out of range."""
+    if math.isinf(float(text)):
+        raise ValueError("out of range")
+    return float(text)
+
+
+@given(st.lists(st.sampled_from([*'{}[]:,"\\ ab10-e.', '"a":', "null", "\\u0061"]), max_size=30))
+def test_it_takes_what_another_parser_takes_and_reads_it_alike(pieces):
+    """Whatever stands where; the other one has no bounds, and half pairs are no matter here."""
+    text = "".join(pieces)
+    try:
+        expected = json.loads(text, object_pairs_hook=told_once, parse_float=finite)
+    except ValueError:
+        with pytest.raises(ClientError):
+            loads(text.encode())
+    else:
+        assert loads(text.encode()) == expected
 
 
 @given(JSON)
