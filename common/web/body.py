@@ -97,15 +97,19 @@ async def read_body(request: Request, limit: int) -> bytes:
     declared = request.headers.get("content-length", "")
     if declared.isdecimal() and int(declared) > limit:
         raise _too_large(limit, int(declared))
-    body = bytearray()
+    body, now = bytearray(), asyncio.get_running_loop().time
+    last = now() + WHOLE
     try:
-        async with asyncio.timeout(WHOLE):
-            async for piece in pieces_of(request):
+        async with asyncio.timeout(PATIENCE) as patience:
+            async for piece in request.stream():
+                patience.reschedule(min(now() + PATIENCE, last))
                 body += piece
                 if len(body) > limit:
                     raise _too_large(limit, len(body))
+    except ClientDisconnect as gone:
+        raise _cut_short() from gone
     except TimeoutError as slow:
-        raise ClientError("malformed_request", f"The body took longer than {WHOLE:g} s") from slow
+        raise _too_slow(is_silent=now() < last) from slow
     return bytes(body)
 
 
@@ -120,11 +124,20 @@ async def pieces_of(request: Request) -> AsyncIterator[bytes]:
                 return
             yield piece
     except ClientDisconnect as gone:
-        raise ClientError("malformed_request", "The body ended too early") from gone
+        raise _cut_short() from gone
     except TimeoutError as slow:
-        raise ClientError(
-            "malformed_request", f"Nothing of the body came for {PATIENCE:g} seconds"
-        ) from slow
+        raise _too_slow() from slow
+
+
+def _cut_short() -> ClientError:
+    return ClientError("malformed_request", "The body ended too early")
+
+
+def _too_slow(*, is_silent: bool = True) -> ClientError:
+    silent = f"Nothing of the body came for {PATIENCE:g} seconds"
+    return ClientError(
+        "malformed_request", silent if is_silent else f"The body took longer than {WHOLE:g} s"
+    )
 
 
 def _too_large(limit: int, actual: int) -> ClientError:
