@@ -64,6 +64,17 @@ def assembly_of(settings: Settings, make_ledger: Callable[[Path], Ledger] = Ledg
     )
 
 
+_ROUTERS = (
+    tools.router,
+    tools.calls,
+    files.router,
+    archives_in.router,
+    archives_out.router,
+    workspaces.router,
+    audit.router,
+)
+
+
 def build_over(parts: Assembly, settings: Settings, landlock_abi: int | None = None) -> FastAPI:
     """Return the application over parts that are made already; it closes them at its end."""
 
@@ -79,16 +90,7 @@ def build_over(parts: Assembly, settings: Settings, landlock_abi: int | None = N
         title="agentic-framework execution environment",
         source="execution_environment",
         max_body=settings.max_body,
-        routers=[
-            tools.router,
-            tools.calls,
-            files.router,
-            archives_in.router,
-            archives_out.router,
-            workspaces.router,
-            audit.router,
-            health_router(_readiness(parts, landlock_abi)),
-        ],
+        routers=[*_ROUTERS, health_router(_readiness(parts, landlock_abi))],
         lifespan=lifespan,
         middleware=[Middleware(ServiceToken, token=settings.service_token)],
     )

@@ -37,10 +37,21 @@ def loads(body: bytes, name: str = "The body") -> Any:
         value = from_json(body, allow_inf_nan=False)
         depth = _depth(value, keys)
     except ValueError as error:
-        raise ClientError("malformed_request", f"{name} is not valid JSON: {error}") from error
+        raise ClientError(
+            "malformed_request", f"{name} is not valid JSON: {_why(body, error)}"
+        ) from error
     if depth > MAX_DEPTH:
         raise ClientError("malformed_request", f"{name} is nested deeper than {MAX_DEPTH}")
     return value
+
+
+def _why(body: bytes, error: ValueError) -> str:
+    """Say what is wrong with a document; where it is no text the parser tells of a missing value."""
+    try:
+        body.decode()
+    except UnicodeDecodeError as problem:
+        return f"it is not valid Unicode at byte {problem.start}"
+    return str(error)
 
 
 def _counts(body: bytes, most: int) -> tuple[int, int]:

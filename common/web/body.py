@@ -35,7 +35,7 @@ class ParsedRequest(Request):
     def __init__(self, request: Request, body: bytes, parsed: Any) -> None:
         super().__init__(request.scope, request.receive)
         self._read = body
-        self._parsed = parsed
+        self.parsed = parsed
 
     async def body(self) -> bytes:
         """Return what was read."""
@@ -43,31 +43,38 @@ class ParsedRequest(Request):
 
     async def json(self) -> Any:
         """Return what it was parsed to."""
-        return self._parsed
+        return self.parsed
+
+
+Handler = Callable[[Request], Coroutine[Any, Any, Response]]
+Answer = Callable[[ParsedRequest], Coroutine[Any, Any, Response]]
 
 
 class JsonRoute(APIRoute):
     """A route that takes strict JSON only and no more of it than the service allows."""
 
-    def get_route_handler(self) -> Callable[[Request], Coroutine[Any, Any, Response]]:
+    def get_route_handler(self) -> Handler:
         """Return a handler that reads the body itself where the endpoint has one."""
         handle, field = super().get_route_handler(), self.body_field
         if field is None:
             return handle
-        model = adapter_of(field.field_info)
+        model, answer = _adapter(field.field_info), self.answering(handle)
 
-        async def parse_then_handle(request: Request) -> Response:
+        async def parse_then_answer(request: Request) -> Response:
             body = await read_body(request, request.app.state.max_body)
             if not body:
                 return await handle(ParsedRequest(request, body, None))
             require_json(request)
-            return await handle(ParsedRequest(request, body, await parse(body, model)))
+            return await answer(ParsedRequest(request, body, await parse(body, model)))
 
-        return parse_then_handle
+        return parse_then_answer
+
+    def answering(self, handle: Handler, /) -> Answer:
+        """Return what answers a request with its body; `handle` is FastAPI's own way."""
+        return handle
 
 
-def adapter_of(info: FieldInfo) -> TypeAdapter[Any]:
-    """Return what checks a body that is declared so."""
+def _adapter(info: FieldInfo) -> TypeAdapter[Any]:
     kind: Any = info.annotation
     return TypeAdapter(Annotated[kind, *info.metadata] if info.metadata else kind)
 

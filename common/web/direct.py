@@ -9,37 +9,28 @@ from collections.abc import Callable, Coroutine
 from typing import Any
 
 from fastapi import Request, Response
-from fastapi.routing import APIRoute
 from pydantic import TypeAdapter
 
-from common.web.body import JsonRoute, ParsedRequest, adapter_of, parse, read_body, require_json
+from common.web.body import Answer, Handler, JsonRoute, ParsedRequest
 
-Handler = Callable[[Request], Coroutine[Any, Any, Response]]
 _JSON = "application/json"
 
 
 class DirectRoute(JsonRoute):
     """A route whose endpoint takes one JSON body, and parts of the service, and returns its model."""
 
-    def get_route_handler(self) -> Handler:
-        """Return a handler that does what the endpoint needs, and no more."""
-        otherwise, body_field = APIRoute.get_route_handler(self), self.body_field
-        if body_field is None:
-            raise TypeError(f"{self.name} has no body")
-        endpoint, name, parts = self.endpoint, body_field.name, self._parts()
-        model, answer = adapter_of(body_field.field_info), TypeAdapter[Any](self.response_model)
+    def answering(self, _handle: Handler, /) -> Answer:
+        """Return what does what the endpoint needs, and no more."""
+        [body] = self.dependant.body_params
+        endpoint, parts = self.endpoint, self._parts()
+        model = TypeAdapter[Any](self.response_model)
 
-        async def handle(request: Request) -> Response:
-            body = await read_body(request, request.app.state.max_body)
-            if not body:
-                return await otherwise(ParsedRequest(request, body, None))
-            require_json(request)
-            given = {name: await parse(body, model)}
-            for part, of in parts.items():
-                given[part] = await of(request)
-            return Response(answer.dump_json(await endpoint(**given)), media_type=_JSON)
+        async def answer(request: ParsedRequest) -> Response:
+            given = {part: await of(request) for part, of in parts.items()}
+            said = await endpoint(**{body.name: request.parsed}, **given)
+            return Response(model.dump_json(said, by_alias=True), media_type=_JSON)
 
-        return handle
+        return answer
 
     def _parts(self) -> dict[str, Callable[[Request], Coroutine[Any, Any, Any]]]:
         """Return what finds each part that the endpoint is given, by the name that it has there."""
