@@ -29,13 +29,20 @@ class Occurrences(TypedDict):
 
 def text_of(data: bytes) -> bytes | None:
     """Return a file's text with plain newlines, or None for what is not text."""
-    if b"\0" in data:
+    if b"\0" in data or not _is_unicode(data):
         return None
+    # to look for the two bytes takes twenty times as long as for one
+    return data.replace(b"\r\n", b"\n") if b"\r" in data else data
+
+
+def _is_unicode(data: bytes) -> bool:
+    if data.isascii():  # known in a tenth of the time
+        return True
     try:
         data.decode()
     except UnicodeDecodeError:
-        return None
-    return data.replace(b"\r\n", b"\n")
+        return False
+    return True
 
 
 def search(data: bytes, pattern: Any, context: int, most: int, room: int) -> Occurrences:

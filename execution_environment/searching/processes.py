@@ -42,9 +42,15 @@ class SearchProcess:
         return self._process.poll() is None
 
     def ask(
-        self, request: Request, files: Sequence[int], check_clock: Callable[[], None]
+        self,
+        request: Request,
+        files: Sequence[int],
+        check_clock: Callable[[], None],
+        meanwhile: Callable[[], None] = lambda: None,
     ) -> Answer:
         """Return its answer; raise EOFError or OSError when it dies, and what `check_clock` raises.
+
+        `meanwhile` is called while it is at work; what that raises is raised too.
 
         Whoever gets an error has to end the process: it may be at work still.
         """
@@ -53,6 +59,7 @@ class SearchProcess:
         sent = socket.send_fds(self._socket, [line], files)
         self._socket.sendall(line[sent:])
         self._socket.settimeout(LOOK)
+        meanwhile()
         answer = bytearray()
         while not answer.endswith(b"\n"):
             answer += self._received(check_clock)

@@ -34,17 +34,23 @@ class Searchers:
         self._kills: dict[str, list[float]] = {}
 
     def search(
-        self, user: str, request: Request, files: Sequence[int], check_clock: Clock
+        self,
+        user: str,
+        request: Request,
+        files: Sequence[int],
+        check_clock: Clock,
+        meanwhile: Callable[[], None] = lambda: None,
     ) -> list[Occurrences | None]:
         """Return what is found in each of some open files, None for those that were not searched.
 
+        `meanwhile` is called while they are searched.
         Raises `invalid_pattern`; `deadline_exceeded`; `rate_limited` for a user who has worn out
         too many processes; `unavailable` when a process dies or cannot be started.
         """
         self._require_patience(user)
         try:
             with self._place(user, check_clock), self._process(user) as process:
-                answer = process.ask(request, files, _bounded(check_clock))
+                answer = process.ask(request, files, _bounded(check_clock), meanwhile)
         except (OSError, EOFError) as error:
             raise SystemFault(
                 "unavailable", "The process that searched has died", outcome="not_executed"

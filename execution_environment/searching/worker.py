@@ -106,10 +106,12 @@ def compiled(pattern: str, *, literal: bool, ignore_case: bool) -> Any:
 
 def _text_of(file: int, most: int) -> bytes | None:
     """Return a file's text, or None for one that is binary or has grown too large."""
-    data = bytearray()
-    while piece := os.pread(file, most + 1 - len(data), len(data)):
-        data += piece
-    return None if len(data) > most else matching.text_of(bytes(data))
+    size = os.fstat(file).st_size
+    data = os.pread(file, min(size, most) + 1, 0)
+    if len(data) != size:  # it has grown meanwhile, or comes in parts
+        while piece := os.pread(file, most + 1 - len(data), len(data)):
+            data += piece
+    return None if len(data) > most else matching.text_of(data)
 
 
 def _searched(files: list[int], pattern: Any, request: Request) -> Iterator[Occurrences | None]:

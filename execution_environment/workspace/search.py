@@ -2,12 +2,13 @@
 
 import os
 import stat
-from collections.abc import Iterator, Sequence
-from contextlib import ExitStack, suppress
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
+from typing import Self
 
 from common.errors import ToolError
-from execution_environment.sandbox.descriptors import READ, opened
+from execution_environment.sandbox.descriptors import READ, open_beneath
 from execution_environment.sandbox.limits import CallLimits
 from execution_environment.sandbox.os_errors import translated
 from execution_environment.sandbox.walking import Entry
@@ -24,6 +25,8 @@ MAX_SHOWN = 1024 * 1024
 
 Hit = tuple[Entry, Occurrences | None]
 """A file, and what was found in it: None for one that is binary, too large, or gone meanwhile."""
+OpenFile = tuple[Entry, int | None]
+"""A file with its descriptor, if it could be opened."""
 
 
 @dataclass(frozen=True)
@@ -60,33 +63,77 @@ class Search:
             max_shown=MAX_SHOWN,
             max_read=self._limits.max_read,
         )
-        for lot in _lots(files):
-            for entry, found in self._search(lot, request):
-                yield entry, found
-                if found is not None:
-                    request = less(request, found)
+        with _Opening(self._open, _lots(files)) as opening:
+            while (lot := opening.taken()) is not None:
+                for entry, found in self._searched(lot, request, opening.go_on):
+                    yield entry, found
+                    if found is not None:
+                        request = less(request, found)
 
-    def _search(self, lot: list[Entry], request: Request) -> list[Hit]:
-        with ExitStack() as open_files:
-            opened_files = [(entry, self._open(entry, open_files)) for entry in lot]
-            descriptors = [number for _, number in opened_files if number is not None]
-            found = iter(
-                self._searchers.search(
-                    self._user, request, descriptors, self._limits.check_deadline
-                )
-            )
-        return [(entry, None if number is None else next(found)) for entry, number in opened_files]
+    def _searched(
+        self, lot: list[OpenFile], request: Request, meanwhile: Callable[[], None]
+    ) -> list[Hit]:
+        descriptors = [number for _, number in lot if number is not None]
+        check = self._limits.check_deadline
+        found = iter(self._searchers.search(self._user, request, descriptors, check, meanwhile))
+        return [(entry, None if number is None else next(found)) for entry, number in lot]
 
-    def _open(self, entry: Entry, open_files: ExitStack) -> int | None:
+    def _open(self, entry: Entry) -> int | None:
         """Return a file's descriptor, or None for what is not a file that can be searched now."""
         if entry.status.st_size > self._limits.max_read:
             return None
-        with suppress(ToolError), translated(entry.path):
-            descriptor = open_files.enter_context(
-                opened(self._root.descriptor, self._root.base + entry.parts, READ)
-            )
-            return descriptor if stat.S_ISREG(os.fstat(descriptor).st_mode) else None
+        try:
+            descriptor = open_beneath(self._root.descriptor, self._root.base + entry.parts, READ)
+        except OSError:
+            with suppress(ToolError), translated(entry.path):
+                raise
+            return None
+        if stat.S_ISREG(os.fstat(descriptor).st_mode):
+            return descriptor
+        os.close(descriptor)
         return None
+
+
+class _Opening:
+    """Opens lot after lot: the next one while one is searched, and no more than these two."""
+
+    def __init__(
+        self, open_file: Callable[[Entry], int | None], lots: Iterator[list[Entry]]
+    ) -> None:
+        self._open_file = open_file
+        self._lots = lots
+        self._now: list[OpenFile] = []
+        self._next: list[OpenFile] | None = None
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        _close(self._now)
+        _close(self._next or ())
+
+    def taken(self) -> list[OpenFile] | None:
+        """Return the next lot, None after the last one; the one before is closed."""
+        if self._next is None:
+            self.go_on()
+        _close(self._now)
+        taken, self._next = self._next, None
+        self._now = taken or []
+        return taken
+
+    def go_on(self) -> None:
+        """Open the next lot, if there is one."""
+        lot = next(self._lots, None)
+        if lot is not None:
+            self._next = []
+            for entry in lot:
+                self._next.append((entry, self._open_file(entry)))
+
+
+def _close(files: Iterable[OpenFile]) -> None:
+    for _, descriptor in files:
+        if descriptor is not None:
+            os.close(descriptor)
 
 
 def _lots(files: Sequence[Entry]) -> Iterator[list[Entry]]:

@@ -5,7 +5,7 @@ from typing import Annotated
 
 import httpx
 import pytest
-from fastapi import APIRouter, Depends, FastAPI, Request
+from fastapi import APIRouter, Depends, Request
 from pydantic import Field
 
 from common.errors import ToolError
@@ -62,7 +62,7 @@ def ask():
         yield
 
     async def ask(route_class, **request):
-        app: FastAPI = build_app(
+        app = build_app(
             title="test",
             source="orchestrator",
             max_body=100,
