@@ -24,6 +24,7 @@ from common.web.server import serve, serve_workers
 from execution_environment.archives import cache_file
 from execution_environment.archives.hash_cache import HASHES
 from execution_environment.bootstrap import Assembly
+from execution_environment.calls.registry import discover
 from execution_environment.calls.workspace_factory import ServiceLimits
 from execution_environment.ledger.ledger import Ledger
 from execution_environment.ledger.schema import UnknownFormat
@@ -69,8 +70,10 @@ _ROUTERS = (
     tools.calls,
     files.router,
     archives_in.router,
+    archives_in.changing,
     archives_out.router,
     workspaces.router,
+    workspaces.changing,
     audit.router,
 )
 
@@ -168,6 +171,7 @@ def _prepare(settings: Settings) -> None:
     state = settings.data_dir / "state"
     state.mkdir(parents=True, exist_ok=True, mode=0o700)
     cache_file.remove(state / HASHES)
+    discover()  # now, while the bytecode of the tools can still be written
     if (abi := _landlock_abi(settings)) is not None:
         landlock.restrict(settings.data_dir, landlock.interpreter_paths(), abi)
     ledger = Ledger(state / "ledger.sqlite")

@@ -55,5 +55,5 @@ def build_app(
     errors.install(app)
     openapi.install(app)
     for router in routers:
-        app.include_router(router)
+        app.router.routes.extend(router.routes)  # `include_router` would make each a second time
     return app

@@ -17,7 +17,7 @@ from execution_environment.routes.dependencies import ServicesDep
 from execution_environment.routes.workspace_requests import WorkspaceRequestDep
 
 router = APIRouter(prefix="/v1/archives", tags=["archives"])
-_changing = APIRouter(route_class=RecordedRoute)
+changing = APIRouter(prefix="/v1/archives", tags=["archives"], route_class=RecordedRoute)
 _ERRORS = (
     "unauthenticated", "invalid_request", "malformed_request", "overloaded", "deadline_exceeded",
     "unavailable", "internal",
@@ -29,7 +29,7 @@ _CHANGE = (
 )  # fmt: skip
 
 
-@_changing.put(
+@changing.put(
     "/{user}/{workspace}",
     responses=problems(*_ERRORS, *_CHANGE),
     openapi_extra={
@@ -77,6 +77,3 @@ def _require_plain(request: Request) -> None:
     encodings = request.headers.getlist("content-encoding")
     if any(name.strip().lower() != "identity" for name in ",".join(encodings).split(",") if name):
         raise ClientError("unsupported_media_type", "The body must not be compressed")
-
-
-router.include_router(_changing)

@@ -13,7 +13,7 @@ from execution_environment.routes.dependencies import ServicesDep
 from execution_environment.routes.workspace_requests import WorkspaceRequestDep
 
 router = APIRouter(prefix="/v1/workspaces", tags=["workspaces"])
-_changing = APIRouter(route_class=RecordedRoute)
+changing = APIRouter(prefix="/v1/workspaces", tags=["workspaces"], route_class=RecordedRoute)
 _ERRORS = (
     "unauthenticated", "invalid_request", "malformed_request", "overloaded", "deadline_exceeded",
     "unavailable", "internal",
@@ -41,7 +41,7 @@ async def read_workspace(user: Name, workspace: Name, services: ServicesDep) -> 
     return await services.workspaces.get(user, workspace)
 
 
-@_changing.delete(
+@changing.delete(
     "/{user}/{workspace}",
     status_code=204,
     responses=problems(*_ERRORS, *_CHANGE, "workspace_not_found"),
@@ -49,6 +49,3 @@ async def read_workspace(user: Name, workspace: Name, services: ServicesDep) -> 
 async def delete_workspace(asked: WorkspaceRequestDep, services: ServicesDep) -> None:
     """Remove a workspace with all that is in it, once."""
     await services.workspaces.delete(asked)
-
-
-router.include_router(_changing)

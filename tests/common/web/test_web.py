@@ -3,7 +3,7 @@
 import asyncio
 import json
 import threading
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, nullcontext
 from typing import Annotated, Any
 
 import httpx
@@ -130,6 +130,19 @@ async def test_every_error_is_a_problem_document(client, request_, status, code)
     assert problem["request_id"] == answer.headers["x-request-id"]
     assert "/root" not in answer.text
     assert (problem["status"], answer.status_code >= 400) == (status, True)
+
+
+def test_the_routes_of_a_router_are_those_of_the_application():
+    """Included, each is made a second time, when the first request comes."""
+    router = _router()
+    app = build_app(
+        title="t",
+        source="orchestrator",
+        max_body=1,
+        routers=[router],
+        lifespan=lambda _: nullcontext(),
+    )
+    assert app.routes[-len(router.routes) :] == router.routes
 
 
 async def test_a_chunked_body_is_bounded_while_it_is_read(client):
