@@ -47,7 +47,7 @@ class Executor:
             try:
                 tool = self._registry.get(call.tool)
                 arguments = tool.parse(call.arguments)
-                require_access(tool.spec.effect, call.context, dry_run=call.dry_run)
+                require_access(tool.effect, call.context, dry_run=call.dry_run)
                 return await self._perform(tool, arguments, call, started)
             except AgenticError as failure:
                 failure.add_context(tool=call.tool, path=_path_of(call))
@@ -58,7 +58,7 @@ class Executor:
     ) -> ToolResult:
         deadline = started + call.context.timeout
         asked = (tool, arguments, call, started)
-        if tool.spec.effect == "read":
+        if tool.effect == "read":
             user = call.context.user_id
             return await self._threads.run_for(user, deadline, self._read, *asked)
         return await self._coordinator.perform(call, deadline, self._stage, *asked)

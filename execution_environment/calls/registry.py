@@ -17,7 +17,7 @@ def discover() -> Mapping[str, Tool]:
         for module in pkgutil.iter_modules(tools.__path__)
     ]
     found = [item for module in modules for item in vars(module).values() if isinstance(item, Tool)]
-    return {item.spec.name: item for item in sorted(found, key=lambda item: item.spec.name)}
+    return {item.name: item for item in sorted(found, key=lambda item: item.name)}
 
 
 class Registry:

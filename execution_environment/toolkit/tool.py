@@ -3,6 +3,7 @@
 import inspect
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any, get_type_hints
 
 from pydantic import BaseModel, ConfigDict, ValidationError
@@ -39,11 +40,28 @@ ToolFunction = Callable[[Any, Any], Output]
 
 @dataclass(frozen=True)
 class Tool:
-    """A function that the registry has found, with what it says of itself."""
+    """A function that the registry has found, with what it takes, returns and does."""
 
     function: ToolFunction
     arguments: type[Arguments]
-    spec: ToolSpec
+    output: type[Output]
+    effect: Effect
+
+    @property
+    def name(self) -> str:
+        """Its function's name."""
+        return self.function.__name__
+
+    @cached_property
+    def spec(self) -> ToolSpec:
+        """What it says of itself, made when it is first asked for: schemas take a start's time."""
+        return ToolSpec(
+            name=self.name,
+            description=inspect.getdoc(self.function) or "",
+            effect=self.effect,
+            arguments_schema=self.arguments.model_json_schema(),
+            output_schema=self.output.model_json_schema(mode="serialization"),
+        )
 
     def parse(self, arguments: dict[str, Any]) -> Arguments:
         """Return typed arguments; raise `invalid_arguments`, which never repeats the input."""
@@ -72,13 +90,6 @@ def tool(*, effect: Effect) -> Callable[[ToolFunction], Tool]:
             raise TypeError(
                 f"{function.__name__}, effect '{effect}', has to take '{name}: {view.__name__}'"
             )
-        spec = ToolSpec(
-            name=function.__name__,
-            description=inspect.getdoc(function) or "",
-            effect=effect,
-            arguments_schema=arguments.model_json_schema(),
-            output_schema=output.model_json_schema(mode="serialization"),
-        )
-        return Tool(function, arguments, spec)
+        return Tool(function, arguments, output, effect)
 
     return decorate
