@@ -1,5 +1,8 @@
 """`python -m orchestrator` starts the service."""
 
-from orchestrator.app import main
+from common.processes.loading import loading
+
+with loading():
+    from orchestrator.app import main
 
 main()
