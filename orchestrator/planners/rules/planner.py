@@ -14,7 +14,6 @@ from common.tools import Tools
 from orchestrator.planners.decisions import Call, CallTools, Decision, Finish
 from orchestrator.planners.protocol import History, Surroundings
 from orchestrator.planners.rules.commands import Command
-from orchestrator.planners.rules.parser import parse
 
 
 class RulesPlanner:
@@ -32,7 +31,7 @@ class RulesPlanner:
         """Raise `goal_not_understood` for what the grammar does not know."""
         if asked.goal is None:
             raise ClientError("goal_not_understood", "The 'rules' planner needs a goal")
-        parse(asked.goal)
+        _parse(asked.goal)
 
     async def next(self, history: History, _around: Surroundings) -> Decision:
         """Return the calls of the first command that is not done; answer when all are."""
@@ -40,8 +39,15 @@ class RulesPlanner:
         return await asyncio.to_thread(_decide, history.goal or "", history.steps)
 
 
+def _parse(goal: str) -> Sequence[Command]:
+    # to make a parser of the grammar takes a sixth of the start: the first goal does, in its thread
+    from orchestrator.planners.rules.parser import parse  # noqa: PLC0415
+
+    return parse(goal)
+
+
 def _decide(goal: str, steps: Sequence[Step]) -> Decision:
-    commands = parse(goal)
+    commands = _parse(goal)
     done = _by_command(steps)
     begun = max(done, default=1)  # what comes before it is done: nothing of that is looked at again
     for number, command in enumerate(commands[begun - 1 :], start=begun):

@@ -23,7 +23,7 @@ START_TIMEOUT = 10.0
 STOP_TIMEOUT = 10.0
 PATIENCE = 5.0
 """Seconds; the last for the server of an orchestrator that was killed to end by itself."""
-PAUSE = 0.02
+PAUSE = 0.005
 FIRST_PAUSE, LONGEST_PAUSE = 0.1, 5.0
 """Seconds before a server that has ended is started again: more for one that ends at once."""
 LOG_FILE = "server.log"

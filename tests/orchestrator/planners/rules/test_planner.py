@@ -29,7 +29,7 @@ async def test_rules_planner_decides_off_the_event_loop():
     """Leases are renewed on it, and a long goal takes a tenth of a second to parse."""
     threads = set()
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(planner, "parse", lambda _: threads.add(threading.get_ident()) or [])
+        patch.setattr(planner, "_parse", lambda _: threads.add(threading.get_ident()) or [])
         await decide("list")
     assert threads
     assert threading.get_ident() not in threads
@@ -47,7 +47,7 @@ async def test_goal_is_parsed_once_for_all_decisions_of_a_run():
 async def test_rules_planner_does_not_look_again_at_commands_that_are_done(monkeypatch):
     """Each decision of a long run would take longer than the one before it."""
     commands = [Counted() for _ in range(1000)]
-    monkeypatch.setattr(planner, "parse", lambda _: commands)
+    monkeypatch.setattr(planner, "_parse", lambda _: commands)
     made = [done(f"c{n}_list_1", {}) for n in range(1, 900)]
     [call] = (await decide("list", *made)).calls
     assert call.name == "c900_list_1"
