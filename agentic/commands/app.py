@@ -1,7 +1,6 @@
 """All commands as one program, in the order in which its help lists them."""
 
 import sys
-from importlib.metadata import version
 from typing import Annotated
 
 import typer
@@ -45,6 +44,8 @@ def _root(
 ) -> None:
     """Run file-working agents: plans and goals, step by step, on a stack of your own."""
     if show_version:
+        from importlib.metadata import version  # noqa: PLC0415  # it reads archives and mails
+
         sys.stdout.write(f"agentic {version('agentic-framework')}\n")
         raise typer.Exit
 
