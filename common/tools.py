@@ -7,6 +7,7 @@ from typing import Annotated, Any, Literal
 from pydantic import Field, JsonValue
 
 from common.context import ExecutionContext
+from common.errors import Problem
 from common.ids import CallId
 from common.models import Items, Lenient, Strict
 
@@ -82,6 +83,18 @@ class ToolResult(Lenient):
     receipts: Items[Receipt]
     replayed: bool = False
     duration_ms: float
+
+
+class ToolCallBatch(Strict):
+    """Several calls in one request, of tools that only read."""
+
+    calls: Annotated[list[ToolCall], Field(min_length=1)]
+
+
+class BatchResults(Lenient):
+    """What each call of a batch ended with, in their order: what it would be answered by itself."""
+
+    results: Items[ToolResult | Problem]
 
 
 class Settlement(Lenient):

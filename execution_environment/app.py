@@ -24,6 +24,7 @@ from common.web.server import serve, serve_workers
 from execution_environment.archives import cache_file
 from execution_environment.archives.hash_cache import HASHES
 from execution_environment.bootstrap import Assembly
+from execution_environment.calls.batches import Batches
 from execution_environment.calls.registry import discover
 from execution_environment.calls.workspace_factory import ServiceLimits
 from execution_environment.ledger.ledger import Ledger
@@ -97,14 +98,15 @@ def build_over(parts: Assembly, settings: Settings, landlock_abi: int | None = N
         lifespan=lifespan,
         middleware=[Middleware(ServiceToken, token=settings.service_token)],
     )
-    app.state.services = _services(parts)
+    app.state.services = _services(parts, settings)
     return app
 
 
-def _services(parts: Assembly) -> Services:
+def _services(parts: Assembly, settings: Settings) -> Services:
     return Services(
         registry=parts.registry,
         executor=parts.executor,
+        batches=Batches(parts.executor, settings.max_batch),
         downloads=parts.downloads,
         uploads=parts.uploads,
         archives_in=parts.archives_in,

@@ -38,6 +38,8 @@ class Settings(ServiceSettings):
     """Seconds for which a call's result is kept for those who ask again; 90 days at most."""
     audit_retention: Seconds | None = None
     """Seconds after which files of the audit trail are removed; unset: they stay."""
+    max_batch: Annotated[int, Field(ge=1, le=256)] = 32
+    """The most calls that a batch of reads may have; its answer may hold as many times `max_read`."""
     workers: Annotated[int, Field(ge=1, le=64)] = 1
     """Server processes on the one data directory."""
     landlock: Literal["auto", "off"] = "auto"

@@ -899,6 +899,11 @@ GUARDS = (
         ),
     ),
     *guards_of(
+        "execution_environment/calls/executor.py",
+        "tests/execution_environment/calls/test_batches.py",
+        ("batches only read", "if only_reads:", "if False:"),
+    ),
+    *guards_of(
         "execution_environment/sandbox/tree_hash.py",
         "tests/execution_environment/transactions/test_expecting.py",
         (

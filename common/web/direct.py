@@ -17,7 +17,10 @@ _JSON = "application/json"
 
 
 class DirectRoute(JsonRoute):
-    """A route whose endpoint takes one JSON body, and parts of the service, and returns its model."""
+    """A route whose endpoint takes one JSON body, and parts of the service, and returns its model.
+
+    Or a response, where it has written that itself.
+    """
 
     def answering(self, _handle: Handler, /) -> Answer:
         """Return what does what the endpoint needs, and no more."""
@@ -27,8 +30,10 @@ class DirectRoute(JsonRoute):
 
         async def answer(request: ParsedRequest) -> Response:
             given = {part: await of(request) for part, of in parts.items()}
-            said = await endpoint(**{body.name: request.parsed}, **given)
-            return Response(model.dump_json(said, by_alias=True), media_type=_JSON)
+            told = await endpoint(**{body.name: request.parsed}, **given)
+            if isinstance(told, Response):
+                return told
+            return Response(model.dump_json(told, by_alias=True), media_type=_JSON)
 
         return answer
 

@@ -16,6 +16,7 @@ from common.errors import (
     MEDIA_TYPE,
     AgenticError,
     ClientError,
+    Problem,
     Source,
     SystemFault,
     error,
@@ -41,20 +42,18 @@ _BY_STATUS = {
 
 def install(app: FastAPI) -> None:
     """Make every error of the application come out as a problem document."""
-    app.add_exception_handler(AgenticError, _known)
+    app.add_exception_handler(AgenticError, _failed)
     app.add_exception_handler(RequestValidationError, _invalid)
     app.add_exception_handler(WebSocketRequestValidationError, _invalid_socket)
     app.add_exception_handler(HTTPException, _framework)
-    app.add_exception_handler(Exception, _unforeseen)
+    app.add_exception_handler(Exception, _failed)
 
 
 def problem_response(
     failure: AgenticError, scope: Scope, headers: dict[str, str] | None = None
 ) -> Response:
     """Return the answer to a request that failed."""
-    source: Source = scope["app"].state.source
-    request_id = State(scope.get("state", {})).request_id
-    problem = failure.problem(source, request_id)
+    problem = _problem(failure, scope)
     more = {"WWW-Authenticate": "Bearer"} if problem.status == 401 else {}
     if problem.status == 416:
         more["Content-Range"] = f"bytes */{failure.context.limit}"
@@ -64,15 +63,37 @@ def problem_response(
         problem.model_dump_json(),
         status_code=problem.status,
         media_type=MEDIA_TYPE,
-        headers={"X-Request-ID": request_id, **more, **(headers or {})},
+        headers={"X-Request-ID": _request_id(scope), **more, **(headers or {})},
     )
 
 
-async def _known(request: Request, failure: Exception) -> Response:
-    assert isinstance(failure, AgenticError)  # noqa: S101  # Starlette's handlers are typed loosely
+def problem_of(failure: BaseException, scope: Scope) -> Problem:
+    """Return the problem of a part of a request, of which others may have succeeded."""
+    return _problem(_told(failure, scope), scope)
+
+
+def _problem(failure: AgenticError, scope: Scope) -> Problem:
+    source: Source = scope["app"].state.source
+    return failure.problem(source, _request_id(scope))
+
+
+def _request_id(scope: Scope) -> str:
+    request_id: str = State(scope.get("state", {})).request_id
+    return request_id
+
+
+def _told(failure: BaseException, scope: Scope) -> AgenticError:
+    """Return what is told of a failure; one that is the service's own is logged."""
+    if not isinstance(failure, AgenticError):
+        log.error("unforeseen error", exc_info=failure, request_id=_request_id(scope))
+        return SystemFault("internal", "Something went wrong inside the service")
     if isinstance(failure, SystemFault):
         log.warning("request failed", code=failure.code, detail=failure.detail)
-    return problem_response(failure, request.scope)
+    return failure
+
+
+async def _failed(request: Request, failure: Exception) -> Response:
+    return problem_response(_told(failure, request.scope), request.scope)
 
 
 async def _invalid(request: Request, failure: Exception) -> Response:
@@ -105,10 +126,3 @@ def _detail(code: str, request: Request) -> str:
     if code == "method_not_allowed":
         return f"This route does not take {request.method[:16]}"
     return "The request cannot be served"
-
-
-async def _unforeseen(request: Request, failure: Exception) -> Response:
-    log.error("unforeseen error", exc_info=failure, request_id=request.state.request_id)
-    return problem_response(
-        SystemFault("internal", "Something went wrong inside the service"), request.scope
-    )

@@ -3,7 +3,7 @@
 import time
 from functools import partial
 
-from common.errors import AgenticError
+from common.errors import AgenticError, ClientError
 from common.tools import ToolCall, ToolResult
 from execution_environment.audit.records import (
     EXECUTED,
@@ -41,11 +41,16 @@ class Executor:
         self._audit = audit
         self._threads = threads
 
-    async def run(self, call: ToolCall) -> ToolResult:
-        """Run a call and return its result; raise its error with the tool and path named."""
+    async def run(self, call: ToolCall, *, only_reads: bool = False) -> ToolResult:
+        """Run a call and return its result; raise its error with the tool and path named.
+
+        `only_reads`: raise `invalid_request` for a tool that does more, and run nothing of it.
+        """
         async with failures_recorded(self._audit, call) as started:
             try:
                 tool = self._registry.get(call.tool)
+                if only_reads:
+                    _require_read(tool)
                 arguments = tool.parse(call.arguments)
                 require_access(tool.effect, call.context, dry_run=call.dry_run)
                 return await self._perform(tool, arguments, call, started)
@@ -103,6 +108,15 @@ class Executor:
         digest, duration = arguments_digest(call.arguments), result.duration_ms
         self._audit.append(entry_of(call, digest, EXECUTED, duration_ms=duration))
         return result
+
+
+def _require_read(tool: Tool) -> None:
+    if tool.effect != "read":
+        raise ClientError(
+            "invalid_request",
+            f"'{tool.name}' changes files, and the calls of a batch only read",
+            hint="Make this call by itself: POST /v1/tool-calls.",
+        )
 
 
 def _path_of(call: ToolCall) -> str | None:

@@ -21,6 +21,10 @@ from execution_environment.routes.dependencies import services_of
 
 MAX_TEXT = 200
 """Characters that are put on record of each thing that a refused call says."""
+MAX_NOTED = 256
+"""Calls of one refused batch that are put on record: as many as any batch can have."""
+BATCH = "call_tools"
+"""The endpoint that takes several calls."""
 HEADER = "x-execution-context"
 _SAID = (
     "request_id", "session_id", "run_id", "step_id", "user_id", "allowed_paths_root", "access",
@@ -86,24 +90,37 @@ class RecordedCall(RecordedRoute, DirectRoute):
 
 def _note(request: Request, endpoint: str, refusal: Exception) -> None:
     body = refusal.body if isinstance(refusal, RequestValidationError | InvalidBody) else None
-    said = body if isinstance(body, dict) else _said_beside_the_body(request)
+    for said in _calls_in(body, endpoint) or [_said_beside_the_body(request)]:
+        services_of(request).audit.append(_entry(request, endpoint, refusal, said))
+
+
+def _calls_in(body: Any, endpoint: str) -> list[dict[str, Any]]:
+    """Return what a body says of the calls that it is about; none of a batch is made."""
+    if not isinstance(body, dict):
+        return []
+    calls = body.get("calls") if endpoint == BATCH else None
+    said = calls[:MAX_NOTED] if isinstance(calls, list) else []
+    return [call for call in said if isinstance(call, dict)] or [body]
+
+
+def _entry(
+    request: Request, endpoint: str, refusal: Exception, said: dict[str, Any]
+) -> dict[str, Any]:
     context = said.get("context")
     claimed = context if isinstance(context, dict) else {}
-    services_of(request).audit.append(
-        {
-            "id": _text(said.get("id")) or "",
-            "fence": said["fence"] if type(said.get("fence")) is int else 0,
-            "tool": _TOOLS.get(endpoint) or _text(said.get("tool")) or "",
-            "arguments_sha256": arguments_digest(said.get("arguments")),
-            "context": {
-                "request_id": request.state.request_id,
-                **{name: text for name in _SAID if (text := _text(claimed.get(name)))},
-            },
-            "outcome": "not_executed",
-            "code": refusal.code if isinstance(refusal, ClientError) else "invalid_request",
-            "duration_ms": 0,
-        }
-    )
+    return {
+        "id": _text(said.get("id")) or "",
+        "fence": said["fence"] if type(said.get("fence")) is int else 0,
+        "tool": _TOOLS.get(endpoint) or _text(said.get("tool")) or "",
+        "arguments_sha256": arguments_digest(said.get("arguments")),
+        "context": {
+            "request_id": request.state.request_id,
+            **{name: text for name in _SAID if (text := _text(claimed.get(name)))},
+        },
+        "outcome": "not_executed",
+        "code": refusal.code if isinstance(refusal, ClientError) else "invalid_request",
+        "duration_ms": 0,
+    }
 
 
 def _said_beside_the_body(request: Request) -> dict[str, Any]:

@@ -1,14 +1,19 @@
 """What the endpoints are handed: the parts of the service."""
 
+from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Annotated
 
 from fastapi import Depends, Request
 
+from common.errors import Problem
+from common.web.errors import problem_of
 from execution_environment.audit.writer import AuditWriter
 from execution_environment.calls.archives_in import ArchivesIn
 from execution_environment.calls.archives_out import ArchivesOut
+from execution_environment.calls.batches import Batches
 from execution_environment.calls.downloads import Downloads
 from execution_environment.calls.executor import Executor
 from execution_environment.calls.registry import Registry
@@ -25,6 +30,7 @@ class Services:
 
     registry: Registry
     executor: Executor
+    batches: Batches
     downloads: Downloads
     uploads: Uploads
     archives_in: ArchivesIn
@@ -48,3 +54,11 @@ async def _services(request: Request) -> Services:  # a plain function would tak
 
 
 ServicesDep = Annotated[Services, Depends(_services)]
+
+
+async def _problem_of(request: Request) -> Callable[[BaseException], Problem]:  # likewise
+    return partial(problem_of, scope=request.scope)
+
+
+ProblemOfDep = Annotated[Callable[[BaseException], Problem], Depends(_problem_of)]
+"""What is told of the failure of one part of the request."""

@@ -2,13 +2,21 @@
 
 from typing import Annotated
 
-from fastapi import APIRouter, Depends, Header, Request
+from fastapi import APIRouter, Depends, Header, Request, Response
 
 from common.ids import CallId
-from common.tools import Settlement, ToolCall, ToolResult, ToolSpec
+from common.tools import (
+    BatchResults,
+    Settlement,
+    ToolCall,
+    ToolCallBatch,
+    ToolResult,
+    ToolSpec,
+)
+from common.web.answers import answered
 from common.web.openapi import problems
 from execution_environment.routes.contexts import RecordedCall, RecordedRoute, context_from
-from execution_environment.routes.dependencies import ServicesDep
+from execution_environment.routes.dependencies import ProblemOfDep, ServicesDep
 from execution_environment.transactions.settlement import SettleRequest
 
 router = APIRouter(prefix="/v1", tags=["tools"], route_class=RecordedRoute)
@@ -24,6 +32,11 @@ _CALL_ERRORS = problems(
     "idempotency_conflict", "call_expired", "fenced", "rate_limited", "unavailable",
 )  # fmt: skip
 
+_BATCH_ERRORS = problems(
+    "malformed_request", "unauthenticated", "request_too_large", "unsupported_media_type",
+    "invalid_request", "internal",
+)  # fmt: skip
+
 
 @router.get("/tools", responses=problems("malformed_request", "unauthenticated", "internal"))
 async def list_tools(services: ServicesDep) -> list[ToolSpec]:
@@ -35,6 +48,16 @@ async def list_tools(services: ServicesDep) -> list[ToolSpec]:
 async def call_tool(call: ToolCall, services: ServicesDep) -> ToolResult:
     """Run one tool call, once: the same id again gives the stored result."""
     return await services.executor.run(call)
+
+
+@calls.post("/tool-calls:batch", response_model=BatchResults, responses=_BATCH_ERRORS)
+async def call_tools(
+    batch: ToolCallBatch, services: ServicesDep, problem_of: ProblemOfDep
+) -> Response:
+    """Run several calls of tools that only read, at once: each has its own result or problem, in order."""
+    ended = await services.batches.run(batch.calls)
+    results = [one if isinstance(one, ToolResult) else problem_of(one) for one in ended]
+    return await answered(BatchResults(results=results))
 
 
 async def _asked(
