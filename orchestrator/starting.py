@@ -1,6 +1,5 @@
 """Starts runs, for whichever door a request came in by."""
 
-import asyncio
 import hashlib
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -11,6 +10,7 @@ from common.approvals.reviews import Policy
 from common.context import RequestSource
 from common.errors import ClientError, FieldError
 from common.ids import new_id
+from common.off_loop import is_small, off_loop
 from common.runs import RunCreate
 from common.sessions import Session
 from orchestrator.execution.catalogue import Catalogue
@@ -22,6 +22,8 @@ from orchestrator.store.sessions import Idempotency
 
 _FOR_A_MODEL = ("model", "instructions", "tools", "output_schema")
 """What of a run only a model can keep to."""
+SHORT = 16
+"""Steps of a plan that are checked on the event loop."""
 
 
 @dataclass(frozen=True)
@@ -71,7 +73,7 @@ class RunStarter:
             access=body.access,
             **{name: getattr(body, name) for name in _FOR_A_MODEL},
         )
-        known = await asyncio.to_thread(idempotency, key, body)
+        known = await off_loop(key is None or is_small(body), idempotency, key, body)
         return await self._runs.create(document, body.on_busy, known, user_id=session.user_id)
 
     async def _checked_planner(self, body: RunCreate) -> str:
@@ -82,7 +84,7 @@ class RunStarter:
         _check_wishes(body, planner)
         tools = await self._catalogue.tools() if planner.checks_tools or body.tools else {}
         # A long goal, a plan of a thousand steps or a large schema takes longer than others should wait.
-        await asyncio.to_thread(planner.check, body, tools)
+        await off_loop(_is_short(body), planner.check, body, tools)
         return name
 
 
@@ -91,6 +93,11 @@ def idempotency(key: str | None, body: BaseModel) -> Idempotency | None:
     if key is None:
         return None
     return key, hashlib.sha256(body.model_dump_json().encode()).hexdigest()
+
+
+def _is_short(body: RunCreate) -> bool:
+    """Tell whether a run is checked sooner than a thread is ready: a sentence has to be parsed, a plan has not."""
+    return body.plan is not None and len(body.plan.steps) <= SHORT and is_small(body)
 
 
 def _check_wishes(body: RunCreate, planner: Planner) -> None:

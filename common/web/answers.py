@@ -8,13 +8,14 @@ from pydantic import BaseModel
 from starlette.responses import Response
 
 from common.errors import SystemFault
+from common.off_loop import is_small, off_loop
 
 
 async def answered(
     model: BaseModel, status: int = 200, headers: Mapping[str, str] | None = None
 ) -> Response:
-    """Return a model as a JSON answer: FastAPI would encode it on the event loop."""
-    body = await asyncio.to_thread(_encoded, model)
+    """Return a model as a JSON answer: FastAPI would encode a large one on the event loop as well."""
+    body = await off_loop(is_small(model), _encoded, model)
     return Response(body, status, headers, media_type="application/json")
 
 

@@ -1,6 +1,5 @@
 """Performs one step of a run: records it, makes its call, records what came of it."""
 
-import asyncio
 import time
 from collections.abc import Awaitable, Callable
 from datetime import UTC, datetime, timedelta
@@ -8,6 +7,7 @@ from typing import Any
 
 from common.errors import AgenticError, Problem, SystemFault, ToolError
 from common.ids import new_id
+from common.off_loop import is_small, off_loop
 from common.plans import TurnCall
 from common.tools import Receipt, ToolCall, ToolResult
 from orchestrator.approvals.pinning import is_as_seen, left_by
@@ -16,7 +16,7 @@ from orchestrator.engine.calls import dry_runs_of, meaning_of, step_call
 from orchestrator.engine.granting import Grant
 from orchestrator.engine.state import RunState
 from orchestrator.execution.retrying import Cancelled, Executor, RetryingCall
-from orchestrator.planners.plan.references import resolve_arguments
+from orchestrator.planners.plan.references import referred_to, resolve_arguments
 from orchestrator.store.progress import Progress
 from orchestrator.store.records import Lease, StoredStep
 
@@ -112,11 +112,10 @@ class StepMaker:
         """Record a step before its call; raise ToolError when its arguments cannot be made."""
         step = self._step(call, grant)
         if call.has_references:
-            by_name = {made.name: made for made in run.history}
+            by_name, given = {made.name: made for made in run.history}, step.arguments or {}
             # they may be long, and renewals share the loop
-            arguments = await asyncio.to_thread(
-                resolve_arguments, step.arguments or {}, by_name, MAX_ARGUMENTS
-            )
+            is_little = is_small(given) and is_small(*referred_to(given, by_name))
+            arguments = await off_loop(is_little, resolve_arguments, given, by_name, MAX_ARGUMENTS)
             step = step.model_copy(update={"arguments": arguments})
         if grant.depends_on is not None:
             expected = await self._pinned(run, step, grant, seconds)

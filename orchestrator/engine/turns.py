@@ -7,6 +7,7 @@ from functools import partial
 
 from common.error_table import ERRORS
 from common.errors import AgenticError
+from common.off_loop import is_small, off_loop
 from common.plans import Turn, TurnCall
 from common.runs import Step
 from orchestrator.engine.budget import BudgetMeter
@@ -19,8 +20,6 @@ from orchestrator.planners.plan.references import named_steps
 from orchestrator.store.backend import StoreUnavailable
 from orchestrator.store.records import CANCELLED, Ending, RuleLayers, StoredStep
 
-FEW = 8
-"""Calls without references that are grouped sooner than a thread is ready."""
 IN_FLIGHT_TIME = 30.0
 """Seconds for the call of a step in flight to be made again, whatever the budget has left."""
 LEAST_TIME = 1.0
@@ -131,9 +130,7 @@ async def _groups(
     calls: Sequence[TurnCall], grants: Mapping[int, Grant], most: int
 ) -> Sequence[Sequence[TurnCall]]:
     refused = {n for n, grant in grants.items() if grant.refusal is not None}
-    if len(calls) <= FEW and not any(call.has_references for call in calls):
-        return list(grouped(calls, most, refused))
-    return await asyncio.to_thread(lambda: list(grouped(calls, most, refused)))
+    return await off_loop(is_small(calls), lambda: list(grouped(calls, most, refused)))
 
 
 def grouped(

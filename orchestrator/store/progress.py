@@ -1,8 +1,7 @@
 """What the owner of a lease writes as its run goes on: each turn, each step, the ending."""
 
-import asyncio
-
 from common.errors import ToolError
+from common.off_loop import is_small, off_loop
 from common.plans import TurnCall
 from common.runs import Step
 from orchestrator.store.backend import Backend, milliseconds
@@ -40,7 +39,8 @@ class Progress:
 
         Raises `output_too_large` when the run cannot store so much.
         """
-        text, size, *taken_over = await asyncio.to_thread(written, lease, turn)
+        is_little = is_small(turn, lease.run)
+        text, size, *taken_over = await off_loop(is_little, written, lease, turn)
         most = self._backend.config.max_run_output
         [outcome] = await write_as_owner(
             self._backend,

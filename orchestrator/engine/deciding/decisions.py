@@ -5,6 +5,7 @@ from collections.abc import Awaitable, Callable, Mapping, Sequence
 
 from common.errors import ClientError, SystemFault
 from common.logs import get_logger
+from common.off_loop import is_small, off_loop
 from common.plans import Message
 from common.tools import Tools
 from orchestrator.engine.budget import BudgetMeter
@@ -78,9 +79,8 @@ class Decider:
             around = self._around(run, _offered(tools, asked), speech)
             decision = await planner.next(history, around)
         # it may hold a thousand calls, or megabytes, and renewals share the loop
-        return await asyncio.to_thread(
-            draft, decision, run, tools, self._now(), messages, instructions
-        )
+        given = decision, run, tools, self._now(), messages, instructions
+        return await off_loop(is_small(decision, messages, instructions), draft, *given)
 
     def _planner(self, run: RunState) -> Planner:
         name = run.lease.run.planner

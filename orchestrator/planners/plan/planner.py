@@ -1,11 +1,11 @@
 """The `plan` planner: the client's own steps, one after the other."""
 
-import asyncio
 from collections.abc import Iterator, Sequence
 from itertools import islice
 
 from common.errors import ClientError, FieldError
 from common.folding import fold
+from common.off_loop import off_loop
 from common.plans import Plan, PlanStep
 from common.runs import PlannerSpec, RunCreate, Step
 from common.tools import Tools
@@ -16,6 +16,8 @@ from orchestrator.planners.plan.patience import Patient
 from orchestrator.planners.protocol import History, Surroundings
 
 MAX_FIELDS = 20
+FEW = 100
+"""Receipts that are folded sooner than a thread is ready."""
 
 
 class PlanPlanner:
@@ -49,7 +51,8 @@ class PlanPlanner:
         steps = history.plan.steps if history.plan is not None else []
         left = steps[len(history.steps) :]
         if not left:
-            return Finish(await asyncio.to_thread(_summary, history.steps))
+            number = sum(len(step.receipts) for step in history.steps)
+            return Finish(await off_loop(number <= FEW, _summary, history.steps))
         return CallTools([_call(step) for step in left])
 
 

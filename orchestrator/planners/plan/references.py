@@ -109,8 +109,17 @@ class _Resolution:
 
 def named_steps(value: JsonValue) -> set[str]:
     """Return the names of the steps that a value refers to."""
+    return set(_names(value))
+
+
+def referred_to(value: JsonValue, steps: Mapping[str, Step]) -> Sequence[Step]:
+    """Return the steps that a value refers to, each as often as it does."""
+    return [steps[name] for name in _names(value) if name in steps]
+
+
+def _names(value: JsonValue) -> Iterator[str]:
     found = (pointer for _, pointer in pointers(value))
-    return {pointer.split("/", 1)[0] for pointer in found if isinstance(pointer, str)}
+    return (pointer.split("/", 1)[0] for pointer in found if isinstance(pointer, str))
 
 
 def pointers(value: JsonValue) -> Iterator[tuple[Place, JsonValue]]:

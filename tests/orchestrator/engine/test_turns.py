@@ -1,16 +1,19 @@
 """Turns: stored before anything of them is done, reads side by side, a change alone, none asked twice."""
 
+import asyncio
 from datetime import timedelta
 
 import pytest
 
 from common.errors import ClientError, ToolError
+from common.off_loop import SMALL
 from common.plans import Plan, TurnCall
 from common.runs import Budget
 from orchestrator.engine.signals import Signals
 from orchestrator.engine.turns import grouped
 from orchestrator.planners.decisions import Call
 from orchestrator.planners.plan.planner import PlanPlanner
+from orchestrator.planners.plan.references import resolve_arguments
 from orchestrator.store.backend import StoreConfig, StoreUnavailable
 from orchestrator.store.store import make_store
 from tests.orchestrator.builders import document, event_types, expire_lease, step, turn
@@ -177,6 +180,24 @@ async def test_plan_is_one_turn_whose_references_are_resolved_when_their_step_co
     assert executor.calls[1][0].arguments == {"path": "found"}
     assert [made.arguments for made in run.steps] == [None, {"path": "found"}]
     assert run.model_dump_json().count("once") == 1
+
+
+@pytest.mark.parametrize(("content", "is_little"), [("x", True), ("x" * SMALL, False)])
+async def test_what_is_little_of_a_run_takes_no_thread(go_on, monkeypatch, content, is_little):
+    """Eight threads for a run of one step took longer than the step; renewals wait for nothing long."""
+    threads, to_thread = [], asyncio.to_thread
+    monkeypatch.setattr(
+        asyncio, "to_thread", lambda work, *given: threads.append(work) or to_thread(work, *given)
+    )
+    arguments = [{"path": "x"}, {"path": {"$from": "s0/output/x"}}]
+    steps = [
+        {"name": f"s{n}", "tool": "read_file", "arguments": given}
+        for n, given in enumerate(arguments)
+    ]
+    plan = Plan.model_validate({"steps": steps})
+    run = await go_on(PlanPlanner(), ScriptedExecutor({"x": content}), goal=None, plan=plan)
+    assert (run.status, run.steps[1].arguments) == ("succeeded", {"path": content})
+    assert (resolve_arguments not in threads, not threads) == (is_little, is_little)
 
 
 async def test_plan_is_kept_once(go_on, redis):
