@@ -496,6 +496,42 @@ GUARDS = (
         ),
     ),
     *guards_of(
+        "orchestrator/store/lua/_prelude.lua",
+        "tests/orchestrator/store/test_progress.py",
+        (
+            "nothing behind what does not fit",
+            "    if outcome == 'full' then break end\n",
+            "",
+            "test_nothing_is_begun_behind_an_outcome_that_does_not_fit",
+        ),
+        (
+            "a beginning that comes late",
+            "    redis.call('HSET', RUN, mark, last)\n    return 'repeated'\n",
+            "",
+            "test_outcome_and_the_next_beginning_that_are_sent_twice_take_effect_once",
+        ),
+    ),
+    *guards_of(
+        "orchestrator/store/lua/finish.lua",
+        "tests/orchestrator/store/test_progress.py",
+        (
+            "an ending that rests on what does not fit",
+            "if steps[#steps] == 'full' then",
+            "if false then",
+            "test_ending_whose_last_step_does_not_fit_is_none",
+        ),
+    ),
+    *guards_of(
+        "orchestrator/engine/steps.py",
+        "tests/orchestrator/engine/test_together.py",
+        (
+            "a call that rests on what does not fit",
+            "            if not run.note_stored(left, stored):\n                return None\n",
+            "            run.note_stored(left, stored)\n",
+            "test_output_that_does_not_fit_is_known_before_anything_rests_on_it",
+        ),
+    ),
+    *guards_of(
         "orchestrator/engine/turns.py",
         "tests/orchestrator/engine/test_turns.py",
         (

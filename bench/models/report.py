@@ -21,9 +21,8 @@ PARTS = (
     MODEL,
     CONVERSATION["append_text"],
     PROGRESS["record_turn"],
-    PROGRESS["start_step"],
+    PROGRESS["record"],
     CALL,
-    PROGRESS["commit_step"],
     PROGRESS["finish"],
 )
 

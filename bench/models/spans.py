@@ -20,8 +20,7 @@ PLANNER, MODEL, CALL = "decide", "the model answers", "the call"
 AGENTS_MD, EARLIER = "read AGENTS.md", "read the earlier runs"
 PROGRESS = {
     "record_turn": "store the turn",
-    "start_step": "store the step's beginning",
-    "commit_step": "store the step's outcome",
+    "record": "store the steps as they begin and end",
     "finish": "store the ending",
 }
 CONVERSATION = {

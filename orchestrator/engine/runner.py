@@ -103,10 +103,14 @@ class Runner:
         while not run.signals.draining.is_set():
             ending = await _ending_of(run, self._advance(run, budget))
             while ending is not None:
-                if await self._progress.finish(run.lease, ending) or ending.turn is None:
+                outcome = await self._progress.finish(run.lease, ending, run.unsaved)
+                if outcome == "done":
                     return ending
-                # People have said more meanwhile: the answer is a turn like any other.
-                ending = await _ending_of(run, self._record(run, ending.turn))
+                # People have said more meanwhile: the answer is a turn like any other. Or the last
+                # steps have too much to keep, and what that means is asked anew.
+                turn = ending.turn if outcome == "more" else None
+                ending = await _ending_of(run, self._record(run, turn))
+        await self._turns.save(run)
         return None
 
     async def _advance(self, run: RunState, budget: BudgetMeter) -> Ending | None:
@@ -118,12 +122,9 @@ class Runner:
             return CANCELLED
         last = run.last_turn
         if last is None and run.lease.adopted is not None:
-            # what its steps mean is asked first
-            return await self._record(run, run.lease.adopted)
+            return await self._record(run, run.lease.adopted)  # what its steps mean is asked first
         if last is not None and run.left_of(last):
             return await self._turns.perform(run, last, budget)
-        if last is not None and last.question is not None and not await self._is_answered(run):
-            raise Waiting(last.question)
         return await self._decide(run, budget)
 
     async def _is_answered(self, run: RunState) -> bool:
@@ -133,12 +134,15 @@ class Runner:
 
     async def _decide(self, run: RunState, budget: BudgetMeter) -> Ending | None:
         """Ask the planner; store its turn, unless that is the run's end."""
+        question = None if run.last_turn is None else run.last_turn.question
+        takes_long = question is not None or self._decider.converses(run)
+        if takes_long and not await self._turns.save(run):
+            return None
+        if question is not None and not await self._is_answered(run):
+            raise Waiting(question)
         if run.idle_turns >= MAX_IDLE_TURNS:
-            raise SystemFault(
-                "stuck",
-                f"{MAX_IDLE_TURNS} decisions in a row have made no call",
-                actual=MAX_IDLE_TURNS,
-            )
+            why = f"{MAX_IDLE_TURNS} decisions in a row have made no call"
+            raise SystemFault("stuck", why, actual=MAX_IDLE_TURNS)
         turn = await self._asked(run, budget)
         if turn is None:
             return CANCELLED
@@ -168,10 +172,12 @@ class Runner:
             cancel.cancel()
             await asyncio.gather(deciding, cancel, return_exceptions=True)
 
-    async def _record(self, run: RunState, turn: StoredTurn) -> Ending | None:
-        """Store a turn, before anything of it is done: it is no ending."""
-        await self._progress.record_turn(run.lease, turn)
-        run.note_turn(turn)
+    async def _record(self, run: RunState, turn: StoredTurn | None) -> Ending | None:
+        """Store the last steps, and a turn before anything of it is done: it is no ending."""
+        is_as_it_was = await self._turns.save(run)
+        if turn is not None and is_as_it_was:  # else it was decided by what is not so
+            await self._progress.record_turn(run.lease, turn)
+            run.note_turn(turn)
         return None
 
 

@@ -7,6 +7,7 @@ from common.plans import Turn, TurnCall
 from orchestrator.engine.purse import Spending
 from orchestrator.engine.signals import Signals
 from orchestrator.planners.protocol import EarlierRun
+from orchestrator.store.encoding.step_records import StepEntry
 from orchestrator.store.records import Lease, Review, StoredStep, StoredTurn
 
 _WITHOUT_OUTCOME = ("pending", "running")
@@ -22,6 +23,11 @@ class RunState:
         self.spending = Spending(lease.used)
         self.earlier: dict[int, Sequence[EarlierRun]] = {}
         """The session's last runs by how many were asked for: they have ended, and stay as they are."""
+        self.unsaved: tuple[StepEntry, ...] = ()
+        """Outcomes, in order, that go with the next write: with what is begun next, or with the ending.
+
+        A run that is lost meanwhile makes their calls again, as it does those whose outcome nobody knows.
+        """
         self._steps = {step.n: step for step in lease.steps}
 
     @property
@@ -93,9 +99,21 @@ class RunState:
         if turn.usage is not None:
             self.spending.settle(turn.usage)
 
-    def note(self, step: StoredStep) -> None:
-        """Note a step as it is now: begun, or with its outcome."""
-        self._steps[step.n] = step
+    def end(self, *steps: StepEntry) -> None:
+        """Note outcomes, which have to be stored."""
+        self.unsaved += steps  # another tuple: the one before may be on its way to the store
+        self._steps |= {step.n: step for step, _ in steps}
+
+    def note_stored(self, given: Sequence[StepEntry], stored: Sequence[StoredStep]) -> bool:
+        """Note steps that were stored, the unsaved first; tell whether they are as they were given."""
+        self.unsaved = self.unsaved[len(stored) :]
+        self._steps |= {step.n: step for step in stored}
+        return all(one is step for one, (step, _) in zip(stored, given, strict=False))
+
+    def is_under_way(self, call: TurnCall) -> bool:
+        """Tell whether a call is begun, and has no outcome yet."""
+        step = self._steps.get(call.n)
+        return step is not None and step.status == "running"
 
 
 def _is_idle(turn: Turn) -> bool:

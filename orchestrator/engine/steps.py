@@ -1,24 +1,25 @@
-"""Performs one step of a run: records it, makes its call, records what came of it."""
+"""Performs the steps of a run: what a call is made with, that it is begun, what came of it."""
 
 import time
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
+from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
-from typing import Any
 
-from common.errors import AgenticError, Problem, SystemFault, ToolError
+from common.errors import Problem, ToolError
 from common.ids import new_id
 from common.off_loop import is_small, off_loop
 from common.plans import TurnCall
-from common.tools import Receipt, ToolCall, ToolResult
+from common.tools import Receipt
 from orchestrator.approvals.pinning import is_as_seen, left_by
 from orchestrator.approvals.weighing import MAX_ARGUMENTS
-from orchestrator.engine.calls import dry_runs_of, meaning_of, step_call
+from orchestrator.engine.calls import dry_runs_of, step_call
 from orchestrator.engine.granting import Grant
+from orchestrator.engine.outcomes import Outcome, not_made, outcome_of
 from orchestrator.engine.state import RunState
-from orchestrator.execution.retrying import Cancelled, Executor, RetryingCall
+from orchestrator.execution.retrying import Cancelled, Executor
 from orchestrator.planners.plan.references import referred_to, resolve_arguments
 from orchestrator.store.progress import Progress
-from orchestrator.store.records import Lease, StoredStep
+from orchestrator.store.records import StoredStep
 
 Now = Callable[[], datetime]
 Holds = Callable[[], Awaitable[bool]]
@@ -39,6 +40,20 @@ class ChangedSincePreview(Exception):  # a state of affairs, not an error
         self.step = step
 
 
+@dataclass(frozen=True)
+class Prepared:
+    """A call as it is going to be made; where it is not, its step has an outcome already."""
+
+    call: TurnCall
+    step: StoredStep
+    grant: Grant
+    seconds: float
+    """For the call."""
+    started: float
+    is_open: bool
+    """Whether a worker that was lost has begun it: it may have taken effect."""
+
+
 class StepMaker:
     """Performs the steps of runs."""
 
@@ -50,66 +65,90 @@ class StepMaker:
         self._call_timeout = call_timeout.total_seconds()
         self._now = now
 
-    async def perform(
+    async def prepare(
         self, run: RunState, call: TurnCall, grant: Grant, seconds_left: float, holds: Holds
-    ) -> StoredStep:
-        """Make a call of a turn; return its step as recorded, its error included.
+    ) -> Prepared:
+        """Return a call of a turn as it is going to be made, or why it is not.
 
-        Where a lost worker has begun it, the very same call is made again: it is answered with its
-        result if it had taken effect. One that the turn says is wrong, or that is refused, is not made.
+        Where a lost worker has begun it, that is the very same call: it is answered with its result if it
+        had taken effect. One that the turn says is wrong, or that is refused, is not made.
 
         Raises ChangedSincePreview when it would do something else by now than what was approved, and
-        Cancelled when its grant does not hold any more as it is to be sent.
+        Cancelled when its grant does not hold any more, or what it may rest on is not as it was.
         """
-        started = time.perf_counter()
+        started, begun = time.perf_counter(), run.begun(call)
+        seconds = min(self._call_timeout, seconds_left)
         if problem := call.error or grant.refusal:
-            step, outcome = self._step(call, grant), _not_made(problem)
+            step = _ended(self._step(call, grant), not_made(problem), started)
         else:
-            step, outcome = await self._made(run, call, grant, seconds_left, holds)
-        outcome["duration_ms"] = round((time.perf_counter() - started) * 1000, 3)
-        return await self._commit(run, call, step, outcome)
+            try:
+                step = begun or await self._resolved(run, call, grant, seconds, holds)
+            except ToolError as refusal:  # the arguments cannot be made: there is nothing to call
+                problem = refusal.problem("orchestrator", run.lease.run.request_id)
+                step = _ended(self._step(call, grant), not_made(problem), started)
+        return Prepared(call, step, grant, seconds, started, is_open=begun is not None)
 
-    async def refuse(
-        self,
-        run: RunState,
-        call: TurnCall,
-        grant: Grant,
-        step: StoredStep | None,
-        problem: Problem,
-    ) -> StoredStep:
-        """Record that a call is not made, after all; `step`, where it was begun."""
-        refused = step or self._step(call, grant)
-        return await self._commit(run, call, refused, {**_not_made(problem), "duration_ms": 0.0})
+    async def begin(self, run: RunState, prepared: Sequence[Prepared]) -> Sequence[Prepared] | None:
+        """Store calls as begun, in one with the outcomes before them; return those that are to be made.
 
-    async def _commit(
-        self, run: RunState, call: TurnCall, step: StoredStep, outcome: dict[str, Any]
-    ) -> StoredStep:
-        # what it was sent with is of use only as long as it may have to be sent again
-        ended = step.model_copy(update={**outcome, "expected": None})
-        ended = await self._progress.commit_step(run.lease, ended, call)
-        run.note(ended)
-        return ended
+        None where such an outcome could not be stored as it was: what was prepared may rest on it.
+        """
+        fresh = [(one.step, one.call) for one in prepared if not one.is_open]
+        grants = {one.call.n: one.grant for one in prepared}
+        if not any(step.status == "running" for step, _ in fresh):
+            run.end(*fresh)
+            fresh = []
+        left = [*run.unsaved, *fresh] if fresh else []
+        while left:
+            stored = await self._progress.record(run.lease, left)
+            if not run.note_stored(left, stored):
+                return None
+            left = left[len(stored) :]
+            if left:  # there is no room for what this one is to be called with
+                step, call = left[0]
+                left[0] = self._unfit(run, step, call, grants[call.n]), call
+        return [one for one in prepared if run.is_under_way(one.call)]
 
-    async def _made(
-        self, run: RunState, call: TurnCall, grant: Grant, seconds_left: float, holds: Holds
-    ) -> tuple[StoredStep, dict[str, Any]]:
-        begun, seconds = run.begun(call), min(self._call_timeout, seconds_left)
-        try:
-            step = begun or await self._begin(run, call, grant, seconds, holds)
-        except ToolError as refusal:  # the arguments cannot be made: there is nothing to call
-            problem = refusal.problem("orchestrator", run.lease.run.request_id)
-            return self._step(call, grant), _not_made(problem)
-        sent = step_call(run.lease, step, grant.access, timeout=seconds)
-        outcome = await self._outcome(run, sent, is_open=begun is not None)
+    async def make(self, run: RunState, prepared: Prepared) -> None:
+        """Make a call that is begun, and keep what came of it for the next write (`save`).
+
+        Raises ChangedSincePreview, likewise.
+        """
+        step, call = prepared.step, prepared.call
+        sent = step_call(run.lease, step, prepared.grant.access, timeout=prepared.seconds)
+        outcome = await outcome_of(run, self._executor, sent, is_open=prepared.is_open)
         error = outcome.get("error")
         if error is not None and error.code == "changed_since_preview":
             raise ChangedSincePreview(call.n, step)
-        return step, outcome
+        run.end((_ended(step, outcome, prepared.started), call))
 
-    async def _begin(
+    async def save(self, run: RunState) -> bool:
+        """Store the outcomes that are not stored yet; tell whether they are stored as they were."""
+        is_as_it_was, left = True, run.unsaved
+        while left:
+            stored = await self._progress.record(run.lease, left)
+            is_as_it_was &= run.note_stored(left, stored)
+            left = left[len(stored) :]
+        return is_as_it_was
+
+    def refuse(
+        self, run: RunState, call: TurnCall, grant: Grant, step: StoredStep | None, problem: Problem
+    ) -> None:
+        """Keep for the next write that a call is not made, after all; `step`, where it was begun."""
+        refused = step or self._step(call, grant)
+        run.end((_ended(refused, not_made(problem), time.perf_counter()), call))
+
+    def _unfit(self, run: RunState, step: StoredStep, call: TurnCall, grant: Grant) -> StoredStep:
+        problem = self._progress.unfit(step, call).problem("orchestrator", run.lease.run.request_id)
+        return _ended(self._step(call, grant), not_made(problem), time.perf_counter())
+
+    async def _resolved(
         self, run: RunState, call: TurnCall, grant: Grant, seconds: float, holds: Holds
     ) -> StoredStep:
-        """Record a step before its call; raise ToolError when its arguments cannot be made."""
+        """Return a step as it is going to begin; raise ToolError when its arguments cannot be made."""
+        # to find out what an approved call would do by now takes a call
+        if grant.depends_on is not None and not await self.save(run):
+            raise Cancelled
         step = self._step(call, grant)
         if call.has_references:
             by_name, given = {made.name: made for made in run.history}, step.arguments or {}
@@ -122,8 +161,6 @@ class StepMaker:
             step = step.model_copy(update={"expected": expected})
             if not await holds():
                 raise Cancelled  # nothing was sent, and it is judged anew
-        await self._progress.start_step(run.lease, step, call)
-        run.note(step)
         return step
 
     async def _pinned(
@@ -155,45 +192,8 @@ class StepMaker:
             expected=grant.expected,
         )
 
-    async def _outcome(self, run: RunState, sent: ToolCall, *, is_open: bool) -> dict[str, Any]:
-        """Make the call; return what the step says of it."""
-        call = RetryingCall(
-            self._executor,
-            sent,
-            run.lease.run.traceparent,
-            run.signals.cancelled,
-            is_open=is_open,
-        )
-        try:
-            outcome = _success(await call.result())
-        except AgenticError as failure:
-            outcome = _failure(run.lease, meaning_of(failure, run.lease))
-        except Cancelled as cancel:
-            outcome = _cancelled(run.lease, sent, cancel)
-        return {**outcome, "attempts": call.attempts}
 
-
-def _success(result: ToolResult) -> dict[str, Any]:
-    return {"status": "succeeded", "output": result.output, "receipts": result.receipts}
-
-
-def _not_made(problem: Problem) -> dict[str, Any]:
-    return {"status": "failed", "error": problem, "attempts": 0}
-
-
-def _failure(lease: Lease, failure: AgenticError) -> dict[str, Any]:
-    return {"status": "failed", "error": failure.problem("orchestrator", lease.run.request_id)}
-
-
-def _cancelled(lease: Lease, call: ToolCall, cancel: Cancelled) -> dict[str, Any]:
-    """Say what a cancelled call came to: its result, nothing, or an error that it is unknown."""
-    if cancel.result is not None:
-        return _success(cancel.result)
-    if not cancel.is_unknown:
-        return {"status": "cancelled", "error": None}
-    error = SystemFault(
-        "upstream_failed",
-        "The run was cancelled while this call was under way: it may have taken effect",
-        tool=call.tool,
-    ).problem("orchestrator", lease.run.request_id)
-    return {"status": "cancelled", "error": error}
+def _ended(step: StoredStep, outcome: Outcome, started: float) -> StoredStep:
+    took = round((time.perf_counter() - started) * 1000, 3)
+    # what it was sent with is of use only as long as it may have to be sent again
+    return step.model_copy(update={**outcome, "expected": None, "duration_ms": took})

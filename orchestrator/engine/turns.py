@@ -1,6 +1,5 @@
 """Performs a turn that was stored: reads that stand together side by side, each change alone."""
 
-import asyncio
 import time
 from collections.abc import Container, Iterable, Iterator, Mapping, Sequence
 from functools import partial
@@ -15,6 +14,7 @@ from orchestrator.engine.gate import Admission, Gate
 from orchestrator.engine.granting import Grant, unasked
 from orchestrator.engine.state import RunState
 from orchestrator.engine.steps import ChangedSincePreview, StepMaker
+from orchestrator.engine.together import make_together
 from orchestrator.execution.retrying import Cancelled
 from orchestrator.planners.plan.references import named_steps
 from orchestrator.store.backend import StoreUnavailable
@@ -39,8 +39,10 @@ class TurnMaker:
 
         Of a turn with calls in flight, only those: what they mean is asked anew (`known_ending`).
         Nothing is begun of a turn that needs more steps than the budget has, or that a person has to
-        be asked about: WaitingForApproval.
+        be asked about: WaitingForApproval. What came of the last ones may be left for the next write.
         """
+        if not await self._steps.save(run):
+            return None
         if not run.has_begun(turn):
             budget.require_steps(turn)
         try:
@@ -70,7 +72,8 @@ class TurnMaker:
                 return None
             if not await self._gate.holds(run, admission):
                 return None  # what is left is judged anew
-            await self._together(run, turn, group, admission, budget)
+            if not await self._together(run, turn, group, admission, budget):
+                return None
             if (ending := _ending_after(run, group)) is not None:
                 return ending
         return None
@@ -82,23 +85,23 @@ class TurnMaker:
         group: Sequence[TurnCall],
         admission: Admission,
         budget: BudgetMeter,
-    ) -> None:
-        seconds = {call.n: _seconds_for(run, call, budget) for call in group}
+    ) -> bool:
+        """Make calls side by side; False where what they may rest on is not as it was, before any is made."""
         grants, holds = admission.grants, partial(self._gate.holds, run, admission)
-        made = await asyncio.gather(
-            *(
-                self._steps.perform(run, call, grants[call.n], seconds[call.n], holds)
-                for call in group
-            ),
-            return_exceptions=True,  # one that fails leaves no other behind
-        )
-        failures = [result for result in made if isinstance(result, BaseException)]
-        if not failures:
-            return
-        if not isinstance(failures[0], ChangedSincePreview):
-            raise failures[0]
-        [call] = [call for call in group if call.n == failures[0].n]
-        await self._ask_again(run, turn, call, grants[call.n], failures[0].step, budget)
+        seconds = {call.n: _seconds_for(run, call, budget) for call in group}
+        prepare = self._steps.prepare
+        try:
+            prepared = [
+                await prepare(run, call, grants[call.n], seconds[call.n], holds) for call in group
+            ]
+            to_make = await self._steps.begin(run, prepared)
+            if to_make is not None:
+                await make_together(self._steps, run, to_make)
+        except ChangedSincePreview as change:
+            [call] = [call for call in group if call.n == change.n]
+            await self._ask_again(run, turn, call, grants[call.n], change.step, budget)
+            return True
+        return to_make is not None
 
     async def _ask_again(
         self,
@@ -119,7 +122,11 @@ class TurnMaker:
             # it keeps the call from being shown, and nothing has happened
             fault.outcome = "not_executed"
             problem = fault.problem("orchestrator", run.lease.run.request_id)
-        await self._steps.refuse(run, call, grant, step, problem)
+        self._steps.refuse(run, call, grant, step, problem)
+
+    async def save(self, run: RunState) -> bool:
+        """Store the outcomes that are not stored yet; tell whether they are stored as they were."""
+        return await self._steps.save(run)
 
 
 def _seconds_for(run: RunState, call: TurnCall, budget: BudgetMeter) -> float:

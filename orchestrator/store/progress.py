@@ -1,27 +1,26 @@
 """What the owner of a lease writes as its run goes on: each turn, each step, the ending."""
 
+from collections.abc import Iterator, Sequence
+from itertools import takewhile
+from typing import Literal
+
 from common.errors import ToolError
 from common.off_loop import is_small, off_loop
 from common.plans import TurnCall
-from common.runs import Step
-from orchestrator.store.backend import Backend, milliseconds
-from orchestrator.store.encoding.run_records import dump_step, own_length
+from orchestrator.store.backend import Backend, StoreConfig, milliseconds
 from orchestrator.store.encoding.spending import dump_usage
-from orchestrator.store.encoding.telling import (
-    brief,
-    decided,
-    ending_fields,
-    length,
-    to_json,
-    written,
+from orchestrator.store.encoding.step_records import (
+    StepEntry,
+    StepRecord,
+    step_record,
+    unfit,
+    without_output,
 )
+from orchestrator.store.encoding.telling import decided, ending_fields, written
 from orchestrator.store.fencing import write_as_owner
 from orchestrator.store.queue.queue import Queue
 from orchestrator.store.queue.refs import RunRef
 from orchestrator.store.records import Ending, Lease, StoredStep, StoredTurn
-
-_TOLD = set(Step.model_fields) - {"output"}
-"""What an event says of a step: of a stored one as well."""
 
 
 class Progress:
@@ -75,65 +74,52 @@ class Progress:
             period = milliseconds(config.lease)
             await write_as_owner(self._backend, "renew", lease, period, is_replicated=True)
 
-    async def start_step(self, lease: Lease, step: StoredStep, call: TurnCall) -> None:
-        """Store a step before its call is made; raise `output_too_large` for what is too much.
+    async def record(self, lease: Lease, steps: Sequence[StepEntry]) -> Sequence[StoredStep]:
+        """Store steps as they are now, in their order and at once; return those that are, as they are.
 
-        What references have become counts like an output, and so does what it is expected to find.
+        Before its call is made a step is begun; then it has an outcome, of which an output past the bounds
+        is left out. Behind such a step nothing is stored, which may rest on it, nor behind one that is
+        begun and does not fit: fewer come back than were given.
         """
-        told = step.model_dump(include={"n", "name", "tool"})
-        data = to_json({**told, "arguments": brief(step.arguments)})
-        size = own_length(step, call)
-        if await self._record(lease, step, call, "step.started", data, size) == "full":
-            raise ToolError(
-                "output_too_large",
-                "The arguments do not fit into what a run can store",
-                tool=step.tool,
-                limit=self._backend.config.max_run_output,
-                actual=size,
-            )
+        records = [step_record(step, call) for step, call in steps]
+        bound = self._backend.config.max_step_output
+        pairs = zip(steps, records, strict=True)
+        fit = list(takewhile(lambda pair: not _is_past(*pair, bound), pairs))
+        number = await self._record(lease, [record for _, record in fit])
+        stored = [step for step, _ in steps[:number]]
+        if number == len(steps) or steps[number][0].status == "running":
+            return stored
+        most = bound if number == len(fit) else self._backend.config.max_run_output
+        (step, call), size = steps[number], records[number].size
+        step = without_output(step, lease.run.request_id, most, size)
+        await self._record(lease, [step_record(step, call)])
+        return [*stored, step]
 
-    async def commit_step(self, lease: Lease, step: StoredStep, call: TurnCall) -> StoredStep:
-        """Store what came of a step; return it as stored: an output past the bounds is left out."""
-        config = self._backend.config
-        size = length(step.output) if step.output else 0
-        if size > config.max_step_output:
-            step, size = _without_output(lease, step, config.max_step_output, size), 0
-        if await self._commit(lease, step, call, size) == "full":
-            step = _without_output(lease, step, config.max_run_output, size)
-            await self._commit(lease, step, call, 0)
-        return step
+    def unfit(self, step: StoredStep, call: TurnCall) -> ToolError:
+        """Return why a call is not made that a run has no room for."""
+        return unfit(step, call, self._backend.config.max_run_output)
 
-    async def _commit(self, lease: Lease, step: StoredStep, call: TurnCall, size: int) -> str:
-        event = "step.succeeded" if step.status == "succeeded" else "step.failed"
-        told = step.model_copy(update={"output": None, "arguments": brief(step.arguments)})
-        data = told.model_dump_json(include=_TOLD)
-        return await self._record(lease, step, call, event, data, size)
-
-    async def _record(
-        self, lease: Lease, step: StoredStep, call: TurnCall, event: str, data: str, size: int
-    ) -> str:
-        [outcome] = await write_as_owner(
-            self._backend,
-            "record_step",
-            lease,
-            f"{step.status}:{size}",
-            step.n,
-            dump_step(step, call),
-            event,
-            step.id,
-            data,
-            int(step.status != "running"),
-            size,
-            self._backend.config.max_run_output,
+    async def _record(self, lease: Lease, records: Sequence[StepRecord]) -> int:
+        """Store steps; return how many there was room for."""
+        if not records:
+            return 0
+        outcomes = await write_as_owner(
+            self._backend, "record_steps", lease, *_given(records, self._backend.config)
         )
-        return str(outcome)
+        return len(outcomes) - bool(outcomes[-1] == "full")
 
-    async def finish(self, lease: Lease, ending: Ending) -> bool:
-        """Store how the run ended, with the turn that says so, and wake the next one in line.
+    async def finish(
+        self, lease: Lease, ending: Ending, steps: Sequence[StepEntry] = ()
+    ) -> Literal["done", "more", "full"]:
+        """Store how the run ended, with the turn that says so and the last steps; wake the next one in line.
 
-        False, and nothing is stored, where the turn is an answer and people have sent more messages
-        than it was shown: the run goes on.
+        `more`, and nothing is stored, where the turn is an answer and people have sent more messages
+        than it was shown: the run goes on. `full` where an output is past the bounds: the steps have to be
+        recorded by themselves, and may mean another ending.
         """
+        records = [step_record(step, call) for step, call in steps]
+        if any(record.size > self._backend.config.max_step_output for record in records):
+            return "full"
         outcome, following = await write_as_owner(
             self._backend,
             "finish",
@@ -142,11 +128,23 @@ class Progress:
             ending.status,
             *ending_fields(ending),
             *_last_turn(ending.turn),
+            *_given(records, self._backend.config),
         )
-        if outcome == "more":
-            return False
+        if outcome in ("more", "full"):
+            return "more" if outcome == "more" else "full"
         await self._queue.hand_over(RunRef.of(lease), following)
-        return True
+        return "done"
+
+
+def _is_past(entry: StepEntry, record: StepRecord, bound: int) -> bool:
+    return entry[0].status != "running" and record.size > bound
+
+
+def _given(records: Sequence[StepRecord], config: StoreConfig) -> Iterator[str | int]:
+    """Yield the bound of a run, and the steps."""
+    yield config.max_run_output
+    for record in records:
+        yield from record.arguments
 
 
 def _last_turn(turn: StoredTurn | None) -> tuple[int | str, str, int | str, str, str]:
@@ -158,17 +156,3 @@ def _last_turn(turn: StoredTurn | None) -> tuple[int | str, str, int | str, str,
     shown = "" if turn.answer is None else len(turn.messages)
     told = "" if turn.usage is None else decided(turn)
     return turn.t, turn.model_dump_json(), shown, dump_usage(turn.usage), told
-
-
-def _without_output(lease: Lease, step: StoredStep, limit: int, actual: int) -> StoredStep:
-    path = (step.arguments or {}).get("path")
-    problem = ToolError(
-        "output_too_large",
-        f"The output of step '{step.name}' is too large to be kept; its effects stand",
-        outcome="executed",
-        path=path if isinstance(path, str) else None,
-        tool=step.tool,
-        limit=limit,
-        actual=actual,
-    ).problem("orchestrator", lease.run.request_id)
-    return step.model_copy(update={"status": "failed", "output": None, "error": problem})

@@ -51,10 +51,10 @@ async def _work(store, number):
     lease = await store.leases.acquire(session.id, run.id, f"token-{number}")
     made = step()
     await store.progress.record_turn(lease, turn(made))
-    await store.progress.start_step(lease, made, call_of(made))
+    await store.progress.record(lease, [(made, call_of(made))])
     assert not await store.leases.renew(lease)
     ended = made.model_copy(update={"status": "succeeded"})
-    await store.progress.commit_step(lease, ended, call_of(made))
+    await store.progress.record(lease, [(ended, call_of(made))])
     await store.progress.finish(lease, DONE)
     assert (await store.runs.get(session.id, run.id)).status == "succeeded"
     assert [item.id for item in (await store.runs.list(session.id, 5, None)).items] == [run.id]

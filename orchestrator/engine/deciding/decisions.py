@@ -55,7 +55,11 @@ class Decider:
 
         Raises `deadline_exceeded`; a run that has done all in time can still say so.
         """
-        return budget.seconds_left() if self._planner(run).converses else None
+        return budget.seconds_left() if self.converses(run) else None
+
+    def converses(self, run: RunState) -> bool:
+        """Tell whether a decision of a run's planner takes a while: a model is asked for it."""
+        return self._planner(run).converses
 
     async def next(self, run: RunState, budget: BudgetMeter) -> StoredTurn:
         """Return the next turn of a run, which is not stored yet.

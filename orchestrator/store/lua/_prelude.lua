@@ -93,6 +93,49 @@ local function store_bytes(bytes, most)
   return true
 end
 
+-- Stores a step: first as `running`, before its call is made, then with what came of it. The first is
+-- what the next owner relies on: a step that is `running` may have taken effect, and its call is made
+-- again under the same id.
+-- In ARGV, from `at` on: mark, number, step, type of the event, id of the step, event's data,
+-- committed ('1'), bytes of its output or arguments. `most`: bytes of the whole run
+local STEP_ARGUMENTS = 8
+local function record_step(fence, at, most)
+  local mark = 'mark:' .. ARGV[at + 1]
+  local last = redis.call('HGET', RUN, mark) or ''
+  local refusal = refuse(fence, ARGV[at], mark)
+  if refusal then return refusal end
+  -- A start that was given up on the wire, and sent again, may arrive behind what came of the step: that
+  -- stays, and the mark of it.
+  local is_outcome = ARGV[at + 6] == '1'
+  if not is_outcome and string.sub(last, 1, #fence + 1) == fence .. ' ' then
+    redis.call('HSET', RUN, mark, last)
+    return 'repeated'
+  end
+  if not store_bytes(ARGV[at + 7], most) then
+    redis.call('HDEL', RUN, mark) -- nothing was written: sent again, it is no repetition
+    return 'full'
+  end
+  redis.call('HSET', STEPS, ARGV[at + 1], ARGV[at + 2])
+  redis.call('HINCRBY', RUN, 'revision', 1)
+  -- The run gets on: its attempts are counted anew (acquire.lua).
+  if is_outcome then redis.call('HSET', RUN, 'attempts', '0') end
+  emit(ARGV[at + 3], RUN_ID, ARGV[at + 4], ARGV[at + 5])
+  return 'done'
+end
+
+-- Stores all steps from `at` on, in their order. Returns an outcome for each, up to the first that is not
+-- stored: what comes behind may rest on it.
+local function record_steps(fence, at, most)
+  local outcomes = {}
+  for first = at, #ARGV, STEP_ARGUMENTS do
+    local outcome = record_step(fence, first, most)
+    if outcome == 'fenced' then return { 'fenced' } end
+    table.insert(outcomes, outcome)
+    if outcome == 'full' then break end
+  end
+  return outcomes
+end
+
 -- Stores what a person is shown of a turn, in place of what was shown before; returns false when it does
 -- not fit below `most`, else the data of the event that asks for an answer.
 local function show_review(t, review, bytes, most, steps)

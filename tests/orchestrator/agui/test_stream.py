@@ -27,9 +27,9 @@ FAILED = ClientError("budget_exceeded", "All steps are used").problem("orchestra
 async def act(store, lease, made, **outcome):
     """Have a step made, as a worker records it."""
     await store.progress.record_turn(lease, turn(made))
-    await store.progress.start_step(lease, made, call_of(made))
+    await store.progress.record(lease, [(made, call_of(made))])
     ended = made.model_copy(update={"status": "succeeded", **outcome})
-    await store.progress.commit_step(lease, ended, call_of(made))
+    await store.progress.record(lease, [(ended, call_of(made))])
 
 
 async def test_a_stream_tells_its_ids_its_state_and_the_tools_that_are_ignored(
@@ -69,7 +69,7 @@ async def test_a_call_that_was_never_sent_is_told_as_one_that_failed(taken, stre
     made = step(1, arguments={"path": "a"})
     await store.progress.record_turn(lease, turn(made))
     failed = made.model_copy(update={"status": "failed", "error": FAILED})
-    await store.progress.commit_step(lease, failed, call_of(made))
+    await store.progress.record(lease, [(failed, call_of(made))])
     await store.progress.finish(lease, Ending("failed", error=FAILED))
     events = await stream(asked())
     [(_, arguments, result)] = tool_calls(events)

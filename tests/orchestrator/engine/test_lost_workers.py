@@ -71,7 +71,7 @@ def lose_at(store, redis, leased, files, monkeypatch):
 
 
 @pytest.mark.parametrize("is_after", [False, True], ids=["before", "after"])
-@pytest.mark.parametrize(("part", "fewest"), [("store", 12), ("execution environment", 7)])
+@pytest.mark.parametrize(("part", "fewest"), [("store", 9), ("execution environment", 7)])
 async def test_what_was_approved_is_done_once_wherever_a_worker_is_lost(
     lose_at, part, fewest, is_after
 ):

@@ -52,7 +52,7 @@ def take_over(store, leased, redis):
         decided = turn(in_flight)
         decided.calls[0] = decided.calls[0].model_copy(update={"on_error": on_error})
         await store.progress.record_turn(lease, decided)
-        await store.progress.start_step(lease, in_flight, decided.calls[0])
+        await store.progress.record(lease, [(in_flight, decided.calls[0])])
         await redis.hset(f"test:{{{lease.session.id}}}:run:{lease.run.id}", "deadline", "1")
         taken = await store.leases.acquire(lease.session.id, lease.run.id, "worker-2")
         runner = runner_of(store, executor, ScriptedPlanner(*planned))

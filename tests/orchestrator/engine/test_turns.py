@@ -107,7 +107,7 @@ async def test_turn_asks_about_calls_in_flight_though_the_time_for_others_is_ove
     ids = lease.session.id, lease.run.id
     calls = [TurnCall(n=n, name=f"s{n}", tool="t", arguments={}, effect="read") for n in (1, 2)]
     await store.progress.record_turn(lease, turn().model_copy(update={"calls": calls}))
-    await store.progress.start_step(lease, step(), calls[0])
+    await store.progress.record(lease, [(step(), calls[0])])
     await expire_lease(redis, lease)
     await redis.hset(store.backend.keys.run(*ids), "spent", 5000)
     again = await store.leases.acquire(*ids, "another")
@@ -126,7 +126,7 @@ async def test_run_that_has_made_all_its_calls_in_time_ends_well_though_its_seco
     ids = lease.session.id, lease.run.id
     calls = [TurnCall(n=1, name="s1", tool="t", arguments={}, effect="read")]
     await store.progress.record_turn(lease, turn().model_copy(update={"calls": calls}))
-    await store.progress.commit_step(lease, step(status="succeeded"), calls[0])
+    await store.progress.record(lease, [(step(status="succeeded"), calls[0])])
     await expire_lease(redis, lease)
     await redis.hset(store.backend.keys.run(*ids), "spent", 5000)
     again = await store.leases.acquire(*ids, "another")
@@ -142,11 +142,12 @@ async def test_failure_ends_the_run_of_a_worker_lost_before_it_could_say_so(
     """The next worker passed over the step's failure, went on with the changes, and told a success."""
     finish, lost = store.progress.finish, []
 
-    async def lost_once(*ending):
+    async def lost_once(lease, ending, steps):
         if len(outcomes) == 1 and not lost:
             lost.append(ending)
+            await store.progress.record(lease, steps)
             raise lose()
-        await finish(*ending)
+        return await finish(lease, ending, steps)
 
     monkeypatch.setattr(store.progress, "finish", lost_once)
     calls = [call(name, "write_file" if name == "c" else "read_file") for name in names]
@@ -264,7 +265,7 @@ async def test_run_whose_store_fails_after_a_call_is_resumed(store, leased, redi
         raise StoreUnavailable("unavailable", "the store is away")
 
     with monkeypatch.context() as away:
-        away.setattr(store.progress, "commit_step", fail)
+        away.setattr(store.progress, "finish", fail)
         with pytest.raises(StoreUnavailable):
             await runner_of(store, executor, planner).execute(lease, Signals())
     assert (await store.runs.get(*ids)).status == "running"

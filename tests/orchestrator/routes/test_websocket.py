@@ -80,7 +80,7 @@ async def test_websocket_brings_what_sse_brings(live, store, leased):
     service = await live(KEYS)
     async with opened(service, lease.session.id, **bearer("ann's key")) as client:
         assert [event["seq"] for event in await read(client, 3)] == [1, 2, 3]
-        await store.progress.start_step(lease, step(), call_of(step()))
+        await store.progress.record(lease, [(step(), call_of(step()))])
         service.manager.wake(lease.session.id)
         [live_event] = await read(client, 1)
         assert client.response.headers["X-Request-ID"].startswith("req_")
@@ -201,7 +201,7 @@ async def test_websocket_passes_over_what_the_client_says(live, store, leased):
         for message in ('{"key": "eve"}', b"x", ""):
             await client.send(message)
         assert len(await read(client, 3)) == 3
-        await store.progress.start_step(lease, step(), call_of(step()))
+        await store.progress.record(lease, [(step(), call_of(step()))])
         service.manager.wake(lease.session.id)
         assert [event["type"] for event in await read(client, 1)] == ["step.started"]
 
@@ -266,7 +266,7 @@ async def test_websocket_client_that_stops_reading_is_closed_with_1013(
         big = step(status="succeeded", receipts=[receipt("x" * 200_000, "1")])
         for n in range(1, 200):
             made = big.model_copy(update={"n": n})
-            await store.progress.commit_step(lease, made, call_of(made))
+            await store.progress.record(lease, [(made, call_of(made))])
             service.manager.wake(lease.session.id)
             await asyncio.sleep(0)
             if not service.manager._feeds:
@@ -293,7 +293,7 @@ async def test_websocket_client_that_never_reads_again_is_cut_off(
         big = step(status="succeeded", receipts=[receipt("x" * 200_000, "1")])
         for n in itertools.count(1):
             made = big.model_copy(update={"n": n})
-            await store.progress.commit_step(lease, made, call_of(made))
+            await store.progress.record(lease, [(made, call_of(made))])
             service.manager.wake(lease.session.id)
             await asyncio.sleep(0)
             if not connection.writable.is_set() or connection.close_sent:

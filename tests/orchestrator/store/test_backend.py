@@ -34,12 +34,12 @@ async def test_script_that_is_sent_twice_acts_once(store, session):
     for _ in range(2):
         await store.progress.record_turn(first, turn(a, b))
     for _ in range(2):
-        await store.progress.start_step(first, a, call_of(a))
-    await store.progress.start_step(first, b, call_of(b))  # beside it
-    await store.progress.start_step(first, a, call_of(a))
+        await store.progress.record(first, [(a, call_of(a))])
+    await store.progress.record(first, [(b, call_of(b))])  # beside it
+    await store.progress.record(first, [(a, call_of(a))])
     ended = a.model_copy(update={"status": "succeeded"})
     for _ in range(2):
-        await store.progress.commit_step(first, ended, call_of(a))
+        await store.progress.record(first, [(ended, call_of(a))])
     for _ in range(2):
         await store.progress.finish(first, DONE)
     assert await event_types(store, opened.id) == [
@@ -124,7 +124,7 @@ async def _refuse(redis, told, *, over=False):
 async def test_owners_write_waits_until_the_store_takes_it(real_redis, real_store, owned, told):
     """A demotion, too few replicas, a full store: seen to end the worker, its runs, the run."""
     await _refuse(real_redis, told)
-    writing = asyncio.create_task(real_store.progress.start_step(owned, step(), call_of(step())))
+    writing = asyncio.create_task(real_store.progress.record(owned, [(step(), call_of(step()))]))
     done, _ = await asyncio.wait([writing], timeout=PATIENCE.total_seconds() + 0.5)
     assert not done, writing.exception()
     await _refuse(real_redis, told, over=True)
@@ -139,7 +139,7 @@ async def test_owners_write_ends_when_the_lease_is_in_doubt(real_redis, url, own
     async with open_store(url, "test", StoreConfig(lease=timedelta(seconds=0.5))) as hurried:
         await _refuse(real_redis, told)
         with pytest.raises(StoreUnavailable, match=told):
-            await hurried.progress.start_step(owned, step(), call_of(step()))
+            await hurried.progress.record(owned, [(step(), call_of(step()))])
     await _refuse(real_redis, told, over=True)
 
 
@@ -172,9 +172,9 @@ async def test_commands_outlast_connections_that_are_dropped(real_redis, real_st
         n += 1
         made = step(n)
         await real_store.progress.record_turn(owned, turn(made, t=n))
-        await real_store.progress.start_step(owned, made, call_of(made))
+        await real_store.progress.record(owned, [(made, call_of(made))])
         ended = made.model_copy(update={"status": "succeeded"})
-        await real_store.progress.commit_step(owned, ended, call_of(made))
+        await real_store.progress.record(owned, [(ended, call_of(made))])
         await real_store.runs.get(owned.session.id, owned.run.id)
         await real_store.queue.wake(RunRef.of(owned))
     await dropping

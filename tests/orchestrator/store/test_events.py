@@ -8,9 +8,9 @@ async def test_events_are_numbered_without_holes(store, leased):
     """A follower counts on it."""
     lease = await leased()
     for n in range(1, 4):
-        await store.progress.start_step(lease, step(n), call_of(step(n)))
-        await store.progress.commit_step(
-            lease, step(n, status="succeeded", output={"x": 1}), call_of(step(n))
+        await store.progress.record(lease, [(step(n), call_of(step(n)))])
+        await store.progress.record(
+            lease, [(step(n, status="succeeded", output={"x": 1}), call_of(step(n)))]
         )
     log = await store.events.after(lease.session.id, 0, 100)
     assert [event.seq for event in log.events] == list(range(1, log.last_seq + 1))
@@ -24,7 +24,7 @@ async def test_event_goes_out_as_it_is_stored(store, leased):
     """Its data may be megabytes: reading it only to write it again would hold up everybody."""
     lease = await leased()
     made = step(arguments={"path": "a", "text": "{}} ü \\ \n"})
-    await store.progress.start_step(lease, made, call_of(made))
+    await store.progress.record(lease, [(made, call_of(made))])
     log = await store.events.after(lease.session.id, 0, 100)
     for entry, event in zip(log.entries, log.events, strict=True):
         assert entry.json == event.model_dump_json()

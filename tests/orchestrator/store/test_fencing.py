@@ -21,7 +21,7 @@ async def test_fence_of_an_old_owner_refuses_its_every_write(store, leased, redi
     old = await leased()
     begun = step()
     await store.progress.record_turn(old, turn(begun))
-    await store.progress.start_step(old, begun, call_of(begun))
+    await store.progress.record(old, [(begun, call_of(begun))])
     await expire_lease(redis, old)
     new = await store.leases.acquire(old.session.id, old.run.id, "worker-2")
     assert new.fence > old.fence
@@ -29,8 +29,8 @@ async def test_fence_of_an_old_owner_refuses_its_every_write(store, leased, redi
     for write in (
         store.leases.renew(old),
         store.progress.record_turn(old, turn(step(2), t=2)),
-        store.progress.start_step(old, step(2), call_of(step(2))),
-        store.progress.commit_step(old, step(status="succeeded"), call_of(begun)),
+        store.progress.record(old, [(step(2), call_of(step(2)))]),
+        store.progress.record(old, [(step(status="succeeded"), call_of(begun))]),
         store.leases.park(old, "{}"),
         store.progress.finish(old, DONE),
         store.conversation.reserve(old, 10, 0.1),
@@ -41,7 +41,7 @@ async def test_fence_of_an_old_owner_refuses_its_every_write(store, leased, redi
     ):
         with pytest.raises(Fenced):
             await write
-    await store.progress.commit_step(new, step(status="succeeded"), call_of(begun))
+    await store.progress.record(new, [(step(status="succeeded"), call_of(begun))])
     assert (await store.runs.get(old.session.id, old.run.id)).text is None
     assert (await taken_over(store, redis, new)).used == Spent()
     assert "run.resumed" in await event_types(store, old.session.id)

@@ -54,7 +54,7 @@ async def test_lease_of_a_run_that_kills_its_workers_is_given_up(store, leased, 
     lease = await leased()
     ids = lease.session.id, lease.run.id
     await store.progress.record_turn(lease, turn(step()))
-    await store.progress.commit_step(lease, step(status="succeeded"), call_of(step()))
+    await store.progress.record(lease, [(step(status="succeeded"), call_of(step()))])
     for attempt in range(3):
         await expire_lease(redis, lease)
         lease = await store.leases.acquire(*ids, f"worker-{attempt}")
@@ -114,7 +114,7 @@ async def test_lease_is_given_back_while_a_run_waits_for_a_person(store, leased)
         assert (run.status, run.revision) == ("awaiting_input", revision + 1)
         assert await store.leases.acquire(*ids, "stray") is None
         with pytest.raises(Fenced):
-            await store.progress.commit_step(lease, step(status="succeeded"), call_of(step()))
+            await store.progress.record(lease, [(step(status="succeeded"), call_of(step()))])
         await answer(store, ids)
         lease = await store.leases.acquire(*ids, "next")
     assert lease is not None

@@ -6,6 +6,7 @@ from common.errors import SystemFault
 from common.plans import Message
 from common.runs import Step
 from orchestrator.store.backend import StoreConfig
+from orchestrator.store.encoding.step_records import step_record
 from orchestrator.store.records import Ending
 from orchestrator.store.store import make_store
 from tests.orchestrator.builders import (
@@ -37,10 +38,9 @@ async def test_progress_bounds_the_outputs_of_a_step_and_a_run(redis):
     await store.runs.create(run, "reject")
     lease = await store.leases.acquire(opened.id, run.id, "w")
     await store.progress.record_turn(lease, decided)
-    stored = [
-        await store.progress.commit_step(lease, step, call)
-        for step, call in zip(made, decided.calls, strict=True)
-    ]
+    entries, stored = list(zip(made, decided.calls, strict=True)), []
+    while left := entries[len(stored) :]:
+        stored += await store.progress.record(lease, left)
     assert [made.status for made in stored] == ["failed", "succeeded", "failed", "succeeded"]
     error = stored[0].error
     assert (error.code, error.outcome, error.request_id) == (
@@ -81,14 +81,78 @@ async def test_progress_keeps_what_came_of_a_step_from_a_start_that_arrives_late
     begun, made = step(), step(status="succeeded", output={"x": 1})
     decided = turn(begun)
     await store.progress.record_turn(lease, decided)
-    await store.progress.start_step(lease, begun, decided.calls[0])
-    await store.progress.commit_step(lease, made, decided.calls[0])
-    await store.progress.start_step(lease, begun, decided.calls[0])
-    await store.progress.commit_step(lease, made, decided.calls[0])
+    await store.progress.record(lease, [(begun, decided.calls[0])])
+    await store.progress.record(lease, [(made, decided.calls[0])])
+    await store.progress.record(lease, [(begun, decided.calls[0])])
+    await store.progress.record(lease, [(made, decided.calls[0])])
     run = await store.runs.get(lease.session.id, lease.run.id)
     assert [step.status for step in run.steps] == ["succeeded"]
     types = await event_types(store, lease.session.id)
     assert (types.count("step.started"), types.count("step.succeeded")) == (1, 1)
+
+
+async def begun_one(store, *outputs):
+    """Return a lease, and steps of a turn: as they begin, and as they end with these outputs."""
+    lease = await begun(store)
+    starts = [step(n) for n, _ in enumerate(outputs, 1)]
+    decided = turn(*starts)
+    await store.progress.record_turn(lease, decided)
+    ends = [
+        made.model_copy(update={"status": "succeeded", "output": output})
+        for made, output in zip(starts, outputs, strict=True)
+    ]
+    entries = [list(zip(steps, decided.calls, strict=True)) for steps in (starts, ends)]
+    return lease, *entries
+
+
+async def test_outcome_and_the_next_beginning_that_are_sent_twice_take_effect_once(any_store):
+    """Their answer was lost, or they arrive late, behind what came of the second one."""
+    lease, starts, ends = await begun_one(any_store, {"x": 1}, {"x": 2})
+    fused = [ends[0], starts[1]]
+    await any_store.progress.record(lease, starts[:1])
+    for _ in range(2):
+        assert len(await any_store.progress.record(lease, fused)) == 2
+    await any_store.progress.record(lease, ends[1:])
+    assert len(await any_store.progress.record(lease, fused)) == 2
+    run = await any_store.runs.get(lease.session.id, lease.run.id)
+    assert [made.output for made in run.steps] == [{"x": 1}, {"x": 2}]
+    types = [kind for kind in await event_types(any_store, lease.session.id) if "step" in kind]
+    assert types == ["step.started", "step.succeeded"] * 2
+
+
+async def test_nothing_is_begun_behind_an_outcome_that_does_not_fit(any_redis):
+    """What it was to be called with may be made of that; and the outcome itself is stored without."""
+    store = make_store(any_redis, "test", StoreConfig(max_run_output=1000))
+    lease, starts, ends = await begun_one(store, {"x": "a" * 2000}, {})
+    await store.progress.record(lease, starts[:1])
+    [failed] = await store.progress.record(lease, [ends[0], starts[1]])
+    assert (failed.status, failed.output) == ("failed", None)
+    run = await store.runs.get(lease.session.id, lease.run.id)
+    assert [made.status for made in run.steps] == ["failed"]
+
+
+async def test_ending_whose_last_step_does_not_fit_is_none(any_redis):
+    """That the step has failed may mean another one; it may be said again."""
+    store = make_store(any_redis, "test", StoreConfig(max_run_output=1000))
+    lease, starts, ends = await begun_one(store, {"x": "a" * 2000})
+    await store.progress.record(lease, starts)
+    for _ in range(2):
+        assert await store.progress.finish(lease, DONE, ends) == "full"
+    run = await store.runs.get(lease.session.id, lease.run.id)
+    assert (run.status, run.steps[0].status) == ("running", "running")
+    ends = list(zip(await store.progress.record(lease, ends), [ends[0][1]], strict=True))
+    assert await store.progress.finish(lease, DONE) == "done"
+    assert (await store.runs.get(lease.session.id, lease.run.id)).steps[0].status == "failed"
+
+
+async def test_ending_with_the_last_step_that_is_sent_twice_takes_effect_once(any_store):
+    """Its answer was lost."""
+    lease, starts, ends = await begun_one(any_store, {"x": 1})
+    await any_store.progress.record(lease, starts)
+    for _ in range(2):
+        assert await any_store.progress.finish(lease, DONE, ends) == "done"
+    types = await event_types(any_store, lease.session.id)
+    assert types[-3:] == ["step.started", "step.succeeded", "run.succeeded"]
 
 
 async def test_progress_takes_no_write_for_a_repetition_that_did_not_fit(redis):
@@ -99,8 +163,8 @@ async def test_progress_takes_no_write_for_a_repetition_that_did_not_fit(redis):
     await store.runs.create(run, "reject")
     lease = await store.leases.acquire(opened.id, run.id, "w")
     made = step(1, status="succeeded", output={"x": "a" * 60})
-    outcomes = [await store.progress._commit(lease, made, call_of(made), 60) for _ in range(2)]
-    assert outcomes == ["full", "full"]
+    records = [step_record(made, call_of(made))]
+    assert [await store.progress._record(lease, records) for _ in range(2)] == [0, 0]
 
 
 async def test_turn_takes_exactly_the_messages_out_of_the_inbox_that_it_was_shown(
@@ -144,7 +208,7 @@ async def test_answer_that_does_not_know_all_messages_does_not_end_its_run(any_s
     before = await any_store.runs.get(*ids)
     early = answer(1, *known, usage={"output_tokens": 5})
     for _ in range(2):
-        assert await any_store.progress.finish(lease, early) is False
+        assert await any_store.progress.finish(lease, early) == "more"
     assert await any_store.runs.get(*ids) == before
     assert await any_store.runs.turns(*ids) == []
     assert len(await any_store.conversation.messages(lease)) == 2
@@ -153,7 +217,7 @@ async def test_answer_that_does_not_know_all_messages_does_not_end_its_run(any_s
     assert late.text == "b"
     for _ in range(2):
         final = answer(2, late, usage={"output_tokens": 7})
-        assert await any_store.progress.finish(lease, final) is True
+        assert await any_store.progress.finish(lease, final) == "done"
     run = await any_store.runs.get(*ids)
     assert (run.status, run.usage.output_tokens) == ("succeeded", 12)
     assert len(await any_store.runs.turns(*ids)) == 2
@@ -164,11 +228,11 @@ async def test_answer_that_arrives_late_once_more_does_not_end_the_run_that_went
     lease = await begun(any_store)
     await send(any_store, lease, "a")
     early = answer(1)
-    assert await any_store.progress.finish(lease, early) is False
+    assert await any_store.progress.finish(lease, early) == "more"
     await any_store.progress.record_turn(lease, early.turn)
     read = [message.model_dump() for message in await any_store.conversation.messages(lease)]
     await any_store.progress.record_turn(lease, turn(t=2, feedback="x", messages=read))
-    assert await any_store.progress.finish(lease, early) is False
+    assert await any_store.progress.finish(lease, early) == "more"
     assert (await any_store.runs.get(lease.session.id, lease.run.id)).status == "running"
 
 
@@ -177,7 +241,7 @@ async def test_run_that_fails_or_is_cancelled_ends_whatever_people_have_sent(any
     """Only an answer can be asked for again."""
     lease = await begun(any_store)
     await send(any_store, lease, "a")
-    assert await any_store.progress.finish(lease, ending) is True
+    assert await any_store.progress.finish(lease, ending) == "done"
     run = await any_store.runs.get(lease.session.id, lease.run.id)
     assert run.status == ending.status
 
@@ -188,6 +252,6 @@ async def test_ending_settles_what_its_answer_took(any_store):
     await any_store.conversation.reserve(lease, 500, 2.0)
     usage = {"input_tokens": 3, "cached_tokens": 2, "output_tokens": 1, "cost": 0.125}
     for _ in range(2):
-        assert await any_store.progress.finish(lease, answer(1, usage=usage)) is True
+        assert await any_store.progress.finish(lease, answer(1, usage=usage)) == "done"
     run = await any_store.runs.get(lease.session.id, lease.run.id)
     assert run.usage.model_dump() == {**usage, "steps": 0, "lost_tokens": 0}

@@ -148,7 +148,7 @@ async def test_run_shows_what_it_keeps_to_and_what_it_has_used(store):
     made, usage = step(status="succeeded"), {"output_tokens": 5, "cost": 0.5}
     first = turn(made, usage=usage, workspace_instructions="Use tabs.")
     await store.progress.record_turn(lease, first)
-    await store.progress.commit_step(lease, made, first.calls[0])
+    await store.progress.record(lease, [(made, first.calls[0])])
     await ask(store, lease, t=2)
     run = await store.runs.get(*ids)
     [listed] = (await store.runs.list(ids[0], 10, None)).items
@@ -192,7 +192,7 @@ async def test_run_tells_of_one_step_what_it_keeps_by_itself(any_store):
     await any_store.progress.record_turn(lease, planned)
     for n, arguments in ((1, {}), (2, {"path": "resolved"})):
         made = step(n, arguments=arguments, status="succeeded", output={"lines": n})
-        await any_store.progress.commit_step(lease, made, planned.calls[n - 1])
+        await any_store.progress.record(lease, [(made, planned.calls[n - 1])])
         kept = await any_store.runs.kept_of_step(*ids, n)
         assert (kept.get("arguments", {}), kept["output"]) == (arguments, {"lines": n})
     assert "arguments" not in await any_store.runs.kept_of_step(*ids, 1)

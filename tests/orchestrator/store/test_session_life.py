@@ -22,7 +22,7 @@ async def run_to_the_end(store, session_id, key=None):
     run = document(session_id)
     await store.runs.create(run, "reject", key and (key, "digest"))
     lease = await store.leases.acquire(session_id, run.id, "w")
-    await store.progress.start_step(lease, step(), call_of(step()))
+    await store.progress.record(lease, [(step(), call_of(step()))])
     await store.progress.finish(lease, DONE)
     return run
 

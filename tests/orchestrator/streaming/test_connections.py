@@ -71,7 +71,7 @@ async def test_follower_of_a_run_gets_its_events_and_the_end(manager, store, lea
     seen = []
     reading = collect(manager.follow(lease.session.id, START, lease.run.id), seen)
     await until(lambda: len(seen) == 2)
-    await store.progress.start_step(lease, step(), call_of(step()))
+    await store.progress.record(lease, [(step(), call_of(step()))])
     manager.wake(lease.session.id)
     await until(lambda: len(seen) == 3)
     await store.progress.finish(lease, Ending("cancelled", reason="x"))
@@ -94,7 +94,7 @@ async def test_follower_is_reached_when_its_notification_is_lost(
     lease = await leased()
     seen = []
     reading = collect(manager.follow(lease.session.id, Cursor(3)), seen)
-    await store.progress.start_step(lease, step(), call_of(step()))
+    await store.progress.record(lease, [(step(), call_of(step()))])
     await until(lambda: len(seen) == 1)
     manager.close()
     await reading
@@ -116,7 +116,7 @@ async def test_an_event_is_read_once_and_encoded_once_for_all_followers(
     await until(lambda: len(reads) > 100)
     await until(lambda: manager._feeds[lease.session.id].last_seq == 3)
     before = len(reads)
-    await store.progress.start_step(lease, step(), call_of(step()))
+    await store.progress.record(lease, [(step(), call_of(step()))])
     manager.wake(lease.session.id)
     await until(lambda: len(frames) == 100)
     assert len(reads) - before == 1
@@ -170,7 +170,7 @@ async def test_slow_follower_reads_on_from_its_own_place(manager, store, leased,
     assert [frame.event.seq for frame in await anext(slow)] == [3]
     reading = collect(manager.follow(lease.session.id), fast)
     for n in range(1, 6):
-        await store.progress.start_step(lease, step(n), call_of(step()))
+        await store.progress.record(lease, [(step(n), call_of(step()))])
         manager.wake(lease.session.id)
         await until(lambda n=n: len(fast) == 3 + n)
         assert len(manager._feeds[lease.session.id]._window) <= 2
@@ -304,7 +304,7 @@ async def test_follower_outlives_a_store_that_is_away(manager, store, leased, mo
     await until(lambda: len(early) == 3)
     away = True
     readings.append(collect(manager.follow(lease.session.id), late))
-    await store.progress.start_step(lease, step(), call_of(step()))
+    await store.progress.record(lease, [(step(), call_of(step()))])
     manager.wake(lease.session.id)
     await until(lambda: refused > 5)
     away = False

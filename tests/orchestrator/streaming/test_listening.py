@@ -69,7 +69,7 @@ def told(frames):
 
 async def make_step(manager, store, lease, n):
     """Have one more event in the log."""
-    await store.progress.start_step(lease, step(n), call_of(step(n)))
+    await store.progress.record(lease, [(step(n), call_of(step(n)))])
     manager.wake(lease.session.id)
 
 

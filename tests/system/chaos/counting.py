@@ -19,7 +19,7 @@ class Added:
 
     spec = PlannerSpec(name="counting", description="Appends three lines.")
     checks_tools = False
-    converses = False
+    converses = True  # as a model, which is paid for each answer: it is asked when all is stored
 
     def check(self, _asked: RunCreate, _tools: Tools) -> None:
         """Take every run."""

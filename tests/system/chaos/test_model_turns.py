@@ -66,7 +66,7 @@ LOST = {
 """Moments at which an answer is lost, and the results that it was asked for with."""
 TURN_NOT_STORED = Change(
     "orchestrator/engine/runner.py",
-    "        await self._progress.record_turn(run.lease, turn)\n",
+    "            await self._progress.record_turn(run.lease, turn)\n",
     "",
 )
 

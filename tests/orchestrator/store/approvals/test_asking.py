@@ -53,7 +53,7 @@ async def test_run_that_asks_is_told_of_and_belongs_to_nobody(any_store):
     )  # fmt: skip
     assert await any_store.leases.acquire(*ids_of(lease), "stray") is None
     with pytest.raises(Fenced):
-        await any_store.progress.start_step(lease, step(), call_of(step()))
+        await any_store.progress.record(lease, [(step(), call_of(step()))])
 
 
 async def test_run_that_asks_does_so_once_however_often_it_says_so(any_store):
@@ -126,7 +126,7 @@ async def test_step_that_is_asked_for_again_waits_with_its_run(any_store):
     lease = await begun(any_store)
     made = step(arguments={"path": "a"})
     await any_store.progress.record_turn(lease, turn(made))
-    await any_store.progress.start_step(lease, made, call_of(made))
+    await any_store.progress.record(lease, [(made, call_of(made))])
     again = made.model_copy(update={"status": "pending"})
     await any_store.leases.ask(lease, review("asks"), None, again=(again, call_of(made)))
     [shown] = (await any_store.runs.get(*ids_of(lease))).steps
@@ -141,7 +141,7 @@ async def test_step_is_kept_with_what_its_call_is_expected_to_find(any_store, an
     expected = [receipt("a", "0" * 64)]
     made = step(expected=expected)
     await any_store.progress.record_turn(lease, turn(made))
-    await any_store.progress.start_step(lease, made, call_of(made))
+    await any_store.progress.record(lease, [(made, call_of(made))])
     [kept] = (await taken_over(any_store, any_redis, lease)).steps
     assert (kept.expected, kept.status) == (expected, "running")
     run = await any_store.runs.get(*ids_of(lease))
@@ -155,9 +155,9 @@ async def test_events_do_not_tell_what_a_call_is_expected_to_find(any_store):
     lease = await begun(any_store)
     made = step(expected=[receipt("a", "0" * 64)])
     await any_store.progress.record_turn(lease, turn(made))
-    await any_store.progress.start_step(lease, made, call_of(made))
+    await any_store.progress.record(lease, [(made, call_of(made))])
     done = made.model_copy(update={"status": "succeeded"})
-    await any_store.progress.commit_step(lease, done, call_of(made))
+    await any_store.progress.record(lease, [(done, call_of(made))])
     events = (await any_store.events.after(lease.session.id, 0, 100)).events
     told = [event.data for event in events if event.type.startswith("step.")]
     assert [sorted({"expected", "n"} & data.keys()) for data in told] == [["n"], ["n"]]
@@ -170,8 +170,10 @@ async def test_step_whose_expectations_are_too_much_is_refused(any_redis):
     await store.progress.record_turn(lease, turn(step()))
     expected = [receipt(f"{n}", "0" * 64) for n in range(100)]
     made = step(expected=expected)
-    with pytest.raises(ToolError, match="do not fit"):
-        await store.progress.start_step(lease, made, call_of(made))
+    assert await store.progress.record(lease, [(made, call_of(made))]) == []
+    refusal = store.progress.unfit(made, call_of(made))
+    assert (refusal.code, refusal.context.actual > 2000) == ("output_too_large", True)
+    assert (await store.runs.get(*ids_of(lease))).steps == []
 
 
 async def test_review_lives_as_long_as_its_session_and_goes_with_it(any_store, any_redis):

@@ -59,7 +59,7 @@ async def test_turn_that_waits_is_read_with_all_that_was_made_before_it(any_stor
     lease = await begun(any_store)
     await any_store.progress.record_turn(lease, turn(step()))
     done = step(status="succeeded", output={"text": "x"})
-    await any_store.progress.commit_step(lease, done, call_of(done))
+    await any_store.progress.record(lease, [(done, call_of(done))])
     await any_store.progress.record_turn(lease, turn(step(2), t=2))
     shown = review("asks", t=2)
     await any_store.leases.ask(lease, shown, None)
