@@ -2,17 +2,26 @@
 
 import json
 import ssl
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
+from typing import TypeVar
 from urllib.parse import quote
 
 import aiohttp
 import httpx
 from httpx_aiohttp import AiohttpTransport
-from pydantic import SecretStr, TypeAdapter, ValidationError
+from pydantic import BaseModel, SecretStr, TypeAdapter, ValidationError
 
+from common.context import ExecutionContext
 from common.errors import AgenticError, Problem, SystemFault, from_problem
-from common.tools import Settlement, ToolCall, ToolResult, ToolSpec
+from common.tools import (
+    BatchResults,
+    Settlement,
+    ToolCall,
+    ToolCallBatch,
+    ToolResult,
+    ToolSpec,
+)
 
 CONNECT_TIMEOUT = 2.0
 CONTROL_TIMEOUT = 5.0
@@ -23,6 +32,7 @@ KEEP_ALIVE = 4.0
 """Seconds: shorter than the server's, so that no request meets a connection being closed."""
 MAX_CONNECTIONS = 256
 
+M = TypeVar("M", bound=BaseModel)
 _TOOLS = TypeAdapter(list[ToolSpec])
 _UNUSED = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
 """Trusts nobody. The session has its own: for one that it does not use, the transport would read
@@ -42,27 +52,40 @@ class ExecutionClient:
         Raises the service's own error; `unavailable` (not executed) when the request cannot have
         arrived; `deadline_exceeded` or `upstream_failed` (outcome unknown) when it may have.
         """
-        headers = {"X-Request-ID": call.context.request_id, "Content-Type": "application/json"}
+        # left out where it says nothing: an older service does not know it
+        unsaid = {"expected"} if call.expected is None else None
+        content = call.model_dump_json(exclude=unsaid)
+        answer = await self._call("/v1/tool-calls", content, call.context, traceparent)
+        return _read(ToolResult, answer)
+
+    async def call_many(
+        self, calls: Sequence[ToolCall], traceparent: str | None = None
+    ) -> list[ToolResult | AgenticError]:
+        """Make one attempt at several reads in one request; return what each ended with, in order.
+
+        Raises what `run` does where that holds for all of them; `request_too_large` for more calls than
+        the service takes at once.
+        """
+        content = ToolCallBatch(calls=list(calls)).model_dump_json()
+        longest = max((call.context for call in calls), key=lambda context: context.timeout)
+        answer = await self._call("/v1/tool-calls:batch", content, longest, traceparent)
+        results = _read(BatchResults, answer).results
+        if len(results) != len(calls):
+            raise unreadable(answer)
+        return [from_problem(one) if isinstance(one, Problem) else one for one in results]
+
+    async def _call(
+        self, path: str, content: str, context: ExecutionContext, traceparent: str | None
+    ) -> httpx.Response:
+        headers = {"X-Request-ID": context.request_id, "Content-Type": "application/json"}
         if traceparent is not None:
             headers["traceparent"] = traceparent
-        answer = await self._send(
+        timeout = httpx.Timeout(context.timeout + ANSWER_MARGIN, connect=CONNECT_TIMEOUT)
+        return await self._send(
             self._http.build_request(
-                "POST",
-                "/v1/tool-calls",
-                # left out where it says nothing: an older service does not know it
-                content=call.model_dump_json(
-                    exclude=None if call.expected is not None else {"expected"}
-                ),
-                headers=headers,
-                timeout=httpx.Timeout(
-                    call.context.timeout + ANSWER_MARGIN, connect=CONNECT_TIMEOUT
-                ),
+                "POST", path, content=content, headers=headers, timeout=timeout
             )
         )
-        try:
-            return ToolResult.model_validate_json(answer.content)
-        except ValidationError as error:
-            raise unreadable(answer) from error
 
     async def settle(self, call: ToolCall) -> Settlement:
         """Return what became of a call; one without effect never has one afterwards.
@@ -77,10 +100,7 @@ class ExecutionClient:
             "X-Execution-Context": json.dumps(call.context.model_dump(mode="json")),
         }
         answer = await self._send(self._http.build_request("DELETE", path, headers=headers))
-        try:
-            return Settlement.model_validate_json(answer.content)
-        except ValidationError as error:
-            raise unreadable(answer) from error
+        return _read(Settlement, answer)
 
     async def tools(self) -> list[ToolSpec]:
         """Return the tools there are."""
@@ -107,6 +127,14 @@ async def send(http: httpx.AsyncClient, request: httpx.Request) -> httpx.Respons
     if answer.is_success:
         return answer
     raise upstream_error(answer)
+
+
+def _read(model: type[M], answer: httpx.Response) -> M:
+    """Return what an answer says; raise the fault of one that is not as the service's are."""
+    try:
+        return model.model_validate_json(answer.content)
+    except ValidationError as error:
+        raise unreadable(answer) from error
 
 
 def transport_fault(error: httpx.TransportError) -> SystemFault:

@@ -2,9 +2,11 @@
 
 import httpx
 import pytest
+from pydantic import SecretStr
 
-from common.errors import Problem
-from common.tools import BatchResults, ToolResult
+from common.errors import Problem, ToolError
+from common.tools import BatchResults, ToolCall, ToolResult
+from orchestrator.execution.client import open_client
 from tests.system.services import TOKEN, execution_environment
 
 MOST = 32
@@ -54,6 +56,20 @@ def test_a_batch_of_reads_is_answered_in_order_each_with_its_own_error(client):
     assert all(one.output["content"] == f"{n} " * 10_000 for n, one in read.items())
     [untouched] = client.post("/v1/tool-calls:batch", json={"calls": [call(7)]}).json()["results"]
     assert untouched["output"]["content"] == "7 " * 10_000
+
+
+async def test_the_orchestrators_client_makes_a_batch(client):
+    """It has results, and errors that it would raise for one call."""
+    calls = [
+        ToolCall.model_validate(call(n, **more)) for n, more in enumerate(({}, {"path": "nope"}))
+    ]
+    async with open_client(str(client.base_url), SecretStr(TOKEN)) as execution:
+        read, failed = await execution.call_many(calls)
+    assert isinstance(read, ToolResult)
+    assert read.output["content"] == "0 " * 10_000
+    assert isinstance(failed, ToolError)
+    assert (failed.code, failed.context.path) == ("path_not_found", "nope")
+    assert (failed.source, failed.outcome) == ("execution_environment", "not_executed")
 
 
 def test_a_batch_of_more_calls_than_there_may_be_is_refused(client):

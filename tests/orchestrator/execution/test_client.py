@@ -1,14 +1,15 @@
 """The execution client never lies about the outcome."""
 
 import asyncio
+import json
 import ssl
 
 import pytest
 from pydantic import SecretStr
 
 from common.context import ExecutionContext
-from common.errors import AgenticError, ToolError
-from common.tools import ToolCall, ToolResult
+from common.errors import AgenticError, ClientError, SystemFault, ToolError
+from common.tools import BatchResults, ToolCall, ToolResult
 from orchestrator.execution.client import open_client
 
 CALL = ToolCall(
@@ -129,6 +130,44 @@ async def test_client_raises_the_services_own_error_as_it_was(upstream):
         with pytest.raises(ToolError) as caught:
             await client.run(CALL)
     assert caught.value.problem("orchestrator", None) == PROBLEM
+
+
+async def test_client_returns_what_each_call_of_a_batch_ended_with(upstream):
+    """In order: an error is the one that the call by itself would raise, and takes no other along."""
+    results = BatchResults(results=[RESULT, PROBLEM, RESULT]).model_dump_json()
+    url = await upstream(answer(200, results))
+    longer = CALL.model_copy(update={"context": CALL.context.model_copy(update={"timeout": 9.0})})
+    async with open_client(url, SecretStr("t")) as client:
+        first, failed, last = await client.call_many([CALL, CALL, longer], "00-aaa")
+    assert (first, last) == (RESULT, RESULT)
+    assert isinstance(failed, ToolError)
+    assert failed.problem("orchestrator", None) == PROBLEM
+    [head] = upstream.seen
+    assert head.startswith("POST /v1/tool-calls:batch ")
+    assert {"x-request-id: req_1", "traceparent: 00-aaa"} <= set(head.lower().splitlines())
+
+
+@pytest.mark.parametrize("results", [[], [RESULT, RESULT], [{"id": "?"}]])
+async def test_client_takes_no_answer_to_a_batch_that_is_not_one_for_each_call(upstream, results):
+    """What became of which nobody could tell."""
+    told = json.dumps(
+        {"results": [one if isinstance(one, dict) else one.model_dump() for one in results]}
+    )
+    async with open_client(await upstream(answer(200, told)), SecretStr("t")) as client:
+        with pytest.raises(SystemFault) as caught:
+            await client.call_many([CALL])
+    assert (caught.value.code, caught.value.outcome) == ("upstream_failed", "unknown")
+
+
+async def test_client_raises_what_a_batch_is_refused_for(upstream):
+    """There is nothing to tell of its calls."""
+    refused = ClientError("request_too_large", "too many", limit=1, actual=2)
+    problem = refused.problem("execution_environment", "req_1").model_dump_json()
+    url = await upstream(answer(413, problem, "application/problem+json"))
+    async with open_client(url, SecretStr("t")) as client:
+        with pytest.raises(ClientError) as caught:
+            await client.call_many([CALL, CALL])
+    assert (caught.value.code, caught.value.context.limit) == ("request_too_large", 1)
 
 
 async def test_client_reports_tools_that_it_cannot_read_as_upstream_failure(upstream):
