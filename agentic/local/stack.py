@@ -23,7 +23,7 @@ from common.processes.tether import tethered
 START_TIMEOUT = 30.0
 STOP_TIMEOUT = 20.0
 """Seconds; a service takes its own grace before it is killed."""
-PAUSE = 0.05
+PAUSE = 0.02
 LAST_LINES = 15
 
 
