@@ -1,73 +1,66 @@
 """`make bench`: measures beside a floor in the same run.
 
-`python -m bench PART …` measures some parts alone: `steps`, `approvals`, `followers`,
-`models`, `directories`, `mcp`.
+`python -m bench PART …` measures some parts alone; `--json FILE` keeps every round of every figure too.
 """
 
 import argparse
-import asyncio
+import json
+import os
+import platform
 import tempfile
 from pathlib import Path
+from typing import Any
 
 import uvloop
 from rich.console import Console
-from rich.table import Table
 
-from bench.approvals import measure_approvals
-from bench.directories import measure_directories
-from bench.followers import measure_followers
-from bench.mcp import measure_mcp
-from bench.models.measure import measure_models
-from bench.models.report import breakdown, summary
-from bench.steps import measure_steps
+from bench.options import Options
+from bench.parts import PARTS
+from bench.report import printed, told
+from bench.swerex import VARIABLE
 
 
-def steps(directory: Path) -> list[Table]:
-    """Measure steps and durable writes."""
-    return [asyncio.run(measure_steps(directory))]
+def machine() -> dict[str, Any]:
+    """Return what the figures depend on: where they were taken, and how busy that was before."""
+    return {
+        "cpus": os.cpu_count(),
+        "kernel": f"{platform.system()} {platform.release()}",
+        "python": platform.python_version(),
+        "load": os.getloadavg()[0],
+    }
 
 
-def approvals(directory: Path) -> list[Table]:
-    """Measure what asking people costs."""
-    return [uvloop.run(measure_approvals(directory))]
-
-
-def followers(directory: Path) -> list[Table]:
-    """Measure a thousand followers."""
-    return [uvloop.run(measure_followers(directory))]
-
-
-def mcp(directory: Path) -> list[Table]:
-    """Measure calls over MCP."""
-    return [uvloop.run(measure_mcp(directory))]
-
-
-def models(directory: Path) -> list[Table]:
-    """Measure runs that a model decides."""
-    figures = uvloop.run(measure_models(directory))
-    return [summary(figures), breakdown(figures)]
-
-
-def directories(directory: Path) -> list[Table]:
-    """Measure a directory on its way out and back."""
-    directory.mkdir()
-    return [uvloop.run(measure_directories(directory))]
-
-
-PARTS = {part.__name__: part for part in (steps, approvals, followers, models, directories, mcp)}
+def parsed() -> argparse.Namespace:
+    """Return what was asked for; exit where that makes no sense."""
+    parser = argparse.ArgumentParser(prog="python -m bench", description="Measures.")
+    parser.add_argument("parts", nargs="*", metavar="PART", help=f"{', '.join(PARTS)}; none: all")
+    parser.add_argument("--json", type=Path, metavar="FILE", help="where to keep the figures, too")
+    parser.add_argument("--rounds", type=int, default=Options.rounds, help="(default: %(default)s)")
+    swerex = f"SWE-ReX's program (default: ${VARIABLE}, else what is installed)"
+    parser.add_argument("--swerex", default=os.environ.get(VARIABLE), help=swerex)
+    asked = parser.parse_args()
+    if unknown := [part for part in asked.parts if part not in PARTS]:
+        parser.error(f"there is no part {', '.join(unknown)}: there are {', '.join(PARTS)}")
+    return asked
 
 
 def main() -> None:
     """Print the tables."""
-    parser = argparse.ArgumentParser(prog="python -m bench", description="Measures.")
-    parser.add_argument("parts", nargs="*", metavar="PART", help=f"{', '.join(PARTS)}; none: all")
-    wanted = parser.parse_args().parts or list(PARTS)
-    if unknown := [part for part in wanted if part not in PARTS]:
-        parser.error(f"there is no part {', '.join(unknown)}: there are {', '.join(PARTS)}")
-    for part in wanted:
+    asked = parsed()
+    options = Options(asked.rounds, asked.swerex)
+    found: dict[str, Any] = {"machine": machine(), "parts": {}}
+    console = Console(width=120)
+    console.print(
+        "{cpus} CPUs, {kernel}, Python {python}, load {load:.1f}".format(**found["machine"])
+    )
+    for part in asked.parts or PARTS:
         with tempfile.TemporaryDirectory(prefix="bench-") as scratch:
-            for found in PARTS[part](Path(scratch, part)):
-                Console(width=100).print(found)
+            reports = uvloop.run(PARTS[part](Path(scratch, part), options))
+        for report in reports:
+            console.print(printed(report))
+        found["parts"][part] = [told(report) for report in reports]
+    if asked.json is not None:
+        asked.json.write_text(json.dumps(found, indent=1))
 
 
 main()

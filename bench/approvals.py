@@ -1,26 +1,27 @@
-"""What it costs that runs may ask people, beside a step of a run that asks nobody."""
+"""What it costs that runs may ask people, beside a run that asks nobody."""
 
 from pathlib import Path
 
-from rich.table import Table
+import aiohttp
 
 from agentic import AgenticClient
 from agentic.local.stack import running_stack
-from bench.steps import CONTENT, STEPS, Row, one_run, table
+from bench.options import Options
+from bench.report import Line, Report
+from bench.rounds import Figure, Request, joined, one_by_one
+from bench.runs import STEPS, one_run, opened_session, reads
+from bench.ways import PLACES, prepare
 from common.approvals.reviews import Policy
 from common.approvals.rules import MAX_RULES, Rule
 from common.plans import Plan
 
-RUNS = 10
+EACH = 3
 ANSWERS = 30
 RULES = [Rule(path=f"secrets-{n}/**/*.pem", effect="deny") for n in range(MAX_RULES)]
 """As many as a user may have; none of them is about what the runs do."""
 APPEND = {"name": "s", "tool": "append_file", "arguments": {"path": "log", "content": "line\n"}}
-
-
-async def per_step(client: AgenticClient, approval: Policy | None = None) -> list[float]:
-    """Return the milliseconds of a step, of some runs."""
-    return [(await one_run(client, STEPS, approval))[1] for _ in range(RUNS)]
+NOBODY, WRITES = f"a run of {STEPS} steps that asks nobody (the floor)", "where changes ask"
+RULED = f"under {MAX_RULES} rules"
 
 
 async def to_effect(client: AgenticClient) -> float:
@@ -37,20 +38,34 @@ async def to_effect(client: AgenticClient) -> float:
     return (times["step.succeeded"] - times["approval.received"]).total_seconds() * 1000
 
 
-async def measure_approvals(data_dir: Path) -> Table:
-    """Run all measurements and return their table."""
-    file = data_dir / "execution" / "workspaces" / "local" / "bench" / "file.txt"
-    file.parent.mkdir(parents=True)
-    file.write_text(CONTENT)
-    async with running_stack(data_dir) as stack, AgenticClient(stack.url) as client:
-        plain = await per_step(client)
-        rows: list[Row] = [
-            (f"a step of a run of {STEPS} that asks nobody (the floor)", plain, plain),
-            ("the same where changes ask", await per_step(client, "writes"), plain),
-        ]
-        await client.replace_rules(RULES)
-        rows.append((f"the same under {MAX_RULES} rules", await per_step(client), plain))
-        await client.replace_rules([])
+async def measure_approvals(directory: Path, options: Options) -> list[Report]:
+    """Measure runs that ask and runs that do not, in turn, and then answers."""
+    prepare(directory / "execution" / "workspaces" / "local")
+    async with (
+        running_stack(directory) as stack,
+        AgenticClient(stack.url) as client,
+        aiohttp.ClientSession(stack.url) as http,
+    ):
+        found = [await _round(client, http) for _ in range(options.rounds)]
         effects = [await to_effect(client) for _ in range(ANSWERS)]
-        rows.append(("from an approval to the outcome of its change", effects, plain))
-    return table(rows, f"{RUNS} runs, {ANSWERS} answers, one after the other")
+    floor, *others = (joined(figures) for figures in zip(*found, strict=True))
+    lines = [Line(floor), *(Line(figure, floor) for figure in others)]
+    lines.append(Line(Figure("from an approval to the outcome of its change", "ms", effects)))
+    return [Report("approvals", lines)]
+
+
+async def _round(client: AgenticClient, http: aiohttp.ClientSession) -> list[Figure]:
+    ways = {NOBODY: _running(http, None), WRITES: _running(http, "writes")}
+    free = await one_by_one(ways, 1, EACH)
+    await client.replace_rules(RULES)
+    ruled = await one_by_one({RULED: _running(http, None)}, 1, EACH)
+    await client.replace_rules([])
+    return [*free.values(), *ruled.values()]
+
+
+def _running(http: aiohttp.ClientSession, approval: Policy | None) -> Request:
+    async def request() -> None:
+        session = await opened_session(http, PLACES[0])
+        await one_run(http, session, reads(STEPS), approval=approval)
+
+    return request

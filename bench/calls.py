@@ -5,7 +5,8 @@ Calls go straight to the execution environment, 1 KB each, one at a time and fro
 
 import itertools
 import secrets
-from collections.abc import Callable
+from collections.abc import AsyncIterator, Callable, Mapping
+from contextlib import AsyncExitStack, asynccontextmanager
 from pathlib import Path
 from typing import Any
 
@@ -13,51 +14,15 @@ import aiohttp
 
 from agentic.local.stack import Stack, running_stack
 from bench.floor import running_floor
+from bench.options import Options
+from bench.report import Line, Report
 from bench.rounds import Figure, Request, Requests, at_once, one_by_one
+from bench.swerex import MISSING, running_swerex
+from bench.ways import CALLERS, CONTENT, PLACES, Way, prepare, sent
 
-ROUNDS = 10
 EACH = 100
-CALLERS = 16
-CONTENT = "x" * 1023 + "\n"
-
-
-def places(count: int) -> list[str]:
-    """Return names of workspaces."""
-    return [f"bench-{number}" for number in range(count)]
-
-
-def prepare(root: Path) -> None:
-    """Have a file to read in each workspace."""
-    for place in places(CALLERS):
-        (root / place).mkdir(parents=True)
-        (root / place / "file.txt").write_text(CONTENT)
-
-
-class Floor:
-    """The bare routes."""
-
-    def __init__(self, http: aiohttp.ClientSession) -> None:
-        self._http = http
-
-    def read(self, place: str) -> Request:
-        """Read a file."""
-
-        async def request() -> None:
-            async with self._http.get(f"/read/{place}") as answer:
-                assert len(await answer.read()) > len(CONTENT)
-
-        return request
-
-    def write(self, place: str) -> Request:
-        """Write a file durably."""
-
-        async def request() -> None:
-            body = {"content": secrets.token_hex(8) + CONTENT}
-            async with self._http.post(f"/write/{place}", json=body) as answer:
-                answer.raise_for_status()
-                await answer.read()
-
-        return request
+FLOOR, OURS, PEER, ONE = "floor", "ours", "SWE-ReX", "ours, one workspace"
+NOTE = "The floor is a bare FastAPI route, durable in the same way; SWE-ReX writes neither durably nor once."
 
 
 class Ours:
@@ -68,7 +33,7 @@ class Ours:
 
     def read(self, place: str) -> Request:
         """Read a file."""
-        return self._calling("read_file", place, lambda: {"path": "file.txt"})
+        return self.calling("read_file", place, lambda: {"path": "file.txt"})
 
     def write(self, place: str) -> Request:
         """Write a file durably, once."""
@@ -77,9 +42,10 @@ class Ours:
             content = secrets.token_hex(8) + CONTENT
             return {"path": "written.txt", "content": content, "mode": "upsert"}
 
-        return self._calling("write_file", place, arguments)
+        return self.calling("write_file", place, arguments)
 
-    def _calling(self, tool: str, place: str, arguments: Callable[[], dict[str, Any]]) -> Request:
+    def calling(self, tool: str, place: str, arguments: Callable[[], dict[str, Any]]) -> Request:
+        """Call a tool in a place, each time with what `arguments` returns."""
         run, numbers = f"run_{secrets.token_hex(16)}", itertools.count(1)
         context = {
             "request_id": "bench",
@@ -94,46 +60,61 @@ class Ours:
         async def request() -> None:
             call = {"id": f"{run}:{next(numbers)}:1", "fence": 1, "tool": tool}
             body = call | {"arguments": arguments(), "context": context}
-            async with self._http.post("/v1/tool-calls", json=body) as answer:
-                assert answer.status == 200, await answer.text()
-                await answer.read()
+            await sent(self._http, "/v1/tool-calls", body)
 
         return request
 
 
-async def measure_calls(data_dir: Path) -> list[Figure]:
-    """Return the figures of reads and writes, one at a time and of many callers."""
-    prepare(data_dir / "floor")
-    prepare(data_dir / "stack" / "execution" / "workspaces" / "local")
-    async with (
-        running_floor(data_dir / "floor") as floor_url,
-        running_stack(data_dir / "stack") as stack,
-        aiohttp.ClientSession(floor_url) as to_floor,
-        aiohttp.ClientSession(stack.execution_url, headers=_shown(stack)) as to_ours,
-    ):
-        return await _measured(Floor(to_floor), Ours(to_ours))
+@asynccontextmanager
+async def straight(stack: Stack) -> AsyncIterator[Ours]:
+    """Yield what calls the execution environment of a stack."""
+    shown = {"Authorization": f"Bearer {stack.service_token}"}
+    async with aiohttp.ClientSession(stack.execution_url, headers=shown) as http:
+        yield Ours(http)
 
 
-def _shown(stack: Stack) -> dict[str, str]:
-    return {"Authorization": f"Bearer {stack.service_token}"}
+async def measure_calls(directory: Path, options: Options) -> list[Report]:
+    """Measure reads and writes, one at a time and of many callers."""
+    roots = {name: directory / name for name in ("floor", "peer")}
+    for root in (*roots.values(), directory / "stack" / "execution" / "workspaces" / "local"):
+        prepare(root)
+    async with AsyncExitStack() as opened:
+        enter = opened.enter_async_context
+        ways: dict[str, Way] = {FLOOR: await enter(running_floor(roots["floor"]))}
+        stack = await enter(running_stack(directory / "stack"))
+        ways[OURS] = await enter(straight(stack))
+        peer = await enter(running_swerex(roots["peer"], options.swerex))
+        note = NOTE if peer else f"{NOTE} {MISSING}."
+        return await _reports(ways | ({PEER: peer} if peer else {}), options.rounds, note)
 
 
-async def _measured(floor: Floor, ours: Ours) -> list[Figure]:
-    names = places(CALLERS)
+async def _reports(ways: Mapping[str, Way], rounds: int, note: str) -> list[Report]:
+    """Return the report of one call at a time, and that of many callers."""
     alone: dict[str, Request] = {
-        "read, floor": floor.read(names[0]),
-        "read": ours.read(names[0]),
-        "write, floor": floor.write(names[0]),
-        "write": ours.write(names[0]),
+        **{f"read, {name}": way.read(PLACES[0]) for name, way in ways.items()},
+        **{f"write, {name}": way.write(PLACES[0]) for name, way in ways.items()},
     }
     many: dict[str, Requests] = {
-        "read, floor, 16 callers": lambda caller: floor.read(names[caller]),
-        "read, 16 callers": lambda caller: ours.read(names[caller]),
-        "write, floor, 16 callers": lambda caller: floor.write(names[caller]),
-        "write, 16 callers": lambda caller: ours.write(names[caller]),
-        "write, 16 callers, one workspace": lambda _: ours.write(names[0]),
+        **{f"read, {name}": _each(way.read) for name, way in ways.items()},
+        **{f"write, {name}": _each(way.write) for name, way in ways.items()},
+        f"write, {ONE}": lambda _: ways[OURS].write(PLACES[0]),
     }
+    one = await one_by_one(alone, rounds, EACH)
+    together = await at_once(many, rounds, EACH // 4, CALLERS)
     return [
-        *(await one_by_one(alone, ROUNDS, EACH)).values(),
-        *(await at_once(many, ROUNDS, EACH // 4, CALLERS)).values(),
+        Report("1 KB, one call at a time", _lines(one), note),
+        Report(f"1 KB, {CALLERS} callers", _lines(together), note),
+    ]
+
+
+def _each(kind: Callable[[str], Request]) -> Requests:
+    return lambda caller: kind(PLACES[caller])
+
+
+def _lines(figures: Mapping[str, Figure]) -> list[Line]:
+    """Return the figures, each beside the floor of its kind."""
+    floors = {kind: figures[f"{kind}, {FLOOR}"] for kind in ("read", "write")}
+    return [
+        Line(figure, None if FLOOR in name else floors[name.partition(",")[0]])
+        for name, figure in figures.items()
     ]

@@ -25,6 +25,7 @@ from agentic.directory.push import push
 from agentic.directory.root import Root
 from agentic.directory.state import VARIABLE, State, opened_state
 from agentic.local.stack import running_stack
+from bench.options import Options
 from common.plans import Plan
 
 FILES = 10_000
@@ -142,7 +143,7 @@ class Measuring:
         self.rows.append(Row(what, seconds, *counted))
 
 
-async def measure_directories(scratch: Path) -> Table:
+async def measure_directories(scratch: Path, _: Options) -> list[Table]:
     """Run all measurements and return their table."""
     tree = scratch / "tree"
     paths = await asyncio.to_thread(make_tree, tree)
@@ -156,7 +157,7 @@ async def measure_directories(scratch: Path) -> Table:
         await measuring.push(f"push, {EDITS} edits")
         await _change_there(measuring, tree, paths[-PULLED:])
         await measuring.pull(f"pull, {PULLED} changes")
-    return table(rows)
+    return [table(rows)]
 
 
 @asynccontextmanager

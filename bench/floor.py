@@ -3,26 +3,31 @@
 A durable write is a temporary file, fsync, a rename, and fsync of the directory.
 """
 
-import asyncio
 import os
+import secrets
 import sys
 import tempfile
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
 
-import httpx
+import aiohttp
 import uvicorn
 from fastapi import FastAPI
 
 from agentic.local.ownership import HOST, free_port
-
-PAUSE = 0.02
+from bench.rounds import Request
+from bench.serving import serving
+from bench.ways import CONTENT, sent
 
 
 def floor_app(root: Path) -> FastAPI:
     """Return routes over the directories beneath a root."""
     app = FastAPI()
+
+    @app.get("/")
+    def ready() -> None:
+        """Answer whoever waits for the start."""
 
     @app.get("/read/{place}")
     def read(place: str) -> dict[str, str]:
@@ -42,31 +47,42 @@ def floor_app(root: Path) -> FastAPI:
     return app
 
 
+class Floor:
+    """Reads and writes by the bare routes."""
+
+    def __init__(self, http: aiohttp.ClientSession) -> None:
+        self._http = http
+
+    def read(self, place: str) -> Request:
+        """Read a file."""
+
+        async def request() -> None:
+            async with self._http.get(f"/read/{place}") as answer:
+                assert len(await answer.read()) > len(CONTENT)
+
+        return request
+
+    def write(self, place: str) -> Request:
+        """Write a file durably."""
+
+        async def request() -> None:
+            await sent(self._http, f"/write/{place}", {"content": secrets.token_hex(8) + CONTENT})
+
+        return request
+
+
 @asynccontextmanager
-async def running_floor(root: Path) -> AsyncIterator[str]:
-    """Serve the floor in a process of its own; yield its address."""
+async def running_floor(root: Path) -> AsyncIterator[Floor]:
+    """Serve the floor in a process of its own."""
     port = free_port()
-    process = await asyncio.create_subprocess_exec(
-        sys.executable, "-m", "bench.floor", str(port), str(root)
-    )
-    url = f"http://{HOST}:{port}"
-    try:
-        await _answering(url)
-        yield url
-    finally:
-        process.terminate()
-        await process.wait()
+    command = floor_command(port, root)
+    async with serving(command, f"http://{HOST}:{port}") as http:
+        yield Floor(http)
 
 
-async def _answering(url: str) -> None:
-    async with httpx.AsyncClient(base_url=url) as http, asyncio.timeout(30):
-        while True:
-            try:
-                await http.get("/openapi.json")
-            except httpx.TransportError:
-                await asyncio.sleep(PAUSE)
-            else:
-                return
+def floor_command(port: int, root: Path) -> list[str]:
+    """Return the command line that serves it."""
+    return [sys.executable, "-m", "bench.floor", str(port), str(root)]
 
 
 if __name__ == "__main__":

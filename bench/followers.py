@@ -25,6 +25,7 @@ from starlette.routing import Route
 
 from agentic import AgenticClient
 from agentic.local.stack import Stack, running_stack
+from bench.options import Options
 from common.sessions import Session
 
 FOLLOWERS = 1000
@@ -176,7 +177,7 @@ def percentile(taken: list[float]) -> float:
     return sorted(taken)[int(len(taken) * 0.99)]
 
 
-async def measure_followers(data_dir: Path) -> Table:
+async def measure_followers(data_dir: Path, _: Options) -> list[Table]:
     """Measure the floor, then followers of one session and of a hundred."""
     table = Table(caption="an event's time to its arrival; half of the followers on each transport")
     for column in ("what", "p50 ms", "p99 ms", "ratio", "idle CPU", "to the store"):
@@ -191,4 +192,4 @@ async def measure_followers(data_dir: Path) -> Table:
         for count in (1, 100):
             sessions = [await client.create_session() for _ in range(count)]
             table.add_row(*await measure_one(stack, client, sessions, ms_of_floor))
-    return table
+    return [table]

@@ -6,7 +6,7 @@ A figure is what a way took in each round; its ratio is to another way of the sa
 import asyncio
 import statistics
 import time
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass
 
 Request = Callable[[], Awaitable[None]]
@@ -16,11 +16,16 @@ Requests = Callable[[int], Request]
 
 @dataclass(frozen=True)
 class Figure:
-    """What was measured, once in each round: milliseconds, or how many a second."""
+    """What was measured, once in each round: milliseconds, say, or how many a second (`/s`)."""
 
     name: str
     unit: str
     rounds: list[float]
+
+    @property
+    def is_rate(self) -> bool:
+        """Whether more is better."""
+        return self.unit == "/s"
 
     @property
     def median(self) -> float:
@@ -36,9 +41,17 @@ class Figure:
         return below, above
 
     def over(self, floor: "Figure") -> "Figure":
-        """Return the ratio to another figure, round by round."""
+        """Return how many times another figure's time this one takes, round by round."""
         pairs = zip(self.rounds, floor.rounds, strict=True)
-        return Figure(f"{self.name} / {floor.name}", "", [one / other for one, other in pairs])
+        if self.is_rate:
+            pairs = zip(floor.rounds, self.rounds, strict=True)
+        return Figure(f"{self.name} / {floor.name}", "times", [one / other for one, other in pairs])
+
+
+def joined(figures: Sequence[Figure]) -> Figure:
+    """Return the rounds of several figures of one name as one figure."""
+    first = figures[0]
+    return Figure(first.name, first.unit, [one for figure in figures for one in figure.rounds])
 
 
 async def one_by_one(ways: Mapping[str, Request], rounds: int, each: int) -> dict[str, Figure]:

@@ -4,13 +4,16 @@ import json
 from collections.abc import Mapping
 from pathlib import Path
 
+from rich.table import Table
+
 from bench.models.measuring import Pair, fake_provider, in_turn, side_by_side, stack_at
-from bench.models.report import Figures, Spans
+from bench.models.report import Figures, Spans, breakdown, summary
+from bench.options import Options
 
 TIMED = "bench.models.serving"
 
 
-async def measure_models(directory: Path) -> Figures:
+async def measure_models(directory: Path, _: Options) -> list[Table]:
     """Measure; the directory is for the stacks, and is not there yet."""
     function, function_spans = await _timed(directory / "function", {})
     async with fake_provider() as url:
@@ -19,7 +22,8 @@ async def measure_models(directory: Path) -> Figures:
         async with stack_at(directory / "http", "orchestrator", settings) as stack:
             http = await in_turn(stack)
             rate = await side_by_side(stack)
-    return Figures(function, function_spans, http, timed, timed_spans, rate)
+    figures = Figures(function, function_spans, http, timed, timed_spans, rate)
+    return [summary(figures), breakdown(figures)]
 
 
 async def _timed(directory: Path, settings: Mapping[str, str]) -> tuple[Pair, Spans]:

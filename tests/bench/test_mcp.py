@@ -1,42 +1,27 @@
-"""The bench of MCP: what is printed is what it took, and the ways are measured in turn."""
-
-import io
-
-from rich.console import Console
+"""The bench of MCP: each way is beside the first of its kind."""
 
 from bench import mcp
 
 
-async def test_ways_are_measured_in_turn_and_the_first_round_is_not_counted(monkeypatch):
-    """A machine that slows down slows all of them."""
-    monkeypatch.setattr(mcp, "ROUNDS", 2)
-    monkeypatch.setattr(mcp, "EACH", 3)
+async def test_reads_and_writes_are_each_measured_beside_the_first_way(monkeypatch):
+    """And a file is written before it is read."""
+    monkeypatch.setattr(mcp, "EACH", 1)
     asked = []
 
     def way(name):
         async def read():
-            asked.append(f"{name} read")
+            asked.append(f"read {name}")
 
         async def write():
-            asked.append(f"{name} write")
+            asked.append(f"write {name}")
 
         return read, write
 
-    taken = await mcp._measured({"a": way("a"), "b": way("b")})
-    warm = ["a write", "a read", "b write", "b read"]
-    assert asked[:4] == warm
-    assert asked[4:] == [request for request in warm for _ in range(3)] * 2
-    assert [len(one) for both in taken.values() for one in both] == [6] * 4
-
-
-def test_table_has_medians_and_ratios_to_the_first_way():
-    """And says where a peer's server is missing."""
-    console = Console(width=120, record=True, file=io.StringIO())
-    console.print(mcp.table({"first": ([1.0, 3.0, 2.0], [4.0]), "other": ([5.0], [6.0])}))
-    text = console.export_text()
-    assert "2.00" in text
-    assert "2.50" in text
-    assert "1.50" in text
-    assert "is not installed here" in text
-    console.print(mcp.table({"first": ([1.0], [1.0]), f"{mcp.PEER}, over stdio": ([1.0], [1.0])}))
-    assert "is not installed here" not in console.export_text()
+    report = await mcp._report({"a": way("a"), "b": way("b")}, 1, "a note")
+    assert asked[:2] == ["write a", "write b"]
+    assert [(line.figure.name, line.floor and line.floor.name) for line in report.lines] == [
+        ("read, a", None),
+        ("read, b", "read, a"),
+        ("write, a", None),
+        ("write, b", "write, a"),
+    ]

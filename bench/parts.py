@@ -1,0 +1,28 @@
+"""The parts of the bench, by name: each takes a directory that is not there yet, and returns its reports."""
+
+from collections.abc import Callable, Coroutine, Sequence
+from pathlib import Path
+from typing import Any
+
+from rich.table import Table
+
+from bench.approvals import measure_approvals
+from bench.calls import measure_calls
+from bench.directories import measure_directories
+from bench.followers import measure_followers
+from bench.mcp import measure_mcp
+from bench.models.measure import measure_models
+from bench.options import Options
+from bench.report import Report
+from bench.runs import measure_runs
+
+Part = Callable[[Path, Options], Coroutine[Any, Any, Sequence[Report | Table]]]
+PARTS: dict[str, Part] = {
+    "calls": measure_calls,
+    "runs": measure_runs,
+    "approvals": measure_approvals,
+    "followers": measure_followers,
+    "models": measure_models,
+    "directories": measure_directories,
+    "mcp": measure_mcp,
+}
