@@ -17,7 +17,7 @@ from rich.console import Console
 from bench.options import Options
 from bench.parts import PARTS
 from bench.report import printed, told
-from bench.swerex import VARIABLE
+from bench.ways.swerex import VARIABLE
 
 
 def machine() -> dict[str, Any]:

@@ -10,7 +10,7 @@ from bench.options import Options
 from bench.report import Line, Report
 from bench.rounds import Figure, Request, joined, one_by_one
 from bench.runs import STEPS, one_run, opened_session, reads
-from bench.ways import PLACES, prepare
+from bench.ways.way import PLACES, prepare
 from common.approvals.reviews import Policy
 from common.approvals.rules import MAX_RULES, Rule
 from common.plans import Plan

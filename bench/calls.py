@@ -3,74 +3,22 @@
 Calls go straight to the execution environment, 1 KB each, one at a time and from 16 callers.
 """
 
-import itertools
-import secrets
-from collections.abc import AsyncIterator, Callable, Mapping
-from contextlib import AsyncExitStack, asynccontextmanager
+from collections.abc import Callable, Mapping
+from contextlib import AsyncExitStack
 from pathlib import Path
-from typing import Any
 
-import aiohttp
-
-from agentic.local.stack import Stack, running_stack
-from bench.floor import running_floor
+from agentic.local.stack import running_stack
 from bench.options import Options
 from bench.report import Line, Report
 from bench.rounds import Figure, Request, Requests, at_once, one_by_one
-from bench.swerex import MISSING, running_swerex
-from bench.ways import CALLERS, CONTENT, PLACES, Way, prepare, sent
+from bench.ways.floor import running_floor
+from bench.ways.ours import straight
+from bench.ways.swerex import MISSING, running_swerex
+from bench.ways.way import CALLERS, PLACES, Way, prepare
 
 EACH = 100
 FLOOR, OURS, PEER, ONE = "floor", "ours", "SWE-ReX", "ours, one workspace"
 NOTE = "The floor is a bare FastAPI route, durable in the same way; SWE-ReX writes neither durably nor once."
-
-
-class Ours:
-    """Tool calls, straight to the execution environment."""
-
-    def __init__(self, http: aiohttp.ClientSession) -> None:
-        self._http = http
-
-    def read(self, place: str) -> Request:
-        """Read a file."""
-        return self.calling("read_file", place, lambda: {"path": "file.txt"})
-
-    def write(self, place: str) -> Request:
-        """Write a file durably, once."""
-
-        def arguments() -> dict[str, Any]:
-            content = secrets.token_hex(8) + CONTENT
-            return {"path": "written.txt", "content": content, "mode": "upsert"}
-
-        return self.calling("write_file", place, arguments)
-
-    def calling(self, tool: str, place: str, arguments: Callable[[], dict[str, Any]]) -> Request:
-        """Call a tool in a place, each time with what `arguments` returns."""
-        run, numbers = f"run_{secrets.token_hex(16)}", itertools.count(1)
-        context = {
-            "request_id": "bench",
-            "user_id": "local",
-            "request_source": {"kind": "internal"},
-            "allowed_paths_root": f"local/{place}",
-            "session_id": f"ses_{secrets.token_hex(16)}",
-            "run_id": run,
-            "timeout": 30,
-        }
-
-        async def request() -> None:
-            call = {"id": f"{run}:{next(numbers)}:1", "fence": 1, "tool": tool}
-            body = call | {"arguments": arguments(), "context": context}
-            await sent(self._http, "/v1/tool-calls", body)
-
-        return request
-
-
-@asynccontextmanager
-async def straight(stack: Stack) -> AsyncIterator[Ours]:
-    """Yield what calls the execution environment of a stack."""
-    shown = {"Authorization": f"Bearer {stack.service_token}"}
-    async with aiohttp.ClientSession(stack.execution_url, headers=shown) as http:
-        yield Ours(http)
 
 
 async def measure_calls(directory: Path, options: Options) -> list[Report]:

@@ -19,8 +19,8 @@ from bench.options import Options
 from bench.report import Line, Report
 from bench.rounds import Request, one_by_one
 from bench.runs import one_run, opened_session
-from bench.serving import stopped
-from bench.ways import CONTENT, sent
+from bench.ways.serving import stopped
+from bench.ways.way import CONTENT, sent
 
 EACH = 20
 PEER = "mcp-server-filesystem"

@@ -10,6 +10,8 @@ from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass
 
 Request = Callable[[], Awaitable[None]]
+Measure = Callable[[], Awaitable[float]]
+"""Measures once."""
 Requests = Callable[[int], Request]
 """Returns what one of several callers asks for, by its number."""
 
@@ -54,32 +56,47 @@ def joined(figures: Sequence[Figure]) -> Figure:
     return Figure(first.name, first.unit, [one for figure in figures for one in figure.rounds])
 
 
-async def one_by_one(ways: Mapping[str, Request], rounds: int, each: int) -> dict[str, Figure]:
-    """Time requests one after the other: the median of each round, in ms. A first round warms up."""
+async def in_turn(ways: Mapping[str, Measure], rounds: int, unit: str = "ms") -> dict[str, Figure]:
+    """Have each way measured once in each round. A first round warms up, and is not counted."""
     taken: dict[str, list[float]] = {name: [] for name in ways}
     for number in range(rounds + 1):
-        for name, request in ways.items():
-            middle = statistics.median([await _timed(request) for _ in range(each)])
+        for name, measure in ways.items():
+            value = await measure()
             if number > 0:
-                taken[name].append(middle)
-    return {name: Figure(name, "ms", found) for name, found in taken.items()}
+                taken[name].append(value)
+    return {name: Figure(name, unit, found) for name, found in taken.items()}
+
+
+async def one_by_one(ways: Mapping[str, Request], rounds: int, each: int) -> dict[str, Figure]:
+    """Time requests one after the other: the median of each round, in ms."""
+
+    def measuring(request: Request) -> Measure:
+        async def middle() -> float:
+            return statistics.median([await timed(request) for _ in range(each)])
+
+        return middle
+
+    return await in_turn({name: measuring(one) for name, one in ways.items()}, rounds)
 
 
 async def at_once(
     ways: Mapping[str, Requests], rounds: int, each: int, callers: int
 ) -> dict[str, Figure]:
     """Count requests of so many callers at once, `each` of each: how many a second, in each round."""
-    rates: dict[str, list[float]] = {name: [] for name in ways}
-    for number in range(rounds + 1):
-        for name, requests in ways.items():
+
+    def measuring(requests: Requests) -> Measure:
+        async def rate() -> float:
             started = time.perf_counter()
             await asyncio.gather(*(_repeated(requests(caller), each) for caller in range(callers)))
-            if number > 0:
-                rates[name].append(callers * each / (time.perf_counter() - started))
-    return {name: Figure(name, "/s", found) for name, found in rates.items()}
+            return callers * each / (time.perf_counter() - started)
+
+        return rate
+
+    return await in_turn({name: measuring(one) for name, one in ways.items()}, rounds, "/s")
 
 
-async def _timed(request: Request) -> float:
+async def timed(request: Request) -> float:
+    """Return the milliseconds that a request takes."""
     started = time.perf_counter()
     await request()
     return (time.perf_counter() - started) * 1000

@@ -12,11 +12,11 @@ from typing import Any
 import aiohttp
 
 from agentic.local.stack import running_stack
-from bench.floor import Floor, running_floor
 from bench.options import Options
 from bench.report import Bar, Line, Report
 from bench.rounds import Figure, Request, Requests, at_once, one_by_one
-from bench.ways import CALLERS, PLACES, prepare, sent
+from bench.ways.floor import Floor, running_floor
+from bench.ways.way import CALLERS, PLACES, prepare, sent
 
 STEPS = 50
 EACH = 20

@@ -1,4 +1,4 @@
-"""`python -m bench.crowd`: a thousand followers on raw sockets, in a process of their own.
+"""`python -m bench.following.crowd`: a thousand followers on raw sockets, in a process of their own.
 
 The first line of its input says where to connect: `{"port": …, "streams": [["sse" | "ws", path], …]}`.
 It prints `ready` once all are open; for each further line, how many milliseconds each event took

@@ -16,8 +16,8 @@ import aiohttp
 
 from agentic.local.ownership import HOST, free_port
 from bench.rounds import Request
-from bench.serving import serving
-from bench.ways import CONTENT, sent
+from bench.ways.serving import serving
+from bench.ways.way import CONTENT, sent
 
 PROGRAM = "swerex-remote"
 VARIABLE = "BENCH_SWEREX"

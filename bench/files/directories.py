@@ -1,15 +1,12 @@
 """What a directory costs on its way out and back, beside `tar | tar; sync -f` and `rsync -a`.
 
-The tree is made from the interpreter's standard library, each file repeated and marked, so that no two
-are alike. All of it lies on one file system; requests go over loopback, through both services.
+All of it lies on one file system; requests go over loopback, through both services.
 """
 
 import asyncio
-import itertools
 import os
 import shutil
 import subprocess
-import sysconfig
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
@@ -25,6 +22,8 @@ from agentic.directory.push import push
 from agentic.directory.root import Root
 from agentic.directory.state import VARIABLE, State, opened_state
 from agentic.local.stack import running_stack
+from bench.files.counting import Counting
+from bench.files.trees import make_tree
 from bench.options import Options
 from common.plans import Plan
 
@@ -42,53 +41,6 @@ class Row:
     seconds: float
     sent: int | None = None
     received: int | None = None
-
-
-class Counting(httpx.AsyncBaseTransport):
-    """Counts the bytes of bodies."""
-
-    def __init__(self, inner: httpx.AsyncBaseTransport) -> None:
-        self._inner = inner
-        self.sent = self.received = 0
-
-    async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
-        """Send a request, and count both bodies as they pass."""
-        request.stream = _Counted(request.stream, self, "sent")
-        answer = await self._inner.handle_async_request(request)
-        answer.stream = _Counted(answer.stream, self, "received")
-        return answer
-
-    async def aclose(self) -> None:
-        """Close the connections."""
-        await self._inner.aclose()
-
-
-class _Counted(httpx.AsyncByteStream):
-    def __init__(self, stream: object, counts: Counting, name: str) -> None:
-        assert isinstance(stream, httpx.AsyncByteStream)
-        self._stream, self._counts, self._name = stream, counts, name
-
-    async def __aiter__(self) -> AsyncIterator[bytes]:
-        async for piece in self._stream:
-            setattr(self._counts, self._name, getattr(self._counts, self._name) + len(piece))
-            yield piece
-
-    async def aclose(self) -> None:
-        await self._stream.aclose()
-
-
-def make_tree(directory: Path, files: int = FILES, size: int = SIZE) -> list[Path]:
-    """Make so many files of so many bytes in all, a hundred to a directory; return their paths."""
-    library = Path(sysconfig.get_path("stdlib"))
-    sources = [path.read_bytes() for path in sorted(library.glob("*.py"))]
-    repeated = max(1, round(size / files / (sum(map(len, sources)) / len(sources))))
-    made = []
-    for number, source in zip(range(files), itertools.cycle(sources), strict=False):
-        path = directory / f"{number // 100:03}" / f"{number:05}.py"
-        path.parent.mkdir(parents=True, exist_ok=True)
-        path.write_bytes(source * repeated + b"# %d\n" % number)
-        made.append(path)
-    return made
 
 
 def floors(tree: Path, scratch: Path) -> list[Row]:
@@ -146,7 +98,7 @@ class Measuring:
 async def measure_directories(scratch: Path, _: Options) -> list[Table]:
     """Run all measurements and return their table."""
     tree = scratch / "tree"
-    paths = await asyncio.to_thread(make_tree, tree)
+    paths = await asyncio.to_thread(make_tree, tree, FILES, SIZE)
     rows = await asyncio.to_thread(floors, tree, scratch)
     os.environ[VARIABLE] = str(scratch / "state")
     async with _measuring(scratch, tree, rows) as measuring:

@@ -6,7 +6,6 @@ counted from its own time, which the store gives it, to its arrival in the clien
 
 import asyncio
 import json
-import os
 import re
 import statistics
 import sys
@@ -26,6 +25,7 @@ from starlette.routing import Route
 from agentic import AgenticClient
 from agentic.local.stack import Stack, running_stack
 from bench.options import Options
+from bench.processes import cpu_seconds, pid_of
 from common.sessions import Session
 
 FOLLOWERS = 1000
@@ -71,7 +71,7 @@ async def crowd(port: int, streams: list[tuple[str, str]]) -> AsyncIterator[Crow
     """Follow all these streams; yield when they are open."""
     pipe = asyncio.subprocess.PIPE
     process = await asyncio.create_subprocess_exec(
-        sys.executable, "-m", "bench.crowd", stdin=pipe, stdout=pipe, limit=2**24
+        sys.executable, "-m", "bench.following.crowd", stdin=pipe, stdout=pipe, limit=2**24
     )
     followers = Crowd(process)
     assert await followers.ask(json.dumps({"port": port, "streams": streams})) == "ready"
@@ -118,15 +118,9 @@ async def serving(bare: Bare) -> AsyncIterator[int]:
     await task
 
 
-def cpu_seconds(pid: int) -> float:
-    """Return the CPU time that a process has had."""
-    fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
-    return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
-
-
 async def idle_cpu(stack: Stack) -> float:
     """Return the percentage of a core that the idle orchestrator takes."""
-    [pid] = [each.process.pid for each in stack.services if each.name == "orchestrator"]
+    pid = pid_of(stack, "orchestrator")
     before = cpu_seconds(pid)
     await asyncio.sleep(IDLE)
     return (cpu_seconds(pid) - before) / IDLE * 100
@@ -187,8 +181,11 @@ async def measure_followers(data_dir: Path, _: Options) -> list[Table]:
         taken = await followers.delays(bare.publish, EVENTS * FOLLOWERS)
     ms_of_floor = percentile(taken)
     table.add_row(*row("a bare stream, SSE alone (the floor)", taken, ms_of_floor))
-    os.environ["ORCHESTRATOR_ROLE"] = "api"  # nobody executes: each run is one event
-    async with running_stack(data_dir) as stack, AgenticClient(stack.url) as client:
+    nobody_executes = {"ORCHESTRATOR_ROLE": "api"}  # so each run is one event
+    async with (
+        running_stack(data_dir, settings=nobody_executes) as stack,
+        AgenticClient(stack.url) as client,
+    ):
         for count in (1, 100):
             sessions = [await client.create_session() for _ in range(count)]
             table.add_row(*await measure_one(stack, client, sessions, ms_of_floor))

@@ -1,0 +1,1 @@
+"""Measures what is done with many files at once."""

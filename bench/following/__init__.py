@@ -1,0 +1,1 @@
+"""Measures what followers of sessions cost."""

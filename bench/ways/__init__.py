@@ -1,0 +1,1 @@
+"""The ways of reading and writing a file that are compared, and the servers behind them."""
