@@ -18,6 +18,7 @@ from bench.models.measure import measure_models
 from bench.options import Options
 from bench.report import Report
 from bench.runs import measure_runs
+from bench.scaling.measure import measure_scaling
 from bench.startup import measure_startup
 
 Part = Callable[[Path, Options], Coroutine[Any, Any, Sequence[Report | Table]]]
@@ -33,4 +34,5 @@ PARTS: dict[str, Part] = {
     "directories": measure_directories,
     "mcp": measure_mcp,
     "startup": measure_startup,
+    "scaling": measure_scaling,
 }

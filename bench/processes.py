@@ -13,6 +13,13 @@ def pid_of(stack: Stack, service: str) -> int:
     return pid
 
 
+def store_socket(stack: Stack) -> str:
+    """Return the path of the Unix socket of the store that the orchestrator embeds."""
+    text = (stack.data_dir / "orchestrator" / "server.conf").read_text()
+    [socket] = re.findall(r'^unixsocket "(.+)"$', text, re.MULTILINE)
+    return str(socket)
+
+
 def cpu_seconds(pid: int) -> float:
     """Return the CPU time that a process has had."""
     fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()

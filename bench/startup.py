@@ -4,7 +4,6 @@ The orchestrator starts its store with it, and stands on an execution environmen
 """
 
 import asyncio
-import os
 import secrets
 import sys
 from asyncio.subprocess import DEVNULL
@@ -74,7 +73,7 @@ def _service(module: str, prefix: str, settings: Mapping[str, str]) -> Measure:
 
 def _starting(command: Sequence[str], url: str, env: Mapping[str, str]) -> Measure:
     async def measure() -> float:
-        process, seconds = await started(command, url, env={**os.environ, **env})
+        process, seconds = await started(command, url, env=env)
         await stopped(process)
         return seconds * 1000
 

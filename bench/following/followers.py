@@ -6,7 +6,6 @@ counted from its own time, which the store gives it, to its arrival in the clien
 
 import asyncio
 import json
-import re
 import statistics
 import sys
 from collections.abc import AsyncIterator, Awaitable, Callable
@@ -25,7 +24,7 @@ from starlette.routing import Route
 from agentic import AgenticClient
 from agentic.local.stack import Stack, running_stack
 from bench.options import Options
-from bench.processes import cpu_seconds, pid_of
+from bench.processes import cpu_seconds, pid_of, store_socket
 from common.sessions import Session
 
 FOLLOWERS = 1000
@@ -128,9 +127,7 @@ async def idle_cpu(stack: Stack) -> float:
 
 async def store_connections(stack: Stack) -> int:
     """Return how many connections the orchestrator has to its store."""
-    text = (stack.data_dir / "orchestrator" / "server.conf").read_text()
-    [socket] = re.findall(r'^unixsocket "(.+)"$', text, re.MULTILINE)
-    async with Redis.from_url(f"unix://{socket}", decode_responses=True) as redis:
+    async with Redis.from_url(f"unix://{store_socket(stack)}", decode_responses=True) as redis:
         return int((await redis.info("clients"))["connected_clients"]) - 1
 
 

@@ -1,6 +1,7 @@
 """Servers for a bench, each in a process of its own, so that the load takes none of their time."""
 
 import asyncio
+import os
 import time
 from asyncio.subprocess import DEVNULL, Process
 from collections.abc import AsyncIterator, Mapping, Sequence
@@ -20,16 +21,16 @@ async def started(
     command: Sequence[str],
     url: str,
     *,
-    env: Mapping[str, str] | None = None,
+    env: Mapping[str, str] = NONE,
     headers: Mapping[str, str] = NONE,
 ) -> tuple[Process, float]:
-    """Start a server; return it, and the seconds from exec until the URL is answered with 200.
+    """Start a server with more in its environment; return it, and the seconds from exec until the URL is answered with 200.
 
     Raises RuntimeError where it ends before, TimeoutError where it takes longer than a minute.
     """
     began = time.perf_counter()
     process = await asyncio.create_subprocess_exec(
-        *command, env=env, stdin=DEVNULL, stdout=DEVNULL, stderr=DEVNULL
+        *command, env={**os.environ, **env}, stdin=DEVNULL, stdout=DEVNULL, stderr=DEVNULL
     )
     try:
         await _answering(process, url, headers)
@@ -48,10 +49,15 @@ async def stopped(process: Process) -> None:
 
 @asynccontextmanager
 async def serving(
-    command: Sequence[str], url: str, headers: Mapping[str, str] = NONE
+    command: Sequence[str],
+    url: str,
+    *,
+    ready: str = "/",
+    env: Mapping[str, str] = NONE,
+    headers: Mapping[str, str] = NONE,
 ) -> AsyncIterator[aiohttp.ClientSession]:
     """Serve until the end of the block, which is given a client of the server."""
-    process, _ = await started(tethered(*command), url, headers=headers)
+    process, _ = await started(tethered(*command), url + ready, env=env, headers=headers)
     try:
         async with aiohttp.ClientSession(url, headers=headers) as http:
             yield http

@@ -73,5 +73,5 @@ async def running_swerex(root: Path, program: str | None) -> AsyncIterator[SweRe
     port, token = free_port(), secrets.token_hex(16)
     shown = {"X-API-Key": token}
     options = ["--host", HOST, "--port", str(port), "--auth-token", token]
-    async with serving([*command, *options], f"http://{HOST}:{port}", shown) as http:
+    async with serving([*command, *options], f"http://{HOST}:{port}", headers=shown) as http:
         yield SweRex(http, root)

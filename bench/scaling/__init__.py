@@ -1,0 +1,1 @@
+"""Measures how costs grow with what there is: whether they stay flat."""
