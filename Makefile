@@ -10,7 +10,7 @@ unexport PYTHONHOME PYTHONPATH PYTHONWARNINGS PYTEST_ADDOPTS
 
 .DEFAULT_GOAL := help
 .PHONY: help setup setup-run setup-lock run test test-units test-setup test-live test-sandbox race mutate-guards crash chaos \
-	conformance lint format lock check-lock bench try-model up down
+	conformance lint format lock check-lock bench bench-compare try-model up down
 
 help: ## list the targets
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*##/\t/' | expand -t 16
@@ -102,8 +102,11 @@ check-lock: setup-lock ## pyproject.toml, poetry.lock and requirements/*.txt mus
 	$(call write_exports,.cache/requirements)
 	diff -r -x install requirements .cache/requirements
 
-bench: setup ## measure, as ratios against a floor in the same run
-	$(BIN)/python -m bench
+bench: setup ## measure, as ratios against a floor in the same run: make bench PARTS="calls runs" (none: all)
+	$(BIN)/python -m bench $(PARTS)
+
+bench-compare: setup ## measure another revision in turn with this directory: make bench-compare REV=main PARTS="calls runs"
+	$(BIN)/python -m bench.compare "$(or $(REV),HEAD)" $(or $(PARTS),calls runs)
 
 try-model: setup ## run real tasks with a real model: make try-model BASE_URL=… MODEL=… (CONTEXT=tokens, TASKS=words)
 	@$(BIN)/python -m bench.try_model --model "$(MODEL)" --base-url "$(BASE_URL)" \

@@ -60,7 +60,7 @@ def printed(report: Report | Table) -> Table:
     for column in COLUMNS:
         shown.add_column(column, justify="left" if column in ("what", "met") else "right")
     for line in report.lines:
-        shown.add_row(line.figure.name, *_of(line.figure), *_of(line.ratio), *_judged(line))
+        shown.add_row(line.figure.name, *printed_value(line.figure), *_ratio(line), *_judged(line))
     return shown
 
 
@@ -73,12 +73,15 @@ def told(report: Report | Table) -> dict[str, Any]:
     return {"title": report.title, "figures": lines, "note": report.note}
 
 
-def _of(figure: Figure | None) -> tuple[str, str]:
-    if figure is None:
-        return "", ""
+def printed_value(figure: Figure) -> tuple[str, str]:
+    """Return the median with its unit, and the spread; of one round there is none."""
     below, above = figure.spread
     spread = f"{_number(below)} … {_number(above)}" if len(figure.rounds) > 1 else ""
     return f"{_number(figure.median)} {figure.unit}", spread
+
+
+def _ratio(line: Line) -> tuple[str, str]:
+    return ("", "") if line.ratio is None else printed_value(line.ratio)
 
 
 def _judged(line: Line) -> tuple[str, str]:
