@@ -52,7 +52,9 @@ async def _running(
 ) -> AsyncIterator[None]:
     """Run what goes on beside the requests; at the end let runs reach their next step."""
     shutdown.arm(parts.connections.close, parts.worker.drain)
-    listening = relay(parts.store.events, parts.connections.wake, parts.worker.cancel)
+    connections = parts.connections
+    on_settled = connections.settling.tell
+    listening = relay(parts.store.events, connections.wake, parts.worker.cancel, on_settled)
     supervisor.start("notifications", listening)
     supervisor.start("streams", parts.limits.streams.keep())
     if settings.role != "api":

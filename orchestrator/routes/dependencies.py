@@ -62,7 +62,7 @@ class Services:
     @property
     def settling(self) -> Settling:
         """What tells when runs settle."""
-        return Settling(self.store, self.connections)
+        return self.connections.settling
 
 
 # a dependency that is a plain function would take a thread, for each request

@@ -84,7 +84,7 @@ class EventLog:
         return int(first or 1)
 
     async def notifications(self) -> AsyncIterator[tuple[str, str]]:
-        """Yield `("event", session id)` and `("cancel", run id)` as they are published.
+        """Yield `("event", session id)`, `("cancel", run id)`, `("settled", run id)` as they are published.
 
         Notifications are lost while the connection is down: whoever listens must also look by itself.
         """

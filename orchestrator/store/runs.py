@@ -97,6 +97,12 @@ class RunStore:
         size = length_of(fields, steps, turns)
         return await off_loop(size, read_run, fields, steps, turns, text)
 
+    async def status(self, session_id: str, run_id: str) -> str | None:
+        """Return how far a run has come; None where there is none."""
+        name = self._backend.keys.run(session_id, run_id)
+        status: str | None = await self._backend.do(self._backend.redis.hget(name, "status"))
+        return status
+
     async def turns(self, session_id: str, run_id: str) -> Sequence[Turn]:
         """Return what the run's planner has decided, turn by turn; raise `run_not_found`."""
         redis, keys = self._backend.redis, self._backend.keys

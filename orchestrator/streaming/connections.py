@@ -10,6 +10,7 @@ from orchestrator.streaming.feeds import Feed
 from orchestrator.streaming.following import Follower, is_last
 from orchestrator.streaming.frames import START, Cursor, Frame
 from orchestrator.streaming.listening import Listening
+from orchestrator.streaming.settling import Settling
 
 POLL = 2.0
 """Seconds between two looks at all that is followed: a notification may be lost, an event may not."""
@@ -27,6 +28,7 @@ class ConnectionManager:
     def __init__(self, store: Store) -> None:
         self._store = store
         self._feeds: dict[str, Feed] = {}
+        self.settling = Settling(store)
         self._listening = Listening(store.texts)
         self._watching: asyncio.Task[None] | None = None
         self.is_closing = False
@@ -42,6 +44,7 @@ class ConnectionManager:
         for feed in self._feeds.values():
             feed.end()
         self._listening.close()
+        self.settling.close()
 
     async def aclose(self) -> None:
         """Close, and return once no connection to the store is held for this any more."""

@@ -1,42 +1,77 @@
 """Waits until a run has settled: it has ended, or waits for a person."""
 
 import asyncio
-from contextlib import aclosing
+import time
+from collections import defaultdict
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 
-from common.runs import FINAL_EVENTS, FINAL_STATUSES, Run
+from common.runs import FINAL_STATUSES, Run
+from orchestrator.store.backend import StoreUnavailable
 from orchestrator.store.store import Store
-from orchestrator.streaming.connections import ConnectionManager
-from orchestrator.streaming.frames import START
 
 SETTLED = FINAL_STATUSES | {"awaiting_approval", "awaiting_input"}
-_TELLING = FINAL_EVENTS | {"run.queued", "run.awaiting_approval", "run.awaiting_input", "gap"}
-"""Events behind which a run may have settled."""
+POLL = 1.0
+"""Seconds between two looks at a run's state: a notification may be lost, and older programs send none."""
 
 
 class Settling:
-    """Tells when runs settle: by their state, their events only say when to look."""
+    """Tells when runs settle: by their state, notifications only say when to look."""
 
-    def __init__(self, store: Store, connections: ConnectionManager) -> None:
+    def __init__(self, store: Store) -> None:
         self._store = store
-        self._connections = connections
+        self._waiting: defaultdict[str, set[asyncio.Event]] = defaultdict(set)
+        self._is_closing = False
+
+    def tell(self, run_id: str) -> None:
+        """Take the notification that a run may have settled."""
+        for look in self._waiting.get(run_id, ()):
+            look.set()
+
+    def close(self) -> None:
+        """Let nobody wait any longer: the process is about to stop."""
+        self._is_closing = True
+        for run_id in self._waiting:
+            self.tell(run_id)
 
     async def within(self, seconds: float, session_id: str, run_id: str) -> Run | None:
-        """Return the run once it has settled; None when that takes longer than `seconds`."""
-        settling = asyncio.create_task(self._settled(session_id, run_id))
-        try:
-            # Not by a timeout: a command of Redis may swallow its cancel (asyncio.wait_for before 3.12).
-            await asyncio.wait({settling}, timeout=seconds)
-            return settling.result() if settling.done() else None
-        finally:
-            settling.cancel()
+        """Return the run once it has settled; None when that takes longer than `seconds`.
+
+        Raises StoreUnavailable where the store is away from the first, and waits for it later.
+        """
+        deadline = time.monotonic() + seconds
+        with self._watched(run_id) as look:  # before looking: what comes meanwhile is not missed
+            run = await self._settled(session_id, run_id)
+            while run is None and not self._is_closing:
+                left = deadline - time.monotonic()
+                if left <= 0:
+                    return None
+                await _until(look, min(left, POLL))
+                with suppress(StoreUnavailable):
+                    run = await self._settled(session_id, run_id)
+        return run
 
     async def _settled(self, session_id: str, run_id: str) -> Run | None:
-        """Return the run once its state says so; None where its events end before."""
-        start = START.not_before(await self._store.events.first_seq(session_id, run_id))
-        async with aclosing(self._connections.follow(session_id, start, run_id)) as batches:
-            async for batch in batches:  # the first one included
-                if any(frame.event.type in _TELLING for frame in batch):
-                    run = await self._store.runs.get(session_id, run_id)
-                    if run.status in SETTLED:
-                        return run
-        return None
+        if await self._store.runs.status(session_id, run_id) not in SETTLED:
+            return None
+        run = await self._store.runs.get(session_id, run_id)
+        return run if run.status in SETTLED else None  # it may have been answered since
+
+    @contextmanager
+    def _watched(self, run_id: str) -> Iterator[asyncio.Event]:
+        look = asyncio.Event()
+        self._waiting[run_id].add(look)
+        try:
+            yield look
+        finally:
+            self._waiting[run_id].discard(look)
+            if not self._waiting[run_id]:
+                del self._waiting[run_id]
+
+
+async def _until(look: asyncio.Event, seconds: float) -> None:
+    """Wait until there is a reason to look, and take it."""
+    with suppress(TimeoutError):
+        async with asyncio.timeout(seconds):
+            await look.wait()
+    look.clear()

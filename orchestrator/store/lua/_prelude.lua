@@ -61,13 +61,19 @@ end
 
 -- Events are numbered without holes, and the number is the entry's id: a follower that finds another
 -- number than the next one knows that events are gone (streaming/connections.py). The entry is there
--- before the message is out, so that whoever is woken finds it.
+-- before the message is out, so that whoever is woken finds it: one message tells of all that a script writes,
+-- which is seen when the script has ended.
+local is_told = false
 local function emit(kind, run_id, step_id, data)
   local seq = redis.call('HINCRBY', SESSION, 'seq', 1)
   redis.call('XADD', EVENTS, 'MAXLEN', '~', LOG, seq .. '-0',
     'type', kind, 'time', int(now_ms), 'run', run_id, 'step', step_id, 'data', data)
-  redis.call('PUBLISH', CHANNEL, 'event ' .. SESSION_ID)
+  if not is_told then redis.call('PUBLISH', CHANNEL, 'event ' .. SESSION_ID) end
+  is_told = true
 end
+
+-- The run has ended, or waits for a person: who waits for that need not read all of its events.
+local function tell_settled() redis.call('PUBLISH', CHANNEL, 'settled ' .. RUN_ID) end
 
 -- An owner's write begins with this. It is refused unless it shows the run's own fence: a worker that
 -- was paused for longer than its lease would write over what its successor has written.
@@ -226,5 +232,6 @@ local function conclude(status, field, value, data)
   redis.call('HSET', RUN, 'status', status, field, value, 'finished', int(now_ms))
   redis.call('HINCRBY', RUN, 'revision', 1)
   emit('run.' .. status, RUN_ID, '', data)
+  tell_settled()
   keep_run(RUN_ID)
 end

@@ -31,5 +31,6 @@ if PATIENCE ~= '' then
 end
 let_go(ARGV[OWN + 3])
 emit('run.' .. ARGV[OWN + 3], RUN_ID, '', data)
+tell_settled()
 touch()
 return { 'done', '' }

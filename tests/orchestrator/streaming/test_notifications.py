@@ -8,10 +8,11 @@ from tests.orchestrator.fakes import until
 
 
 async def test_notifications_are_passed_on_to_followers_and_worker(store, session):
-    """Events to the followers, cancels to the worker."""
+    """Events to the followers, cancels to the worker, the end of a run to those who wait for it."""
     opened = await session()
-    events, cancels = [], []
-    listening = asyncio.create_task(relay(store.events, events.append, cancels.append))
+    events, cancels, settled = [], [], []
+    passing_on = relay(store.events, events.append, cancels.append, settled.append)
+    listening = asyncio.create_task(passing_on)
     run = document(opened.id)
 
     async def heard():
@@ -21,6 +22,10 @@ async def test_notifications_are_passed_on_to_followers_and_worker(store, sessio
     await until(heard)
     await store.runs.create(run, "reject")
     await until(lambda: opened.id in events)
+    assert settled == []
+    await store.runs.cancel(opened.id, run.id)
+    await until(lambda: settled)
     listening.cancel()
     await asyncio.gather(listening, return_exceptions=True)
-    assert cancels[0] == run.id
+    assert (cancels[0], settled) == (run.id, [run.id])
+    assert run.id not in events

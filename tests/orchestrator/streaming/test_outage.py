@@ -37,7 +37,9 @@ async def test_streams_outlive_the_connections_to_the_store(url, real_redis, mon
         monkeypatch.setattr(module, "PAUSE", 0.05)
     async with open_store(url, "test", StoreConfig()) as store:
         manager = ConnectionManager(store)
-        listening = asyncio.create_task(relay(store.events, manager.wake, lambda _: None))
+        listening = asyncio.create_task(
+            relay(store.events, manager.wake, lambda _: None, lambda _: None)
+        )
         session = await store.sessions.create("ann", None, {}, None)
         followed = [[] for _ in range(5)]
         following = [asyncio.create_task(follow(manager, session.id, seqs)) for seqs in followed]
