@@ -18,7 +18,8 @@ from bench.ways.way import CALLERS, PLACES, Way, prepare
 
 EACH = 100
 FLOOR, OURS, PEER, ONE = "floor", "ours", "SWE-ReX", "ours, one workspace"
-NOTE = "The floor is a bare FastAPI route, durable in the same way; SWE-ReX writes neither durably nor once."
+NOTE = "The floor is a bare FastAPI route, durable in the same way."
+OF_PEER = "SWE-ReX writes in place, not durably, and knows a retry of the last request alone."
 
 
 async def measure_calls(directory: Path, options: Options) -> list[Report]:
@@ -32,7 +33,7 @@ async def measure_calls(directory: Path, options: Options) -> list[Report]:
         stack = await enter(running_stack(directory / "stack"))
         ways[OURS] = await enter(straight(stack))
         peer = await enter(running_swerex(roots["peer"], options.swerex))
-        note = NOTE if peer else f"{NOTE} {MISSING}."
+        note = f"{NOTE} {OF_PEER if peer else MISSING}"
         return await _reports(ways | ({PEER: peer} if peer else {}), options.rounds, note)
 
 

@@ -77,7 +77,7 @@ def printed_value(figure: Figure) -> tuple[str, str]:
     """Return the median with its unit, and the spread; of one round there is none."""
     below, above = figure.spread
     spread = f"{_number(below)} … {_number(above)}" if len(figure.rounds) > 1 else ""
-    return f"{_number(figure.median)} {figure.unit}", spread
+    return f"{_number(figure.median)} {figure.unit}".rstrip(), spread
 
 
 def _ratio(line: Line) -> tuple[str, str]:

@@ -8,14 +8,13 @@ import asyncio
 import json
 import statistics
 import sys
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from contextlib import asynccontextmanager
 from datetime import UTC, datetime
 from pathlib import Path
 
 import uvicorn
 from redis.asyncio import Redis
-from rich.table import Table
 from starlette.applications import Starlette
 from starlette.requests import Request
 from starlette.responses import Response, StreamingResponse
@@ -25,6 +24,8 @@ from agentic import AgenticClient
 from agentic.local.stack import Stack, running_stack
 from bench.options import Options
 from bench.processes import cpu_seconds, pid_of, store_socket
+from bench.report import Line, Report
+from bench.rounds import Figure
 from common.sessions import Session
 
 FOLLOWERS = 1000
@@ -132,9 +133,9 @@ async def store_connections(stack: Stack) -> int:
 
 
 async def measure_one(
-    stack: Stack, client: AgenticClient, sessions: list[Session], ms_of_floor: float
-) -> tuple[str, ...]:
-    """Return the row of a thousand followers of these sessions, SSE and WebSocket by turns."""
+    stack: Stack, client: AgenticClient, sessions: list[Session], floor: Sequence[Line]
+) -> list[Line]:
+    """Return the lines of a thousand followers of these sessions, SSE and WebSocket by turns."""
     streams = [
         (("sse", f"/v1/sessions/{session.id}/events"), ("ws", f"/v1/sessions/{session.id}/ws"))[
             n % 2
@@ -153,14 +154,20 @@ async def measure_one(
         each = FOLLOWERS // len(sessions)
         taken = await followers.delays(publish, events * each, events)
         connections = await store_connections(stack)
-    what = f"{FOLLOWERS} followers of {len(sessions)} session(s)"
-    return (*row(what, taken, ms_of_floor), f"{cpu:.1f} %", str(connections))
+    what = f"followers of {len(sessions)} session(s)"
+    return [
+        *delivered(what, taken, floor),
+        Line(Figure(f"{what}: idle CPU", "%", [cpu])),
+        Line(Figure(f"{what}: connections to the store", "", [connections])),
+    ]
 
 
-def row(what: str, taken: list[float], ms_of_floor: float) -> tuple[str, ...]:
-    """Return median, 99th percentile and the ratio of that to the floor's."""
-    high = percentile(taken)
-    return what, f"{statistics.median(taken):.1f}", f"{high:.1f}", f"{high / ms_of_floor:.1f}"
+def delivered(what: str, taken: list[float], floor: Sequence[Line] = ()) -> list[Line]:
+    """Return median and 99th percentile of deliveries, each beside the floor's, if there is one."""
+    middle = Figure(f"{what}: p50", "ms", [statistics.median(taken)])
+    high = Figure(f"{what}: p99", "ms", [percentile(taken)])
+    floors: list[Figure | None] = [line.figure for line in floor] or [None, None]
+    return [Line(*both) for both in zip((middle, high), floors, strict=True)]
 
 
 def percentile(taken: list[float]) -> float:
@@ -168,22 +175,20 @@ def percentile(taken: list[float]) -> float:
     return sorted(taken)[int(len(taken) * 0.99)]
 
 
-async def measure_followers(data_dir: Path, _: Options) -> list[Table]:
+async def measure_followers(directory: Path, _: Options) -> list[Report]:
     """Measure the floor, then followers of one session and of a hundred."""
-    table = Table(caption="an event's time to its arrival; half of the followers on each transport")
-    for column in ("what", "p50 ms", "p99 ms", "ratio", "idle CPU", "to the store"):
-        table.add_column(column, justify="left" if column == "what" else "right")
     bare = Bare()
     async with serving(bare) as port, crowd(port, [("sse", "/")] * FOLLOWERS) as followers:
         taken = await followers.delays(bare.publish, EVENTS * FOLLOWERS)
-    ms_of_floor = percentile(taken)
-    table.add_row(*row("a bare stream, SSE alone (the floor)", taken, ms_of_floor))
+    floor = delivered("a bare stream, SSE alone", taken)
+    lines = [*floor]
     nobody_executes = {"ORCHESTRATOR_ROLE": "api"}  # so each run is one event
     async with (
-        running_stack(data_dir, settings=nobody_executes) as stack,
+        running_stack(directory, settings=nobody_executes) as stack,
         AgenticClient(stack.url) as client,
     ):
         for count in (1, 100):
             sessions = [await client.create_session() for _ in range(count)]
-            table.add_row(*await measure_one(stack, client, sessions, ms_of_floor))
-    return [table]
+            lines += await measure_one(stack, client, sessions, floor)
+    title = f"an event's time to its arrival at {FOLLOWERS:,} followers"
+    return [Report(title, lines, "Half of the followers are on each transport.")]

@@ -1,7 +1,7 @@
 """Measures all that is to be told of runs of a model, on stacks of their own."""
 
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from rich.table import Table
@@ -9,11 +9,12 @@ from rich.table import Table
 from bench.models.measuring import Pair, fake_provider, in_turn, side_by_side, stack_at
 from bench.models.report import Figures, Spans, breakdown, summary
 from bench.options import Options
+from bench.report import Report
 
 TIMED = "bench.models.serving"
 
 
-async def measure_models(directory: Path, _: Options) -> list[Table]:
+async def measure_models(directory: Path, _: Options) -> Sequence[Report | Table]:
     """Measure; the directory is for the stacks, and is not there yet."""
     function, function_spans = await _timed(directory / "function", {})
     async with fake_provider() as url:

@@ -7,8 +7,10 @@ from datetime import datetime
 
 from rich.table import Table
 
-from bench.models.measuring import Pair, Sample, median
+from bench.models.measuring import Pair, Sample
 from bench.models.spans import AGENTS_MD, CALL, CONVERSATION, EARLIER, MODEL, PLANNER, PROGRESS
+from bench.report import Bar, Line, Report
+from bench.rounds import Figure
 
 Spans = Mapping[str, Mapping[str, float]]
 """Seconds by name, of each run by its id."""
@@ -43,23 +45,32 @@ class Figures:
     """Runs a second, side by side."""
 
 
-def summary(figures: Figures) -> Table:
-    """Return the medians beside their bounds."""
-    table = Table(caption="the best of some rounds; a run of a model: two turns and one call")
-    for column in ("a run", "p50 ms", "p95 ms", "above a plan's", "bound"):
-        table.add_column(column, justify="left" if column == "a run" else "right")
+def summary(figures: Figures) -> Report:
+    """Return the runs beside their bounds."""
     function, http = figures.function, figures.http
-    rows = (
-        ("of a plan of one step", function.plans, "", ""),
-        ("of a function as model", function.models, f"{function.more:+.2f}", "+4"),
-        ("of a plan, beside the next", http.plans, "", ""),
-        ("of a fake provider's model, over HTTP", http.models, f"{http.more:+.2f}", "25 in all"),
+    plans, models = _runs("of a plan", function.plans), _runs(
+        "of a function as model", function.models
     )
-    for what, samples, more, bound in rows:
-        table.add_row(what, f"{median(samples):.2f}", f"{high(samples):.2f}", more, bound)
-    rate = f"{figures.rate:.1f} runs/s"
-    table.add_row("over HTTP, 16 at a time", rate, "", "", "45 runs/s")
-    return table
+    beside = _runs("of a plan, beside the next", http.plans)
+    over_http = _runs("of a fake provider's model, over HTTP", http.models)
+    more = Figure("of a function as model, above a plan's", "ms", [function.more])
+    rate = Figure("over HTTP, 16 at a time", "/s", [figures.rate])
+    slowest = Figure("over HTTP, p95", "ms", [high(http.models)])
+    lines = [
+        Line(plans),
+        Line(models, plans),
+        Line(more, bar=Bar(4)),
+        Line(beside),
+        Line(over_http, beside, Bar(25)),
+        Line(slowest),
+        Line(rate, bar=Bar(45)),
+    ]
+    note = "The runs of the best of some rounds. A run of a model: two turns and one call."
+    return Report("a run of one step", lines, note)
+
+
+def _runs(name: str, samples: Sequence[Sample]) -> Figure:
+    return Figure(name, "ms", [sample.taken for sample in samples])
 
 
 def high(samples: Sequence[Sample]) -> float:

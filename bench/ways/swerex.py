@@ -1,4 +1,4 @@
-"""A peer: SWE-ReX's server, which reads and writes files, neither durably nor once.
+"""A peer: SWE-ReX's server, which reads files, and writes them in place and not durably.
 
 It is no dependency of ours: it is measured where `swerex` can be imported, where `swerex-remote` is on the
 PATH, or where `BENCH_SWEREX` (or `--swerex`) names that program.
@@ -22,7 +22,7 @@ from bench.ways.way import CONTENT, sent
 PROGRAM = "swerex-remote"
 VARIABLE = "BENCH_SWEREX"
 MISSING = (
-    f"SWE-ReX is left out: {PROGRAM} is not on the PATH (pip install swe-rex), nor in {VARIABLE}"
+    f"SWE-ReX is left out: {PROGRAM} is not on the PATH (pip install swe-rex), nor in {VARIABLE}."
 )
 
 

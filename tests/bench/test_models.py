@@ -3,7 +3,7 @@
 import pytest
 
 from bench.models.measuring import Pair, Sample
-from bench.models.report import breakdown_of, high
+from bench.models.report import Figures, breakdown_of, high, summary
 
 
 def sample(taken):
@@ -31,3 +31,15 @@ def test_a_pair_says_how_much_longer_a_run_of_a_model_takes():
     pair = Pair([sample(10.0), sample(11.0), sample(30.0)], [sample(14.0)] * 3)
     assert pair.more == 3
     assert high(pair.plans) == 30
+
+
+def test_the_summary_judges_what_a_model_adds_and_how_many_runs_end_in_a_second():
+    """A plan's run is the floor of the same rounds."""
+    pair = Pair([sample(10.0)] * 3, [sample(13.0)] * 3)
+    lines = {
+        line.figure.name: line for line in summary(Figures(pair, {}, pair, pair, {}, 44)).lines
+    }
+    assert lines["of a function as model"].ratio.median == pytest.approx(1.3)
+    assert lines["of a function as model, above a plan's"].is_met
+    assert lines["of a fake provider's model, over HTTP"].is_met
+    assert not lines["over HTTP, 16 at a time"].is_met
