@@ -35,7 +35,8 @@ def parsed() -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="python -m bench", description="Measures.")
     parser.add_argument("parts", nargs="*", metavar="PART", help=f"{', '.join(PARTS)}; none: all")
     parser.add_argument("--json", type=Path, metavar="FILE", help="where to keep the figures, too")
-    parser.add_argument("--rounds", type=int, default=Options.rounds, help="(default: %(default)s)")
+    rounds = "how often each way is measured, where ways take turns (default: %(default)s)"
+    parser.add_argument("--rounds", type=int, default=Options.rounds, help=rounds)
     swerex = f"SWE-ReX's program (default: ${VARIABLE}, else what is installed)"
     parser.add_argument("--swerex", default=os.environ.get(VARIABLE), help=swerex)
     asked = parser.parse_args()
