@@ -8,16 +8,14 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 
-from common.errors import ToolError
 from common.files.paths import Parts, show_path
 from execution_environment.sandbox.descriptors import DIRECTORY, opened
 from execution_environment.sandbox.limits import CallLimits, Usage
 
-MAX_ENTRIES = 200_000
-"""Entries that one call looks at."""
 INTERVAL = 1000
 """Entries of a directory between two looks at the clock."""
-_PASSED_OVER = {errno.ENOENT, errno.ENOTDIR, errno.ELOOP, errno.EACCES, errno.ENAMETOOLONG}
+PASSED_OVER = {errno.ENOENT, errno.ENOTDIR, errno.ELOOP, errno.EACCES, errno.ENAMETOOLONG}
+"""What a directory says that is not what it was when its name was read."""
 
 
 @dataclass(frozen=True)
@@ -40,7 +38,7 @@ def read_directory(
 
     `check` is called now and then, and may raise.
     """
-    with opened(root, base + parts, DIRECTORY) as directory, _scanned(directory, check) as found:
+    with opened(root, base + parts, DIRECTORY) as directory, scanned(directory, check) as found:
         return [
             Entry((*parts, os.fsencode(item.name)), status)
             for item in found
@@ -49,7 +47,8 @@ def read_directory(
 
 
 @contextmanager
-def _scanned(descriptor: int, check: Callable[[], None]) -> Iterator[Iterator["os.DirEntry[str]"]]:
+def scanned(descriptor: int, check: Callable[[], None]) -> Iterator[Iterator["os.DirEntry[str]"]]:
+    """Read a directory for the time of the context; `check` is called now and then, and may raise."""
     with os.scandir(descriptor) as entries:
         yield _in_time(entries, check)
 
@@ -75,23 +74,6 @@ def _status(item: "os.DirEntry[str]") -> os.stat_result | None:
         return item.stat(follow_symlinks=False)
     except FileNotFoundError:
         return None
-
-
-def walk(
-    root: int, base: Parts, start: Parts, depth: int | None, limits: CallLimits
-) -> list[Entry]:
-    """Return what lies beneath `start`, `depth` levels deep (None: all), by path bytes."""
-    entries: list[Entry] = []
-    for found in scan(root, base, start, depth, limits):
-        entries += found
-        if len(entries) > MAX_ENTRIES:
-            raise ToolError(
-                "output_too_large",
-                f"'{show_path(start)}' holds more than {MAX_ENTRIES} entries",
-                path=show_path(start),
-                limit=MAX_ENTRIES,
-            )
-    return sorted(entries, key=lambda entry: b"/".join(entry.parts))
 
 
 def scan(
@@ -125,7 +107,7 @@ def _read_if_there(root: int, base: Parts, parts: Parts, limits: CallLimits) -> 
     try:
         return read_directory(root, base, parts, limits.check_deadline)
     except OSError as error:
-        if error.errno not in _PASSED_OVER:
+        if error.errno not in PASSED_OVER:
             raise
         return []
 

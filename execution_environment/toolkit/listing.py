@@ -1,7 +1,7 @@
 """Pages of directory entries: what list_directory and find_files return."""
 
-import bisect
-from collections.abc import Sequence
+import itertools
+from collections.abc import Iterable
 
 from common.files.paths import parse
 from common.models import UtcTime
@@ -27,24 +27,22 @@ class DirectoryPage(Output):
     next_cursor: str | None
 
 
-def page_of(found: Sequence[Entry], limit: int, cursor: str | None) -> DirectoryPage:
-    """Return the entries that follow the cursor, which is the last path that was seen.
+def after(cursor: str | None) -> bytes:
+    """Return the path behind which a page begins: the last one that was seen.
 
-    An empty one is none: models write it so.
+    An empty cursor is none: models write it so.
     """
-    first = 0
-    if cursor:
-        first = bisect.bisect_right(found, b"/".join(parse(cursor)), key=_order)
-    page = found[first : first + limit]
-    is_last = first + limit >= len(found)
+    return b"/".join(parse(cursor)) if cursor else b""
+
+
+def page_of(found: Iterable[Entry], limit: int) -> DirectoryPage:
+    """Return so many entries; no more is asked for than shows whether there are others."""
+    page = list(itertools.islice(found, limit + 1))
+    is_last = len(page) <= limit
     return DirectoryPage(
-        entries=[_entry(item) for item in page],
-        next_cursor=None if is_last else page[-1].path,
+        entries=[_entry(item) for item in page[:limit]],
+        next_cursor=None if is_last else page[limit - 1].path,
     )
-
-
-def _order(entry: Entry) -> bytes:
-    return b"/".join(entry.parts)
 
 
 def _entry(item: Entry) -> DirectoryEntry:

@@ -1,6 +1,6 @@
 """Globs in tool arguments: compiled by RE2, refused with the argument's name."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from typing import Any
 
 from common.errors import ToolError
@@ -20,14 +20,12 @@ class Glob:
         except InvalidPattern as error:
             raise ToolError("invalid_pattern", f"The glob is not valid: {error}") from error
 
-    def among(self, entries: Iterable[Entry], limits: CallLimits) -> list[Entry]:
-        """Return the entries that match; a glob over many long paths takes its time."""
-        found = []
+    def among(self, entries: Iterable[Entry], limits: CallLimits) -> Iterator[Entry]:
+        """Yield the entries that match; a glob over many long paths takes its time."""
         for entry in entries:
             limits.check_deadline()
             if self._matches(entry.path):
-                found.append(entry)
-        return found
+                yield entry
 
     def _matches(self, path: str) -> bool:
         return self._pattern is None or bool(

@@ -8,7 +8,7 @@ from pydantic import Field
 from common.files.paths import parse, show_path
 from common.tools import touching
 from execution_environment.sandbox.walking import Entry
-from execution_environment.toolkit.listing import DirectoryPage, page_of
+from execution_environment.toolkit.listing import DirectoryPage, after, page_of
 from execution_environment.toolkit.patterns import Glob
 from execution_environment.toolkit.tool import Arguments, tool
 from execution_environment.workspace.reader import Reader
@@ -35,8 +35,9 @@ class FindFilesArguments(Arguments):
 def find_files(arguments: FindFilesArguments, reader: Reader) -> DirectoryPage:
     """Find files and directories by name, with a glob. Use it when you don't know where a file is."""
     glob = Glob(arguments.glob, show_path(parse(arguments.path)))
-    of_kind = (entry for entry in reader.walk(arguments.path, None) if _is_a(arguments.type, entry))
-    return page_of(glob.among(of_kind, reader.limits), arguments.limit, arguments.cursor)
+    entries = reader.walk(arguments.path, None, after(arguments.cursor))
+    of_kind = (entry for entry in entries if _is_a(arguments.type, entry))
+    return page_of(glob.among(of_kind, reader.limits), arguments.limit)
 
 
 def _is_a(wanted: Kind | None, entry: Entry) -> bool:

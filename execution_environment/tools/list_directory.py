@@ -5,7 +5,7 @@ from typing import Annotated
 from pydantic import Field
 
 from common.tools import touching
-from execution_environment.toolkit.listing import DirectoryPage, page_of
+from execution_environment.toolkit.listing import DirectoryPage, after, page_of
 from execution_environment.toolkit.tool import Arguments, tool
 from execution_environment.workspace.reader import Reader
 
@@ -26,5 +26,5 @@ class ListDirectoryArguments(Arguments):
 @tool(effect="read")
 def list_directory(arguments: ListDirectoryArguments, reader: Reader) -> DirectoryPage:
     """List what is in a directory, ordered by path. Use it to see what there is before you read."""
-    found = reader.walk(arguments.path, arguments.depth)
-    return page_of(found, arguments.limit, arguments.cursor)
+    found = reader.walk(arguments.path, arguments.depth, after(arguments.cursor))
+    return page_of(found, arguments.limit)

@@ -1,5 +1,6 @@
 """search_files: where a pattern occurs, with the lines around it."""
 
+from collections.abc import Iterator
 from typing import Annotated
 
 from pydantic import Field
@@ -83,6 +84,6 @@ def search_files(arguments: SearchFilesArguments, reader: Reader) -> SearchResul
     )
 
 
-def _files(arguments: SearchFilesArguments, reader: Reader) -> list[Entry]:
+def _files(arguments: SearchFilesArguments, reader: Reader) -> Iterator[Entry]:
     base, entries = reader.files_beneath(arguments.path)
     return Glob(arguments.glob, base).among(entries, reader.limits)

@@ -3,13 +3,12 @@
 import errno
 import os
 import stat
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from typing import TypeVar
 
 from common.errors import ToolError
 from common.files.paths import parse, show_path
-from execution_environment.sandbox import walking
 from execution_environment.sandbox.descriptors import (
     ANY,
     READ,
@@ -20,6 +19,7 @@ from execution_environment.sandbox.descriptors import (
     status_at,
 )
 from execution_environment.sandbox.limits import CallLimits
+from execution_environment.sandbox.ordered import OrderedWalk
 from execution_environment.sandbox.walking import Entry
 from execution_environment.searching.searchers import Searchers
 from execution_environment.workspace import snapshots
@@ -102,18 +102,21 @@ class Reader:
         finally:
             self.root.guesses = guesses
 
-    def walk(self, path: str, depth: int | None) -> list[Entry]:
-        """Return what lies beneath a directory, by path bytes; a workspace not made yet is empty."""
+    def walk(self, path: str, depth: int | None, after: bytes = b"") -> Iterator[Entry]:
+        """Yield what lies beneath a directory, by path bytes and beyond a path.
+
+        A workspace that is not made yet is empty.
+        """
         parts = parse(path)
+        walk = OrderedWalk(self.root.descriptor, self.root.base, parts, depth, self.limits)
         try:
             with self.root.errors_of(parts):
-                return walking.walk(self.root.descriptor, self.root.base, parts, depth, self.limits)
+                yield from walk.after(after)
         except ToolError as error:
             if parts or error.code != "path_not_found":
                 raise
-            return []
 
-    def files_beneath(self, path: str) -> tuple[str, list[Entry]]:
+    def files_beneath(self, path: str) -> tuple[str, Iterator[Entry]]:
         """Return the regular files in a directory, or the one file that the path names.
 
         The first value is the directory that their paths are relative to.
@@ -121,11 +124,11 @@ class Reader:
         parts = parse(path)
         status = self.find(path)
         if status is not None and stat.S_ISREG(status.st_mode):
-            return show_path(parts[:-1]), [Entry(parts, status)]
+            return show_path(parts[:-1]), iter([Entry(parts, status)])
         entries = self.walk(path, None)
-        return show_path(parts), [item for item in entries if stat.S_ISREG(item.status.st_mode)]
+        return show_path(parts), (item for item in entries if stat.S_ISREG(item.status.st_mode))
 
-    def search(self, query: Query, files: Sequence[Entry]) -> Iterator[Hit]:
+    def search(self, query: Query, files: Iterable[Entry]) -> Iterator[Hit]:
         """Yield what is found in each of these files."""
         return Search(self.root, self.limits, self.searchers).run(query, files)
 

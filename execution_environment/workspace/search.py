@@ -2,7 +2,7 @@
 
 import os
 import stat
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import suppress
 from dataclasses import dataclass
 from typing import Self
@@ -49,7 +49,7 @@ class Search:
         self._searchers = searchers
         self._user = root.base[0].decode()
 
-    def run(self, query: Query, files: Sequence[Entry]) -> Iterator[Hit]:
+    def run(self, query: Query, files: Iterable[Entry]) -> Iterator[Hit]:
         """Yield what was found in each file.
 
         Without any file the pattern is looked at all the same.
@@ -136,7 +136,7 @@ def _close(files: Iterable[OpenFile]) -> None:
             os.close(descriptor)
 
 
-def _lots(files: Sequence[Entry]) -> Iterator[list[Entry]]:
+def _lots(files: Iterable[Entry]) -> Iterator[list[Entry]]:
     """Yield the files in lots of bounded length, together and each; at least one lot."""
     lot, size = list[Entry](), 0
     for entry in files:

@@ -44,7 +44,7 @@ def searched(parts, demo):
     reader = workspace_over(parts.sandbox).reader
 
     def searched(searchers):
-        _, entries = reader.files_beneath(".")
+        entries = list(reader.files_beneath(".")[1])
         (demo / "001").unlink()
         search = Search(reader.root, reader.limits, searchers)
         return [found and found["total"] for _, found in search.run(QUERY, entries)]

@@ -17,7 +17,11 @@ CALLS = 3
 STORE, CALL = "store", "call"
 MOMENTS = {
     "before the turn's first step is stored": (STORE, b"step.started", 1),
-    "before its first call arrives": (CALL, b"POST /v1/tool-calls ", 2),  # the first reads AGENTS.md
+    "before its first call arrives": (
+        CALL,
+        b"POST /v1/tool-calls ",
+        2,
+    ),  # the first reads AGENTS.md
     "between two calls": (CALL, b"POST /v1/tool-calls ", 3),
     "before the outcome of a call is stored": (STORE, b"step.succeeded", 2),
     "before the outcome of the last call is stored": (STORE, b"step.succeeded", CALLS),
