@@ -36,26 +36,23 @@ class SessionStore:
         ttl: timedelta | None,
         idempotency: Idempotency | None = None,
     ) -> Session:
-        """Open a session, or return the one that the same key opened before.
-
-        Raises `idempotency_conflict` when the key stood for another request.
-        """
+        """Open a session, or return its key's first; raise `idempotency_conflict` for another request."""
         ttl = min(ttl or self._ttl, self._ttl)
         own_id, session_id, deleted = new_id("ses"), "", ""
         while True:
             if idempotency is not None:
                 session_id = await self._reserve(own_id, user_id, idempotency, deleted)
             session = _made(session_id or own_id, user_id, workspace, metadata, ttl)
-            if await self._store(session, ttl, is_reserved=idempotency is not None):
-                return await self.get(session.id, user_id)
+            if stored := await self._store(session, is_reserved=idempotency is not None):
+                return stored
             deleted = session.id
 
-    async def _store(self, session: Session, ttl: timedelta, *, is_reserved: bool) -> bool:
-        """Store a session unless it is there; False for one that was deleted."""
+    async def _store(self, session: Session, *, is_reserved: bool) -> Session | None:
+        """Store a session unless it is there, and return what is; None for one that was deleted."""
         await self._drop_some_expired(session.user_id)
         # The index comes first, so that no crash leaves a session that is in no list.
         await keep_listed(self._backend, session.user_id, session.id)
-        [outcome] = await self._backend.script(
+        outcome, *fields = await self._backend.script(
             "create_session",
             session.id,
             "",
@@ -63,12 +60,13 @@ class SessionStore:
             session.user_id,
             session.workspace,
             int(is_reserved),
-            ttl=ttl,
+            ttl=timedelta(seconds=session.ttl),
             more_keys=(self._backend.keys.deleted(session.id),),
         )
         if not may_come(session.id):  # reserved long ago: whoever listed since has dropped it
             await keep_listed(self._backend, session.user_id, session.id)
-        return bool(outcome == "created")
+        kept = dict(zip(fields[::2], fields[1::2], strict=True))
+        return None if outcome == "deleted" else read_session(kept)
 
     @property
     def _ttl(self) -> timedelta:
@@ -121,8 +119,8 @@ class SessionStore:
         for session_id in ids:
             pipeline.hgetall(self._backend.keys.session(session_id))
         found = await self._backend.do(pipeline.execute())
-        missing = [session_id for session_id, fields in zip(ids, found, strict=True) if not fields]
-        await self._forget(user_id, missing)
+        pairs = zip(ids, found, strict=True)
+        await self._forget(user_id, [session_id for session_id, fields in pairs if not fields])
         return await read_sessions(found)
 
     async def _drop_some_expired(self, user_id: str) -> None:

@@ -1,5 +1,6 @@
 -- Stores a session, unless the same client's key has stored it before.
 -- KEYS: 10 there when a session of this id was deleted
+-- Returns { outcome, the session's fields and values … }.
 -- ARGV: 6 document, 7 id of the user, 8 workspace, 9 whether a client's key stands for it ('1')
 if redis.call('EXISTS', KEYS[10]) == 1 then return { 'deleted' } end
 if redis.call('EXISTS', SESSION) == 0 then
@@ -9,4 +10,4 @@ if redis.call('EXISTS', SESSION) == 0 then
   emit('session.created', '', '', '{}')
 end
 touch()
-return { 'created' }
+return { 'created', unpack(redis.call('HGETALL', SESSION)) }

@@ -2,6 +2,8 @@
 
 from datetime import timedelta
 
+import pytest
+
 from common.ids import new_id
 from orchestrator.store.backend import StoreConfig
 from tests.orchestrator.builders import code_of, document
@@ -45,6 +47,18 @@ async def test_session_index_forgets_only_what_cannot_come_any_more(store, redis
     await redis.expire(index, 60)
     assert (await store.sessions.list("ann", 3, None)).items == []
     assert await redis.zrange(index, 0, -1) == [coming]
+
+
+@pytest.mark.parametrize("idempotency", [None, ("key", "digest")])
+async def test_session_is_not_read_again_when_it_is_opened(any_store, monkeypatch, idempotency):
+    """The script that stores it says what is there: another round trip for each session, for nothing."""
+    read, reads = any_store.sessions.get, []
+    monkeypatch.setattr(any_store.sessions, "get", lambda *ids: reads.append(ids) or read(*ids))
+    asked = "ann", "w", {"a": "b"}, timedelta(seconds=90), idempotency
+    opened = [await any_store.sessions.create(*asked) for _ in range(2)]
+    assert reads == []
+    assert [await read(one.id, "ann") for one in opened] == opened
+    assert (opened[0] == opened[1]) is (idempotency is not None)
 
 
 async def test_session_is_opened_once_for_one_key(session):
