@@ -16,6 +16,7 @@ from orchestrator.engine.calls import dry_runs_of, step_call
 from orchestrator.engine.granting import Grant
 from orchestrator.engine.outcomes import Outcome, not_made, outcome_of
 from orchestrator.engine.state import RunState
+from orchestrator.execution.batching import Batcher
 from orchestrator.execution.retrying import Cancelled, Executor
 from orchestrator.planners.plan.references import referred_to, resolve_arguments
 from orchestrator.store.progress import Progress
@@ -58,10 +59,10 @@ class StepMaker:
     """Performs the steps of runs."""
 
     def __init__(
-        self, progress: Progress, executor: Executor, call_timeout: timedelta, now: Now = utc_now
+        self, progress: Progress, executor: Batcher, call_timeout: timedelta, now: Now = utc_now
     ) -> None:
         self._progress = progress
-        self._executor = executor
+        self.executor = executor
         self._call_timeout = call_timeout.total_seconds()
         self._now = now
 
@@ -109,14 +110,14 @@ class StepMaker:
                 left[0] = self._unfit(run, step, call, grants[call.n]), call
         return [one for one in prepared if run.is_under_way(one.call)]
 
-    async def make(self, run: RunState, prepared: Prepared) -> None:
+    async def make(self, run: RunState, prepared: Prepared, executor: Executor) -> None:
         """Make a call that is begun, and keep what came of it for the next write (`save`).
 
         Raises ChangedSincePreview, likewise.
         """
         step, call = prepared.step, prepared.call
         sent = step_call(run.lease, step, prepared.grant.access, timeout=prepared.seconds)
-        outcome = await outcome_of(run, self._executor, sent, is_open=prepared.is_open)
+        outcome = await outcome_of(run, executor, sent, is_open=prepared.is_open)
         error = outcome.get("error")
         if error is not None and error.code == "changed_since_preview":
             raise ChangedSincePreview(call.n, step)
@@ -170,7 +171,7 @@ class StepMaker:
 
         Raises ChangedSincePreview unless it finds what that one has left, and else what was shown.
         """
-        dry_run = dry_runs_of(run, self._executor, seconds)
+        dry_run = dry_runs_of(run, self.executor, seconds)
         receipts = (await dry_run(step.tool, step.arguments or {})).receipts
         of_turn = [made for made in run.history if made.n >= run.turns[-1].calls[0].n]
         is_made = any(made.n == grant.depends_on and made.error is None for made in of_turn)

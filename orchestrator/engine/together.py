@@ -1,10 +1,11 @@
-"""Makes calls that are begun side by side, and stores what comes of them as it comes."""
+"""Makes calls that are begun side by side, reads in one request, and stores what comes of them as it comes."""
 
 import asyncio
 from collections.abc import Sequence
 
 from orchestrator.engine.state import RunState
 from orchestrator.engine.steps import Prepared, StepMaker
+from orchestrator.execution.batching import Batching
 
 
 async def make_together(steps: StepMaker, run: RunState, prepared: Sequence[Prepared]) -> None:
@@ -13,9 +14,11 @@ async def make_together(steps: StepMaker, run: RunState, prepared: Sequence[Prep
     One that fails leaves no other behind: what it raises comes when all others have an outcome.
     """
     if len(prepared) == 1:
-        await steps.make(run, prepared[0])
+        await steps.make(run, prepared[0], steps.executor)
         return
-    under_way = {asyncio.create_task(steps.make(run, one)) for one in prepared}
+    only_read = all(one.call.effect == "read" for one in prepared)
+    executor = Batching(steps.executor) if only_read else steps.executor
+    under_way = {asyncio.create_task(steps.make(run, one, executor)) for one in prepared}
     failures: list[BaseException] = []
     try:
         while under_way:

@@ -14,6 +14,7 @@ from pydantic import BaseModel, SecretStr, TypeAdapter, ValidationError
 
 from common.context import ExecutionContext
 from common.errors import AgenticError, Problem, SystemFault, from_problem
+from common.off_loop import SMALL, off_loop
 from common.tools import (
     BatchResults,
     Settlement,
@@ -69,7 +70,9 @@ class ExecutionClient:
         content = ToolCallBatch(calls=list(calls)).model_dump_json()
         longest = max((call.context for call in calls), key=lambda context: context.timeout)
         answer = await self._call("/v1/tool-calls:batch", content, longest, traceparent)
-        results = _read(BatchResults, answer).results
+        # as many outputs as calls: what is large would hold up everybody else
+        is_little = len(answer.content) <= SMALL
+        results = (await off_loop(is_little, _read, BatchResults, answer)).results
         if len(results) != len(calls):
             raise unreadable(answer)
         return [from_problem(one) if isinstance(one, Problem) else one for one in results]

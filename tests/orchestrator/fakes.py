@@ -4,7 +4,7 @@ import asyncio
 import inspect
 from datetime import timedelta
 
-from common.errors import ClientError, SystemFault, ToolError
+from common.errors import AgenticError, ClientError, SystemFault, ToolError
 from common.plans import Usage
 from common.runs import PlannerSpec
 from common.tools import Settlement, ToolResult, ToolSpec
@@ -42,6 +42,16 @@ class ScriptedExecutor:
         if isinstance(outcome, ToolResult):
             return outcome
         return self._result(call.id, outcome)
+
+    async def call_many(self, calls, traceparent=None):
+        """Make an attempt at each."""
+        return await asyncio.gather(*(self._ended(call, traceparent) for call in calls))
+
+    async def _ended(self, call, traceparent):
+        try:
+            return await self.run(call, traceparent)
+        except AgenticError as failure:
+            return failure
 
     def _result(self, call_id, outcome):
         receipts = [receipt("p", outcome["sha256"])] if "sha256" in outcome else []

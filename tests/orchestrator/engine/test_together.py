@@ -5,6 +5,7 @@ from collections import Counter
 
 import pytest
 
+from common.errors import ClientError
 from orchestrator.engine.signals import Signals
 from orchestrator.planners.decisions import CallTools, Finish
 from orchestrator.store.backend import StoreConfig, StoreUnavailable
@@ -175,6 +176,28 @@ async def test_outcome_is_stored_when_its_worker_drains(store, leased):
     assert (run.status, [made.status for made in run.steps]) == ("queued", ["succeeded"])
 
 
+class OneByOne(ScriptedExecutor):
+    """An older execution environment, which takes no batches."""
+
+    async def call_many(self, calls, traceparent=None):
+        raise ClientError("route_not_found", "There is nothing at this address")
+
+
+async def test_reads_of_a_turn_go_in_one_request(store, leased):
+    """Unless one of them stands alone."""
+    together = []
+
+    class Batches(ScriptedExecutor):
+        async def call_many(self, calls, traceparent=None):
+            together.append([made.id.split(":")[1] for made in calls])
+            return await super().call_many(calls, traceparent)
+
+    planner = DecisivePlanner(call("a"), call("b"), call("c"))
+    run = await execute(store, await leased(), planner, Batches({"x": 1}, {"x": 2}, {"x": 3}))
+    assert [made.output for made in run.steps] == [{"x": 1}, {"x": 2}, {"x": 3}]
+    assert together == [["1", "2", "3"]]
+
+
 async def test_read_that_has_ended_is_stored_while_others_take_their_time(store, leased):
     """A slow one keeps nobody from seeing it."""
     lease, seen = await leased(), asyncio.Event()
@@ -187,9 +210,7 @@ async def test_read_that_has_ended_is_stored_while_others_take_their_time(store,
                 return {}
             await asyncio.sleep(0.01)
 
-    run = await execute(
-        store, lease, DecisivePlanner(call("a"), call("b")), ScriptedExecutor({}, slow)
-    )
+    run = await execute(store, lease, DecisivePlanner(call("a"), call("b")), OneByOne({}, slow))
     assert (run.status, seen.is_set()) == ("succeeded", True)
 
 
@@ -209,7 +230,7 @@ async def test_read_that_ends_while_another_is_being_stored_goes_with_the_next_w
         return {"x": 2}
 
     meanwhile["record_steps", 2] = second_ends
-    planner, executor = DecisivePlanner(call("a"), call("b")), ScriptedExecutor({"x": 1}, second)
+    planner, executor = DecisivePlanner(call("a"), call("b")), OneByOne({"x": 1}, second)
     run = await execute(store, await leased(), planner, executor)
     assert [made.output for made in run.steps] == [{"x": 1}, {"x": 2}]
     assert counted["record_steps"] == 2
