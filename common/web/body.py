@@ -101,23 +101,31 @@ def _validated(body: bytes, model: TypeAdapter[Any]) -> Any:
 
 async def read_body(request: Request, limit: int) -> bytes:
     """Read a body of at most `limit` bytes; raise `request_too_large` as soon as it is longer."""
-    declared = request.headers.get("content-length", "")
-    if declared.isdecimal() and int(declared) > limit:
-        raise _too_large(limit, int(declared))
+    length = _declared(request, limit)
     body, now = bytearray(), asyncio.get_running_loop().time
     last = now() + WHOLE
     try:
         async with asyncio.timeout(PATIENCE) as patience:
             async for piece in request.stream():
-                patience.reschedule(min(now() + PATIENCE, last))
                 body += piece
                 if len(body) > limit:
                     raise _too_large(limit, len(body))
+                if len(body) != length:  # there is more to wait for
+                    patience.reschedule(min(now() + PATIENCE, last))
     except ClientDisconnect as gone:
         raise _cut_short() from gone
     except TimeoutError as slow:
         raise _too_slow(is_silent=now() < last) from slow
     return bytes(body)
+
+
+def _declared(request: Request, limit: int) -> int | None:
+    """Return how long a body is going to be, where that is known."""
+    declared = request.headers.get("content-length", "")
+    length = int(declared) if declared.isdecimal() else None
+    if length is not None and length > limit:
+        raise _too_large(limit, length)
+    return length
 
 
 async def pieces_of(request: Request) -> AsyncIterator[bytes]:

@@ -68,6 +68,14 @@ class ScriptedExecutor:
         return Settlement(id=call.id, outcome="executed", result=self._result(call.id, outcome))
 
 
+class OneByOne(ScriptedExecutor):
+    """An older execution environment, which takes no batches."""
+
+    async def call_many(self, calls, traceparent=None):
+        """Say so."""
+        raise ClientError("route_not_found", "There is nothing at this address")
+
+
 class ScriptedPlanner:
     """Makes these calls one by one, then finishes."""
 

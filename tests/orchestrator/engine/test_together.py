@@ -5,7 +5,6 @@ from collections import Counter
 
 import pytest
 
-from common.errors import ClientError
 from orchestrator.engine.signals import Signals
 from orchestrator.planners.decisions import CallTools, Finish
 from orchestrator.store.backend import StoreConfig, StoreUnavailable
@@ -15,6 +14,7 @@ from tests.orchestrator.builders import begun, event_types, taken_over
 from tests.orchestrator.fakes import (
     ConversingPlanner,
     DecisivePlanner,
+    OneByOne,
     ScriptedExecutor,
     call,
     runner_of,
@@ -174,13 +174,6 @@ async def test_outcome_is_stored_when_its_worker_drains(store, leased):
         store, await leased(), DecisivePlanner(*WRITES[:2]), ScriptedExecutor(drain), signals
     )
     assert (run.status, [made.status for made in run.steps]) == ("queued", ["succeeded"])
-
-
-class OneByOne(ScriptedExecutor):
-    """An older execution environment, which takes no batches."""
-
-    async def call_many(self, calls, traceparent=None):
-        raise ClientError("route_not_found", "There is nothing at this address")
 
 
 async def test_reads_of_a_turn_go_in_one_request(store, leased):

@@ -17,7 +17,14 @@ from orchestrator.planners.plan.references import resolve_arguments
 from orchestrator.store.backend import StoreConfig, StoreUnavailable
 from orchestrator.store.store import make_store
 from tests.orchestrator.builders import document, event_types, expire_lease, step, turn
-from tests.orchestrator.fakes import DecisivePlanner, ScriptedExecutor, call, runner_of, until
+from tests.orchestrator.fakes import (
+    DecisivePlanner,
+    OneByOne,
+    ScriptedExecutor,
+    call,
+    runner_of,
+    until,
+)
 
 pytestmark = pytest.mark.usefixtures("impatient")
 
@@ -151,7 +158,7 @@ async def test_failure_ends_the_run_of_a_worker_lost_before_it_could_say_so(
 
     monkeypatch.setattr(store.progress, "finish", lost_once)
     calls = [call(name, "write_file" if name == "c" else "read_file") for name in names]
-    executor = ScriptedExecutor(ToolError("path_not_found", "no"), *outcomes)
+    executor = OneByOne(ToolError("path_not_found", "no"), *outcomes)
     run = await go_on(DecisivePlanner(*calls), executor)
     assert (run.status, run.error.code) == ("failed", "path_not_found")
     assert [made.status for made in run.steps] == ["failed", "succeeded"]
