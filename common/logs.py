@@ -2,6 +2,7 @@
 
 import logging
 import sys
+from contextlib import suppress
 from typing import Any, Literal
 
 import structlog
@@ -54,6 +55,14 @@ class _Lines(structlog.WriteLogger):
     def __init__(self, name: str) -> None:
         super().__init__(sys.stderr)
         self.name = name
+
+    def msg(self, message: str) -> None:
+        """Write a line. One that cannot be written is lost, as those of `logging` are: no call fails of it."""
+        with suppress(OSError, ValueError):  # a full disk, a reader that has gone, a closed file
+            super().msg(message)
+
+    log = debug = info = warn = warning = msg
+    fatal = failure = err = error = critical = exception = msg
 
 
 def _write_ours(level: str) -> None:

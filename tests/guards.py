@@ -178,11 +178,6 @@ GUARDS = (
             "            pass\n",
         ),
         (
-            "a group is as durable as any of it",
-            "any(request.is_durable for request in group)",
-            "all(request.is_durable for request in group)",
-        ),
-        (
             "what a group has come to nothing of is done",
             "            request.do(partial(self._alone, request))\n",
             "            pass\n",

@@ -3,9 +3,26 @@
 import asyncio
 from collections.abc import Sequence
 
-from common.errors import ClientError
+from common.errors import ClientError, SystemFault
 from common.tools import ToolCall, ToolResult
 from execution_environment.calls.executor import Executor
+
+LATE = 1.0
+"""Seconds beyond a call's own timeout in which it says so itself: less than who asked waits for."""
+
+
+class TooManyCalls(ClientError):
+    """A batch that has more calls than it may have; `body` is what it says."""
+
+    def __init__(self, calls: Sequence[ToolCall], most: int) -> None:
+        super().__init__(
+            "request_too_large",
+            f"A batch has at most {most} calls",
+            hint="Make the calls in several batches.",
+            limit=most,
+            actual=len(calls),
+        )
+        self.body = {"calls": [call.model_dump(mode="json") for call in calls]}
 
 
 class Batches:
@@ -19,11 +36,15 @@ class Batches:
     async def run(self, calls: Sequence[ToolCall]) -> list[ToolResult | BaseException]:
         """Return what each call ended with, in their order; raise `request_too_large`."""
         if len(calls) > self._most:
-            raise ClientError(
-                "request_too_large",
-                f"A batch has at most {self._most} calls",
-                limit=self._most,
-                actual=len(calls),
-            )
-        reads = (self._executor.run(call, only_reads=True) for call in calls)
-        return await asyncio.gather(*reads, return_exceptions=True)
+            raise TooManyCalls(calls, self._most)
+        return await asyncio.gather(*map(self._ended, calls), return_exceptions=True)
+
+    async def _ended(self, call: ToolCall) -> ToolResult:
+        """Return a call's result in its own time: one whose thread hangs must not hold up the others."""
+        try:
+            async with asyncio.timeout(call.context.timeout + LATE):
+                return await self._executor.run(call, only_reads=True)
+        except TimeoutError as late:
+            raise SystemFault(
+                "deadline_exceeded", "The call has not ended in time", outcome="not_executed"
+            ) from late

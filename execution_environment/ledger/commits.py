@@ -6,12 +6,10 @@ Whoever finds nobody at it commits what has come until then; alone, nobody waits
 import sqlite3
 import threading
 from collections.abc import Callable
-from contextlib import AbstractContextManager
+from contextlib import AbstractContextManager, suppress
 from functools import partial
 from sqlite3 import Connection
 from typing import Any, Protocol, TypeVar, cast
-
-from common.errors import AgenticError
 
 T = TypeVar("T")
 
@@ -19,7 +17,7 @@ T = TypeVar("T")
 class Writing(Protocol):
     """Lends the connection for one transaction."""
 
-    def __call__(self, *, is_durable: bool) -> AbstractContextManager[Connection]:
+    def __call__(self) -> AbstractContextManager[Connection]:
         """Raise sqlite3.Error, or `no_space`, where the transaction has come to nothing."""
         ...
 
@@ -33,13 +31,13 @@ class Commits:
         self._waiting: list[_Request] = []
         self._is_led = False
 
-    def run(self, work: Callable[[Connection], T], *, is_durable: bool) -> T:
+    def run(self, work: Callable[[Connection], T]) -> T:
         """Do work in a transaction, maybe with others'; return what it returns, or raise its error.
 
         It may be done again where a transaction comes to nothing. When this returns, all that it has
-        changed is on the disk, if it has to be `is_durable`; when this raises, none of it ever is.
+        changed is on the disk; when this raises, none of it ever is.
         """
-        request = _Request(work, is_durable=is_durable)
+        request = _Request(work)
         with self._mutex:
             self._waiting.append(request)
             leads, self._is_led = not self._is_led, True
@@ -63,30 +61,29 @@ class Commits:
                 request.called.release()
 
     def _commit(self, group: list["_Request"]) -> None:
-        is_durable = any(request.is_durable for request in group)
         if len(group) > 1:
-            try:
-                with self._writing(is_durable=is_durable) as connection:
-                    for request in group:
-                        request.do_among_others(connection)
-            except (sqlite3.Error, AgenticError):
-                pass  # nothing of it has happened: each by itself has an outcome of its own
-            else:
+            # Nothing of it has happened then, whatever it was: each by itself has an outcome of its own.
+            with suppress(BaseException):
+                self._together(group)
                 return
         for request in group:
             request.do(partial(self._alone, request))
 
+    def _together(self, group: list["_Request"]) -> None:
+        with self._writing() as connection:
+            for request in group:
+                request.do_among_others(connection)
+
     def _alone(self, request: "_Request") -> Any:
-        with self._writing(is_durable=request.is_durable) as connection:
+        with self._writing() as connection:
             return request.work(connection)
 
 
 class _Request:
     """Work that is to be committed, and what came of it."""
 
-    def __init__(self, work: Callable[[Connection], Any], *, is_durable: bool) -> None:
+    def __init__(self, work: Callable[[Connection], Any]) -> None:
         self.work = work
-        self.is_durable = is_durable
         self.is_done = False
         self.called = threading.Lock()
         """Free once the work is done, or it is up to its thread to commit."""

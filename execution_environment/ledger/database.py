@@ -33,7 +33,6 @@ class Database:
     def __init__(self, path: Path) -> None:
         self._reading, self._writing = threading.Lock(), threading.Lock()
         self._commits = Commits(self.writing)
-        self._is_durable = True
         self._connection = connect(path)
         try:
             self._prepare(path)
@@ -62,19 +61,17 @@ class Database:
         with self._reading:
             yield self._reader
 
-    def write(self, work: Callable[[sqlite3.Connection], T], *, is_durable: bool = True) -> T:
+    def write(self, work: Callable[[sqlite3.Connection], T]) -> T:
         """Do work in a transaction that it may share with others, as `Commits.run` does."""
-        return self._commits.run(work, is_durable=is_durable)
+        return self._commits.run(work)
 
     @contextmanager
-    def writing(self, *, is_durable: bool = True) -> Iterator[sqlite3.Connection]:
+    def writing(self) -> Iterator[sqlite3.Connection]:
         """Lend the connection for one transaction: all of it is on the disk afterwards, or none.
 
-        Raises `no_space` on a full disk, but for what the reserve has room for. What need not be
-        durable survives the process, and is on the disk with the next transaction that is.
+        Raises `no_space` on a full disk, but for what the reserve has room for.
         """
         with self._writing:
-            self._sync_when(is_durable=is_durable)
             try:
                 with self._transaction():
                     yield self._connection
@@ -84,11 +81,6 @@ class Database:
                     raise _no_space() from failure
                 raise
             self._refill_reserve()
-
-    def _sync_when(self, *, is_durable: bool) -> None:
-        if is_durable != self._is_durable:
-            self._connection.execute(f"PRAGMA synchronous = {'FULL' if is_durable else 'NORMAL'}")
-            self._is_durable = is_durable
 
     @contextmanager
     def _transaction(self) -> Iterator[None]:
@@ -112,7 +104,7 @@ class Database:
             self._refill_reserve()
 
     def _refill_reserve(self) -> None:
-        with suppress(sqlite3.OperationalError):  # too late: it is full already
+        with suppress(sqlite3.Error):  # too late: it is full already; what was committed stays so
             if self._pragma("freelist_count") * self._page >= RESERVE:
                 return
             with self._transaction():

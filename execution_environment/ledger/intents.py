@@ -20,7 +20,10 @@ SELECT intents.workspace, intents.id, process, renames, list, entry, result, tra
 FROM intents JOIN calls ON calls.id = intents.id
 WHERE intents.workspace = ? ORDER BY calls.at
 """
-_FIND = "SELECT 1 FROM intents WHERE workspace = ? AND id = ?"
+_IS_APPLIED = """
+SELECT EXISTS (SELECT 1 FROM calls WHERE id = ?)
+AND NOT EXISTS (SELECT 1 FROM intents WHERE workspace = ? AND id = ?)
+"""
 _CLOSE = "DELETE FROM intents WHERE workspace = ? AND id = ?"
 
 
@@ -56,12 +59,12 @@ class Intents:
         self._applied[workspace] = call_id
 
     def is_applied(self, workspace: str, call_id: str) -> bool:
-        """Tell whether a change that has happened can be seen already."""
+        """Tell whether a change has happened, and can be seen already: it may have been withdrawn since."""
         if self._applied.get(workspace) == call_id:
             return True
         with self._database.reading() as connection:
-            row = connection.execute(_FIND, (workspace, call_id))
-            return row.fetchone() is None
+            row = connection.execute(_IS_APPLIED, (call_id, workspace, call_id)).fetchone()
+            return bool(row[0])
 
     def disown(self, place: Place) -> None:
         """Leave an intent that was carried out in part to whoever comes next."""

@@ -41,18 +41,15 @@ class Ledger:
         finally:
             self._database.close()
 
-    def admit(self, session: str | None, fence: int, *, is_durable: bool = True) -> None:
-        """Remember a call's fence; raise `fenced` when a newer one was seen for its session.
-
-        It need not be durable where an intent follows, for that makes it so.
-        """
+    def admit(self, session: str | None, fence: int) -> None:
+        """Remember a call's fence; raise `fenced` when a newer one was seen for its session."""
         if session is None:
             return
         with self._database.reading() as connection:
             highest = require_fence(connection, session, fence)
         if fence > highest:
             note = partial(note_fence, session=session, fence=fence)
-            self._database.write(note, is_durable=is_durable)
+            self._database.write(note)
 
     def find(self, key: CallKey) -> ToolResult | None:
         """Return the stored result; errors as `idempotency.stored_result` has them."""

@@ -17,6 +17,7 @@ from common.errors import ClientError
 from common.web.body import InvalidBody, JsonRoute
 from common.web.direct import DirectRoute
 from execution_environment.audit.records import arguments_digest
+from execution_environment.calls.batches import TooManyCalls
 from execution_environment.routes.dependencies import services_of
 
 MAX_TEXT = 200
@@ -40,6 +41,7 @@ _TOOLS = {
     "settle_call": SETTLE,
 }
 """What stands for a tool in the record, by the endpoint that was asked."""
+_WITH_BODY = (RequestValidationError, InvalidBody, TooManyCalls)
 _UNREADABLE = {"malformed_request", "request_too_large", "unsupported_media_type"}
 """Why the body of a call is not even looked at."""
 
@@ -89,7 +91,7 @@ class RecordedCall(RecordedRoute, DirectRoute):
 
 
 def _note(request: Request, endpoint: str, refusal: Exception) -> None:
-    body = refusal.body if isinstance(refusal, RequestValidationError | InvalidBody) else None
+    body = refusal.body if isinstance(refusal, _WITH_BODY) else None
     for said in _calls_in(body, endpoint) or [_said_beside_the_body(request)]:
         services_of(request).audit.append(_entry(request, endpoint, refusal, said))
 

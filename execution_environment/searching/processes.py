@@ -45,12 +45,12 @@ class SearchProcess:
         self,
         request: Request,
         files: Sequence[int],
-        check_clock: Callable[[], None],
+        begin_clock: Callable[[], Callable[[], None]],
         meanwhile: Callable[[], None] = lambda: None,
     ) -> Answer:
-        """Return its answer; raise EOFError or OSError when it dies, and what `check_clock` raises.
+        """Return its answer; raise EOFError or OSError when it dies, and what the clock raises.
 
-        `meanwhile` is called while it is at work; what that raises is raised too.
+        `meanwhile` is called while it is at work; the clock begins when that is done.
 
         Whoever gets an error has to end the process: it may be at work still.
         """
@@ -60,6 +60,7 @@ class SearchProcess:
         self._socket.sendall(line[sent:])
         self._socket.settimeout(LOOK)
         meanwhile()
+        check_clock = begin_clock()
         answer = bytearray()
         while not answer.endswith(b"\n"):
             answer += self._received(check_clock)

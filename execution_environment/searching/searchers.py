@@ -5,6 +5,7 @@ import threading
 import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
+from functools import partial
 
 from common.errors import ClientError, SystemFault, ToolError
 from common.shares import Shares
@@ -50,7 +51,7 @@ class Searchers:
         self._require_patience(user)
         try:
             with self._place(user, check_clock), self._process(user) as process:
-                answer = process.ask(request, files, _bounded(check_clock), meanwhile)
+                answer = process.ask(request, files, partial(_bounded, check_clock), meanwhile)
         except (OSError, EOFError) as error:
             raise SystemFault(
                 "unavailable", "The process that searched has died", outcome="not_executed"

@@ -64,7 +64,7 @@ class Committer:
         lock (`needs_lock`), or an earlier attempt may be under way there.
         """
         key = transaction.key
-        self._ledger.admit(key.session, key.fence, is_durable=False)
+        self._ledger.admit(key.session, key.fence)
         stored = self._ledger.find(key)
         if stored is None and not transaction.needs_lock:
             stored = self._stage_unless_overtaken(transaction)
@@ -98,12 +98,10 @@ class Committer:
         self._observe("recovered")
         is_ready = transaction.is_staged and transaction.change.is_fresh()
         stored = None if is_ready else self._ledger.find(key)
-        if stored is None:
-            intent = self._prepare(transaction, is_ready=is_ready)
-            stored = self._ledger.write_intent(intent, transaction.change.meter.quota)
-        if stored is not None:
-            self._audit.append(transaction.audit_entry(stored))
-            return stored
+        intent = stored or self._intended(transaction, is_ready=is_ready)
+        if isinstance(intent, ToolResult):
+            self._audit.append(transaction.audit_entry(intent))
+            return intent
         transaction.change.mark("committed")
         self._observe("committed")
         self._carry_out(intent, transaction.change)
@@ -111,6 +109,17 @@ class Committer:
         self._ledger.intents.note_applied(key.workspace, key.id)
         self._observe("applied")
         return intent.result
+
+    def _intended(self, transaction: Transaction, *, is_ready: bool) -> Intent | ToolResult:
+        """Return the intent, which is written; or the result of an attempt that was quicker."""
+        try:
+            intent = self._prepare(transaction, is_ready=is_ready)
+        except AgenticError:
+            stored = self._ledger.find(transaction.key) if is_ready else None
+            if stored is None:
+                raise
+            return stored
+        return self._ledger.write_intent(intent, transaction.change.meter.quota) or intent
 
     def _prepare(self, transaction: Transaction, *, is_ready: bool) -> Intent:
         change = transaction.change

@@ -104,6 +104,7 @@ class _Opening:
         self._lots = lots
         self._now: list[OpenFile] = []
         self._next: list[OpenFile] | None = None
+        self._failure: Exception | None = None
 
     def __enter__(self) -> Self:
         return self
@@ -113,21 +114,29 @@ class _Opening:
         _close(self._next or ())
 
     def taken(self) -> list[OpenFile] | None:
-        """Return the next lot, None after the last one; the one before is closed."""
+        """Return the next lot, None after the last one; the one before is closed.
+
+        Raises what kept it from being opened.
+        """
         if self._next is None:
             self.go_on()
+        if self._failure is not None:
+            raise self._failure
         _close(self._now)
         taken, self._next = self._next, None
         self._now = taken or []
         return taken
 
     def go_on(self) -> None:
-        """Open the next lot, if there is one."""
-        lot = next(self._lots, None)
-        if lot is not None:
-            self._next = []
-            for entry in lot:
-                self._next.append((entry, self._open_file(entry)))
+        """Open the next lot, if there is one; what goes wrong is no fault of who searches meanwhile."""
+        try:
+            lot = next(self._lots, None)
+            if lot is not None:
+                self._next = []
+                for entry in lot:
+                    self._next.append((entry, self._open_file(entry)))
+        except Exception as failure:  # noqa: BLE001  # raised when the lot is taken
+            self._failure = failure
 
 
 def _close(files: Iterable[OpenFile]) -> None:

@@ -7,10 +7,19 @@ from common.tools import ToolCall, ToolResult
 from orchestrator.engine.calls import meaning_of
 from orchestrator.engine.state import RunState
 from orchestrator.execution.retrying import Cancelled, Executor, RetryingCall
-from orchestrator.store.records import Lease
+from orchestrator.store.records import Lease, StoredStep
 
 Outcome = dict[str, Any]
 """Fields of a step."""
+
+
+class ChangedSincePreview(Exception):  # a state of affairs, not an error
+    """A call would not do any more what a person has approved; its step, where it was begun."""
+
+    def __init__(self, n: int, step: StoredStep | None = None) -> None:
+        super().__init__(n)
+        self.n = n
+        self.step = step
 
 
 async def outcome_of(

@@ -14,7 +14,7 @@ from orchestrator.approvals.pinning import is_as_seen, left_by
 from orchestrator.approvals.weighing import MAX_ARGUMENTS
 from orchestrator.engine.calls import dry_runs_of, step_call
 from orchestrator.engine.granting import Grant
-from orchestrator.engine.outcomes import Outcome, not_made, outcome_of
+from orchestrator.engine.outcomes import ChangedSincePreview, Outcome, not_made, outcome_of
 from orchestrator.engine.state import RunState
 from orchestrator.execution.batching import Batcher
 from orchestrator.execution.retrying import Cancelled, Executor
@@ -30,15 +30,6 @@ Holds = Callable[[], Awaitable[bool]]
 def utc_now() -> datetime:
     """Return the time of day."""
     return datetime.now(UTC)
-
-
-class ChangedSincePreview(Exception):  # a state of affairs, not an error
-    """A call would not do any more what a person has approved; its step, where it was begun."""
-
-    def __init__(self, n: int, step: StoredStep | None = None) -> None:
-        super().__init__(n)
-        self.n = n
-        self.step = step
 
 
 @dataclass(frozen=True)
@@ -85,6 +76,8 @@ class StepMaker:
             try:
                 step = begun or await self._resolved(run, call, grant, seconds, holds)
             except ToolError as refusal:  # the arguments cannot be made: there is nothing to call
+                if not await self.save(run):  # unless what they rest on is not as it was
+                    raise Cancelled from refusal
                 problem = refusal.problem("orchestrator", run.lease.run.request_id)
                 step = _ended(self._step(call, grant), not_made(problem), started)
         return Prepared(call, step, grant, seconds, started, is_open=begun is not None)

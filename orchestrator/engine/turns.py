@@ -12,8 +12,9 @@ from common.runs import Step
 from orchestrator.engine.budget import BudgetMeter
 from orchestrator.engine.gate import Admission, Gate
 from orchestrator.engine.granting import Grant, unasked
+from orchestrator.engine.outcomes import ChangedSincePreview
 from orchestrator.engine.state import RunState
-from orchestrator.engine.steps import ChangedSincePreview, StepMaker
+from orchestrator.engine.steps import StepMaker
 from orchestrator.engine.together import make_together
 from orchestrator.execution.retrying import Cancelled
 from orchestrator.planners.plan.references import named_steps

@@ -7,8 +7,6 @@ from typing import Protocol
 from common.errors import AgenticError, ClientError, error
 from common.tools import Settlement, ToolCall, ToolResult
 
-_EACH_BY_ITSELF = {"request_too_large", "route_not_found"}
-"""Why a batch is refused whose calls may be fine: too many of them, or an older service."""
 Ended = ToolResult | AgenticError | None
 """None: the call has to be made by itself."""
 
@@ -55,10 +53,10 @@ class Batching:
             return each_by_itself
         try:
             return await self._executor.call_many(batch.calls, traceparent)
-        except ClientError as refusal:
-            if refusal.code in _EACH_BY_ITSELF:
-                return each_by_itself
-            raise
+        except (
+            ClientError
+        ):  # one of them, too many of them, or an older service: each has its own answer
+            return each_by_itself
 
 
 class _Batch:

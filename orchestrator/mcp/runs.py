@@ -11,7 +11,15 @@ from common.approvals.reviews import ApprovalAnswer, TurnPlan
 from common.errors import Problem
 from common.ids import Name, RunId, SessionId
 from common.models import Items, Lenient, Strict
-from common.runs import MessageCreate, Run, RunCreate, RunStatus, RunUsage, StepStatus
+from common.runs import (
+    FINAL_STATUSES,
+    MessageCreate,
+    Run,
+    RunCreate,
+    RunStatus,
+    RunUsage,
+    StepStatus,
+)
 from common.sessions import Session
 from common.tools import Receipt
 from orchestrator.approvals.answers.answering import Answering
@@ -26,6 +34,8 @@ from orchestrator.streaming.frames import START
 
 Wait = Annotated[float, Field(ge=0, le=MAX_WAIT)]
 """Seconds to wait until the run has ended, or waits for a person."""
+LAST = 1.0
+"""Seconds in which a client is told of what came together with the end of its run."""
 _DONE = ("step.succeeded", "step.failed")
 
 
@@ -145,6 +155,8 @@ class Runs:
                 telling = asyncio.create_task(self._tell(context, session.id, run_id))
                 try:
                     run = await self._services.settling.within(seconds, session.id, run_id)
+                    if run is not None and run.status in FINAL_STATUSES:
+                        await asyncio.wait({telling}, timeout=LAST)
                 finally:
                     telling.cancel()
         return await self._told(run or await self._services.store.runs.get(session.id, run_id))

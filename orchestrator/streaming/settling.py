@@ -52,7 +52,8 @@ class Settling:
         return run
 
     async def _settled(self, session_id: str, run_id: str) -> Run | None:
-        if await self._store.runs.status(session_id, run_id) not in SETTLED:
+        status = await self._store.runs.status(session_id, run_id)
+        if status is not None and status not in SETTLED:
             return None
         run = await self._store.runs.get(session_id, run_id)
         return run if run.status in SETTLED else None  # it may have been answered since

@@ -1,7 +1,10 @@
 """Log lines carry the ids, in both forms, the libraries' lines included."""
 
+import errno
+import io
 import json
 import logging
+import sys
 
 import pytest
 import structlog
@@ -33,6 +36,19 @@ def test_json_log_lines_carry_ids_and_exceptions(capsys):
     assert [line["request_id"] for line in lines] == ["req_1"] * 3
     assert (lines[0]["event"], lines[0]["path"], lines[1]["event"]) == ("done", "x", "odd thing")
     assert "ValueError: boom" in lines[2]["exception"]
+
+
+def test_line_that_cannot_be_written_fails_no_call(monkeypatch):
+    """A full disk, or a reader that has gone: what has happened has happened."""
+
+    class Full(io.StringIO):
+        def write(self, _line):
+            raise OSError(errno.ENOSPC, "full")
+
+    monkeypatch.setattr(sys, "stderr", Full())
+    logs.configure("json", "info")
+    logs.get_logger("a").info("done")
+    logs.get_logger("a").error("failed", exc_info=ValueError("x"))
 
 
 def test_console_log_lines_show_no_local_variables(capsys):

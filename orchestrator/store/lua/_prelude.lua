@@ -118,7 +118,8 @@ local function record_step(fence, at, most)
     return 'repeated'
   end
   if not store_bytes(ARGV[at + 7], most) then
-    redis.call('HDEL', RUN, mark) -- nothing was written: sent again, it is no repetition
+    -- Nothing was written: sent again, it is no repetition. What was written before has its mark still.
+    if last == '' then redis.call('HDEL', RUN, mark) else redis.call('HSET', RUN, mark, last) end
     return 'full'
   end
   redis.call('HSET', STEPS, ARGV[at + 1], ARGV[at + 2])

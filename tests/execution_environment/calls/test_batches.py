@@ -5,6 +5,7 @@ import asyncio
 import pytest
 
 from common.errors import ClientError, ToolError
+from execution_environment.calls import batches
 from execution_environment.calls.batches import Batches
 from tests.execution_environment.conftest import tool_call
 
@@ -33,6 +34,22 @@ async def test_the_calls_of_a_batch_are_made_at_once_and_answered_in_order():
         first, failed, last = await Batches(executor, 3).run(calls)
     assert (first, failed.detail, last) == ("c0", "c1", "c2")
     assert executor.only_reads == [True] * 3
+
+
+async def test_a_call_that_hangs_holds_up_no_other(monkeypatch):
+    """Nothing ends a thread that the file system does not answer."""
+    monkeypatch.setattr(batches, "LATE", 0.05)
+
+    class Hanging(Executor):
+        async def run(self, call, *, only_reads):
+            if call.tool == "x":
+                await asyncio.Event().wait()
+            return await super().run(call, only_reads=only_reads)
+
+    calls = [tool_call("x", {"timeout": 0.05}), tool_call("read_file", _id="c")]
+    async with asyncio.timeout(10):
+        hanging, read = await Batches(Hanging(1), 3).run(calls)
+    assert (hanging.code, hanging.outcome, read) == ("deadline_exceeded", "not_executed", "c")
 
 
 async def test_a_batch_of_too_many_calls_is_refused_and_none_is_made():

@@ -10,8 +10,6 @@ import pytest
 from common.errors import ClientError
 from execution_environment.ledger.commits import Commits
 
-SYNC = {False: "NORMAL", True: "FULL"}
-
 
 class Transactions:
     """A database of numbers, whose first transaction stays open until the rest have come."""
@@ -21,10 +19,10 @@ class Transactions:
         self.connection.execute("CREATE TABLE numbers (number INTEGER PRIMARY KEY)")
         self.entered, self.gate = threading.Event(), threading.Event()
         self.groups, self.failures, self.begun = [], {}, 0
-        """What each transaction has written, with how it was synced; which of them fail, and how."""
+        """What each transaction has written; which of them fail, and how."""
 
     @contextmanager
-    def writing(self, *, is_durable):
+    def writing(self):
         """Lend the connection for one transaction."""
         self.entered.set()
         assert self.gate.wait(10)
@@ -40,7 +38,7 @@ class Transactions:
             if self.connection.in_transaction:
                 self.connection.execute("ROLLBACK")
             raise
-        self.groups.append((SYNC[is_durable], sorted(self.numbers() - before)))
+        self.groups.append(sorted(self.numbers() - before))
 
     def numbers(self):
         """Return what was written."""
@@ -68,17 +66,13 @@ def write(number, failure=None):
 
 
 def together(transactions, first, *others):
-    """Commit the first, and the others at once after it; return what became of each of those.
-
-    A work may come with whether it has to be durable.
-    """
+    """Commit the first, and the others at once after it; return what became of each of those."""
     commits = Commits(transactions.writing)
 
     def run(work):
-        work, is_durable = work if isinstance(work, tuple) else (work, True)
         try:
-            return commits.run(work, is_durable=is_durable)
-        except (ClientError, sqlite3.Error) as failure:
+            return commits.run(work)
+        except (ClientError, MemoryError, sqlite3.Error) as failure:
             return failure
 
     with ThreadPoolExecutor(1 + len(others)) as threads:
@@ -95,19 +89,21 @@ def together(transactions, first, *others):
 def test_what_comes_together_shares_a_transaction(transactions):
     """Alone, the first waits for nobody; those who come meanwhile need one sync for all."""
     assert together(transactions, write(0), *map(write, range(1, 9))) == list(range(1, 9))
-    assert transactions.groups == [("FULL", [0]), ("FULL", list(range(1, 9)))]
+    assert transactions.groups == [[0], list(range(1, 9))]
 
 
 def test_work_that_fails_undoes_only_itself(transactions):
     """A call that is fenced, or has no room, is no concern of those that come with it."""
     fenced = ClientError("fenced", "A newer owner has been seen")
     assert together(transactions, write(0), write(1), write(2, fenced), write(3)) == [1, fenced, 3]
-    assert transactions.groups == [("FULL", [0]), ("FULL", [1, 3])]
+    assert transactions.groups == [[0], [1, 3]]
 
 
-def test_a_commit_that_fails_is_done_again_one_by_one(transactions):
+@pytest.mark.parametrize(
+    "full", [sqlite3.OperationalError("database or disk is full"), MemoryError("no memory")]
+)
+def test_a_commit_that_fails_is_done_again_one_by_one(transactions, full):
     """Each has an outcome of its own, and a known one: nothing of the shared one has happened."""
-    full = sqlite3.OperationalError("database or disk is full")
     transactions.failures = {2: full, 4: full}  # the shared one, and the second of those alone
     outcomes = together(transactions, write(0), write(1), write(2), write(3))
     kept = [outcome for outcome in outcomes if outcome is not full]
@@ -121,14 +117,3 @@ def test_work_that_ends_the_shared_transaction_takes_nothing_of_others_with_it(t
     assert (outcomes[0], outcomes[3]) == (1, 3)
     assert {type(outcome) for outcome in outcomes[1:3]} == {int, sqlite3.IntegrityError}
     assert transactions.numbers() == {0, 1, 2, 3}
-
-
-def test_a_group_is_synced_if_one_of_it_has_to_be(transactions):
-    """What need not be durable costs no sync by itself."""
-    lazy = [(write(number), False) for number in (1, 2)]
-    assert together(transactions, (write(0), False), *lazy) == [1, 2]
-    assert [sync for sync, _ in transactions.groups] == ["NORMAL", "NORMAL"]
-    transactions.gate.clear()
-    transactions.entered.clear()
-    together(transactions, write(3), (write(4), False), write(5))
-    assert transactions.groups[2:] == [("FULL", [3]), ("FULL", [4, 5])]

@@ -151,6 +151,13 @@ async def test_each_call_of_a_refused_batch_is_on_record(client):
     ]  # fmt: skip
 
 
+async def test_each_call_of_a_batch_that_is_too_long_is_on_record(client):
+    """Likewise."""
+    await client.post("/v1/tool-calls:batch", json={"calls": [call(name) for name in "abcde"]})
+    items = (await client.get("/v1/audit")).json()["items"]
+    assert [one["id"] for one in items] == [*"abcde"]
+
+
 async def test_a_call_by_itself_is_on_record_whatever_it_says_of_others(client):
     """It is the call that is refused."""
     await client.post("/v1/tool-calls", json=call("a") | {"calls": [call("b")]})

@@ -60,6 +60,24 @@ def test_lots_are_opened_while_those_before_are_searched(searched):
     assert counted == [(gone, gone + most), (most, most + last), (last, last)]
 
 
+def test_what_keeps_files_from_being_opened_is_no_fault_of_who_searches(parts, demo):
+    """Its process was ended, and the user charged with it."""
+    reader = workspace_over(parts.sandbox).reader
+    for number in range(MAX_FILES + 1):
+        (demo / f"{number:03}").write_text(f"{number}")
+    entries = list(reader.files_beneath(".")[1])
+
+    def walked():
+        yield from entries
+        raise SystemFault("deadline_exceeded", "late")
+
+    searchers = Searchers()
+    found = Search(reader.root, reader.limits, searchers).run(QUERY, walked())
+    with pytest.raises(SystemFault, match="late"):
+        list(found)
+    assert len(searchers.open) == 1  # it has searched to the end
+
+
 @pytest.mark.parametrize("failing", [1, 2, 3])
 def test_nothing_is_left_open_of_a_search_that_fails(searched, failing):
     before = opened()

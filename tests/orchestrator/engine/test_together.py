@@ -6,7 +6,7 @@ from collections import Counter
 import pytest
 
 from orchestrator.engine.signals import Signals
-from orchestrator.planners.decisions import CallTools, Finish
+from orchestrator.planners.decisions import Call, CallTools, Finish
 from orchestrator.store.backend import StoreConfig, StoreUnavailable
 from orchestrator.store.fencing import Fenced
 from orchestrator.store.store import make_store
@@ -229,3 +229,41 @@ async def test_read_that_ends_while_another_is_being_stored_goes_with_the_next_w
     assert counted["record_steps"] == 2
     types = Counter(await event_types(store, run.session_id))
     assert types["step.started"] == types["step.succeeded"] == 2
+
+
+async def test_step_that_refers_to_what_cannot_be_kept_is_made_with_what_is_stored(redis, leased):
+    """It was ended by what was not so, and that was stored."""
+    store = make_store(redis, "test", StoreConfig(max_step_output=2000))
+    first = Call("a", "write_file", {"path": "x"}, on_error="continue")
+    given = {"path": "y", "content": {"$from": "a/error/code"}}
+    second = Call("b", "write_file", given, has_references=True)
+    executor = ScriptedExecutor({"x": "a" * 4000}, {})
+    run = await execute(store, await leased(), DecisivePlanner(first, second), executor)
+    assert (run.status, [made.status for made in run.steps]) == (
+        "succeeded", ["failed", "succeeded"],
+    )  # fmt: skip
+    assert executor.calls[1][0].arguments["content"] == "output_too_large"
+
+
+async def test_beginning_that_arrives_late_behind_what_does_not_fit_begins_nothing(
+    redis, leased, monkeypatch
+):
+    """It was given up on the wire, and sent again."""
+    store, sent = make_store(redis, "test", StoreConfig(max_run_output=2000)), []
+    run_script = store.backend.script
+
+    async def late(name, *arguments, **more):
+        answer = await run_script(name, *arguments, **more)
+        if name == "record_steps":
+            sent.append(arguments)
+        if "full" in answer:
+            await run_script("record_steps", *sent[0])
+        return answer
+
+    monkeypatch.setattr(store.backend, "script", late)
+    call_ = Call("a", "write_file", {"path": "x"}, on_error="continue")
+    executor = ScriptedExecutor({"x": "a" * 4000})
+    run = await execute(store, await leased(), DecisivePlanner(call_, WRITES[0]), executor)
+    types = Counter(await event_types(store, run.session_id))
+    assert [made.status for made in run.steps] == ["failed", "succeeded"]
+    assert types["step.started"] == 2

@@ -60,9 +60,9 @@ async def test_read_that_is_alone_goes_alone_and_what_comes_later_is_another_bat
     assert (len(executor.calls), executor.together) == (3, [2])
 
 
-@pytest.mark.parametrize("code", ["request_too_large", "route_not_found"])
+@pytest.mark.parametrize("code", ["request_too_large", "route_not_found", "malformed_request"])
 async def test_batch_that_is_refused_as_such_is_taken_apart(code):
-    """An execution environment that is older, or that takes fewer at once."""
+    """An execution environment that is older, or takes fewer at once; or one of them is what it does not take."""
     executor = Executor({"a": 1}, {"b": 2}, refusal=ClientError(code, "no"))
     results = await ended(Batching(executor), call("1"), call("2"))
     assert [result.output for result in results] == [{"a": 1}, {"b": 2}]

@@ -5,6 +5,8 @@ import time
 
 import pytest
 
+from common.errors import ClientError
+from common.ids import new_id
 from orchestrator.store.backend import StoreUnavailable
 from orchestrator.streaming import settling as settling_module
 from orchestrator.streaming.notifications import relay
@@ -50,6 +52,15 @@ async def test_run_that_has_settled_before_is_told_of_at_once(store, settling):
     lease = await begun(store)
     await end(store, lease)
     assert (await settling.within(30, lease.session.id, lease.run.id)).status == "succeeded"
+
+
+async def test_run_that_is_gone_is_not_waited_for(store, settling):
+    """Its session was deleted, or has expired."""
+    lease = await begun(store)
+    async with asyncio.timeout(10):
+        with pytest.raises(ClientError) as gone:
+            await settling.within(30, lease.session.id, new_id("run"))
+    assert gone.value.code == "run_not_found"
 
 
 async def test_run_whose_notification_is_lost_is_found_by_looking(store, monkeypatch):

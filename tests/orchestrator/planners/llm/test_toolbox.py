@@ -128,8 +128,8 @@ def test_every_tool_that_an_invented_name_means_is_there():
     [
         ('{"path": "a"', "is not valid JSON"),
         ('{"path": "a", "path": "b"}', "duplicate key"),
-        ('{"path": "a", "max_lines": NaN}', "NaN is not JSON"),
-        ('{"path": "\\ud800"}', "not valid Unicode"),
+        ('{"path": "a", "max_lines": NaN}', "expected value at line 1 column 28"),
+        ('{"path": "\\ud800"}', "hex escape"),
         ('{"path": "\ud800"}', "not valid Unicode"),
         ('["a"]', "not an object"),
         ('"a"', "not an object"),
