@@ -56,6 +56,15 @@ class Shape:
             if _format(name) == stat.S_IFDIR:
                 _fill(name)
 
+    def settle(self, workspaces: Path) -> None:
+        """Leave the real thing under its name, once nothing is swapped any more."""
+        self.mend(workspaces)
+        hot, cold = self.pair(workspaces)
+        if _format(hot) != self.real.format:
+            aside = hot.with_name("aside")
+            for source, target in ((hot, aside), (cold, hot), (aside, cold)):
+                source.rename(target)
+
 
 def _format(path: Path) -> int | None:
     try:

@@ -7,6 +7,7 @@ import os
 import time
 from collections.abc import Callable
 from contextlib import suppress
+from itertools import product
 from pathlib import Path
 
 import pytest
@@ -51,7 +52,9 @@ async def test_no_swap_lets_a_call_out(group, ground, service, swapper_binary, r
         assert swaps[shape] > LEAST_SWAPS, f"{shape.name} was hardly swapped"
         assert tally.total("done", shape.name) > 0, f"nothing was done on {shape.name}"
         assert tally.total("refused", shape.name) > 0, f"nothing was refused on {shape.name}"
-    await _require_whole(service, ground)
+    for shape in shapes:
+        shape.settle(ground.workspaces)
+    await _require_whole(service, ground, ["after", *(shape.name for shape in shapes)])
 
 
 def _mend(swapper: Swapper, shapes: list[Shape], ground) -> None:
@@ -72,12 +75,16 @@ def _outcomes(tally: Tally, place: str) -> str:
     return f"{tally.total('done', place):>8} / {tally.total('refused', place):<8}"
 
 
-async def _require_whole(service, ground) -> None:
-    """The service still answers, has left nothing behind, and kept nothing of the outside."""
+async def _require_whole(service, ground, workspaces: list[str]) -> None:
+    """The service still answers, has left nothing behind, and kept nothing of the outside.
+
+    A change that was cut short in the middle (`unknown`) keeps what it has staged until the next
+    call of its workspace completes it, or gives it up: so each gets one.
+    """
     async with client_of(service) as client:
         assert (await client.get("/health/ready")).status_code == 200
-        for name, arguments in AFTERWARDS:
-            response = await client.send(Operation("after", name, arguments).request(client))
+        for workspace, (name, arguments) in product(workspaces, AFTERWARDS):
+            response = await client.send(Operation(workspace, name, arguments).request(client))
             assert response.status_code == 200, response.text
     assert _what_stays(lambda: _rests(ground.data / "state" / "staging")) == []
     assert _what_stays(lambda: _open_entries(service.process.pid, ground)) == []
