@@ -1,7 +1,7 @@
 """What the event loop does by itself, and what may hold up others there: that goes to a thread."""
 
 import asyncio
-from collections.abc import Callable, Collection
+from collections.abc import Callable, Collection, Sized
 from typing import ParamSpec, TypeVar
 
 P = ParamSpec("P")
@@ -9,7 +9,7 @@ T = TypeVar("T")
 SMALL = 16 * 1024
 """Characters, and eight for each value, of what is sooner done than a thread is ready for it."""
 _EACH = 8
-_PLAIN = (str, int, float)
+_PLAIN = (str, bytes, int, float)
 
 
 def is_small(*values: object) -> bool:
@@ -17,17 +17,25 @@ def is_small(*values: object) -> bool:
     left, room = list(values), SMALL
     while left:
         value = left.pop()
-        inside = () if value is None or isinstance(value, _PLAIN) else _inside(value)
-        room -= len(value) if isinstance(value, str) else _EACH * (1 + len(inside))
+        room -= _size(value)
         if room < 0:
             return False
-        left.extend(inside)
+        left.extend(_inside(value))
     return True
+
+
+def _size(value: object) -> int:
+    """Return what a value counts by itself, before what it holds is looked at."""
+    if isinstance(value, str | bytes):
+        return len(value)
+    return _EACH * (1 + len(value)) if isinstance(value, Sized) else _EACH
 
 
 def _inside(value: object) -> Collection[object]:
     """Return what a value holds: a list's items, an object's keys and values, a model's fields."""
-    if isinstance(value, list | tuple):
+    if value is None or isinstance(value, _PLAIN):
+        return ()
+    if isinstance(value, list | tuple | set | frozenset):
         return value
     if isinstance(value, dict):
         return (*value, *value.values())

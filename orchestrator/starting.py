@@ -22,7 +22,7 @@ from orchestrator.store.sessions import Idempotency
 
 _FOR_A_MODEL = ("model", "instructions", "tools", "output_schema")
 """What of a run only a model can keep to."""
-SHORT = 16
+SHORT = 4
 """Steps of a plan that are checked on the event loop."""
 
 

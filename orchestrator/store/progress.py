@@ -1,7 +1,6 @@
 """What the owner of a lease writes as its run goes on: each turn, each step, the ending."""
 
 from collections.abc import Iterator, Sequence
-from itertools import takewhile
 from typing import Literal
 
 from common.errors import ToolError
@@ -81,11 +80,10 @@ class Progress:
         is left out. Behind such a step nothing is stored, which may rest on it, nor behind one that is
         begun and does not fit: fewer come back than were given.
         """
-        records = [step_record(step, call) for step, call in steps]
         bound = self._backend.config.max_step_output
-        pairs = zip(steps, records, strict=True)
-        fit = list(takewhile(lambda pair: not _is_past(*pair, bound), pairs))
-        number = await self._record(lease, [record for _, record in fit])
+        records, is_past = _records_of(steps, bound)
+        fit = records[:-1] if is_past else records
+        number = await self._record(lease, fit)
         stored = [step for step, _ in steps[:number]]
         if number == len(steps) or steps[number][0].status == "running":
             return stored
@@ -117,8 +115,8 @@ class Progress:
         than it was shown: the run goes on. `full` where an output is past the bounds: the steps have to be
         recorded by themselves, and may mean another ending.
         """
-        records = [step_record(step, call) for step, call in steps]
-        if any(record.size > self._backend.config.max_step_output for record in records):
+        records, is_past = _records_of(steps, self._backend.config.max_step_output)
+        if is_past:
             return "full"
         outcome, following = await write_as_owner(
             self._backend,
@@ -136,8 +134,17 @@ class Progress:
         return "done"
 
 
-def _is_past(entry: StepEntry, record: StepRecord, bound: int) -> bool:
-    return entry[0].status != "running" and record.size > bound
+def _records_of(steps: Sequence[StepEntry], bound: int) -> tuple[list[StepRecord], bool]:
+    """Return steps as they are stored, up to the first whose output is past the bound, if there is one.
+
+    No more is looked at than is going to be stored: outputs may be long, and others wait.
+    """
+    records: list[StepRecord] = []
+    for step, call in steps:
+        records.append(step_record(step, call))
+        if step.status != "running" and records[-1].size > bound:
+            return records, True
+    return records, False
 
 
 def _given(records: Sequence[StepRecord], config: StoreConfig) -> Iterator[str | int]:

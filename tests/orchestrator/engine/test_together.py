@@ -7,6 +7,7 @@ import pytest
 
 from orchestrator.engine.signals import Signals
 from orchestrator.planners.decisions import Call, CallTools, Finish
+from orchestrator.store import progress
 from orchestrator.store.backend import StoreConfig, StoreUnavailable
 from orchestrator.store.fencing import Fenced
 from orchestrator.store.store import make_store
@@ -267,3 +268,21 @@ async def test_beginning_that_arrives_late_behind_what_does_not_fit_begins_nothi
     types = Counter(await event_types(store, run.session_id))
     assert [made.status for made in run.steps] == ["failed", "succeeded"]
     assert types["step.started"] == 2
+
+
+async def test_outputs_that_do_not_fit_are_measured_a_few_times_each(redis, leased, monkeypatch):
+    """Each began a round in which all that were left were written down again, on the loop."""
+    store, measured = make_store(redis, "test", StoreConfig(max_step_output=2000)), []
+    record = progress.step_record
+
+    def counted(*entry):
+        measured.append(entry)
+        return record(*entry)
+
+    monkeypatch.setattr(progress, "step_record", counted)
+    names = "abcdefgh"
+    calls = [Call(name, "read_file", {"path": "x"}, on_error="continue") for name in names]
+    executor = ScriptedExecutor(*[{"x": "a" * 4000}] * len(names))
+    run = await execute(store, await leased(), DecisivePlanner(*calls), executor)
+    assert [made.status for made in run.steps] == ["failed"] * len(names)
+    assert len(measured) <= 4 * len(names)
