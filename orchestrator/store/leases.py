@@ -30,7 +30,7 @@ class LeaseStore:
         The lease's fence is larger than every earlier one of the session: acquire.lua says how.
         """
         config = self._backend.config
-        outcome, fence, following, user_id = await self._backend.script(
+        outcome, fence, following, user_id, *found = await self._backend.script(
             "acquire",
             session_id,
             run_id,
@@ -40,8 +40,8 @@ class LeaseStore:
             _given_up(config.max_attempts).model_dump_json(),
         )
         if outcome == "acquired":
-            # a lease that nobody was told of would hold the run up until it runs out
-            return await self._backend.repeat(lambda: self._read(session_id, run_id, int(fence)))
+            fields = [dict(zip(one[::2], one[1::2], strict=True)) for one in found]
+            return await off_loop(length_of(*fields), read_lease, *fields, int(fence))
         if user_id:  # else the session is gone, and its user's place for it will not be kept
             await self._pass_by(RunRef(user_id, session_id, run_id), outcome, following)
         return None
@@ -52,15 +52,6 @@ class LeaseStore:
             await self._queue.hand_over(ref, following)
         elif outcome in ("waiting", "parked"):
             await self._queue.free(ref)
-
-    async def _read(self, session_id: str, run_id: str, fence: int) -> Lease:
-        redis, keys = self._backend.redis, self._backend.keys
-        pipeline = redis.pipeline(transaction=True)
-        pipeline.hgetall(keys.session(session_id)).hgetall(keys.run(session_id, run_id))
-        pipeline.hgetall(keys.steps(session_id, run_id)).hgetall(keys.turns(session_id, run_id))
-        pipeline.hgetall(keys.reviews(session_id, run_id))
-        found = await self._backend.do(pipeline.execute())
-        return await off_loop(length_of(*found), read_lease, *found, fence)
 
     async def renew(self, lease: Lease) -> bool:
         """Keep the lease for another period; tell whether the run shall be cancelled.

@@ -58,7 +58,7 @@ class RunStore:
         keys = self._backend.keys
         ref = RunRef(user_id or await self._user_of(session_id), session_id, run_id)
         await self._queue.announce(ref)
-        outcome, actual_id, can_start, keep_until = await self._backend.script(
+        outcome, actual_id, can_start, keep_until, *is_due = await self._backend.script(
             "create_run",
             session_id,
             run_id,
@@ -70,8 +70,9 @@ class RunStore:
         )
         if outcome == "created":
             await self._queue.stored(ref, int(keep_until), can_start=bool(can_start))
-            with suppress(StoreUnavailable):  # the run is stored, and the next one sees to it
-                await keep_session(self._backend, session_id, run_id)
+            if any(is_due):
+                with suppress(StoreUnavailable):  # the run is stored, and the next one sees to it
+                    await keep_session(self._backend, session_id, run_id)
             return run_id
         await self._queue.withdraw(ref)
         if outcome in _DETAILS:

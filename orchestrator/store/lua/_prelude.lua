@@ -44,13 +44,18 @@ end
 -- A session lives on with all its runs, and with their Idempotency-Keys. A script works on a bounded
 -- number of keys: here on the runs behind `from`, SWEPT at most. Returns where to go on, or ''.
 -- Half of what they are kept longer goes by before it begins anew: to go through thousands of runs
--- whenever one is started would cost more than the run.
+-- whenever one is started would cost more than the run. And no more than half a day: its user's list is kept
+-- a day longer than it, and likewise from then on.
 local SWEPT = 100
+local ANEW = math.min(EXPIRY / 64, 43200000)
+local function is_kept()
+  local began = tonumber(redis.call('HGET', SESSION, 'kept') or '0')
+  return math.abs(now_ms - began) < ANEW
+end
 local function keep_runs(from)
   if redis.call('EXISTS', SESSION) == 0 then return '' end
   if from == '' then
-    local began = tonumber(redis.call('HGET', SESSION, 'kept') or '0')
-    if math.abs(now_ms - began) < EXPIRY / 64 then return '' end
+    if is_kept() then return '' end
     redis.call('HSET', SESSION, 'kept', int(now_ms))
   end
   local first = from == '' and '-' or '(' .. from

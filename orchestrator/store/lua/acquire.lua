@@ -1,7 +1,15 @@
 -- Makes a worker the owner of a run that nobody owns, or whose owner has fallen silent.
 -- ARGV: 6 token of this acquisition, 7 lease in ms, 8 most attempts, 9 error of a run past them
--- Returns { outcome, fence, next run, user }. Whoever finds a run over has to wake the next one: the
+-- Returns { outcome, fence, next run, user }, and behind them, to the owner, the fields of the session, the
+-- run, its steps, its turns and its reviews. Whoever finds a run over has to wake the next one: the
 -- session's active run, since the one that ended it may have died before it did.
+local function taken(fence, user)
+  local found = { 'acquired', fence, '', user }
+  for _, key in ipairs({ SESSION, RUN, STEPS, TURNS, REVIEWS }) do
+    table.insert(found, redis.call('HGETALL', key))
+  end
+  return found
+end
 local TOKEN, GIVEN_UP = ARGV[OWN + 1], ARGV[OWN + 4]
 local session = redis.call('HMGET', SESSION, 'active', 'user', 'fence')
 local active, user = session[1] or '', session[2] or ''
@@ -14,7 +22,7 @@ if run[1] ~= 'running' and run[1] ~= 'queued' then return { 'parked', '0', '', u
 if active ~= RUN_ID then return { 'waiting', '0', '', user } end
 -- The same token again is the same acquisition, whose answer was lost: it gets the same fence. A new
 -- one would lock the worker out of what it owns, and count as a further attempt.
-if run[1] == 'running' and run[2] == TOKEN then return { 'acquired', run[4], '', user } end
+if run[1] == 'running' and run[2] == TOKEN then return taken(run[4], user) end
 if run[1] == 'running' and tonumber(run[3]) > now_ms then return { 'owned', '0', '', user } end
 
 touch()
@@ -48,4 +56,4 @@ else
   redis.call('HSET', RUN, 'started', int(now_ms))
   emit('run.started', RUN_ID, '', '{"attempt":' .. attempt .. '}')
 end
-return { 'acquired', fence, '', user }
+return taken(fence, user)

@@ -1,14 +1,15 @@
 -- Stores a run: active when the session has no other one, in line or refused when it has.
 -- KEYS: 10 idempotency (or the session again)
 -- ARGV: 6 document, 7 on_busy, 8 digest ('' for no key), 9 longest queue
--- Returns { outcome, id of the run, whether it can start, when it has to be kept from expiring, ms }.
+-- Returns { outcome, id of the run, whether it can start, when it has to be kept from expiring, ms, whether its
+-- session and all runs of it have to be kept now }.
 local IDEMPOTENCY, DIGEST = KEYS[10], ARGV[OWN + 3]
 if redis.call('EXISTS', SESSION) == 0 then return { 'session_not_found', '', 0, '0' } end
 local keep_until = int(now_ms + EXPIRY / 2)
 -- The id is new for each request: where it is there already, this very script has come again.
 if redis.call('EXISTS', RUN) == 1 then
   local can_start = redis.call('HGET', SESSION, 'active') == RUN_ID
-  return { 'created', RUN_ID, can_start and 1 or 0, keep_until }
+  return { 'created', RUN_ID, can_start and 1 or 0, keep_until, 1 }
 end
 -- A client's key comes before the line: repeating a request is no second run, however busy it is.
 if DIGEST ~= '' then
@@ -38,4 +39,4 @@ end
 emit('run.queued', RUN_ID, '', '{}')
 redis.call('HSET', RUN, 'first_seq', redis.call('HGET', SESSION, 'seq')) -- where followers begin
 touch()
-return { 'created', RUN_ID, is_busy and 0 or 1, keep_until }
+return { 'created', RUN_ID, is_busy and 0 or 1, keep_until, is_kept() and 0 or 1 }

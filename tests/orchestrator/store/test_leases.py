@@ -4,7 +4,6 @@ from datetime import timedelta
 
 import pytest
 
-from orchestrator.store.backend import StoreUnavailable
 from orchestrator.store.fencing import Fenced
 from tests.orchestrator.builders import (
     DONE,
@@ -178,25 +177,3 @@ async def test_lease_that_is_given_back_is_a_new_revision(store, leased):
     revision = (await store.runs.get(*ids)).revision
     await store.leases.release(lease)
     assert (await store.runs.get(*ids)).revision == revision + 1
-
-
-async def test_lease_is_read_again_when_the_store_fails_after_it_was_given(
-    store, session, monkeypatch
-):
-    """A run that is leased and that nobody executes waits for a whole lease, and loses an attempt."""
-    opened = await session()
-    run = document(opened.id)
-    await store.runs.create(run, "reject")
-    real, reads = store.backend.do, []
-
-    async def failing(pending):
-        answer = await real(pending)
-        if isinstance(answer, list) and answer and isinstance(answer[0], dict):
-            reads.append(answer)
-            if len(reads) == 1:
-                raise StoreUnavailable("unavailable", "the connection broke")
-        return answer
-
-    monkeypatch.setattr(store.backend, "do", failing)
-    lease = await store.leases.acquire(opened.id, run.id, "worker-1")
-    assert (lease.run.id, len(reads)) == (run.id, 2)

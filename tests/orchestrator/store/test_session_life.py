@@ -256,11 +256,31 @@ async def test_session_that_lives_stays_in_its_users_list(any_store, any_redis):
     store, opened = any_store, await open_session(any_store)
     index = "test:user:{ann}:sessions"
     await any_redis.delete(index)
+    await any_redis.hset(f"test:{{{opened.id}}}:session", "kept", 0)  # half a day goes by
     run = await run_to_the_end(store, opened.id)
     assert await any_redis.ttl(index) > WEEK
     await any_redis.delete(index)
     await keep_session(store.backend, opened.id, run.id)  # what the reaper does for waiting runs
     assert [item.id for item in (await store.sessions.list("ann", 10, None)).items] == [opened.id]
+
+
+async def test_session_is_not_kept_anew_for_each_run(any_store, any_redis, monkeypatch):
+    """What its runs write keeps it for as long; its list, and its earlier runs, are kept a while longer."""
+    store, names = any_store, []
+    opened = await open_session(store)
+    script = store.backend.script
+
+    async def noted(name, *arguments, **more):
+        names.append(name)
+        return await script(name, *arguments, **more)
+
+    monkeypatch.setattr(store.backend, "script", noted)
+    await run_to_the_end(store, opened.id)
+    assert "touch" not in names
+    await any_redis.hset(f"test:{{{opened.id}}}:session", "kept", 0)
+    await run_to_the_end(store, opened.id)
+    await run_to_the_end(store, opened.id)
+    assert names.count("touch") == 1
 
 
 async def test_page_of_sessions_is_full_while_there_are_more(any_store, any_redis):
