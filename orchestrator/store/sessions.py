@@ -49,9 +49,9 @@ class SessionStore:
 
     async def _store(self, session: Session, *, is_reserved: bool) -> Session | None:
         """Store a session unless it is there, and return what is; None for one that was deleted."""
-        await self._drop_some_expired(session.user_id)
         # The index comes first, so that no crash leaves a session that is in no list.
-        await keep_listed(self._backend, session.user_id, session.id)
+        some = await keep_listed(self._backend, session.user_id, session.id)
+        await self._drop_expired(session.user_id, some)
         outcome, *fields = await self._backend.script(
             "create_session",
             session.id,
@@ -123,11 +123,13 @@ class SessionStore:
         await self._forget(user_id, [session_id for session_id, fields in pairs if not fields])
         return await read_sessions(found)
 
-    async def _drop_some_expired(self, user_id: str) -> None:
-        """Look at some of the list at random: one that nobody reads gets shorter, too."""
-        index = self._backend.keys.user_sessions(user_id)
-        ids = await self._backend.do(self._backend.redis.zrandmember(index, SAMPLE))
-        await self._living(user_id, ids)
+    async def _drop_expired(self, user_id: str, ids: Sequence[str]) -> None:
+        """Drop those of the list that have expired: one that nobody reads gets shorter, too."""
+        pipeline = self._backend.redis.pipeline(transaction=False)
+        for session_id in ids:
+            pipeline.exists(self._backend.keys.session(session_id))
+        pairs = zip(ids, await self._backend.do(pipeline.execute()), strict=True)
+        await self._forget(user_id, [session_id for session_id, is_there in pairs if not is_there])
 
     async def _forget(self, user_id: str, missing: Sequence[str]) -> None:
         """Drop expired sessions from the index; a young one may just be about to be created."""
@@ -173,12 +175,12 @@ def may_come(new: str) -> bool:
     return datetime.now(UTC) - made_at(new) < COMING
 
 
-async def keep_listed(backend: Backend, user_id: str, session_id: str) -> None:
-    """Keep a session in its user's list for as long as it may live from now on."""
+async def keep_listed(backend: Backend, user_id: str, session_id: str) -> Sequence[str]:
+    """Keep a session in its user's list for as long as it may live from now on; return some of the list."""
     index = backend.keys.user_sessions(user_id)
     pipeline = backend.redis.pipeline(transaction=False)
     pipeline.zadd(index, {session_id: 0}).expire(index, backend.index_ttl)
-    await backend.do(pipeline.execute())
+    return list((await backend.do(pipeline.zrandmember(index, SAMPLE).execute()))[-1])
 
 
 async def keep_session(backend: Backend, session_id: str, run_id: str) -> None:

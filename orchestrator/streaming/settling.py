@@ -41,18 +41,19 @@ class Settling:
         """
         deadline = time.monotonic() + seconds
         with self._watched(run_id) as look:  # before looking: what comes meanwhile is not missed
-            run = await self._settled(session_id, run_id)
+            run = await self._settled(session_id, run_id, is_told=False)
             while run is None and not self._is_closing:
                 left = deadline - time.monotonic()
                 if left <= 0:
                     return None
-                await _until(look, min(left, POLL))
+                is_told = await _until(look, min(left, POLL))
                 with suppress(StoreUnavailable):
-                    run = await self._settled(session_id, run_id)
+                    run = await self._settled(session_id, run_id, is_told=is_told)
         return run
 
-    async def _settled(self, session_id: str, run_id: str) -> Run | None:
-        status = await self._store.runs.status(session_id, run_id)
+    async def _settled(self, session_id: str, run_id: str, *, is_told: bool) -> Run | None:
+        """Return a run that has settled; where nobody has told of it, only its status is looked at first."""
+        status = None if is_told else await self._store.runs.status(session_id, run_id)
         if status is not None and status not in SETTLED:
             return None
         run = await self._store.runs.get(session_id, run_id)
@@ -70,9 +71,11 @@ class Settling:
                 del self._waiting[run_id]
 
 
-async def _until(look: asyncio.Event, seconds: float) -> None:
-    """Wait until there is a reason to look, and take it."""
+async def _until(look: asyncio.Event, seconds: float) -> bool:
+    """Wait until there is a reason to look, and take it; tell whether there was one."""
     with suppress(TimeoutError):
         async with asyncio.timeout(seconds):
             await look.wait()
+    is_told = look.is_set()
     look.clear()
+    return is_told
