@@ -180,9 +180,14 @@ async def _cancel_when(
 
 async def until_stopped(work: Coroutine[Any, Any, int]) -> int:
     """Do the work; SIGTERM or a closed terminal cancel it, so that no service is left behind."""
-    doing = asyncio.ensure_future(work)
+    doing = asyncio.create_task(work)
+
+    def stop() -> None:
+        if not doing.cancelling():  # who says it twice does not want the clean-up to be cut short
+            doing.cancel()
+
     for number in stop_signals():
-        asyncio.get_running_loop().add_signal_handler(number, doing.cancel)
+        asyncio.get_running_loop().add_signal_handler(number, stop)
     return await doing
 
 

@@ -237,6 +237,27 @@ async def test_a_stop_signal_cancels_the_work(number):
     assert cleaned == [True]
 
 
+@pytest.mark.usefixtures("hangup")
+async def test_a_second_stop_signal_does_not_cut_the_clean_up_short():
+    """Service managers send one to each process of a group, and a person may be impatient."""
+    cleaned = []
+
+    async def work():
+        try:
+            os.kill(os.getpid(), signal.SIGTERM)
+            await asyncio.Event().wait()
+        finally:
+            os.kill(os.getpid(), signal.SIGHUP)
+            for _ in range(20):  # turns of the loop, in which the signal arrives
+                await asyncio.sleep(0.001)
+            cleaned.append(True)
+        return 0
+
+    with pytest.raises(asyncio.CancelledError):
+        await until_stopped(work())
+    assert cleaned == [True]
+
+
 def test_nohup_keeps_its_meaning():
     """Who started the command with SIGHUP ignored wants it to outlive the terminal."""
     before = signal.signal(signal.SIGHUP, signal.SIG_IGN)
