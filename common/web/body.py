@@ -58,12 +58,13 @@ class JsonRoute(APIRoute):
         handle, field = super().get_route_handler(), self.body_field
         if field is None:
             return handle
-        model, answer = _adapter(field.field_info), self.answering(handle)
+        model = _adapter(field.field_info)
+        answer, bodiless = self.answering(handle), self.bodiless(handle)
 
         async def parse_then_answer(request: Request) -> Response:
             body = await read_body(request, request.app.state.max_body)
             if not body:
-                return await handle(ParsedRequest(request, body, None))
+                return await bodiless(ParsedRequest(request, body, None))
             require_json(request)
             return await answer(ParsedRequest(request, body, await parse(body, model)))
 
@@ -71,6 +72,10 @@ class JsonRoute(APIRoute):
 
     def answering(self, handle: Handler, /) -> Answer:
         """Return what answers a request with its body; `handle` is FastAPI's own way."""
+        return handle
+
+    def bodiless(self, handle: Handler, /) -> Answer:
+        """Return what answers a request without one, likewise."""
         return handle
 
 

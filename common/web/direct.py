@@ -1,7 +1,8 @@
 """Routes of which each request counts: a body that is read and checked once, and an answer written once.
 
-FastAPI checks a body that is checked already, and an answer that is a model already, and solves what an
-endpoint depends on anew for each request. What such a route depends on needs the request alone.
+FastAPI checks a body that is checked already, and an answer that is a model already, solves what an
+endpoint depends on anew for each request, and opens three stacks for what might have to be closed. What
+such a route depends on needs the request alone, and leaves nothing to close.
 """
 
 import inspect
@@ -9,11 +10,14 @@ from collections.abc import Callable, Coroutine
 from typing import Any
 
 from fastapi import Request, Response
+from fastapi.exceptions import RequestValidationError
 from pydantic import TypeAdapter
+from starlette.types import Receive, Scope, Send
 
 from common.web.body import Answer, Handler, JsonRoute, ParsedRequest
 
 _JSON = "application/json"
+_MISSING = {"type": "missing", "loc": ("body",), "msg": "Field required", "input": None}
 
 
 class DirectRoute(JsonRoute):
@@ -21,6 +25,25 @@ class DirectRoute(JsonRoute):
 
     Or a response, where it has written that itself.
     """
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        """Make the route as any other, and answer its requests at once."""
+        super().__init__(*args, **kwargs)
+        handle = self.get_route_handler()
+
+        async def answer(scope: Scope, receive: Receive, send: Send) -> None:
+            response = await handle(Request(scope, receive, send))
+            await response(scope, receive, send)
+
+        self.app = answer
+
+    def bodiless(self, _handle: Handler, /) -> Answer:
+        """Return what refuses a request without a body, as FastAPI does."""
+
+        async def refuse(_request: ParsedRequest) -> Response:
+            raise RequestValidationError([_MISSING])
+
+        return refuse
 
     def answering(self, _handle: Handler, /) -> Answer:
         """Return what does what the endpoint needs, and no more."""

@@ -57,12 +57,13 @@ def outcome_of(failure: Exception) -> dict[str, Any]:
 
 def spared(facts: dict[str, Any]) -> dict[str, Any]:
     """Leave out what is null, false or empty: a fifth of a line, which says nothing."""
-    inner = {key: spared(fact) if isinstance(fact, dict) else fact for key, fact in facts.items()}
-    return {
-        key: fact
-        for key, fact in inner.items()
-        if fact is not None and fact is not False and fact not in ([], {})
-    }
+    kept = {}
+    for key, fact in facts.items():
+        if isinstance(fact, dict):
+            fact = spared(fact)  # noqa: PLW2901
+        if fact or not (fact is None or fact is False or isinstance(fact, (list, dict))):
+            kept[key] = fact
+    return kept
 
 
 def arguments_digest(arguments: Any) -> str:

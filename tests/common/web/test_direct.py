@@ -48,6 +48,8 @@ def _router(route_class):
     async def tell(asked: Asked, part: Annotated[str, Depends(part_of)]) -> Told:
         if asked.name == "no":
             raise ToolError("path_not_found", "not there", path="no")
+        if asked.name == "break":
+            raise RuntimeError("unforeseen")
         return Told(name=asked.name, of=part)
 
     return router
@@ -86,6 +88,7 @@ def ask():
         ({"json": {"name": "ann"}}, 200),
         ({"json": {"name": "é\u2028"}}, 200),
         ({"json": {"name": "no"}}, 404),
+        ({"json": {"name": "break"}}, 500),
         ({"json": {"name": "too long"}}, 422),
         ({"json": {"name": "a", "more": 1}}, 422),
         ({"json": None}, 422),
