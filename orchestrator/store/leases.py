@@ -41,6 +41,8 @@ class LeaseStore:
         )
         if outcome == "acquired":
             fields = [dict(zip(one[::2], one[1::2], strict=True)) for one in found]
+            # a lease that nobody was told of would hold the run up until it runs out
+            fields = fields or await self._backend.repeat(lambda: self._read(session_id, run_id))
             return await off_loop(length_of(*fields), read_lease, *fields, int(fence))
         if user_id:  # else the session is gone, and its user's place for it will not be kept
             await self._pass_by(RunRef(user_id, session_id, run_id), outcome, following)
@@ -52,6 +54,15 @@ class LeaseStore:
             await self._queue.hand_over(ref, following)
         elif outcome in ("waiting", "parked"):
             await self._queue.free(ref)
+
+    async def _read(self, session_id: str, run_id: str) -> list[dict[str, str]]:
+        """Read what belongs to a run that is too large to come with its lease."""
+        keys = self._backend.keys
+        pipeline = self._backend.redis.pipeline(transaction=True)
+        pipeline.hgetall(keys.session(session_id))
+        for key in (keys.run, keys.steps, keys.turns, keys.reviews):
+            pipeline.hgetall(key(session_id, run_id))
+        return list(await self._backend.do(pipeline.execute()))
 
     async def renew(self, lease: Lease) -> bool:
         """Keep the lease for another period; tell whether the run shall be cancelled.

@@ -13,7 +13,8 @@ async def age(redis, session_id):
     async with redis.pipeline(transaction=True) as pipeline:
         for key, milliseconds in left.items():
             pipeline.pexpire(key, milliseconds - AGE * 1000)
-        pipeline.hincrby(f"{PREFIX}:{{{session_id}}}:session", "kept", -AGE * 1000)
+        for stamp in ("kept", "listed"):
+            pipeline.hincrby(f"{PREFIX}:{{{session_id}}}:session", stamp, -AGE * 1000)
         for member in waiting:
             pipeline.zincrby(f"{PREFIX}:parked", -AGE * 1000, member)
         await pipeline.execute()

@@ -18,9 +18,9 @@ local now_us = clock[1] * 1000000 + clock[2]
 local now_ms = math.floor(now_us / 1000)
 local function int(number) return string.format('%.0f', number) end
 
--- Every write does this, for all keys at once. A key that was left out would stay for ever, or
+-- Every write does this (`touch`), for all keys at once. A key that was left out would stay for ever, or
 -- expire before the others: a session without its events, or a run without its steps.
-local function touch()
+local function touch_keys()
   for _, key in ipairs(KEYS) do redis.call('PEXPIRE', key, EXPIRY) end
 end
 
@@ -32,12 +32,12 @@ local PARTS = { '', ':steps', ':turns', ':text', ':inbox', ':reviews' }
 -- What has ended is kept a little longer than the session, so that it never goes before it: `touch`
 -- sets the expiry of one run alone. Nobody reaches a run without its session.
 -- pcall: where Redis Cluster is moving the slot, a key may be out of reach, and that ends no write.
-local KEPT = int(EXPIRY * 33 / 32)
+-- EXPIRY is read here, and in `is_recent`, each time: patch_session.lua gives the session another one.
 local function keep_run(run_id)
-  local key = OF_RUNS .. run_id
+  local key, kept = OF_RUNS .. run_id, int(EXPIRY * 33 / 32)
   local idempotency = redis.pcall('HGET', key, 'idem')
-  if type(idempotency) == 'string' then redis.pcall('PEXPIRE', idempotency, KEPT) end
-  for _, part in ipairs(PARTS) do redis.pcall('PEXPIRE', key .. part, KEPT) end
+  if type(idempotency) == 'string' then redis.pcall('PEXPIRE', idempotency, kept) end
+  for _, part in ipairs(PARTS) do redis.pcall('PEXPIRE', key .. part, kept) end
   if redis.pcall('EXISTS', key) == 0 then redis.call('ZREM', RUNS, run_id) end
 end
 
@@ -45,23 +45,31 @@ end
 -- number of keys: here on the runs behind `from`, SWEPT at most. Returns where to go on, or ''.
 -- Half of what they are kept longer goes by before it begins anew: to go through thousands of runs
 -- whenever one is started would cost more than the run. And no more than half a day: its user's list is kept
--- a day longer than it, and likewise from then on.
+-- a day longer than it, and likewise from then on. Each has a stamp of its own (`kept`, `listed`): most of
+-- what keeps the runs does not keep the list.
 local SWEPT = 100
-local ANEW = math.min(EXPIRY / 64, 43200000)
-local function is_kept()
-  local began = tonumber(redis.call('HGET', SESSION, 'kept') or '0')
-  return math.abs(now_ms - began) < ANEW
+local ANEW = 43200000
+local function is_recent(stamp)
+  return math.abs(now_ms - tonumber(stamp or '0')) < math.min(EXPIRY / 64, ANEW)
 end
 local function keep_runs(from)
   if redis.call('EXISTS', SESSION) == 0 then return '' end
-  if from == '' then
-    if is_kept() then return '' end
-    redis.call('HSET', SESSION, 'kept', int(now_ms))
-  end
+  if from == '' then redis.call('HSET', SESSION, 'kept', int(now_ms)) end
   local first = from == '' and '-' or '(' .. from
   local runs = redis.call('ZRANGEBYLEX', RUNS, first, '+', 'LIMIT', 0, SWEPT)
   for _, run_id in ipairs(runs) do keep_run(run_id) end
-  return runs[SWEPT] or ''
+  local on = runs[SWEPT] or ''
+  redis.call('HSET', SESSION, 'swept', on)
+  return on
+end
+
+-- Whatever puts off the session's expiry puts off that of its other runs: some each time, from where the
+-- last write stopped. What is begun is ended before it begins anew, or the last ones would never be kept.
+local function touch()
+  touch_keys()
+  local kept = redis.call('HMGET', SESSION, 'kept', 'swept')
+  local from = kept[2] or ''
+  if from ~= '' or not is_recent(kept[1]) then keep_runs(from) end
 end
 
 -- Events are numbered without holes, and the number is the entry's id: a follower that finds another

@@ -6,7 +6,8 @@ if redis.call('EXISTS', KEYS[10]) == 1 then return { 'deleted' } end
 if redis.call('EXISTS', SESSION) == 0 then
   redis.call('HSET', SESSION, 'document', ARGV[OWN + 1], 'user', ARGV[OWN + 2],
     'workspace', ARGV[OWN + 3], 'created', int(now_ms), 'active', '', 'waiting', '[]',
-    'fence', '0', 'seq', '0', 'ttl', EXPIRY, 'kept', int(now_ms), 'reserved', ARGV[OWN + 4])
+    'fence', '0', 'seq', '0', 'ttl', EXPIRY, 'kept', int(now_ms), 'listed', int(now_ms),
+    'reserved', ARGV[OWN + 4])
   emit('session.created', '', '', '{}')
 end
 touch()

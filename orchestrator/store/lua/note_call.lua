@@ -5,6 +5,5 @@ if redis.call('EXISTS', SESSION) == 0 then return { 'session_not_found' } end
 if redis.call('EXISTS', KEYS[10]) == 1 then return { 'noted' } end
 emit(ARGV[OWN + 1], '', '', ARGV[OWN + 2])
 touch()
-keep_runs('')
 redis.call('SET', KEYS[10], '', 'PX', ARGV[OWN + 3])
 return { 'noted' }

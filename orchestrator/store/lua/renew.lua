@@ -6,8 +6,4 @@ if run[1] ~= ARGV[OWN + 1] or run[2] ~= 'running' then return { 'fenced', '0' } 
 local deadline = int(now_ms + ARGV[OWN + 2])
 redis.call('HSET', RUN, 'deadline', deadline)
 touch()
--- A run that lasts keeps the session's other runs: some each time, from where the last one stopped.
-local from = redis.call('HGET', SESSION, 'swept') or ''
-local on = keep_runs(from)
-if on ~= from then redis.call('HSET', SESSION, 'swept', on) end
 return { run[3] == '1' and 'cancel' or 'renewed', deadline }

@@ -7,6 +7,7 @@ import pytest
 from orchestrator.store.fencing import Fenced
 from tests.orchestrator.builders import (
     DONE,
+    begun,
     call_of,
     document,
     event_types,
@@ -85,6 +86,29 @@ async def test_lease_of_a_run_that_kills_its_workers_ends_it_as_cancelled_if_ask
     run = await store.runs.get(*ids)
     assert (run.status, run.error) == ("cancelled", None)
     assert (await event_types(store, ids[0]))[-1] == "run.cancelled"
+
+
+@pytest.mark.parametrize(("stored", "reads"), [(262_144, 0), (262_145, 1)])
+async def test_lease_of_a_run_comes_with_what_is_stored_unless_that_is_much(
+    any_store, any_redis, monkeypatch, stored, reads
+):
+    """Through a script 16 MB held up the whole server three times as long; the lease is the same."""
+    lease, pipelines = await begun(any_store), []
+    ids = lease.session.id, lease.run.id
+    await any_store.progress.record_turn(lease, turn(step()))
+    await any_store.progress.record(lease, [(step(status="succeeded"), call_of(step()))])
+    await any_store.leases.release(lease)
+    await any_redis.hset(any_store.backend.keys.run(*ids), "stored", stored)
+    read = any_store.leases._read
+
+    async def noted(*run):
+        pipelines.append(run)
+        return await read(*run)
+
+    monkeypatch.setattr(any_store.leases, "_read", noted)
+    lease = await any_store.leases.acquire(*ids, "w")
+    assert len(pipelines) == reads
+    assert (lease.run.id, len(lease.turns), len(lease.steps)) == (ids[1], 1, 1)
 
 
 @pytest.mark.parametrize("way", ["given up", "final"])
