@@ -119,7 +119,8 @@ class ThreadPool:
     async def close(self) -> None:
         """Ask the work in hand to stop, wait until it has, and end the threads."""
         self.stopping.set()
-        await asyncio.gather(*self._background, return_exceptions=True)
+        while self._background:  # what ends may leave more to do
+            await asyncio.wait(self._background)
         await asyncio.to_thread(self._threads.shutdown)
 
 

@@ -32,6 +32,8 @@ class Batches:
         """`most`: the calls that a batch may have."""
         self._executor = executor
         self._most = most
+        self._going: set[asyncio.Task[ToolResult]] = set()
+        """Also those that nobody waits for any more."""
 
     async def run(self, calls: Sequence[ToolCall]) -> list[ToolResult | BaseException]:
         """Return what each call ended with, in their order; raise `request_too_large`."""
@@ -40,11 +42,26 @@ class Batches:
         return await asyncio.gather(*map(self._ended, calls), return_exceptions=True)
 
     async def _ended(self, call: ToolCall) -> ToolResult:
-        """Return a call's result in its own time: one whose thread hangs must not hold up the others."""
+        """Return a call's result in its own time: one whose thread hangs must not hold up the others.
+
+        It goes on then: as long as its thread does, it has to hold its user's place.
+        """
+        task = asyncio.create_task(self._executor.run(call, only_reads=True))
+        self._going.add(task)
+        task.add_done_callback(self._gone)
         try:
-            async with asyncio.timeout(call.context.timeout + LATE):
-                return await self._executor.run(call, only_reads=True)
-        except TimeoutError as late:
+            await asyncio.wait([task], timeout=call.context.timeout + LATE)
+        except asyncio.CancelledError:  # nobody is there any more whom it could answer
+            task.cancel()
+            await asyncio.wait([task])
+            raise
+        if not task.done():
             raise SystemFault(
                 "deadline_exceeded", "The call has not ended in time", outcome="not_executed"
-            ) from late
+            )
+        return task.result()
+
+    def _gone(self, task: asyncio.Task[ToolResult]) -> None:
+        self._going.discard(task)
+        if not task.cancelled():
+            task.exception()  # looked at: that of a late call has nobody else to hear of it

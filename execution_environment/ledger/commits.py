@@ -6,7 +6,7 @@ Whoever finds nobody at it commits what has come until then; alone, nobody waits
 import sqlite3
 import threading
 from collections.abc import Callable
-from contextlib import AbstractContextManager, suppress
+from contextlib import AbstractContextManager
 from functools import partial
 from sqlite3 import Connection
 from typing import Any, Protocol, TypeVar, cast
@@ -61,18 +61,26 @@ class Commits:
                 request.called.release()
 
     def _commit(self, group: list["_Request"]) -> None:
-        if len(group) > 1:
-            # Nothing of it has happened then, whatever it was: each by itself has an outcome of its own.
-            with suppress(BaseException):
-                self._together(group)
-                return
+        if len(group) > 1 and self._together(group):
+            return
         for request in group:
             request.do(partial(self._alone, request))
 
-    def _together(self, group: list["_Request"]) -> None:
-        with self._writing() as connection:
+    def _together(self, group: list["_Request"]) -> bool:
+        """Tell whether each has its outcome; otherwise nothing of it has happened, whatever it was."""
+        has_begun = False
+        try:
+            with self._writing() as connection:
+                has_begun = True
+                for request in group:
+                    request.do_among_others(connection)
+        except BaseException as failure:  # noqa: BLE001  # each by itself has an outcome of its own
+            if has_begun or not _is_busy(failure):
+                return False
+            # Another process keeps the database: each by itself would wait as long again.
             for request in group:
-                request.do_among_others(connection)
+                request.fail(failure)
+        return True
 
     def _alone(self, request: "_Request") -> Any:
         with self._writing() as connection:
@@ -99,6 +107,10 @@ class _Request:
             self._failure = failure
         self.is_done = True
 
+    def fail(self, failure: BaseException) -> None:
+        """Keep what has kept it from being done for the thread that asked."""
+        self._failure, self.is_done = failure, True
+
     def do_among_others(self, connection: Connection) -> None:
         """Do it in a transaction with others': what fails undoes no more than itself.
 
@@ -117,3 +129,8 @@ class _Request:
         if self._failure is not None:
             raise self._failure
         return self._result
+
+
+def _is_busy(failure: BaseException) -> bool:
+    code = getattr(failure, "sqlite_errorcode", sqlite3.SQLITE_ERROR)  # Python's own have none
+    return bool(code & 0xFF == sqlite3.SQLITE_BUSY)

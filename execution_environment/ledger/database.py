@@ -104,7 +104,8 @@ class Database:
             self._refill_reserve()
 
     def _refill_reserve(self) -> None:
-        with suppress(sqlite3.Error):  # too late: it is full already; what was committed stays so
+        # What was committed stays so, whatever it is: a failure here would have it done again.
+        with suppress(Exception):  # it is full already, mostly
             if self._pragma("freelist_count") * self._page >= RESERVE:
                 return
             with self._transaction():

@@ -109,16 +109,21 @@ class Intents:
     def insert(self, connection: Connection, intent: Intent) -> None:
         """Write an intent's steps down, within a transaction, and close those of its workspace before it.
 
-        All of those have been carried out. Nothing is remembered of them either: an id that was
-        forgotten may come again, and is not applied then because it was once.
+        All of those have been carried out. `forget` has to follow once it is committed.
         """
         workspace = intent.key.workspace
         connection.execute("DELETE FROM intents WHERE workspace = ?", (workspace,))
-        self._applied.pop(workspace, None)
-        self._closed.pop(workspace, None)
         if intent.renames is not None:
             steps = (intent.renames, kept_of(intent.audit_entry), intent.head.position)
             connection.execute(
                 "INSERT INTO intents VALUES (?, ?, ?, ?, ?, ?)",
                 (workspace, intent.key.id, intent.process, *steps),
             )
+
+    def forget(self, workspace: str) -> None:
+        """Remember nothing of the intents before one that is written. The workspace's lock is held.
+
+        An id that was forgotten may come again, and is not applied then because it was once.
+        """
+        self._applied.pop(workspace, None)
+        self._closed.pop(workspace, None)

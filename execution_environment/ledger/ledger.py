@@ -77,7 +77,10 @@ class Ledger:
         The workspace's lock is held, and all its earlier intents have been carried out: that is
         noted here. When the id has a result already, it is returned and nothing is written.
         """
-        return self._database.write(partial(self._write_intent, intent=intent, quota=quota))
+        stored = self._database.write(partial(self._write_intent, intent=intent, quota=quota))
+        if stored is None:  # only now: until it is committed, the one before is still on the disk
+            self.intents.forget(intent.key.workspace)
+        return stored
 
     def _write_intent(
         self, connection: Connection, intent: Intent, quota: Usage

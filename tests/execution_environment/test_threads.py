@@ -81,3 +81,22 @@ async def test_background_work_that_fails_is_logged(caplog):
     pool.run_in_background(lambda: 1 / 0)
     await pool.close()
     assert "work that nobody waits for failed" in caplog.text
+
+
+async def test_background_work_that_comes_while_the_pool_closes_is_done(monkeypatch, caplog):
+    """A call that ends has its clean-up done then; the threads must not be gone by that time."""
+    pool, gate, work = ThreadPool(1, 4), threading.Event(), []
+
+    async def at_once(func):
+        func()
+
+    monkeypatch.setattr(asyncio, "to_thread", at_once)  # nothing comes between
+    pool.run_in_background(lambda: gate.wait(10))
+    [task] = pool._background
+    closing = asyncio.create_task(pool.close())
+    await asyncio.sleep(0)
+    task.add_done_callback(lambda _: pool.run_in_background(lambda: work.append(1)))
+    gate.set()
+    await closing
+    await asyncio.sleep(0)
+    assert (work, caplog.text) == ([1], "")

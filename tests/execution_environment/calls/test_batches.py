@@ -1,12 +1,17 @@
 """Several reads in one request: at once, in order, each by itself."""
 
 import asyncio
+import errno
+import gc
+import threading
+import time
 
 import pytest
 
-from common.errors import ClientError, ToolError
+from common.errors import ClientError, SystemFault, ToolError
 from execution_environment.calls import batches
 from execution_environment.calls.batches import Batches
+from execution_environment.threads import ThreadPool
 from tests.execution_environment.conftest import tool_call
 
 
@@ -50,6 +55,73 @@ async def test_a_call_that_hangs_holds_up_no_other(monkeypatch):
     async with asyncio.timeout(10):
         hanging, read = await Batches(Hanging(1), 3).run(calls)
     assert (hanging.code, hanging.outcome, read) == ("deadline_exceeded", "not_executed", "c")
+
+
+class Threaded:
+    """Has a user's work done in a thread, as reads are."""
+
+    def __init__(self, pool, work):
+        self.pool, self.work = pool, work
+
+    async def run(self, call, *, only_reads):
+        """Do it for the call's user."""
+        deadline = time.monotonic() + call.context.timeout
+        return await self.pool.run_for(call.context.user_id, deadline, self.work)
+
+
+async def test_a_call_that_hangs_keeps_its_users_place_until_its_thread_ends(monkeypatch):
+    """Its thread goes on: with the place given back, hanging threads were soon all there are."""
+    monkeypatch.setattr(batches, "LATE", 0.05)
+    pool, gate, unheard = ThreadPool(4, 60), threading.Event(), []
+    loop = asyncio.get_running_loop()
+    loop.set_exception_handler(lambda _, context: unheard.append(context))
+
+    def hang():
+        assert gate.wait(10)
+        raise ToolError("path_not_found", "It has answered after all")
+
+    batch = Batches(Threaded(pool, hang), 3)
+    [hanging] = await batch.run([tool_call("x", {"timeout": 0.05})])
+    with pytest.raises(SystemFault) as caught:
+        await pool.run_for("local", time.monotonic() + 0.05, lambda: True)
+    gate.set()
+    assert await pool.run_for("local", time.monotonic() + 10, lambda: True)
+    await pool.close()
+    await asyncio.sleep(0)
+    gc.collect()
+    assert (hanging.code, caught.value.code) == ("deadline_exceeded", "deadline_exceeded")
+    assert (unheard, batch._going) == ([], set())
+
+
+async def test_a_batch_that_nobody_waits_for_any_more_ends_its_calls():
+    """The client has gone."""
+    begun, ended = asyncio.Event(), []
+
+    class Cancelled(Executor):
+        async def run(self, call, *, only_reads):
+            try:
+                begun.set()
+                await asyncio.Event().wait()
+            finally:
+                ended.append(call.id)
+
+    batch = asyncio.create_task(Batches(Cancelled(1), 3).run([tool_call("x", _id="c")]))
+    await begun.wait()
+    batch.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await batch
+    assert ended == ["c"]
+
+
+async def test_a_file_system_that_times_out_is_not_the_calls_deadline():
+    """A network's file system says so with an error that looks the same."""
+    failure = TimeoutError(errno.ETIMEDOUT, "Connection timed out")
+
+    class Failing(Executor):
+        async def run(self, call, *, only_reads):
+            raise failure
+
+    assert await Batches(Failing(1), 3).run([tool_call("x")]) == [failure]
 
 
 async def test_a_batch_of_too_many_calls_is_refused_and_none_is_made():

@@ -20,6 +20,8 @@ class Transactions:
         self.entered, self.gate = threading.Event(), threading.Event()
         self.groups, self.failures, self.begun = [], {}, 0
         """What each transaction has written; which of them fail, and how."""
+        self.refusals = {}
+        """Which of them cannot even begin, and why."""
 
     @contextmanager
     def writing(self):
@@ -27,6 +29,8 @@ class Transactions:
         self.entered.set()
         assert self.gate.wait(10)
         self.begun += 1
+        if self.begun in self.refusals:
+            raise self.refusals[self.begun]
         before = self.numbers()
         self.connection.execute("BEGIN")
         try:
@@ -51,6 +55,13 @@ def transactions(tmp_path):
     transactions = Transactions(tmp_path / "numbers")
     with closing(transactions.connection):
         yield transactions
+
+
+def failure_of(code, message="database is locked"):
+    """Return an error as SQLite raises it."""
+    failure = sqlite3.OperationalError(message)
+    failure.sqlite_errorcode = code
+    return failure
 
 
 def write(number, failure=None):
@@ -100,7 +111,12 @@ def test_work_that_fails_undoes_only_itself(transactions):
 
 
 @pytest.mark.parametrize(
-    "full", [sqlite3.OperationalError("database or disk is full"), MemoryError("no memory")]
+    "full",
+    [
+        sqlite3.OperationalError("database or disk is full"),
+        MemoryError("no memory"),
+        failure_of(sqlite3.SQLITE_BUSY),
+    ],
 )
 def test_a_commit_that_fails_is_done_again_one_by_one(transactions, full):
     """Each has an outcome of its own, and a known one: nothing of the shared one has happened."""
@@ -109,6 +125,22 @@ def test_a_commit_that_fails_is_done_again_one_by_one(transactions, full):
     kept = [outcome for outcome in outcomes if outcome is not full]
     assert len(kept) == 2
     assert transactions.numbers() == {0, *kept}
+
+
+@pytest.mark.parametrize("code", [sqlite3.SQLITE_BUSY, sqlite3.SQLITE_BUSY_RECOVERY])
+def test_a_group_that_another_process_keeps_from_beginning_waits_once(transactions, code):
+    """One after another, each would wait as long again, and all others behind them."""
+    busy = failure_of(code)
+    transactions.refusals = {2: busy}
+    assert together(transactions, write(0), write(1), write(2), write(3)) == [busy] * 3
+    assert (transactions.begun, transactions.numbers()) == (2, {0})
+
+
+def test_a_group_that_cannot_begin_for_another_reason_is_done_one_by_one(transactions):
+    """That takes no time, and may be over."""
+    transactions.refusals = {2: failure_of(sqlite3.SQLITE_FULL)}
+    assert together(transactions, write(0), write(1), write(2)) == [1, 2]
+    assert transactions.numbers() == {0, 1, 2}
 
 
 def test_work_that_ends_the_shared_transaction_takes_nothing_of_others_with_it(transactions):

@@ -1,6 +1,7 @@
 """Search processes: stopped at the deadline, replaced when lost, shared among users."""
 
 import os
+import select
 import signal
 import threading
 import time
@@ -46,6 +47,26 @@ def test_a_user_who_wears_out_search_processes_is_refused_and_nobody_else(search
     assert (error.code, error.retryable, error.context.actual) == ("rate_limited", True, MAX_KILLS)
     assert "simpler patterns" in error.hint
     assert found(searchers, user="ann") == 2
+
+
+def test_a_process_that_has_answered_is_not_killed_for_what_went_on_meanwhile(searchers, started):
+    """The walk to the next files used the time up: neither the process nor the pattern is at fault."""
+    found(searchers)
+    is_late = threading.Event()
+
+    def walk():
+        assert select.select([started[0]._socket], [], [], 10)[0]
+        is_late.set()
+
+    def check_clock():
+        if is_late.is_set():
+            raise SystemFault("deadline_exceeded", "time is up")
+
+    descriptor = file_of(b"a\nba\n")
+    [answer] = searchers.search("ann", request("a"), [descriptor], check_clock, walk)
+    os.close(descriptor)
+    assert answer["total"] == 2
+    assert (searchers._kills, len(started), started[0].is_alive) == ({}, 1, True)
 
 
 def test_one_users_searches_leave_a_process_to_others():
