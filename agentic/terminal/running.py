@@ -180,11 +180,13 @@ async def _cancel_when(
 
 async def until_stopped(work: Coroutine[Any, Any, int]) -> int:
     """Do the work; SIGTERM or a closed terminal cancel it, so that no service is left behind."""
-    doing = asyncio.create_task(work)
+    doing, is_asked = asyncio.create_task(work), False
 
     def stop() -> None:
-        if not doing.cancelling():  # who says it twice does not want the clean-up to be cut short
+        nonlocal is_asked
+        if not is_asked:  # who says it twice does not want the clean-up to be cut short
             doing.cancel()
+        is_asked = True
 
     for number in stop_signals():
         asyncio.get_running_loop().add_signal_handler(number, stop)

@@ -4,6 +4,7 @@ import asyncio
 import io
 import os
 import signal
+from contextlib import suppress
 
 import httpx
 import pytest
@@ -256,6 +257,25 @@ async def test_a_second_stop_signal_does_not_cut_the_clean_up_short():
     with pytest.raises(asyncio.CancelledError):
         await until_stopped(work())
     assert cleaned == [True]
+
+
+@pytest.mark.usefixtures("hangup")
+async def test_a_stop_signal_is_heard_while_a_timeout_of_the_work_runs_out():
+    """The task is being cancelled then, by nobody who wants it to end."""
+
+    async def work():
+        with suppress(TimeoutError):
+            async with asyncio.timeout(0):
+                try:
+                    await asyncio.Event().wait()
+                finally:
+                    os.kill(os.getpid(), signal.SIGTERM)
+                    await asyncio.Event().wait()
+        return 0
+
+    async with asyncio.timeout(30):
+        with pytest.raises(asyncio.CancelledError):
+            await until_stopped(work())
 
 
 def test_nohup_keeps_its_meaning():
