@@ -29,6 +29,7 @@ from execution_environment.calls.registry import discover
 from execution_environment.calls.workspace_factory import ServiceLimits
 from execution_environment.ledger.ledger import Ledger
 from execution_environment.ledger.schema import UnknownFormat
+from execution_environment.one_cpu import OneCpu
 from execution_environment.routes import (
     archives_in,
     archives_out,
@@ -45,12 +46,13 @@ from execution_environment.settings import Settings
 from execution_environment.threads import ThreadPool
 
 
-def build(settings: Settings, landlock_abi: int | None = None) -> FastAPI:
+def build(settings: Settings, landlock_abi: int | None = None, *, one_cpu: bool = False) -> FastAPI:
     """Return the application; raises SandboxUnavailable where paths cannot be held.
 
     `landlock_abi` is the version that holds this process already, for those who ask how it is.
+    `one_cpu`: the process is the application's own, and its threads are kept on one CPU.
     """
-    return build_over(assembly_of(settings), settings, landlock_abi)
+    return build_over(assembly_of(settings), settings, landlock_abi, one_cpu=one_cpu)
 
 
 def assembly_of(settings: Settings, make_ledger: Callable[[Path], Ledger] = Ledger) -> Assembly:
@@ -67,8 +69,8 @@ def assembly_of(settings: Settings, make_ledger: Callable[[Path], Ledger] = Ledg
 
 
 _ROUTERS = (
+    tools.calls,  # of which there are the most: routes are looked through in their order
     tools.router,
-    tools.calls,
     files.router,
     archives_in.router,
     archives_in.changing,
@@ -79,15 +81,24 @@ _ROUTERS = (
 )
 
 
-def build_over(parts: Assembly, settings: Settings, landlock_abi: int | None = None) -> FastAPI:
+def build_over(
+    parts: Assembly,
+    settings: Settings,
+    landlock_abi: int | None = None,
+    *,
+    one_cpu: bool = False,
+) -> FastAPI:
     """Return the application over parts that are made already; it closes them at its end."""
 
     @asynccontextmanager
     async def lifespan(_: FastAPI) -> AsyncIterator[None]:
         await parts.threads.run(parts.maintenance.recover)
-        maintenance = asyncio.create_task(parts.maintenance.run(parts.threads))
+        beside = [asyncio.create_task(parts.maintenance.run(parts.threads))]
+        if one_cpu:
+            beside.append(asyncio.create_task(OneCpu(settings.data_dir / "state" / "cpus").run()))
         yield
-        maintenance.cancel()
+        for task in beside:
+            task.cancel()
         await parts.close()
 
     app = build_app(
@@ -150,7 +161,7 @@ def worker() -> FastAPI:
     settings = Settings.load()
     logs.configure(settings.log_format, settings.log_level)
     sys.setswitchinterval(SWITCH_INTERVAL)
-    return build(settings, _landlock_abi(settings))
+    return build(settings, _landlock_abi(settings), one_cpu=settings.one_cpu)
 
 
 def main() -> None:
@@ -162,7 +173,7 @@ def main() -> None:
             serve_workers("execution_environment.app:worker", settings, settings.workers)
             return
         sys.setswitchinterval(SWITCH_INTERVAL)
-        app = build(settings, _landlock_abi(settings))
+        app = build(settings, _landlock_abi(settings), one_cpu=settings.one_cpu)
     except (SandboxUnavailable, UnknownFormat, OSError, sqlite3.Error) as error:
         sys.exit(f"the data directory {settings.data_dir} cannot be used: {error}")
     serve(app, settings)

@@ -42,6 +42,8 @@ class Settings(ServiceSettings):
     """The most calls that a batch of reads may have; its answer may hold as many times `max_read`."""
     workers: Annotated[int, Field(ge=1, le=64)] = 1
     """Server processes on the one data directory."""
+    one_cpu: bool = True
+    """Whether a server process keeps its threads on one CPU, which the kernel chooses every few seconds."""
     landlock: Literal["auto", "off"] = "auto"
     """Whether the process gives up all files but its own, where the kernel can hold it to that."""
     max_body: ByteSize = ByteSize(48 * _MIB)

@@ -1573,4 +1573,18 @@ GUARDS = (
             "        if False:\n            fault.outcome",
         ),
     ),
+    *guards_of(
+        "execution_environment/one_cpu.py",
+        "tests/execution_environment/test_one_cpu.py",
+        (
+            "one CPU: another process's is not taken",
+            "        if not try_lock(lock):\n",
+            "        if False:\n",
+        ),
+        (
+            "one CPU: all are given back",
+            "        with suppress(OSError):\n            self._place(self._cpus)\n",
+            "",
+        ),
+    ),
 )

@@ -1,6 +1,7 @@
 """One process that searches, as its starter sees it: asked, waited for with an eye on the clock, killed."""
 
 import json
+import os
 import socket
 import subprocess
 from collections.abc import Callable, Sequence
@@ -11,6 +12,8 @@ from execution_environment.searching.worker import PIECE, Answer, Request
 
 LOOK = 0.05
 """Seconds between two looks at the clock while an answer is waited for."""
+_CPUS = sorted(os.sched_getaffinity(0))
+"""Those that the service was given: its own threads are kept on one of them."""
 _PATIENCE = 5.0
 """Seconds for a process that has nothing else to do to take a request."""
 
@@ -25,7 +28,7 @@ class SearchProcess:
         try:
             with theirs:
                 self._process = subprocess.Popen(
-                    isolated(worker.__name__, number),
+                    isolated(worker.__name__, number, *_CPUS),
                     pass_fds=(number,),
                     stdin=subprocess.DEVNULL,
                     stdout=subprocess.DEVNULL,
@@ -69,10 +72,10 @@ class SearchProcess:
 
     def _received(self, check_clock: Callable[[], None]) -> bytes:
         while True:
-            check_clock()
             try:
                 piece = self._socket.recv(PIECE)
             except TimeoutError:
+                check_clock()  # not before: a process that has answered is not killed for others' delay
                 continue
             if not piece:
                 raise EOFError("the search process has ended")

@@ -10,6 +10,7 @@ import os
 import signal
 import socket
 from collections.abc import Iterator
+from contextlib import suppress
 from typing import Any, TypedDict
 
 import re2
@@ -57,8 +58,10 @@ def less(request: Request, found: Occurrences) -> Request:
     return {**request, "limit": limit, "max_shown": room}
 
 
-def main(descriptor: int) -> None:
-    """Answer what comes through a socket, until it is closed at the other end."""
+def main(descriptor: int, *cpus: int) -> None:
+    """Answer what comes through a socket, until it is closed at the other end; use any of the CPUs."""
+    with suppress(OSError):  # they are none of its own any more
+        os.sched_setaffinity(0, cpus)
     os.nice(NICENESS)
     with socket.socket(fileno=descriptor) as connection:
         while (asked := receive(connection)) is not None:

@@ -3,9 +3,11 @@
 import asyncio
 import fcntl
 import math
+import os
 import socket
 import sys
 import time
+from pathlib import Path
 
 import httpx
 import pytest
@@ -68,6 +70,37 @@ async def test_append_file_over_two_processes_loses_no_line(workers, tmp_path):
     lines = (tmp_path / "data/workspaces/local/counter/log").read_text().splitlines()
     assert sorted(map(int, lines)) == list(range(APPENDS))
     assert serving_processes(tmp_path) == 2
+
+
+@pytest.fixture
+def process(tmp_path):
+    """One process behind a port."""
+    service = execution_environment(tmp_path).start()
+    yield service
+    service.kill()
+
+
+async def test_threads_of_a_process_share_a_cpu_and_searches_have_all(process):
+    """Python's lock goes from thread to thread; a search has a process of its own."""
+    everywhere = os.sched_getaffinity(0)
+    async with client_of(process) as client:
+        await post(client, "searched", "w", "write_file", {"path": "f", "content": "x"})
+        await post(client, "searched", "s", "search_files", {"pattern": "x"})
+    threads = Path(f"/proc/{process.process.pid}/task")
+    wait_until(lambda: len(cpus_of(threads)) == 1)
+    searchers = [
+        Path(f"/proc/{child}/task")
+        for children in threads.glob("*/children")
+        for child in children.read_text().split()
+    ]
+    assert searchers
+    assert all(cpus_of(searcher) == everywhere for searcher in searchers)
+
+
+def cpus_of(threads):
+    """Return the CPUs that a process's threads may run on, but for those of the event loop's library."""
+    ours = [one.name for one in threads.iterdir() if "uv" not in (one / "comm").read_text()]
+    return set().union(*(os.sched_getaffinity(int(thread)) for thread in ours))
 
 
 def serving_processes(tmp_path):

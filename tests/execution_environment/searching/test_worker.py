@@ -14,10 +14,10 @@ from tests.execution_environment.searching.patterns import SLOW, slow_text
 
 ROOT = Path(__file__).parents[3]
 BUSY = """
-import sys
+import os, sys
 from execution_environment.searching import worker
 worker.MAX_SECONDS = 0
-worker.main(int(sys.argv[1]))
+worker.main(int(sys.argv[1]), *os.sched_getaffinity(0))
 """
 
 
