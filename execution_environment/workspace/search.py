@@ -2,6 +2,7 @@
 
 import os
 import stat
+import time
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import suppress
 from dataclasses import dataclass
@@ -21,6 +22,8 @@ MAX_LOT = 8 * 1024 * 1024
 """Bytes that are searched at once: a larger file makes a lot of its own."""
 MAX_SHOWN = 1024 * 1024
 """Characters of text that one call returns."""
+QUICK = 0.05
+"""Seconds for finding and opening a lot: where it takes longer, nobody's place is held meanwhile."""
 
 
 Hit = tuple[Entry, Occurrences | None]
@@ -65,7 +68,7 @@ class Search:
         )
         with _Opening(self._open, _lots(files)) as opening:
             while (lot := opening.taken()) is not None:
-                for entry, found in self._searched(lot, request, opening.go_on):
+                for entry, found in self._searched(lot, request, opening.go_on_if_quick):
                     yield entry, found
                     if found is not None:
                         request = less(request, found)
@@ -105,6 +108,7 @@ class _Opening:
         self._now: list[OpenFile] = []
         self._next: list[OpenFile] | None = None
         self._failure: Exception | None = None
+        self._took = 0.0
 
     def __enter__(self) -> Self:
         return self
@@ -127,8 +131,17 @@ class _Opening:
         self._now = taken or []
         return taken
 
+    def go_on_if_quick(self) -> None:
+        """Open the next lot while one is searched, unless the last one was long in coming.
+
+        Where a glob lets few files through, the search is over long before the walk has found more.
+        """
+        if self._took < QUICK:
+            self.go_on()
+
     def go_on(self) -> None:
         """Open the next lot, if there is one; what goes wrong is no fault of who searches meanwhile."""
+        began = time.monotonic()
         try:
             lot = next(self._lots, None)
             if lot is not None:
@@ -137,6 +150,7 @@ class _Opening:
                     self._next.append((entry, self._open_file(entry)))
         except Exception as failure:  # noqa: BLE001  # raised when the lot is taken
             self._failure = failure
+        self._took = time.monotonic() - began
 
 
 def _close(files: Iterable[OpenFile]) -> None:

@@ -1,5 +1,6 @@
 """Files on their way to the processes that search: opened in lots, and all closed again."""
 
+import math
 import os
 
 import pytest
@@ -7,6 +8,7 @@ import pytest
 from common.errors import SystemFault
 from execution_environment.searching.matching import Occurrences
 from execution_environment.searching.worker import MAX_FILES
+from execution_environment.workspace import search
 from execution_environment.workspace.search import Query, Search
 from tests.execution_environment.conftest import workspace_over
 
@@ -46,10 +48,16 @@ def searched(parts, demo):
     def searched(searchers):
         entries = list(reader.files_beneath(".")[1])
         (demo / "001").unlink()
-        search = Search(reader.root, reader.limits, searchers)
-        return [found and found["total"] for _, found in search.run(QUERY, entries)]
+        found = Search(reader.root, reader.limits, searchers).run(QUERY, entries)
+        return [one and one["total"] for _, one in found]
 
     return searched
+
+
+@pytest.fixture(autouse=True)
+def quick(monkeypatch):
+    """Files are found at once, however busy the machine is."""
+    monkeypatch.setattr(search, "QUICK", math.inf)
 
 
 def test_lots_are_opened_while_those_before_are_searched(searched):
@@ -58,6 +66,16 @@ def test_lots_are_opened_while_those_before_are_searched(searched):
     counted = [(first - before, then - before) for first, then in searchers.open]
     most, gone, last = MAX_FILES, MAX_FILES - 1, 1
     assert counted == [(gone, gone + most), (most, most + last), (last, last)]
+
+
+def test_lots_that_are_long_in_coming_hold_nobody_up(searched, monkeypatch):
+    """A glob lets few files through: a process, and its place, were held through all of the walk."""
+    monkeypatch.setattr(search, "QUICK", 0)
+    searchers, before = Searchers(), opened()
+    assert searched(searchers) == [0, None, *range(2, FILES)]
+    most, gone, last = MAX_FILES, MAX_FILES - 1, 1
+    counted = [(first - before, then - before) for first, then in searchers.open]
+    assert counted == [(gone, gone), (most, most), (last, last)]
 
 
 def test_what_keeps_files_from_being_opened_is_no_fault_of_who_searches(parts, demo):
