@@ -29,6 +29,8 @@ class DirectRoute(JsonRoute):
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         """Make the route as any other, and answer its requests at once."""
         super().__init__(*args, **kwargs)
+        if self.body_field is None:
+            raise TypeError(f"{self.name} takes no body")
         handle = self.get_route_handler()
 
         async def answer(scope: Scope, receive: Receive, send: Send) -> None:

@@ -119,3 +119,13 @@ def test_route_that_depends_on_more_is_refused():
         @router.post("/told")
         async def tell(asked: Asked, part: Annotated[str, Depends(two)]) -> Told:
             return Told(name=asked.name, of=part)
+
+
+def test_route_without_a_body_is_refused():
+    """There would be nothing that it could check by itself."""
+    router = APIRouter(route_class=DirectRoute)
+    with pytest.raises(TypeError, match="no body"):
+
+        @router.get("/told")
+        async def tell() -> Told:
+            return Told(name="a", of="b")
