@@ -181,10 +181,12 @@ async def _cancel_when(
 async def until_stopped(work: Coroutine[Any, Any, int]) -> int:
     """Do the work; SIGTERM or a closed terminal cancel it, so that no service is left behind."""
     doing, is_asked = asyncio.create_task(work), False
+    caller = asyncio.current_task()
 
     def stop() -> None:
         nonlocal is_asked
-        if not is_asked:  # who says it twice does not want the clean-up to be cut short
+        is_interrupted = caller is not None and caller.cancelling() > 0  # by Ctrl-C
+        if not (is_asked or is_interrupted):  # else the clean-up would be cut short
             doing.cancel()
         is_asked = True
 

@@ -260,6 +260,30 @@ async def test_a_second_stop_signal_does_not_cut_the_clean_up_short():
 
 
 @pytest.mark.usefixtures("hangup")
+async def test_a_terminal_that_is_closed_after_ctrl_c_does_not_cut_the_clean_up_short():
+    """Ctrl-C cancels who waits for the work, and the work with it."""
+    cleaned, begun = [], asyncio.Event()
+
+    async def work():
+        try:
+            begun.set()
+            await asyncio.Event().wait()
+        finally:
+            os.kill(os.getpid(), signal.SIGHUP)
+            for _ in range(20):  # turns of the loop, in which the signal arrives
+                await asyncio.sleep(0.001)
+            cleaned.append(True)
+        return 0
+
+    waiting = asyncio.create_task(until_stopped(work()))
+    await begun.wait()
+    waiting.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await waiting
+    assert cleaned == [True]
+
+
+@pytest.mark.usefixtures("hangup")
 async def test_a_stop_signal_is_heard_while_a_timeout_of_the_work_runs_out():
     """The task is being cancelled then, by nobody who wants it to end."""
 
