@@ -16,7 +16,7 @@ from orchestrator.store.encoding.spending import SPENT_FIELDS
 from orchestrator.store.queue.queue import Queue
 from orchestrator.store.queue.refs import RunRef
 from orchestrator.store.records import Fields, RunDocument, length_of, off_loop
-from orchestrator.store.sessions import Idempotency, keep_session, newest
+from orchestrator.store.sessions import Idempotency, keep_listed, keep_session, newest
 
 _DETAILS = {
     "session_not_found": "The session has just expired",
@@ -72,6 +72,7 @@ class RunStore:
             await self._queue.stored(ref, int(keep_until), can_start=bool(can_start))
             if any(is_due):
                 with suppress(StoreUnavailable):  # the run is stored, and the next one sees to it
+                    await keep_listed(self._backend, ref.user_id, session_id)  # before it is noted
                     await keep_session(self._backend, session_id, run_id)
             return run_id
         await self._queue.withdraw(ref)

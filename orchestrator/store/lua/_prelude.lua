@@ -72,6 +72,12 @@ local function touch()
   if from ~= '' or not is_recent(kept[1]) then keep_runs(from) end
 end
 
+-- Whether the session has to be kept in its user's list now, or with more runs than one write sees to.
+local function is_due()
+  local session = redis.call('HMGET', SESSION, 'listed', 'swept')
+  return not is_recent(session[1]) or (session[2] or '') ~= ''
+end
+
 -- Events are numbered without holes, and the number is the entry's id: a follower that finds another
 -- number than the next one knows that events are gone (streaming/connections.py). The entry is there
 -- before the message is out, so that whoever is woken finds it: one message tells of all that a script writes,

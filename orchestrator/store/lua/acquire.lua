@@ -8,7 +8,8 @@
 local MUCH = 262144
 local function taken(fence, user)
   local found = { 'acquired', fence, '', user }
-  if tonumber(redis.call('HGET', RUN, 'stored') or '0') > MUCH then return found end
+  local stored = tonumber(redis.call('HGET', RUN, 'stored') or '0')
+  if stored + redis.call('HSTRLEN', RUN, 'document') > MUCH then return found end
   for _, key in ipairs({ SESSION, RUN, STEPS, TURNS, REVIEWS }) do
     table.insert(found, redis.call('HGETALL', key))
   end

@@ -2,7 +2,7 @@
 -- KEYS: 10 idempotency (or the session again)
 -- ARGV: 6 document, 7 on_busy, 8 digest ('' for no key), 9 longest queue
 -- Returns { outcome, id of the run, whether it can start, when it has to be kept from expiring, ms, whether its
--- session has to be kept in its user's list now, and all runs of it }.
+-- session has to be kept now, in its user's list and with all its runs }.
 local IDEMPOTENCY, DIGEST = KEYS[10], ARGV[OWN + 3]
 if redis.call('EXISTS', SESSION) == 0 then return { 'session_not_found', '', 0, '0' } end
 local keep_until = int(now_ms + EXPIRY / 2)
@@ -39,5 +39,4 @@ end
 emit('run.queued', RUN_ID, '', '{}')
 redis.call('HSET', RUN, 'first_seq', redis.call('HGET', SESSION, 'seq')) -- where followers begin
 touch()
-local is_listed = is_recent(redis.call('HGET', SESSION, 'listed'))
-return { 'created', RUN_ID, is_busy and 0 or 1, keep_until, is_listed and 0 or 1 }
+return { 'created', RUN_ID, is_busy and 0 or 1, keep_until, is_due() and 1 or 0 }

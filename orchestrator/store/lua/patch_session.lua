@@ -19,10 +19,11 @@ if tonumber(TTL) < tonumber(EXPIRY) and named ~= ARGV[OWN + 7] then
   return { 'unannounced', revision, int(now_ms), unpack(unfinished) }
 end
 
+local is_other = tonumber(TTL) ~= tonumber(EXPIRY)
 EXPIRY = TTL
 redis.call('HSET', SESSION, 'document', ARGV[OWN + 2], 'ttl', EXPIRY, 'patched', ARGV[OWN + 6])
--- Its runs are kept for another time now: all of them are gone through anew (keep_runs).
-redis.call('HDEL', SESSION, 'kept', 'swept')
+-- Where its runs are to be kept for another time, all of them are gone through anew (keep_runs).
+if is_other then redis.call('HDEL', SESSION, 'kept', 'swept') end
 if ARGV[OWN + 4] ~= '' then redis.call('HSET', SESSION, 'rules', ARGV[OWN + 4]) end
 if ARGV[OWN + 5] == '1' then redis.call('HDEL', SESSION, 'remembered') end
 local following = redis.call('HINCRBY', SESSION, 'revision', 1)

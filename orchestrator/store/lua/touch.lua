@@ -1,16 +1,16 @@
 -- Keeps an unfinished run and its whole session: when it is started, and as often as the reaper looks
 -- at it, so that nothing expires however long it waits.
--- ARGV: 6 run behind which to go on ('' for the first ones)
--- Returns { outcome, where to go on or '', user }.
+-- ARGV: 6 '' to begin with, then what it has returned: it goes on behind the run where the last sweep is.
+-- Returns { outcome, '' or whatever there is still to be kept, user }.
 touch_keys()
 if FINAL[redis.call('HGET', RUN, 'status')] then keep_run(RUN_ID) end
 local session = redis.call('HMGET', SESSION, 'user', 'kept', 'swept')
-local from, is_due = ARGV[OWN + 1], true
-if from == '' and session[1] then
+if ARGV[OWN + 1] == '' and session[1] then
   redis.call('HSET', SESSION, 'listed', int(now_ms)) -- who begins here keeps it in its user's list, too
-  -- What a write has just begun (`touch`) is ended here, however many runs there are.
-  if is_recent(session[2]) then from = session[3] or ''; is_due = from ~= '' end
 end
-local on = is_due and keep_runs(from) or ''
+-- What any write has begun (`touch`) is ended here, however many runs there are; or begun anew, where it is due.
+local is_due = ARGV[OWN + 1] == '' and not is_recent(session[2])
+local from = is_due and '' or session[3] or ''
+local on = (is_due or from ~= '') and keep_runs(from) or ''
 active_run() -- where that one is gone, the next in line takes its place
 return { 'done', on, session[1] or '' }

@@ -5,6 +5,9 @@ from datetime import timedelta
 import pytest
 
 from common.ids import new_id
+from common.sessions import SessionPatch
+from orchestrator.store import runs, sessions
+from orchestrator.store.backend import StoreUnavailable
 from orchestrator.store.events import DirectCall
 from orchestrator.store.sessions import keep_session
 from tests.orchestrator.builders import DONE, code_of, document
@@ -38,8 +41,10 @@ async def age(redis, time):
     """Let time go by for everything that is stored."""
     elapsed = round(time.total_seconds() * 1000)
     for key in await redis.keys("test:*"):
-        if (left := await redis.pttl(key)) > 0:
-            await redis.pexpire(key, max(left - elapsed, 1))
+        if (left := await redis.pttl(key)) > elapsed:
+            await redis.pexpire(key, left - elapsed)
+        else:
+            await redis.delete(key)
         if key.endswith(":session"):
             for stamp in ("kept", "listed"):
                 await redis.hincrby(key, stamp, -elapsed)
@@ -116,18 +121,33 @@ async def test_calls_without_a_run_keep_more_runs_than_one_of_them_goes_through(
     await any_redis.hset(any_store.backend.keys.session(session.id), "kept", 0)
     for _ in range(2):
         await note(any_store, session)
-    runs = await any_redis.zrange(any_store.backend.keys.runs(session.id), 0, -1)
-    assert len(runs) == 150
-    for run_id in runs:
+    made = await any_redis.zrange(any_store.backend.keys.runs(session.id), 0, -1)
+    assert len(made) == 150
+    for run_id in made:
         assert await outlasts(any_store, any_redis, session, run_id)
 
 
-async def test_start_of_a_run_keeps_all_that_its_own_write_has_begun_to_keep(any_store, any_redis):
+async def test_change_of_something_else_does_not_begin_to_keep_the_runs_anew(any_store, any_redis):
+    """Calls and changes in turn would keep the oldest hundred for ever, and no others."""
+    session = await open_session(any_store)
+    await make_runs(any_redis, session.id, 150)
+    await any_redis.hset(any_store.backend.keys.session(session.id), "kept", 0)
+    await note(any_store, session)
+    change = SessionPatch(metadata={"a": "b"})
+    await any_store.session_changes.patch(session, change, None)
+    for run_id in await any_redis.zrange(any_store.backend.keys.runs(session.id), 0, -1):
+        assert await outlasts(any_store, any_redis, session, run_id)
+
+
+@pytest.mark.parametrize("due", [("kept", "listed"), ("kept",)])
+async def test_start_of_a_run_keeps_all_that_its_own_write_has_begun_to_keep(
+    any_store, any_redis, due
+):
     """However many there are: the next write may come in days."""
     session = await open_session(any_store)
     await make_runs(any_redis, session.id, 350)
     key = any_store.backend.keys.session(session.id)
-    await any_redis.hset(key, mapping={"kept": 0, "listed": 0})
+    await any_redis.hset(key, mapping=dict.fromkeys(due, 0))
     await any_store.runs.create(document(session.id), "reject")
     for run_id in (await any_redis.zrange(any_store.backend.keys.runs(session.id), 0, -1))[:350]:
         assert await outlasts(any_store, any_redis, session, run_id)
@@ -140,3 +160,22 @@ async def test_session_that_is_gone_does_not_come_back_by_being_kept(any_store, 
     await any_redis.delete(any_store.backend.keys.session(session.id))
     await keep_session(any_store.backend, session.id, run_id)
     assert not await any_redis.exists(any_store.backend.keys.session(session.id))
+
+
+async def test_list_that_could_not_be_kept_is_kept_by_the_next_run(
+    any_store, any_redis, monkeypatch
+):
+    """It is noted as kept only afterwards."""
+    session, index = await open_session(any_store), any_store.backend.keys.user_sessions("ann")
+    await any_redis.hset(any_store.backend.keys.session(session.id), "listed", 0)
+    await any_redis.delete(index)
+
+    async def away(*_):
+        raise StoreUnavailable("unavailable", "away")
+
+    with monkeypatch.context() as patched:
+        for module in (runs, sessions):
+            patched.setattr(module, "keep_listed", away)
+        await any_store.runs.create(document(session.id), "queue")
+    await any_store.runs.create(document(session.id), "queue")
+    assert await any_redis.zrange(index, 0, -1) == [session.id]
