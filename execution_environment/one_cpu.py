@@ -2,7 +2,7 @@
 
 One thread computes at a time anyhow: the one that holds the interpreter's lock. With two CPUs each system
 call, which gives the lock up, has a thread on the other one wake up and take it, and the caller wait until it
-comes back: that costs a small call more than all that it computes (docs/performance.md). What is not
+comes back: that costs a small call more than all that it computes (ADR 30). What is not
 Python, and other processes, go on beside it on all CPUs.
 """
 
@@ -56,29 +56,42 @@ class OneCpu:
         """Keep the threads together, the event loop's being this one, until cancelled."""
         if len(self._cpus) == 1:
             return
+        is_told = False
         try:
-            self._claims.mkdir(exist_ok=True, mode=0o700)
             while True:
-                self._place(self._cpus)
-                await asyncio.sleep(choice.total_seconds())
-                self._claim()
-                self._place(self._cpus if self._claimed is None else {self._claimed})
+                try:
+                    await self._choose(choice)
+                except OSError as error:  # until next time they are where the kernel likes
+                    if not is_told:
+                        log.warning("threads are not kept on one CPU", error=error.strerror)
+                    is_told = True
                 await asyncio.sleep(stay.total_seconds() * random.uniform(0.75, 1.25))  # noqa: S311
-        except OSError as error:
-            log.warning("the threads are not kept on one CPU", error=error.strerror)
         finally:
             self._let_go()
 
-    def _claim(self) -> None:
+    async def _choose(self, choice: timedelta) -> None:
+        self._place(self._cpus)
+        await asyncio.sleep(choice.total_seconds())
+        # locks are files, and a disk may hang; who is cancelled meanwhile ends, and the lock with it
+        await asyncio.to_thread(self._claim, self._current())
+        self._place(self._cpus if self._claimed is None else {self._claimed})
+
+    def _claim(self, here: int) -> None:
         """Claim the CPU that the kernel has chosen; where another has it, stay, or take what is free."""
+        self._claims.mkdir(exist_ok=True, mode=0o700)
         others = self._cpus if self._claimed is None else {self._claimed}
-        for cpu in dict.fromkeys((self._current(), *others)):
-            if cpu == self._claimed or self._has_claimed(cpu):
+        for cpu in dict.fromkeys((here, *others)):
+            if cpu == self._claimed or (cpu in self._cpus and self._has_claimed(cpu)):
                 return
 
     def _has_claimed(self, cpu: int) -> bool:
         lock = os.open(self._claims / str(cpu), os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
-        if not try_lock(lock):
+        try:
+            is_ours = try_lock(lock)
+        except OSError:
+            os.close(lock)
+            raise
+        if not is_ours:
             os.close(lock)
             return False
         if self._lock is not None:
@@ -86,14 +99,14 @@ class OneCpu:
         self._claimed, self._lock = cpu, lock
         return True
 
-    def _place(self, cpus: Collection[int]) -> None:
+    def _place(self, cpus: Collection[int], passed: type[OSError] = ProcessLookupError) -> None:
+        """Have every thread run there; pass over one that has just ended."""
         for thread in threading.enumerate():
             if thread.native_id is not None:  # else it starts right now, where its starter is
-                with suppress(ProcessLookupError):  # it has just ended
+                with suppress(passed):
                     self._set(thread.native_id, cpus)
 
     def _let_go(self) -> None:
         if self._lock is not None:
             os.close(self._lock)
-        with suppress(OSError):
-            self._place(self._cpus)
+        self._place(self._cpus, OSError)
