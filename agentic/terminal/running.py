@@ -185,8 +185,7 @@ async def until_stopped(work: Coroutine[Any, Any, int]) -> int:
 
     def stop() -> None:
         nonlocal is_asked
-        is_interrupted = caller is not None and caller.cancelling() > 0  # by Ctrl-C
-        if not (is_asked or is_interrupted):  # else the clean-up would be cut short
+        if not (is_asked or (caller and caller.cancelling())):  # by Ctrl-C: the clean-up is under way
             doing.cancel()
         is_asked = True
 

@@ -71,14 +71,18 @@ class RunStore:
         if outcome == "created":
             await self._queue.stored(ref, int(keep_until), can_start=bool(can_start))
             if any(is_due):
-                with suppress(StoreUnavailable):  # the run is stored, and the next one sees to it
-                    await keep_listed(self._backend, ref.user_id, session_id)  # before it is noted
-                    await keep_session(self._backend, session_id, run_id)
+                await self._keep_session(ref)
             return run_id
         await self._queue.withdraw(ref)
         if outcome in _DETAILS:
             raise error(outcome, _DETAILS[outcome].format(actual_id))
         return str(actual_id)
+
+    async def _keep_session(self, ref: RunRef) -> None:
+        """Keep a run's session; the run is stored, and where this fails the next one sees to it."""
+        with suppress(StoreUnavailable):
+            await keep_listed(self._backend, ref.user_id, ref.session_id)  # before it is noted
+            await keep_session(self._backend, ref.session_id, ref.run_id)
 
     async def _user_of(self, session_id: str) -> str:
         name = self._backend.keys.session(session_id)
