@@ -185,7 +185,7 @@ async def until_stopped(work: Coroutine[Any, Any, int]) -> int:
 
     def stop() -> None:
         nonlocal is_asked
-        if not (is_asked or (caller and caller.cancelling())):  # by Ctrl-C: the clean-up is under way
+        if not (is_asked or (caller and caller.cancelling())):  # else the clean-up is cut short
             doing.cancel()
         is_asked = True
 
