@@ -238,30 +238,20 @@ async def test_a_stop_signal_cancels_the_work(number):
     assert cleaned == [True]
 
 
+def terminated(_waiting):
+    """Ask the process to end, as service managers do."""
+    os.kill(os.getpid(), signal.SIGTERM)
+
+
+def interrupted(waiting):
+    """Do what Ctrl-C comes to: it cancels who waits for the work, and the work with it."""
+    waiting.cancel()
+
+
 @pytest.mark.usefixtures("hangup")
-async def test_a_second_stop_signal_does_not_cut_the_clean_up_short():
+@pytest.mark.parametrize("first", [terminated, interrupted])
+async def test_a_second_stop_signal_does_not_cut_the_clean_up_short(first):
     """Service managers send one to each process of a group, and a person may be impatient."""
-    cleaned = []
-
-    async def work():
-        try:
-            os.kill(os.getpid(), signal.SIGTERM)
-            await asyncio.Event().wait()
-        finally:
-            os.kill(os.getpid(), signal.SIGHUP)
-            for _ in range(20):  # turns of the loop, in which the signal arrives
-                await asyncio.sleep(0.001)
-            cleaned.append(True)
-        return 0
-
-    with pytest.raises(asyncio.CancelledError):
-        await until_stopped(work())
-    assert cleaned == [True]
-
-
-@pytest.mark.usefixtures("hangup")
-async def test_a_terminal_that_is_closed_after_ctrl_c_does_not_cut_the_clean_up_short():
-    """Ctrl-C cancels who waits for the work, and the work with it."""
     cleaned, begun = [], asyncio.Event()
 
     async def work():
@@ -277,7 +267,7 @@ async def test_a_terminal_that_is_closed_after_ctrl_c_does_not_cut_the_clean_up_
 
     waiting = asyncio.create_task(until_stopped(work()))
     await begun.wait()
-    waiting.cancel()
+    first(waiting)
     with pytest.raises(asyncio.CancelledError):
         await waiting
     assert cleaned == [True]
